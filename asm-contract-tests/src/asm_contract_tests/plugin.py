@@ -1,0 +1,1 @@
+"""The pytest plugin: markers and assertion rewriting."""
