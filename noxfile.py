@@ -1,0 +1,117 @@
+"""The project's checks: `nox` runs all of them, `nox -s NAME` one."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.10"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+
+DISTRIBUTIONS = ("asm-core", "asm-backend-sqlmodel", "asm-contract-tests")
+EDITABLE = ("-e", "./asm-core[cli]", "-e", "./asm-backend-sqlmodel", "-e", "./asm-contract-tests")
+GROUPS = nox.project.load_toml("pyproject.toml")
+MAIN_JOB = ("run", "--agent", "builder", "--", "python", "-m", "compileall", "-q", ".")
+PARALLEL = ("-n", "2", "--dist", "worksteal")
+
+
+def group(name: str) -> list[str]:
+    """Return the requirements of a dependency group of the root's pyproject.toml."""
+    return list(nox.project.dependency_groups(GROUPS, name))
+
+
+def pytest(session: nox.Session, *args: str) -> None:
+    """Install everything editable and run pytest; positional arguments of nox take the place of the paths."""
+    session.install(*EDITABLE, *group("test"))
+    session.run("pytest", *PARALLEL, *(session.posargs or args))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Test what is neither the contract nor the documentation."""
+    pytest(session, "tests", "--ignore=tests/contract", "--ignore=tests/docs")
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Hold every backend, on every database, to the contract suite."""
+    pytest(session, "tests/contract")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run the documentation's code blocks and check that it is complete."""
+    pytest(session, "tests/docs")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, formatting and the direction of imports."""
+    session.install("--no-deps", *EDITABLE)
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of all sources, strictly."""
+    session.install(*EDITABLE, *group("types"))
+    session.run("mypy")
+
+
+@nox.session(venv_backend="uv")
+def minimums(session: nox.Session) -> None:
+    """Hold the backends to the contract with the lowest declared dependencies (only uv resolves to these)."""
+    session.install("--resolution", "lowest-direct", *EDITABLE, *group("test"))
+    session.run("pytest", *PARALLEL, *(session.posargs or ["tests/contract"]))
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build the wheels, install them in a bare environment outside the repository, do the main job there."""
+    session.install(*group("package"))
+    build = ("python", "-m", "build", "--wheel", "--no-isolation")
+    with tempfile.TemporaryDirectory() as room:
+        for distribution in DISTRIBUTIONS:
+            session.run(*build, "--outdir", room, distribution, silent=True)
+        session.run("python", "-m", "venv", f"{room}/bare")
+        with session.chdir(room):
+            use_wheels(session, Path(room))
+
+
+def use_wheels(session: nox.Session, room: Path) -> None:
+    """Do the main job with what the wheels in a directory give, first without the extra and then with it."""
+    core, sqlmodel, suite = (str(next(room.glob(f"{name.replace('-', '_')}-*.whl"))) for name in DISTRIBUTIONS)
+    scripts = room / "bare" / ("Scripts" if os.name == "nt" else "bin")
+    # Nothing of the session's environment may be seen from the bare one.
+    clean = {name: None for name in os.environ if name.startswith(("ASM_", "PYTHON", "VIRTUAL_ENV"))}
+    env = {**clean, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+
+    def run(command: str, *args: str, **options: object) -> str:
+        return str(session.run(str(scripts / command), *args, env=env, external=True, **options))
+
+    run("pip", "install", "--quiet", core, sqlmodel)
+    if "asm-core[cli]" not in run("asm", silent=True, success_codes=[1]):
+        session.error("without its extra, `asm` must say what to install")
+    run("pip", "install", "--quiet", f"{core}[cli]")
+    run("asm", *MAIN_JOB)
+    sessions = json.loads(run("asm", "sessions", "--json", silent=True))
+    if [found["status"] for found in sessions] != ["completed"]:
+        session.error(f"the main job must leave one completed session, not {sessions}")
+    run("asm", "health")
+    run("pip", "install", "--quiet", suite)
+    run("python", "-c", "import asm_contract_tests")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure the backends against a hand-written floor."""
+    session.install(*EDITABLE)
+    session.run("python", "-m", "benchmarks", *session.posargs)
