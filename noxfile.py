@@ -82,7 +82,9 @@ def package(session: nox.Session) -> None:
         for distribution in DISTRIBUTIONS:
             session.run(*build, "--outdir", room, distribution, silent=True)
         session.run("python", "-m", "venv", f"{room}/bare")
-        with session.chdir(room):
+        work = Path(room, "work")
+        work.mkdir()
+        with session.chdir(work):
             use_wheels(session, Path(room))
 
 
