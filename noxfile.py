@@ -84,6 +84,7 @@ def package(session: nox.Session) -> None:
         session.run("python", "-m", "venv", f"{room}/bare")
         work = Path(room, "work")
         work.mkdir()
+        (work / "module.py").write_text("answer = 42\n")
         with session.chdir(work):
             use_wheels(session, Path(room))
 
