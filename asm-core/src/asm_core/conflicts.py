@@ -1,0 +1,58 @@
+"""What happens when an id, a key or a number is taken: the one rule that every backend applies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asm_core.errors import AlreadyExistsError
+
+if TYPE_CHECKING:
+    from asm_core.models import Artifact, Event
+
+
+def check_same_event(stored: Event, given: Event) -> Event:
+    """Return the stored event, as appending is idempotent by id.
+
+    Raises:
+        AlreadyExistsError: the given one says something else under the same id.
+    """
+    if stored.same_fact(given):
+        return stored
+    message = (
+        f"Event {given.id} is stored already (session {stored.session_id}, number {stored.sequence_number}) with another "
+        "session, run, type or data; give the new event an id of its own."
+    )
+    raise AlreadyExistsError(message, details={"event_id": given.id})
+
+
+def split_repeats(events: list[Event]) -> tuple[list[Event], list[Event]]:
+    """Return the first event of each id, and those that repeat one of them.
+
+    Raises:
+        AlreadyExistsError: one says something else than the first of its id.
+    """
+    first: dict[str, Event] = {}
+    repeats = []
+    for event in events:
+        if first.setdefault(event.id, event) is not event:
+            check_same_event(first[event.id], event)
+            repeats.append(event)
+    return list(first.values()), repeats
+
+
+def number_taken(event: Event) -> AlreadyExistsError:
+    """Return the error for an event to be restored whose place in the log another one has."""
+    return AlreadyExistsError(
+        f"Number {event.sequence_number} of session {event.session_id} is taken by another event than {event.id}; "
+        "restore into a store that does not have the session yet.",
+        details={"event_id": event.id, "session_id": event.session_id, "sequence_number": event.sequence_number},
+    )
+
+
+def artifact_taken(stored: Artifact, given: Artifact) -> AlreadyExistsError:
+    """Return the error for an artifact whose id or key another one has."""
+    field, value = ("id", given.id) if stored.id == given.id else ("key", given.key)
+    return AlreadyExistsError(
+        f"Another artifact ({stored.id}) has the {field} {value!r}; delete it first, or choose another {field}.",
+        details={"artifact_id": stored.id, "key": stored.key},
+    )

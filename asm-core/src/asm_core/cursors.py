@@ -1,0 +1,87 @@
+"""Cursors: where a page ended, as a text to hand out.
+
+A cursor is the base64 of a check sum and ``[format, resource, order, key]`` in JSON. The check sum finds damage and careless
+edits; it is no signature, and need not be one: a cursor gives access to nothing that its bearer could not list anyway.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from asm_core.errors import InvalidCursorError, shown
+from asm_core.payloads import encode_json
+
+if TYPE_CHECKING:
+    from asm_core.queries import Order
+
+_FORMAT: Final = 1
+_SUM_BYTES: Final = 9
+_MAX_LENGTH: Final = 8192
+_KEY_TYPES: Final[dict[str, type]] = {
+    "created_at": datetime,
+    "updated_at": datetime,
+    "started_at": datetime,
+    "timestamp": datetime,
+    "total_tokens": int,
+    "sequence_number": int,
+    "id": str,
+    "session_id": str,
+}
+
+
+def encode_cursor(resource: str, order: Order, key: tuple[Any, ...]) -> str:
+    """Return the cursor of the place `key` in `order` over `resource`."""
+    body = encode_json([_FORMAT, resource, order.name, key])
+    return base64.urlsafe_b64encode(_check_sum(body) + body).decode().rstrip("=")
+
+
+def decode_cursor(resource: str, order: Order, cursor: object) -> tuple[Any, ...]:
+    """Return the key that `encode_cursor` put into `cursor`.
+
+    Raises:
+        InvalidCursorError: `cursor` is malformed, was altered, or belongs to another resource or order.
+    """
+    found_resource, found_order, key = _read(cursor)
+    if (found_resource, found_order) != (resource, order.name):
+        message = (
+            f"This cursor belongs to {found_resource} in the order {found_order}, not to {resource} in the order "
+            f"{order.name}; start again without a cursor."
+        )
+        raise InvalidCursorError(message)
+    try:
+        types = tuple[tuple(_KEY_TYPES[field] for field in order.key)]  # type: ignore[misc]
+        return msgspec.convert(key, type=types)
+    except msgspec.ValidationError:
+        raise _malformed(cursor) from None
+
+
+def _read(cursor: object) -> tuple[str, str, list[Any]]:
+    if not isinstance(cursor, str) or not cursor.isascii() or len(cursor) > _MAX_LENGTH:
+        raise _malformed(cursor)
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        found_sum, body = raw[:_SUM_BYTES], raw[_SUM_BYTES:]
+        # The last character has bits that decoding ignores; only one spelling of a cursor is valid.
+        canonical = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+        if canonical != cursor or found_sum != _check_sum(body):
+            raise _malformed(cursor)
+        parts = msgspec.json.decode(body, type=tuple[int, str, str, list[Any]])
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        raise _malformed(cursor) from None
+    if parts[0] != _FORMAT:
+        raise _malformed(cursor)
+    return parts[1], parts[2], parts[3]
+
+
+def _check_sum(body: bytes) -> bytes:
+    return blake2b(body, digest_size=_SUM_BYTES, person=b"asm cursor").digest()
+
+
+def _malformed(cursor: object) -> InvalidCursorError:
+    return InvalidCursorError(f"This is no cursor, or was altered: {shown(cursor)}; start again without a cursor.")

@@ -1,0 +1,240 @@
+"""Every error that this project raises on purpose.
+
+::
+
+    AsmError
+    ├── ValidationError                  validation_error
+    │   ├── InvalidStatusError           invalid_status
+    │   ├── InvalidTransitionError       invalid_transition
+    │   ├── InvalidEventTypeError        invalid_event_type
+    │   └── InvalidCursorError           invalid_cursor
+    ├── NotFoundError                    not_found
+    │   ├── SessionNotFoundError         session_not_found
+    │   └── RunNotFoundError             run_not_found
+    ├── AlreadyExistsError               already_exists
+    ├── StorageError                     storage_error
+    │   ├── StorageConnectionError       storage_connection_failed   (retryable)
+    │   ├── QueryError                   query_error
+    │   ├── MaintenanceError             maintenance_error
+    │   └── MigrationRequiredError       migration_required
+    ├── ProviderError                    provider_error
+    ├── DependencyNotAvailableError      dependency_not_available
+    ├── UnsupportedCapabilityError       unsupported_capability
+    └── PluginError                      plugin_error
+        ├── UnknownBackendError          unknown_backend
+        ├── BrokenBackendError           broken_backend
+        └── IncompatibleBackendError     incompatible_backend
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class AsmError(Exception):
+    """Something went wrong in the agent session manager.
+
+    Attributes:
+        code: stable, machine-readable name of the kind of error.
+        message: what was wrong, with which value, and what to do.
+        details: JSON-shaped facts for programs.
+        retryable: whether the same call may succeed later, unchanged.
+    """
+
+    code: ClassVar[str] = "asm_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None, *, details: Mapping[str, Any] | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").partition("\n")[0]
+        self.details: dict[str, Any] = dict(details or {})
+        super().__init__(self.message)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return ``{"code", "message", "details", "retryable"}``, fit for JSON."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "details": self.details,
+            "retryable": self.retryable,
+        }
+
+
+class ValidationError(AsmError):
+    """An argument or a field has a value that cannot be accepted."""
+
+    code = "validation_error"
+
+
+class InvalidStatusError(ValidationError):
+    """A status is none of those that exist."""
+
+    code = "invalid_status"
+
+
+class InvalidTransitionError(ValidationError):
+    """A session or run may not step from its status to the one asked for."""
+
+    code = "invalid_transition"
+
+
+class InvalidEventTypeError(ValidationError):
+    """An event type is none of those that exist."""
+
+    code = "invalid_event_type"
+
+
+class InvalidCursorError(ValidationError):
+    """A cursor is damaged, or belongs to another resource or order; start again without one."""
+
+    code = "invalid_cursor"
+
+
+class NotFoundError(AsmError):
+    """What was asked for is not stored."""
+
+    code = "not_found"
+
+
+class SessionNotFoundError(NotFoundError):
+    """No session has this id."""
+
+    code = "session_not_found"
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            f"No session has the id {shown(session_id)}. Save the session first, or look for its id in list_sessions().",
+            details={"session_id": session_id},
+        )
+
+    def __reduce__(self) -> tuple[type[SessionNotFoundError], tuple[str]]:
+        """Rebuild from the id, so that the error crosses process boundaries."""
+        return type(self), (self.details["session_id"],)
+
+
+class RunNotFoundError(NotFoundError):
+    """No run has this id."""
+
+    code = "run_not_found"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(
+            f"No run has the id {shown(run_id)}. Save the run first, or look for its id in list_runs().",
+            details={"run_id": run_id},
+        )
+
+    def __reduce__(self) -> tuple[type[RunNotFoundError], tuple[str]]:
+        """Rebuild from the id, so that the error crosses process boundaries."""
+        return type(self), (self.details["run_id"],)
+
+
+class AlreadyExistsError(AsmError):
+    """The id, key or number is taken by something else."""
+
+    code = "already_exists"
+
+
+class StorageError(AsmError):
+    """The database refused or failed an operation."""
+
+    code = "storage_error"
+
+
+class StorageConnectionError(StorageError):
+    """The database cannot be reached, or is busy for too long; the same call may succeed later."""
+
+    code = "storage_connection_failed"
+    retryable = True
+
+
+class QueryError(StorageError):
+    """The database could not answer a query."""
+
+    code = "query_error"
+
+
+class MaintenanceError(StorageError):
+    """A step of maintenance failed; what was done before it stays done."""
+
+    code = "maintenance_error"
+
+
+class MigrationRequiredError(StorageError):
+    """The database's schema is not the one this version needs."""
+
+    code = "migration_required"
+
+
+class ProviderError(AsmError):
+    """The provider could not complete the run."""
+
+    code = "provider_error"
+
+
+class DependencyNotAvailableError(AsmError):
+    """An optional dependency is not installed."""
+
+    code = "dependency_not_available"
+
+
+class UnsupportedCapabilityError(AsmError):
+    """The backend does not declare the capability that the call needs."""
+
+    code = "unsupported_capability"
+
+    def __init__(self, backend: str, capability: str) -> None:
+        super().__init__(
+            f"The backend {backend!r} does not have the capability {capability!r}. "
+            "Choose one that declares it; `asm backends` lists them.",
+            details={"backend": backend, "capability": capability},
+        )
+
+    def __reduce__(self) -> tuple[type[UnsupportedCapabilityError], tuple[str, str]]:
+        """Rebuild from what was missing where."""
+        return type(self), (self.details["backend"], self.details["capability"])
+
+
+class PluginError(AsmError):
+    """A backend could not be loaded."""
+
+    code = "plugin_error"
+
+
+class UnknownBackendError(PluginError):
+    """No installed distribution offers a backend of this name."""
+
+    code = "unknown_backend"
+
+    def __init__(self, name: str, installed: Iterable[str]) -> None:
+        names = sorted(installed)
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        super().__init__(
+            f"No backend named {shown(name)}.{hint} Installed: {', '.join(names)}.",
+            details={"name": name, "installed": names},
+        )
+
+    def __reduce__(self) -> tuple[type[UnknownBackendError], tuple[str, list[str]]]:
+        """Rebuild from the name and what is installed."""
+        return type(self), (self.details["name"], self.details["installed"])
+
+
+class BrokenBackendError(PluginError):
+    """An installed backend fails when it is loaded; the cause is chained."""
+
+    code = "broken_backend"
+
+
+class IncompatibleBackendError(PluginError):
+    """An installed backend was written for another version of the ports."""
+
+    code = "incompatible_backend"
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """Return `value` as it should stand in a message: its repr, cut to `limit` characters."""
+    text = repr(value[:limit]) if isinstance(value, str) else repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}…"

@@ -1,0 +1,75 @@
+"""Identifiers: making them, and checking what callers bring."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from asm_core.errors import ValidationError, shown
+
+MAX_NAME_BYTES = 512
+"""The longest identifier or name, in bytes of UTF-8.
+
+Every database must be able to index a pair of them: a B-tree entry of PostgreSQL ends at about 2,700 bytes.
+"""
+
+_lock = threading.Lock()
+_last_tick = 0
+
+
+def new_id(prefix: str) -> str:
+    """Return a new identifier: `prefix`, ``_`` and a UUID version 7 as 32 hex digits.
+
+    Identifiers made by one process sort strictly in the order of their making; across processes, by time. The layout is
+    RFC 9562, section 5.7, with the fraction of the millisecond in ``rand_a`` (section 6.2, method 3).
+
+    >>> first, second = new_id("evt"), new_id("evt")
+    >>> first < second
+    True
+    """
+    global _last_tick  # noqa: PLW0603  the one counter of the process is the point
+    seconds_fraction = time.time_ns()
+    milliseconds, rest = divmod(seconds_fraction, 1_000_000)
+    tick = milliseconds << 12 | (rest << 12) // 1_000_000
+    with _lock:
+        if tick <= _last_tick:
+            tick = _last_tick + 1
+        _last_tick = tick
+    # The system's randomness rather than a seeded generator: a forked child would repeat the parent's numbers.
+    random = int.from_bytes(os.urandom(8)) & 0x3FFF_FFFF_FFFF_FFFF
+    number = (tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64 | 0b10 << 62 | random
+    return f"{prefix}_{number:032x}"
+
+
+def check_name(field: str, value: object) -> str:
+    """Return `value` as a plain string if it may serve as an identifier or name.
+
+    Raises:
+        ValidationError: it is no string, empty, longer than `MAX_NAME_BYTES`, or holds a NUL or a lone surrogate.
+    """
+    if type(value) is str and value.isascii() and 0 < len(value) <= MAX_NAME_BYTES and "\0" not in value:
+        return value
+    if not isinstance(value, str):
+        message = f"{field} must be a string, not {shown(value)}."
+        raise ValidationError(message)
+    if not value:
+        message = f"{field} must not be empty."
+        raise ValidationError(message)
+    if "\0" in value:
+        message = f"{field} must not hold a NUL character: {shown(value)}."
+        raise ValidationError(message)
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        message = f"{field} must be valid Unicode, without lone surrogates: {shown(value)}."
+        raise ValidationError(message) from None
+    if size > MAX_NAME_BYTES:
+        message = f"{field} must be at most {MAX_NAME_BYTES} bytes of UTF-8, and has {size}: {shown(value)}."
+        raise ValidationError(message)
+    return str.__str__(value)
+
+
+def check_optional_name(field: str, value: object) -> str | None:
+    """Return `value` checked as a name, or None where there is none."""
+    return None if value is None else check_name(field, value)

@@ -1,0 +1,34 @@
+"""The models: frozen records of what is kept."""
+
+from asm_core.models.artifact import Artifact
+from asm_core.models.base import Model
+from asm_core.models.event import Event
+from asm_core.models.run import Run, TokenUsage
+from asm_core.models.session import Session
+from asm_core.models.statuses import (
+    EVENT_TYPES,
+    RUN_STATUSES,
+    SESSION_STATUSES,
+    TERMINAL_RUN_STATUSES,
+    TERMINAL_SESSION_STATUSES,
+    EventType,
+    RunStatus,
+    SessionStatus,
+)
+
+__all__ = [
+    "EVENT_TYPES",
+    "RUN_STATUSES",
+    "SESSION_STATUSES",
+    "TERMINAL_RUN_STATUSES",
+    "TERMINAL_SESSION_STATUSES",
+    "Artifact",
+    "Event",
+    "EventType",
+    "Model",
+    "Run",
+    "RunStatus",
+    "Session",
+    "SessionStatus",
+    "TokenUsage",
+]

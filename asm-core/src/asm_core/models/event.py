@@ -1,0 +1,111 @@
+"""Events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import ClassVar, Self
+
+import msgspec
+
+from asm_core.ids import check_name, check_optional_name, new_id
+from asm_core.models.base import Model, check_natural
+from asm_core.models.statuses import EventType, check_event_type
+from asm_core.payloads import Payload, check_payload
+from asm_core.times import check_time, utc_now
+
+
+class Event(Model, frozen=True, kw_only=True):
+    """An immutable fact in a session's append-only log.
+
+    Attributes:
+        id: ``evt_`` and 32 hex digits, unless the caller chose another. Appending is idempotent by it.
+        type: what happened.
+        timestamp: when, by the clock of whoever saw it. The order of a log is that of its numbers, not of these.
+        session_id: the session whose log it stands in.
+        run_id: the run it belongs to; a label, which need not name a stored run.
+        sequence_number: its place in the session's log: 1, 2, 3, …; None until it is appended.
+        data: what happened, in particular.
+        metadata: anything the application wants to keep beside the event.
+        schema_version: the version of the shape of `data`, for the application's own use.
+        provider: the name of what caused it.
+        correlation_id: what ties it to events elsewhere.
+    """
+
+    id: str
+    type: EventType
+    timestamp: datetime
+    session_id: str
+    run_id: str | None = None
+    sequence_number: int | None = None
+    data: Payload = msgspec.field(default_factory=dict)
+    metadata: Payload = msgspec.field(default_factory=dict)
+    schema_version: int = 1
+    provider: str | None = None
+    correlation_id: str | None = None
+
+    named: ClassVar[Mapping[str, Callable[[object], object]]] = {"type": check_event_type}
+
+    @classmethod
+    def new(  # noqa: PLR0913  a keyword for each field
+        cls,
+        *,
+        type: EventType | str,  # noqa: A002  the field's name
+        session_id: str,
+        id: str | None = None,  # noqa: A002  the field's name
+        timestamp: datetime | None = None,
+        run_id: str | None = None,
+        data: Payload | None = None,
+        metadata: Payload | None = None,
+        schema_version: int = 1,
+        provider: str | None = None,
+        correlation_id: str | None = None,
+    ) -> Self:
+        """Return a new event, not yet appended; what is not given is filled in.
+
+        Raises:
+            InvalidEventTypeError: there is no such type.
+            ValidationError: a field has a value that cannot be kept.
+        """
+        return cls(
+            id=new_id("evt") if id is None else id,
+            type=check_event_type(type),
+            timestamp=timestamp or utc_now(),
+            session_id=session_id,
+            run_id=run_id,
+            data={} if data is None else data,
+            metadata={} if metadata is None else metadata,
+            schema_version=schema_version,
+            provider=provider,
+            correlation_id=correlation_id,
+        ).checked()
+
+    def checked(self) -> Self:
+        """Return an equal event with each field checked and in its normal shape."""
+        number = self.sequence_number
+        return type(self)(
+            id=check_name("id", self.id),
+            type=check_event_type(self.type),
+            timestamp=check_time("timestamp", self.timestamp),
+            session_id=check_name("session_id", self.session_id),
+            run_id=check_optional_name("run_id", self.run_id),
+            sequence_number=None if number is None else check_natural("sequence_number", number, least=1),
+            data=check_payload("data", self.data),
+            metadata=check_payload("metadata", self.metadata),
+            schema_version=check_natural("schema_version", self.schema_version, least=1),
+            provider=check_optional_name("provider", self.provider),
+            correlation_id=check_optional_name("correlation_id", self.correlation_id),
+        )
+
+    def numbered(self, sequence_number: int) -> Self:
+        """Return the event at its place in the log."""
+        return msgspec.structs.replace(self, sequence_number=sequence_number)
+
+    def same_fact(self, other: Event) -> bool:
+        """Return whether both say the same: session, run, type and data."""
+        return (
+            self.session_id == other.session_id
+            and self.run_id == other.run_id
+            and self.type == other.type
+            and self.data == other.data
+        )

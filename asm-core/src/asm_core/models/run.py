@@ -1,0 +1,193 @@
+"""Runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from asm_core.errors import ValidationError, shown
+from asm_core.ids import check_name, check_optional_name, new_id
+from asm_core.models.base import Model, check_natural
+from asm_core.models.statuses import RUN_STEPS, TERMINAL_RUN_STATUSES, RunStatus, check_run_status, check_step
+from asm_core.money import check_optional_usd
+from asm_core.payloads import Payload, check_optional_payload, check_payload
+from asm_core.times import check_optional_time, check_time, utc_now
+
+TokenUsage = dict[str, int]
+"""Counts of tokens by name: ``input_tokens``, ``output_tokens``, ``total_tokens``, and any others."""
+
+
+class Run(Model, frozen=True, kw_only=True):
+    """One execution inside a session.
+
+    Attributes:
+        id: ``run_`` and 32 hex digits, unless the caller chose another.
+        session_id: the session it belongs to.
+        status: where it stands; see `with_status`.
+        input: what the agent was given.
+        output: what came of it.
+        error: why it failed.
+        metadata: anything the application wants to keep beside the run.
+        turn_count: how many turns it took so far.
+        token_usage: counts of tokens; see `total_tokens`.
+        started_at: when it was made.
+        ended_at: when it reached its last status.
+        provider: the name of what executed it.
+        provider_metadata: what the provider tells of it; its ``model`` is what usage is summed up by.
+        cost_usd: what it cost, in US dollars, exact to 10**-9.
+    """
+
+    id: str
+    session_id: str
+    status: RunStatus = RunStatus.PENDING
+    input: Payload | None = None
+    output: Payload | None = None
+    error: Payload | None = None
+    metadata: Payload = msgspec.field(default_factory=dict)
+    turn_count: int = 0
+    token_usage: TokenUsage = msgspec.field(default_factory=dict)
+    started_at: datetime
+    ended_at: datetime | None = None
+    provider: str | None = None
+    provider_metadata: Payload = msgspec.field(default_factory=dict)
+    cost_usd: Decimal | None = None
+
+    named: ClassVar[Mapping[str, Callable[[object], object]]] = {"status": check_run_status}
+
+    @classmethod
+    def new(  # noqa: PLR0913  a keyword for each field
+        cls,
+        *,
+        session_id: str,
+        id: str | None = None,  # noqa: A002  the field's name
+        status: RunStatus | str = RunStatus.PENDING,
+        input: Payload | None = None,  # noqa: A002  the field's name
+        metadata: Payload | None = None,
+        token_usage: TokenUsage | None = None,
+        started_at: datetime | None = None,
+        provider: str | None = None,
+        provider_metadata: Payload | None = None,
+        cost_usd: Decimal | None = None,
+    ) -> Self:
+        """Return a new run; what is not given is filled in.
+
+        Raises:
+            ValidationError: a field has a value that cannot be kept.
+        """
+        return cls(
+            id=new_id("run") if id is None else id,
+            session_id=session_id,
+            status=check_run_status(status),
+            input=input,
+            metadata={} if metadata is None else metadata,
+            token_usage={} if token_usage is None else token_usage,
+            started_at=started_at or utc_now(),
+            provider=provider,
+            provider_metadata={} if provider_metadata is None else provider_metadata,
+            cost_usd=cost_usd,
+        ).checked()
+
+    def checked(self) -> Self:
+        """Return an equal run with each field checked and in its normal shape."""
+        run = type(self)(
+            id=check_name("id", self.id),
+            session_id=check_name("session_id", self.session_id),
+            status=check_run_status(self.status),
+            input=check_optional_payload("input", self.input),
+            output=check_optional_payload("output", self.output),
+            error=check_optional_payload("error", self.error),
+            metadata=check_payload("metadata", self.metadata),
+            turn_count=check_natural("turn_count", self.turn_count),
+            token_usage=check_token_usage(self.token_usage),
+            started_at=check_time("started_at", self.started_at),
+            ended_at=check_optional_time("ended_at", self.ended_at),
+            provider=check_optional_name("provider", self.provider),
+            provider_metadata=check_payload("provider_metadata", self.provider_metadata),
+            cost_usd=check_optional_usd("cost_usd", self.cost_usd),
+        )
+        check_natural("The total of token_usage", run.total_tokens)
+        check_optional_name("The model of provider_metadata", run.model)
+        return run
+
+    @property
+    def input_tokens(self) -> int:
+        """The tokens that went in."""
+        return self.token_usage.get("input_tokens", 0)
+
+    @property
+    def output_tokens(self) -> int:
+        """The tokens that came out."""
+        return self.token_usage.get("output_tokens", 0)
+
+    @property
+    def total_tokens(self) -> int:
+        """``total_tokens`` where the provider counted them, else those of input and output together."""
+        return self.token_usage.get("total_tokens", self.input_tokens + self.output_tokens)
+
+    @property
+    def model(self) -> str | None:
+        """The model that the provider says it used."""
+        return self.provider_metadata.get("model")
+
+    def with_status(self, status: RunStatus | str) -> Self:
+        """Return the run one step on: pending -> running -> completed | failed | cancelled | timeout.
+
+        The last step sets `ended_at`.
+
+        Raises:
+            InvalidTransitionError: the run may not take this step.
+            InvalidStatusError: there is no such status.
+        """
+        new = check_run_status(status)
+        check_step(f"Run {self.id}", RUN_STEPS, self.status, new)
+        ended_at = utc_now() if new in TERMINAL_RUN_STATUSES else self.ended_at
+        return self._changed(status=new, ended_at=ended_at)
+
+    def with_output(self, output: Payload) -> Self:
+        """Return the run with what came of it."""
+        return self._changed(output=check_payload("output", output))
+
+    def with_error(self, error: Payload) -> Self:
+        """Return the run with why it failed."""
+        return self._changed(error=check_payload("error", error))
+
+    def with_provider_metadata(self, metadata: Payload) -> Self:
+        """Return the run with `metadata` laid over what its provider told so far, key by key."""
+        return self._changed(provider_metadata={**self.provider_metadata, **metadata}).checked()
+
+    def with_cost(self, cost_usd: Decimal) -> Self:
+        """Return the run with what it cost, in US dollars."""
+        return self._changed(cost_usd=check_optional_usd("cost_usd", cost_usd))
+
+    def next_turn(self) -> Self:
+        """Return the run with one turn more."""
+        return self._changed(turn_count=self.turn_count + 1)
+
+    def add_token_usage(self, usage: TokenUsage) -> Self:
+        """Return the run with the counts of `usage` added to its own, key by key."""
+        total = dict(self.token_usage)
+        for name, count in check_token_usage(usage).items():
+            total[name] = total.get(name, 0) + count
+        return self._changed(token_usage=total).checked()
+
+    def _changed(self, **fields: Any) -> Self:  # noqa: ANN401  the fields' own types
+        return msgspec.structs.replace(self, **fields)
+
+
+def check_token_usage(value: object) -> TokenUsage:
+    """Return a copy of `value` if it maps names to counts.
+
+    Raises:
+        ValidationError: it does not.
+    """
+    if not isinstance(value, Mapping):
+        message = f"token_usage must be a dict of counts, not {shown(value)}."
+        raise ValidationError(message)
+    return {
+        check_name("a key of token_usage", name): check_natural(f"token_usage.{name}", count)
+        for name, count in value.items()
+    }

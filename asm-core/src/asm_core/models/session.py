@@ -1,0 +1,135 @@
+"""Sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from asm_core.errors import ValidationError, shown
+from asm_core.ids import check_name, check_optional_name, new_id
+from asm_core.models.base import Model
+from asm_core.models.statuses import SESSION_STEPS, SessionStatus, check_session_status, check_step
+from asm_core.payloads import Payload, check_payload
+from asm_core.times import check_optional_time, check_time, utc_now
+
+
+class Session(Model, frozen=True, kw_only=True):
+    """A container for interactions with one agent.
+
+    Attributes:
+        id: ``ses_`` and 32 hex digits, unless the caller chose another.
+        agent_id: the agent that the session is with.
+        status: where it stands; see `with_status`.
+        parent_session_id: the session this one was forked from; it need not be stored (any more).
+        metadata: anything the application wants to keep beside the session.
+        context: what the agent is told for the whole session (a system prompt, settings).
+        tags: names to find the session by, without duplicates, in the order given.
+        created_at: when it was made.
+        updated_at: when it last changed.
+        deleted_at: when retention soft-deleted it; None while it is live.
+    """
+
+    id: str
+    agent_id: str
+    status: SessionStatus = SessionStatus.PENDING
+    parent_session_id: str | None = None
+    metadata: Payload = msgspec.field(default_factory=dict)
+    context: Payload = msgspec.field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+
+    named: ClassVar[Mapping[str, Callable[[object], object]]] = {"status": check_session_status}
+
+    @classmethod
+    def new(  # noqa: PLR0913  a keyword for each field
+        cls,
+        *,
+        agent_id: str,
+        id: str | None = None,  # noqa: A002  the field's name
+        status: SessionStatus | str = SessionStatus.PENDING,
+        parent_session_id: str | None = None,
+        metadata: Payload | None = None,
+        context: Payload | None = None,
+        tags: Iterable[str] = (),
+        created_at: datetime | None = None,
+        updated_at: datetime | None = None,
+    ) -> Self:
+        """Return a new session; what is not given is filled in.
+
+        Raises:
+            ValidationError: a field has a value that cannot be kept.
+
+        >>> session = Session.new(agent_id="assistant", tags=["demo"])
+        >>> session.status, session.tags
+        (<SessionStatus.PENDING: 'pending'>, ('demo',))
+        """
+        created_at = created_at or utc_now()
+        return cls(
+            id=new_id("ses") if id is None else id,
+            agent_id=agent_id,
+            status=check_session_status(status),
+            parent_session_id=parent_session_id,
+            metadata={} if metadata is None else metadata,
+            context={} if context is None else context,
+            tags=check_tags("tags", tags),
+            created_at=created_at,
+            updated_at=updated_at or created_at,
+        ).checked()
+
+    def checked(self) -> Self:
+        """Return an equal session with each field checked and in its normal shape."""
+        return type(self)(
+            id=check_name("id", self.id),
+            agent_id=check_name("agent_id", self.agent_id),
+            status=check_session_status(self.status),
+            parent_session_id=check_optional_name("parent_session_id", self.parent_session_id),
+            metadata=check_payload("metadata", self.metadata),
+            context=check_payload("context", self.context),
+            tags=check_tags("tags", self.tags),
+            created_at=check_time("created_at", self.created_at),
+            updated_at=check_time("updated_at", self.updated_at),
+            deleted_at=check_optional_time("deleted_at", self.deleted_at),
+        )
+
+    def with_status(self, status: SessionStatus | str) -> Self:
+        """Return the session one step on: pending -> active -> completed | failed | cancelled, active <-> paused.
+
+        Raises:
+            InvalidTransitionError: the session may not take this step.
+            InvalidStatusError: there is no such status.
+        """
+        new = check_session_status(status)
+        check_step(f"Session {self.id}", SESSION_STEPS, self.status, new)
+        return self._changed(status=new)
+
+    def with_metadata(self, metadata: Payload) -> Self:
+        """Return the session with `metadata` laid over what it has, key by key."""
+        return self._changed(metadata=check_payload("metadata", {**self.metadata, **metadata}))
+
+    def with_context(self, context: Payload) -> Self:
+        """Return the session with `context` laid over what it has, key by key."""
+        return self._changed(context=check_payload("context", {**self.context, **context}))
+
+    def with_tags(self, tags: Iterable[str]) -> Self:
+        """Return the session with these tags instead of those it has."""
+        return self._changed(tags=check_tags("tags", tags))
+
+    def _changed(self, **fields: Any) -> Self:  # noqa: ANN401  the fields' own types
+        return msgspec.structs.replace(self, updated_at=utc_now(), **fields)
+
+
+def check_tags(field: str, value: object) -> tuple[str, ...]:
+    """Return the tags in `value` in their order, each once.
+
+    Raises:
+        ValidationError: `value` is a single string or no iterable, or a tag is not fit to be a name.
+    """
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        message = f"{field} must be an iterable of strings, not {shown(value)}."
+        raise ValidationError(message)
+    return tuple(dict.fromkeys(check_name(f"a tag of {field}", tag) for tag in value))

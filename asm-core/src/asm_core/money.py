@@ -1,0 +1,52 @@
+"""Money is exact: US dollars as `Decimal` in the models, whole 10**-9 dollars where databases add them up."""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+
+from asm_core.errors import ValidationError, shown
+
+DECIMAL_PLACES = 9
+_MAX_NANOS = (1 << 63) - 1
+
+
+def check_optional_usd(field: str, value: object) -> Decimal | None:
+    """Return `value` as an amount of US dollars, or None where there is none.
+
+    Raises:
+        ValidationError: it is no Decimal or int, negative, not finite, finer than 10**-9, or beyond 64 bits of that.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Decimal | int):
+        message = f"{field} must be a Decimal, not {shown(value)}; a float is not exact."
+        raise ValidationError(message)
+    amount = Decimal(value)
+    if amount.is_finite() and amount >= 0:
+        kept = usd_from_nanos(nanos_from_usd(amount))
+        if kept == amount:
+            return kept
+    message = (
+        f"{field} must be at least 0, below 2**63 billionths and have at most {DECIMAL_PLACES} decimal places, "
+        f"not {shown(value)}."
+    )
+    raise ValidationError(message)
+
+
+def nanos_from_usd(amount: Decimal) -> int:
+    """Return `amount` in 10**-9 US dollars, cut where it is finer or too large to be kept."""
+    if amount.adjusted() > 9:  # noqa: PLR2004  ten digits before the point are the most that 64 bits hold
+        return _MAX_NANOS
+    with localcontext(prec=40):
+        return min(int(amount.scaleb(DECIMAL_PLACES)), _MAX_NANOS)
+
+
+def usd_from_nanos(nanos: int) -> Decimal:
+    """Return so many 10**-9 US dollars, without needless zeros.
+
+    >>> usd_from_nanos(1_500_000_000)
+    Decimal('1.5')
+    """
+    digits = str(nanos)
+    whole, fraction = digits[:-DECIMAL_PLACES] or "0", digits[-DECIMAL_PLACES:].rjust(DECIMAL_PLACES, "0").rstrip("0")
+    return Decimal(f"{whole}.{fraction}" if fraction else whole)

@@ -1,0 +1,98 @@
+"""Payloads: the JSON objects that sessions, runs, events and artifacts carry.
+
+A payload comes back from every backend as it was given: key order, NUL characters, floats and large integers included.
+What JSON cannot hold is refused before a database is touched.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import Any
+
+import msgspec
+
+from asm_core.errors import ValidationError, shown
+
+Payload = dict[str, Any]
+"""A JSON object."""
+
+encode_json = msgspec.json.Encoder().encode
+decode_json = msgspec.json.Decoder().decode
+
+
+def check_payload(field: str, value: object) -> Payload:
+    """Return a copy of `value` in JSON's own shapes: tuples become lists, members of an enum their values.
+
+    Raises:
+        ValidationError: `value` is no dict with string keys, or holds what JSON cannot: NaN and infinities, lone
+            surrogates, times, bytes, sets and other objects, or more nesting than the interpreter's stack allows.
+    """
+    try:
+        # Two passes in C are eight times as fast as one walk in Python, and what comes back equal was JSON.
+        copy = decode_json(encode_json(value))
+        if copy == value and type(copy) is dict:
+            return copy
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        pass  # the walk finds out what is wrong and where
+    if not isinstance(value, dict):
+        message = f"{field} must be a dict, not {shown(value)}."
+        raise ValidationError(message)
+    try:
+        plain: Payload = _plain(field, value)
+        decode_json(encode_json(plain))
+    except RecursionError:
+        message = f"{field} is nested too deeply for JSON; flatten it."
+        raise ValidationError(message) from None
+    return plain
+
+
+def check_optional_payload(field: str, value: object) -> Payload | None:
+    """Return `value` checked as a payload, or None where there is none."""
+    return None if value is None else check_payload(field, value)
+
+
+def encode_payload(value: Payload) -> str:
+    """Return the JSON text of a checked payload."""
+    return encode_json(value).decode()
+
+
+def _plain(path: str, value: object) -> Any:  # noqa: ANN401  JSON is what it is
+    if isinstance(value, enum.Enum):
+        value = value.value
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _plain_text(path, value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return float(value)
+        message = f"{path} is {value}, which JSON cannot hold; use None or a string."
+        raise ValidationError(message)
+    if isinstance(value, dict):
+        return {_plain_key(path, key): _plain(f"{path}.{key}", item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(f"{path}[{index}]", item) for index, item in enumerate(value)]
+    message = f"{path} is of type {type(value).__name__}, which JSON cannot hold: {shown(value)}."
+    raise ValidationError(message)
+
+
+def _plain_text(path: str, value: str) -> str:
+    text = str.__str__(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        message = f"{path} holds a lone surrogate, which JSON in UTF-8 cannot: {shown(value)}."
+        raise ValidationError(message) from None
+    return text
+
+
+def _plain_key(path: str, key: object) -> str:
+    if isinstance(key, enum.Enum):
+        key = key.value
+    if isinstance(key, str):
+        return _plain_text(f"a key of {path}", key)
+    message = f"{path} has the key {shown(key)}; JSON's keys are strings."
+    raise ValidationError(message)

@@ -1,0 +1,29 @@
+"""The ports: what applications call, and what adapters implement.
+
+Each is an abstract class with a whole public surface and a few abstract methods, whose names begin with an underscore: these
+are all that an adapter writes. Nothing here knows of tables.
+"""
+
+from asm_core.ports.artifact_registry import ArtifactRegistry
+from asm_core.ports.backend import PORT_VERSION, Backend, Capability
+from asm_core.ports.maintenance import Maintenance, Progress
+from asm_core.ports.provider import Emit, Provider, ProviderResult
+from asm_core.ports.query_api import QueryAPI
+from asm_core.ports.reader import Reader
+from asm_core.ports.session_store import ExecutionResult, SessionStore
+
+__all__ = [
+    "PORT_VERSION",
+    "ArtifactRegistry",
+    "Backend",
+    "Capability",
+    "Emit",
+    "ExecutionResult",
+    "Maintenance",
+    "Progress",
+    "Provider",
+    "ProviderResult",
+    "QueryAPI",
+    "Reader",
+    "SessionStore",
+]

@@ -1,0 +1,84 @@
+"""The port through which the metadata of artifacts is kept."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from asm_core.errors import ValidationError, shown
+from asm_core.ids import check_name
+from asm_core.models import Artifact
+from asm_core.summaries import ArtifactStats
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+from asm_core.times import utc_now
+
+
+class ArtifactRegistry(ABC):
+    """Registers what agents left behind elsewhere: files, images, archives. A key names at most one live artifact.
+
+    All arguments are checked first (`ValidationError`). Any method may raise `StorageError`.
+    """
+
+    def register(self, artifact: Artifact) -> Artifact:
+        """Store the metadata of an artifact and return it as stored.
+
+        An equal one that is registered already is a no-op. The key of a deleted artifact may be taken anew.
+
+        Raises:
+            SessionNotFoundError: it names a session that does not exist.
+            AlreadyExistsError: its id or its key is that of another artifact.
+        """
+        if not isinstance(artifact, Artifact):
+            message = f"This takes an Artifact, not {shown(artifact)}."
+            raise ValidationError(message)
+        artifact = artifact.checked()
+        if artifact.deleted_at is not None:
+            message = f"Artifact {artifact.id} is deleted; register it without deleted_at."
+            raise ValidationError(message)
+        self._register(artifact)
+        return artifact
+
+    def get_by_key(self, key: str) -> Artifact | None:
+        """Return the live artifact of this key, or None."""
+        return self._load_by_key(check_name("key", key))
+
+    def list_by_session(self, session_id: str) -> list[Artifact]:
+        """Return the live artifacts of a session, oldest first (`created_at`, then id); none if it does not exist."""
+        return self._find_artifacts(check_name("session_id", session_id))
+
+    def session_stats(self, session_id: str) -> ArtifactStats:
+        """Return how many live artifacts a session has, and their bytes; zeros if it does not exist."""
+        session_id = check_name("session_id", session_id)
+        count, total_bytes = self._total_artifacts(session_id)
+        return ArtifactStats(session_id=session_id, artifact_count=count, total_bytes=total_bytes)
+
+    def delete(self, key: str) -> None:
+        """Soft-delete the live artifact of this key; if there is none, this is a no-op."""
+        self._soft_delete_artifact(check_name("key", key), utc_now())
+
+    @abstractmethod
+    def _register(self, artifact: Artifact) -> None:
+        """Store the artifact in one transaction, in place of a deleted one with its key.
+
+        An equal live one: do nothing. Another one with its id, or a live one with its key: AlreadyExistsError, which
+        `asm_core.conflicts.artifact_taken` makes. SessionNotFoundError without the session that it names.
+        """
+
+    @abstractmethod
+    def _load_by_key(self, key: str) -> Artifact | None:
+        """Return the live artifact of this key."""
+
+    @abstractmethod
+    def _find_artifacts(self, session_id: str) -> list[Artifact]:
+        """Return the live artifacts of a session by (created_at, id)."""
+
+    @abstractmethod
+    def _total_artifacts(self, session_id: str) -> tuple[int, int]:
+        """Return how many live artifacts a session has, and the sum of their `byte_size`."""
+
+    @abstractmethod
+    def _soft_delete_artifact(self, key: str, at: datetime) -> None:
+        """Set `deleted_at` of the live artifact of this key, if there is one."""

@@ -1,0 +1,339 @@
+"""The port through which sessions, runs and events are searched and added up."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from asm_core.cursors import decode_cursor
+from asm_core.errors import SessionNotFoundError
+from asm_core.ids import check_name
+from asm_core.models.base import check_natural
+from asm_core.models.session import check_tags
+from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
+from asm_core.pages import Page, cut_page
+from asm_core.ports.reader import Reader
+from asm_core.queries import (
+    EVENT_ORDERS,
+    RUN_ORDERS,
+    SESSION_ORDERS,
+    EventQuery,
+    Order,
+    RunQuery,
+    SessionQuery,
+    UsageQuery,
+    allows_nothing,
+    check_choice,
+    check_limit,
+    check_order,
+)
+from asm_core.summaries import CostSummary, SessionExport, SessionStats, UsageSummary, check_pricing_table
+from asm_core.times import check_optional_time
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
+
+    from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus
+    from asm_core.summaries import EventTotals, PricingTable, RunTotals, UsageRow
+
+
+class QueryAPI(Reader):
+    """Searches across sessions, with pages; totals; exports.
+
+    A filter that is None lets everything through; where one takes a single value it takes an iterable of them, any of
+    which matches (an empty one: nothing does). Ids that are not stored match nothing. A page's `cursor` goes with the
+    same order and, to make sense, the same filters; `InvalidCursorError` otherwise. All arguments are checked first
+    (`ValidationError`). Any method may raise `StorageError`.
+    """
+
+    def search_sessions(  # noqa: PLR0913  a keyword for each filter
+        self,
+        *,
+        agent_id: str | Iterable[str] | None = None,
+        status: SessionStatus | str | Iterable[SessionStatus | str] | None = None,
+        provider: str | Iterable[str] | None = None,
+        tags: str | Iterable[str] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        include_deleted: bool = False,
+        order_by: str = "updated_at_desc",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Session]:
+        """Return a page of sessions, and how many there are on all pages together.
+
+        Args:
+            agent_id: only those of this agent.
+            status: only those in this status.
+            provider: only those with a run of this provider.
+            tags: only those that carry all of these tags.
+            created_after: only those created later than this.
+            created_before: only those created earlier than this.
+            include_deleted: soft-deleted ones too.
+            order_by: ``created_at_asc``, ``created_at_desc`` or ``updated_at_desc``; ids break ties, the same way round.
+            limit: the size of the page.
+            cursor: that of the page before.
+        """
+        order = check_order(SESSION_ORDERS, order_by)
+        query = SessionQuery(
+            agent_ids=check_choice("agent_id", agent_id, check_name),
+            statuses=check_choice("status", status, lambda _, value: check_session_status(value)),
+            providers=check_choice("provider", provider, check_name),
+            tags=() if tags is None else check_tags("tags", [tags] if isinstance(tags, str) else tags),
+            created_after=check_optional_time("created_after", created_after),
+            created_before=check_optional_time("created_before", created_before),
+            include_deleted=bool(include_deleted),
+            order=order,
+        )
+        size, query = _paged("sessions", query, order, limit, cursor)
+        if allows_nothing(query):
+            return Page(items=[], total_count=0)
+        found = self._find_sessions(query)
+        # A first page that is the last one has counted itself.
+        count = len(found) if len(found) <= size and cursor is None else self._count_sessions(query)
+        return cut_page("sessions", order, found, size, count)
+
+    def search_runs(  # noqa: PLR0913  a keyword for each filter
+        self,
+        *,
+        session_id: str | Iterable[str] | None = None,
+        provider: str | Iterable[str] | None = None,
+        status: RunStatus | str | Iterable[RunStatus | str] | None = None,
+        started_after: datetime | None = None,
+        started_before: datetime | None = None,
+        min_tokens: int | None = None,
+        order_by: str = "started_at_desc",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Run]:
+        """Return a page of runs.
+
+        Args:
+            session_id: only those of this session.
+            provider: only those of this provider.
+            status: only those in this status.
+            started_after: only those started later than this.
+            started_before: only those started earlier than this.
+            min_tokens: only those that used at least so many tokens in all.
+            order_by: ``started_at_asc``, ``started_at_desc`` or ``token_usage_desc`` (by the total); ids break ties.
+            limit: the size of the page.
+            cursor: that of the page before.
+        """
+        order = check_order(RUN_ORDERS, order_by)
+        query = RunQuery(
+            session_ids=check_choice("session_id", session_id, check_name),
+            providers=check_choice("provider", provider, check_name),
+            statuses=check_choice("status", status, lambda _, value: check_run_status(value)),
+            started_after=check_optional_time("started_after", started_after),
+            started_before=check_optional_time("started_before", started_before),
+            min_tokens=None if min_tokens is None else check_natural("min_tokens", min_tokens),
+            order=order,
+        )
+        size, query = _paged("runs", query, order, limit, cursor)
+        return cut_page("runs", order, [] if allows_nothing(query) else self._find_runs(query), size)
+
+    def search_events(  # noqa: PLR0913  a keyword for each filter
+        self,
+        *,
+        session_ids: str | Iterable[str] | None = None,
+        run_ids: str | Iterable[str] | None = None,
+        types: EventType | str | Iterable[EventType | str] | None = None,
+        providers: str | Iterable[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        correlation_id: str | Iterable[str] | None = None,
+        order_by: str = "sequence_asc",
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Event]:
+        """Return a page of events.
+
+        Args:
+            session_ids: only those of these sessions.
+            run_ids: only those of these runs.
+            types: only those of these types.
+            providers: only those of these providers.
+            since: only those whose timestamp is this or later.
+            until: only those whose timestamp is earlier than this.
+            correlation_id: only those with this correlation id.
+            order_by: ``sequence_asc`` (session by session, each in the order of its numbers), ``timestamp_asc`` or
+                ``timestamp_desc`` (session and number break ties, the same way round).
+            limit: the size of the page.
+            cursor: that of the page before.
+        """
+        order = check_order(EVENT_ORDERS, order_by)
+        query = _event_query(session_ids, run_ids, types, providers, since, until, correlation_id)
+        size, query = _paged("events", query, order, limit, cursor)
+        return cut_page("events", order, [] if allows_nothing(query) else self._find_events(query), size)
+
+    def count_events(  # noqa: PLR0913  a keyword for each filter
+        self,
+        *,
+        session_ids: str | Iterable[str] | None = None,
+        run_ids: str | Iterable[str] | None = None,
+        types: EventType | str | Iterable[EventType | str] | None = None,
+        providers: str | Iterable[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        correlation_id: str | Iterable[str] | None = None,
+    ) -> int:
+        """Return how many events pass the filters, which are those of `search_events`."""
+        query = _event_query(session_ids, run_ids, types, providers, since, until, correlation_id)
+        return 0 if allows_nothing(query) else self._count_events(query)
+
+    def get_session_stats(self, session_id: str) -> SessionStats:
+        """Return a session in numbers: its events, its runs by status, tokens and costs.
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+        """
+        return self.list_session_stats([session_id])[0]
+
+    def list_session_stats(self, session_ids: Iterable[str]) -> list[SessionStats]:
+        """Return the statistics of several sessions, in the order given, with a fixed number of queries.
+
+        Raises:
+            SessionNotFoundError: one of them does not exist.
+        """
+        ids = check_choice("session_ids", session_ids, check_name) or ()
+        known = self._latest_sequences(ids) if ids else {}
+        for session_id in ids:
+            if session_id not in known:
+                raise SessionNotFoundError(session_id)
+        events = {total.session_id: total for total in self._total_events(ids)} if ids else {}
+        runs: dict[str, list[RunTotals]] = {}
+        for total in self._total_runs(ids) if ids else ():
+            runs.setdefault(total.session_id, []).append(total)
+        return [SessionStats.of(session_id, events.get(session_id), runs.get(session_id, ())) for session_id in ids]
+
+    def get_usage_summary(
+        self,
+        *,
+        session_id: str | Iterable[str] | None = None,
+        agent_id: str | Iterable[str] | None = None,
+        provider: str | Iterable[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> UsageSummary:
+        """Return the tokens that runs used, in all and by provider and model.
+
+        Runs count that started at `since` or later and before `until`, those of soft-deleted sessions included: what was
+        spent was spent.
+        """
+        return UsageSummary.of(self._usage_rows(session_id, agent_id, provider, since, until))
+
+    def get_cost_summary(  # noqa: PLR0913  a keyword for each filter
+        self,
+        *,
+        session_id: str | Iterable[str] | None = None,
+        agent_id: str | Iterable[str] | None = None,
+        provider: str | Iterable[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        pricing_table: PricingTable | None = None,
+    ) -> CostSummary:
+        """Return what runs cost, in all and by provider and model; the runs counted are those of `get_usage_summary`.
+
+        Args:
+            session_id: only runs of this session.
+            agent_id: only runs of this agent's sessions.
+            provider: only runs of this provider.
+            since: only runs started at this time or later.
+            until: only runs started before this time.
+            pricing_table: prices for the runs that carry no cost of their own, as
+                ``{provider: {model: {"input": Decimal, "output": Decimal}}}`` in US dollars per million tokens.
+        """
+        pricing = check_pricing_table({} if pricing_table is None else pricing_table)
+        return CostSummary.of(self._usage_rows(session_id, agent_id, provider, since, until), pricing)
+
+    def export_session(self, session_id: str, *, include_artifacts: bool = False) -> SessionExport:
+        """Return all that is stored of a session, in memory; `asm_core.transfer` writes one of any size to a file.
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+        """
+        session_id = check_name("session_id", session_id)
+        # The events first: whatever run they name was saved before, and is found by the later look.
+        last_sequence = self._latest_sequences([session_id]).get(session_id, 0)
+        events = self._find_events(EventQuery(session_ids=(session_id,), before=last_sequence + 1))
+        runs = self._find_runs(RunQuery(session_ids=(session_id,)))
+        artifacts = self._find_artifacts(session_id) if include_artifacts else []
+        session = self._load_session(session_id)
+        if session is None:
+            raise SessionNotFoundError(session_id)
+        return SessionExport(
+            session=session, runs=runs, events=events, artifacts=artifacts, last_sequence=last_sequence
+        )
+
+    def _usage_rows(
+        self,
+        session_id: str | Iterable[str] | None,
+        agent_id: str | Iterable[str] | None,
+        provider: str | Iterable[str] | None,
+        since: datetime | None,
+        until: datetime | None,
+    ) -> list[UsageRow]:
+        query = UsageQuery(
+            session_ids=check_choice("session_id", session_id, check_name),
+            agent_ids=check_choice("agent_id", agent_id, check_name),
+            providers=check_choice("provider", provider, check_name),
+            since=check_optional_time("since", since),
+            until=check_optional_time("until", until),
+        )
+        return [] if allows_nothing(query) else self._total_usage(query)
+
+    # -- what an adapter writes, beside the primitives of Reader -------------------------------------------------
+
+    @abstractmethod
+    def _count_sessions(self, query: SessionQuery) -> int:
+        """Return how many sessions pass the filters of `query`; start, limit and offset do not matter."""
+
+    @abstractmethod
+    def _count_events(self, query: EventQuery) -> int:
+        """Return how many events pass the filters of `query`; start and limit do not matter."""
+
+    @abstractmethod
+    def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
+        """Add up the runs that pass `query`, by provider and model; in any order."""
+
+    @abstractmethod
+    def _total_runs(self, session_ids: Collection[str]) -> list[RunTotals]:
+        """Add up the runs of each of these sessions, by status; in any order, without those that have none."""
+
+    @abstractmethod
+    def _total_events(self, session_ids: Collection[str]) -> list[EventTotals]:
+        """Count the events of each of these sessions; in any order, without those that have none."""
+
+    @abstractmethod
+    def _find_artifacts(self, session_id: str) -> list[Artifact]:
+        """Return the live artifacts of a session by (created_at, id)."""
+
+
+def _paged(resource: str, query: Any, order: Order, limit: int, cursor: str | None) -> tuple[int, Any]:  # noqa: ANN401
+    size = check_limit(limit)
+    start = None if cursor is None else decode_cursor(resource, order, cursor)
+    # One more than the page holds tells whether another one follows.
+    return size, msgspec.structs.replace(query, order=order, start=start, limit=size + 1)
+
+
+def _event_query(  # noqa: PLR0913, PLR0917  the filters, in their order
+    session_ids: str | Iterable[str] | None,
+    run_ids: str | Iterable[str] | None,
+    types: EventType | str | Iterable[EventType | str] | None,
+    providers: str | Iterable[str] | None,
+    since: datetime | None,
+    until: datetime | None,
+    correlation_id: str | Iterable[str] | None,
+) -> EventQuery:
+    return EventQuery(
+        session_ids=check_choice("session_ids", session_ids, check_name),
+        run_ids=check_choice("run_ids", run_ids, check_name),
+        types=check_choice("types", types, lambda _, value: check_event_type(value)),
+        providers=check_choice("providers", providers, check_name),
+        since=check_optional_time("since", since),
+        until=check_optional_time("until", until),
+        correlation_ids=check_choice("correlation_id", correlation_id, check_name),
+    )

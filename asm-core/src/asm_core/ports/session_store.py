@@ -1,0 +1,427 @@
+"""The port through which sessions, runs and events are written and read back."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from asm_core.errors import RunNotFoundError, SessionNotFoundError, ValidationError, shown
+from asm_core.ids import check_name
+from asm_core.models import Event, Run, RunStatus, Session
+from asm_core.models.base import check_natural
+from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
+from asm_core.payloads import Payload, check_optional_payload
+from asm_core.ports.reader import Reader
+from asm_core.queries import (
+    RUN_ORDERS,
+    EventQuery,
+    RunQuery,
+    SessionQuery,
+    allows_nothing,
+    check_choice,
+    check_optional_limit,
+)
+from asm_core.times import check_optional_time
+from asm_core.waiting import Watcher, check_wait
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from asm_core.models import EventType, SessionStatus
+
+_FOLLOW_PAGE = 500
+
+
+class ExecutionResult(msgspec.Struct, frozen=True):
+    """What an execution leaves to be stored at once.
+
+    Attributes:
+        session: the session as it now stands.
+        run: the run as it now stands, if there is one.
+        events: what happened, to be appended in this order.
+        provider_metadata: laid over the run's own, key by key.
+    """
+
+    session: Session
+    run: Run | None = None
+    events: Sequence[Event] = ()
+    provider_metadata: Payload | None = None
+
+
+class SessionStore(Reader):
+    """Keeps sessions, runs and the append-only log of each session.
+
+    All arguments are checked before the database is touched (`ValidationError`). All ids are strings; statuses and types
+    may be given as members or as strings; a filter that takes one value takes an iterable of them, any of which matches.
+    Any method may raise `StorageError`; a `StorageConnectionError` is retryable.
+    """
+
+    # -- sessions ------------------------------------------------------------------------------------------------
+
+    def save_session(self, session: Session) -> Session:
+        """Store `session`, replacing all but the id of one that is stored under it. Returns what is stored."""
+        session = _check_instance(Session, session).checked()
+        self._save_session(session)
+        return session
+
+    def get_session(self, session_id: str) -> Session:
+        """Return the session, even if it is soft-deleted.
+
+        Raises:
+            SessionNotFoundError: there is none.
+        """
+        session = self._load_session(check_name("session_id", session_id))
+        if session is None:
+            raise SessionNotFoundError(session_id)
+        return session
+
+    def list_sessions(
+        self,
+        *,
+        status: SessionStatus | str | Iterable[SessionStatus | str] | None = None,
+        agent_id: str | Iterable[str] | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Session]:
+        """Return the sessions that are not soft-deleted, newest first (`created_at`, then id, descending).
+
+        An offset behind the last one gives an empty list. To page through many, use `QueryAPI.search_sessions`.
+        """
+        query = SessionQuery(
+            statuses=check_choice("status", status, lambda _, value: check_session_status(value)),
+            agent_ids=check_choice("agent_id", agent_id, check_name),
+            limit=check_optional_limit(limit),
+            offset=check_natural("offset", offset),
+        )
+        return [] if allows_nothing(query) else self._find_sessions(query)
+
+    def delete_session(self, session_id: str) -> None:
+        """Remove the session with its runs and events for good; one that does not exist is a no-op.
+
+        Its artifacts stay until `Maintenance.clean_orphaned_artifacts`, since the blobs that they name lie elsewhere.
+        """
+        self._delete_session(check_name("session_id", session_id))
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def save_run(self, run: Run) -> Run:
+        """Store `run`, replacing all but the id of one that is stored under it. Returns what is stored.
+
+        Raises:
+            SessionNotFoundError: its session does not exist.
+        """
+        run = _check_instance(Run, run).checked()
+        self._save_run(run)
+        return run
+
+    def get_run(self, run_id: str) -> Run:
+        """Return the run.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        run = self._load_run(check_name("run_id", run_id))
+        if run is None:
+            raise RunNotFoundError(run_id)
+        return run
+
+    def list_runs(
+        self,
+        session_id: str,
+        *,
+        status: RunStatus | str | Iterable[RunStatus | str] | None = None,
+        limit: int | None = None,
+    ) -> list[Run]:
+        """Return the runs of a session, oldest first (`started_at`, then id).
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+        """
+        query = RunQuery(
+            session_ids=(check_name("session_id", session_id),),
+            statuses=check_choice("status", status, lambda _, value: check_run_status(value)),
+            limit=check_optional_limit(limit),
+        )
+        runs = [] if allows_nothing(query) else self._find_runs(query)
+        if not runs:
+            self.get_session(session_id)
+        return runs
+
+    def get_active_run(self, session_id: str) -> Run | None:
+        """Return the newest run of a session that is running, or None.
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+        """
+        query = RunQuery(
+            session_ids=(check_name("session_id", session_id),),
+            statuses=(RunStatus.RUNNING,),
+            order=RUN_ORDERS["started_at_desc"],
+            limit=1,
+        )
+        runs = self._find_runs(query)
+        if not runs:
+            self.get_session(session_id)
+        return runs[0] if runs else None
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def append_event(self, event: Event) -> Event:
+        """Append an event to its session's log and return it as stored, with its `sequence_number`.
+
+        An event whose id is stored already is not stored again: the stored one is returned.
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+            AlreadyExistsError: the id is stored with another session, run, type or data.
+            ValidationError: the event bears a number already; only the store gives these out.
+        """
+        return self.append_events([event])[0]
+
+    def append_events(self, events: Iterable[Event]) -> list[Event]:
+        """Append events, all or none, and return them as stored, in the order given.
+
+        They may belong to several sessions. An id that occurs twice, here or in the store, is stored once. No events at
+        all is a no-op.
+
+        Raises:
+            SessionNotFoundError: a session does not exist.
+            AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
+            ValidationError: an event bears a number already; only the store gives these out.
+        """
+        checked = [_check_new(event) for event in events]
+        if not checked:
+            return []
+        stored = self._append(checked)
+        self._watcher.notify()
+        return stored
+
+    def flush(self, result: ExecutionResult) -> list[Event]:
+        """Store the session, the run and the events of an execution, all or nothing; return the events as stored.
+
+        Raises:
+            SessionNotFoundError: an event's session, or that of the run, neither exists nor is `result.session`.
+            AlreadyExistsError: as for `append_events`.
+        """
+        result = _check_instance(ExecutionResult, result)
+        session = _check_instance(Session, result.session).checked()
+        run = None if result.run is None else _check_instance(Run, result.run).checked()
+        metadata = check_optional_payload("provider_metadata", result.provider_metadata)
+        if metadata is not None:
+            if run is None:
+                message = "provider_metadata belongs to a run, and the result has none; give the run too."
+                raise ValidationError(message)
+            run = run.with_provider_metadata(metadata)
+        events = [_check_new(event) for event in result.events]
+        stored = self._flush(session, run, events)
+        self._watcher.notify()
+        return stored
+
+    def get_events(  # noqa: PLR0913  a keyword for each filter
+        self,
+        session_id: str,
+        *,
+        run_id: str | Iterable[str] | None = None,
+        type: EventType | str | Iterable[EventType | str] | None = None,  # noqa: A002  the field's name
+        since: datetime | None = None,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+        wait_timeout: float = 0.0,
+    ) -> list[Event]:
+        """Return the events of a session in the order of their numbers.
+
+        Args:
+            session_id: whose events.
+            run_id: only those of this run.
+            type: only those of this type.
+            since: only those whose timestamp is this or later.
+            after: only those with a greater number.
+            before: only those with a smaller number.
+            limit: at most so many.
+            wait_timeout: if there are none, wait up to so many seconds for the first.
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+        """
+        query = EventQuery(
+            session_ids=(check_name("session_id", session_id),),
+            run_ids=check_choice("run_id", run_id, check_name),
+            types=check_choice("type", type, lambda _, value: check_event_type(value)),
+            since=check_optional_time("since", since),
+            after=None if after is None else check_natural("after", after),
+            before=None if before is None else check_natural("before", before),
+            limit=check_optional_limit(limit),
+        )
+        timeout = check_wait("wait_timeout", wait_timeout)
+        nothing = allows_nothing(query)
+        events = [] if nothing else self._find_events(query)
+        deadline = time.monotonic() + timeout
+        while not events:
+            # The head first: what has a number up to it is visible to the look at the log that follows.
+            head = self.get_latest_sequence(session_id)
+            if timeout and not nothing:
+                events = self._find_events(query)
+            left = deadline - time.monotonic()
+            if events or left <= 0 or (query.before is not None and query.before <= head + 1):
+                break
+            self._watcher.wait(session_id, head, left)
+        return events
+
+    def get_latest_sequence(self, session_id: str) -> int:
+        """Return the last number given out in a session; 0 before the first event.
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+        """
+        found = self._latest_sequences([check_name("session_id", session_id)])
+        if session_id not in found:
+            raise SessionNotFoundError(session_id)
+        return found[session_id]
+
+    def follow_events(
+        self,
+        session_id: str,
+        *,
+        after: int = 0,
+        run_id: str | Iterable[str] | None = None,
+        type: EventType | str | Iterable[EventType | str] | None = None,  # noqa: A002  the field's name
+        idle_timeout: float | None = None,
+    ) -> Iterator[Event]:
+        """Yield the events after the number `after`, then each new one as it is committed, in order, missing none.
+
+        Ends when none came for `idle_timeout` seconds (None: never). Memory does not grow with what is followed.
+
+        Raises:
+            SessionNotFoundError: the session does not exist, or was deleted while it was followed.
+        """
+        query = EventQuery(
+            session_ids=(check_name("session_id", session_id),),
+            run_ids=check_choice("run_id", run_id, check_name),
+            types=check_choice("type", type, lambda _, value: check_event_type(value)),
+            after=check_natural("after", after),
+            limit=_FOLLOW_PAGE,
+        )
+        timeout = None if idle_timeout is None else check_wait("idle_timeout", idle_timeout)
+        return self._follow(session_id, query, timeout)
+
+    def _follow(self, session_id: str, query: EventQuery, timeout: float | None) -> Iterator[Event]:
+        nothing = allows_nothing(query)
+        active_at = time.monotonic()
+        while True:
+            # The head first: what has a number up to it is visible to the look at the log that follows.
+            head = self.get_latest_sequence(session_id)
+            events = [] if nothing else self._find_events(query)
+            if events:
+                yield from events
+                query = msgspec.structs.replace(query, after=events[-1].sequence_number)
+                active_at = time.monotonic()
+                continue
+            query = msgspec.structs.replace(query, after=max(query.after or 0, head))
+            left = None if timeout is None else active_at + timeout - time.monotonic()
+            if left is not None and left <= 0:
+                return
+            self._watcher.wait(session_id, head, left)
+
+    # -- copies --------------------------------------------------------------------------------------------------
+
+    def restore_session(
+        self, session: Session, runs: Iterable[Run] = (), events: Iterable[Event] = (), *, last_sequence: int = 0
+    ) -> int:
+        """Store an exact copy of a session, or of a part of it, all or nothing; return how many events were new.
+
+        The events keep the numbers they bear, gaps left by pruning included, and the session's counter is raised to
+        `last_sequence` and to the greatest of them. What is stored already is left as it is, so that a copy may be
+        repeated. Used by import and by the archive of retention; to record what happens, append.
+
+        Raises:
+            AlreadyExistsError: an id or a number is taken by another event.
+            ValidationError: an event bears no number, or a run or event belongs to another session.
+        """
+        session = _check_instance(Session, session).checked()
+        checked_runs = [_check_instance(Run, run).checked() for run in runs]
+        checked_events = [_check_instance(Event, event).checked() for event in events]
+        last = check_natural("last_sequence", last_sequence)
+        for item in (*checked_runs, *checked_events):
+            if item.session_id != session.id:
+                message = f"{item.id} belongs to {item.session_id}, not to {session.id}; restore it with its own session."
+                raise ValidationError(message)
+        for event in checked_events:
+            if event.sequence_number is None:
+                message = f"Event {event.id} bears no sequence_number; to record something new, use append_events."
+                raise ValidationError(message)
+            last = max(last, event.sequence_number)
+        count = self._restore(session, checked_runs, checked_events, last)
+        self._watcher.notify()
+        return count
+
+    # -- what an adapter writes ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _save_session(self, session: Session) -> None:
+        """Insert the session, or replace all of the one with its id."""
+
+    @abstractmethod
+    def _save_run(self, run: Run) -> None:
+        """Insert the run, or replace all of the one with its id; raise SessionNotFoundError without its session."""
+
+    @abstractmethod
+    def _delete_session(self, session_id: str) -> None:
+        """Remove the session, its runs, its events and its counter in one transaction."""
+
+    @abstractmethod
+    def _append(self, events: list[Event]) -> list[Event]:
+        """Store at least one event, none of which bears a number, in one transaction; return each as stored.
+
+        Lock the counters in the order of the session ids, number the events in the order given, and treat an id that is
+        stored (or came before in the list) as `asm_core.conflicts.check_same_event` says. SessionNotFoundError without the
+        session.
+        """
+
+    @abstractmethod
+    def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
+        """Save the session and the run and append the events, in one transaction."""
+
+    @abstractmethod
+    def _restore(self, session: Session, runs: list[Run], events: list[Event], last_sequence: int) -> int:
+        """Save what is not there yet, events with the numbers they bear, in one transaction; return the new events.
+
+        Raise the counter to at least `last_sequence`. An id or number that another event has: AlreadyExistsError.
+        """
+
+    def _change_token(self) -> object:
+        """Return something cheap that differs after any commit of anybody's; None if there is no such thing.
+
+        Asked while somebody waits, always from the same thread, before `_latest_sequences` is.
+        """
+        return None
+
+    @property
+    def _watcher(self) -> Watcher:
+        """The one watcher of this store, made when it is first needed."""
+        watcher: Watcher | None = self.__dict__.get("_asm_watcher")
+        if watcher is None:
+            watcher = self.__dict__.setdefault("_asm_watcher", Watcher(self._latest_sequences, self._change_token))
+        return watcher
+
+
+def _check_new(event: object) -> Event:
+    checked = _check_instance(Event, event).checked()
+    if checked.sequence_number is not None:
+        message = (
+            f"Event {checked.id} already bears the number {checked.sequence_number}; append one without, as "
+            "Event.new makes it, or use restore_session to copy a log."
+        )
+        raise ValidationError(message)
+    return checked
+
+
+def _check_instance(kind: Any, value: Any) -> Any:  # noqa: ANN401  typed by `kind`
+    if not isinstance(value, kind):
+        message = f"This takes a {kind.__name__}, not {shown(value)}."
+        raise ValidationError(message)
+    return value

@@ -1,0 +1,234 @@
+"""Retention: how long what is kept, and what maintenance asks of a backend to hold to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
+
+from asm_core.errors import ValidationError, shown
+from asm_core.models import EventType, SessionStatus
+from asm_core.models.base import check_natural
+from asm_core.models.session import check_tags
+from asm_core.models.statuses import check_event_type, check_session_status
+
+if TYPE_CHECKING:
+    from asm_core.ports.session_store import SessionStore
+
+PROTECTED_EVENT_TYPES: Final = (
+    EventType.SESSION_CREATED,
+    EventType.RUN_STARTED,
+    EventType.RUN_COMPLETED,
+    EventType.RUN_FAILED,
+    EventType.ERROR_OCCURRED,
+)
+"""The events that pruning never takes: without them a log no longer tells what happened."""
+
+_MOST_DAYS: Final = 365_000
+
+
+class RetentionPolicy:
+    """How long sessions and events are kept. None is unlimited.
+
+    Attributes:
+        max_session_age_days: soft-delete a session this many days after it was created.
+        max_completed_session_age_days: soft-delete a session that has ended (completed, failed or cancelled) this many
+            days after its last change.
+        max_events_per_session: prune the oldest events of a session until it has at most this many.
+        max_total_events: prune the oldest events of all sessions until there are at most this many.
+        hard_delete_after_days: remove for good, this many days after they were soft-deleted, sessions with all that
+            belongs to them, and artifacts.
+        archive_before_prune: copy to `archive_store` what is to be pruned or removed for good, first.
+        archive_store: a session store, of any backend.
+        exempt_statuses: sessions in one of these are left alone by every step.
+        exempt_tags: sessions that carry one of these are left alone by every step.
+        prune_event_types_first: events of these types are pruned before any other.
+        batch_size: how many sessions or events one transaction deals with at the most.
+    """
+
+    def __init__(  # noqa: PLR0913  a keyword for each field
+        self,
+        *,
+        max_session_age_days: int | None = None,
+        max_completed_session_age_days: int | None = 90,
+        max_events_per_session: int | None = None,
+        max_total_events: int | None = None,
+        hard_delete_after_days: int | None = 30,
+        archive_before_prune: bool = False,
+        archive_store: SessionStore | None = None,
+        exempt_statuses: Iterable[SessionStatus | str] = (SessionStatus.ACTIVE, SessionStatus.PAUSED),
+        exempt_tags: Iterable[str] = ("pinned",),
+        prune_event_types_first: Iterable[EventType | str] = (
+            EventType.MESSAGE_STREAMED,
+            EventType.TOKEN_USAGE_UPDATED,
+        ),
+        batch_size: int = 100,
+    ) -> None:
+        """Check the fields.
+
+        Raises:
+            ValidationError: a field has a value that makes no sense, or two contradict each other.
+        """
+        self.max_session_age_days = _check_days("max_session_age_days", max_session_age_days)
+        self.max_completed_session_age_days = _check_days(
+            "max_completed_session_age_days", max_completed_session_age_days
+        )
+        self.max_events_per_session = _check_count("max_events_per_session", max_events_per_session)
+        self.max_total_events = _check_count("max_total_events", max_total_events)
+        self.hard_delete_after_days = _check_days("hard_delete_after_days", hard_delete_after_days)
+        self.archive_before_prune = archive_before_prune
+        self.archive_store = archive_store
+        self.exempt_statuses = _check_each("exempt_statuses", exempt_statuses, check_session_status)
+        self.exempt_tags = check_tags("exempt_tags", exempt_tags)
+        self.prune_event_types_first = _check_each("prune_event_types_first", prune_event_types_first, check_event_type)
+        self.batch_size = check_natural("batch_size", batch_size, least=1)
+        self._check_together()
+
+    def __repr__(self) -> str:
+        """Return the policy as it would be written."""
+        return f"RetentionPolicy({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+    def _check_together(self) -> None:
+        if not isinstance(self.archive_before_prune, bool):
+            message = f"archive_before_prune must be true or false, not {shown(self.archive_before_prune)}."
+            raise ValidationError(message)
+        if self.archive_before_prune and self.archive_store is None:
+            message = "archive_before_prune is set without an archive_store; name the store to archive to."
+            raise ValidationError(message)
+        if self.archive_store is not None and not self.archive_before_prune:
+            message = "archive_store is given, but archive_before_prune is not set; set both or neither."
+            raise ValidationError(message)
+        protected = [kind for kind in self.prune_event_types_first if kind in PROTECTED_EVENT_TYPES]
+        if protected:
+            message = f"prune_event_types_first names {', '.join(protected)}, which are never pruned; leave them out."
+            raise ValidationError(message)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any], *, archive_store: SessionStore | None = None) -> Self:
+        """Return the policy of a file's table.
+
+        Raises:
+            ValidationError: a field is unknown or has a value that makes no sense.
+        """
+        known = set(vars(cls())) - {"archive_store"}
+        unknown = sorted(set(fields) - known)
+        if unknown:
+            message = f"A retention policy has no field {shown(unknown[0])}. It has: {', '.join(sorted(known))}."
+            raise ValidationError(message)
+        return cls(**fields, archive_store=archive_store)
+
+
+class MaintenanceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What maintenance did, or in a dry run would do.
+
+    Attributes:
+        sessions_soft_deleted: sessions that were marked as deleted.
+        sessions_hard_deleted: sessions that were removed for good, with all that belongs to them.
+        events_pruned: events that were removed from sessions that stay.
+        artifacts_removed: artifacts removed for good: of sessions that are gone, or deleted long enough ago.
+        dry_run: whether nothing was changed.
+        duration_ms: how long it took, in milliseconds.
+    """
+
+    sessions_soft_deleted: int = 0
+    sessions_hard_deleted: int = 0
+    events_pruned: int = 0
+    artifacts_removed: int = 0
+    dry_run: bool = False
+    duration_ms: float = 0.0
+
+
+class Exemption(msgspec.Struct, frozen=True, kw_only=True):
+    """Sessions in one of these statuses, or with one of these tags, are not to be touched."""
+
+    statuses: tuple[SessionStatus, ...]
+    tags: tuple[str, ...]
+
+
+class ExpiredSessions(msgspec.Struct, frozen=True, kw_only=True):
+    """Live sessions to soft-delete, by id: created before one time, or ended and last changed before another.
+
+    A time that is None lets nothing through. `after` is the id to go on behind.
+    """
+
+    exempt: Exemption
+    created_before: datetime | None
+    ended_before: datetime | None
+    after: str = ""
+    limit: int
+
+
+class DeletedSessions(msgspec.Struct, frozen=True, kw_only=True):
+    """Sessions to remove for good, by id: soft-deleted before a time. `after` is the id to go on behind."""
+
+    exempt: Exemption
+    deleted_before: datetime
+    after: str = ""
+    limit: int
+
+
+class OversizedSessions(msgspec.Struct, frozen=True, kw_only=True):
+    """Sessions with more than so many stored events, by id, except those to be removed for good anyway."""
+
+    exempt: Exemption
+    max_events: int
+    deleted_before: datetime | None
+    after: str = ""
+    limit: int
+
+
+class PrunableEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """Events that may be pruned, oldest first: of one session by number; of all by (timestamp, session_id, number).
+
+    Attributes:
+        session_id: the one session, or None for all.
+        types: only these types, or None for all; never the protected ones.
+        deleted_before: leave out sessions soft-deleted before this, as they are to be removed for good anyway.
+        limit: how many at the most; None where they are only counted.
+    """
+
+    exempt: Exemption
+    session_id: str | None = None
+    types: tuple[EventType, ...] | None = None
+    deleted_before: datetime | None = None
+    limit: int | None = None
+
+
+class RemovableArtifacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Artifacts to remove for good, by id: of sessions that are gone, and those soft-deleted before a time (None: none).
+
+    `gone_before` counts sessions soft-deleted before that time as gone, unless they are exempt: a dry run has not
+    removed them yet.
+    """
+
+    exempt: Exemption
+    deleted_before: datetime | None = None
+    gone_before: datetime | None = None
+    after: str = ""
+    limit: int
+
+
+def days_before(now: datetime, days: int | None) -> datetime | None:
+    """Return the time so many days before `now`; None where there is no limit."""
+    return None if days is None else now - timedelta(days=days)
+
+
+def _check_days(field: str, value: object) -> int | None:
+    days = None if value is None else check_natural(field, value)
+    if days is not None and days > _MOST_DAYS:
+        message = f"{field} must be at most {_MOST_DAYS}, not {days}; None is unlimited."
+        raise ValidationError(message)
+    return days
+
+
+def _check_count(field: str, value: object) -> int | None:
+    return None if value is None else check_natural(field, value)
+
+
+def _check_each(field: str, values: Any, check: Any) -> tuple[Any, ...]:  # noqa: ANN401  typed by `check`
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        message = f"{field} must be an iterable of names, not {shown(values)}."
+        raise ValidationError(message)
+    return tuple(dict.fromkeys(check(value) for value in values))

@@ -1,0 +1,38 @@
+"""Times are aware, in UTC, to the microsecond."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from asm_core.errors import ValidationError, shown
+
+
+def utc_now() -> datetime:
+    """Return the present time."""
+    return datetime.now(UTC)
+
+
+def check_time(name: str, value: object) -> datetime:
+    """Return `value` in UTC.
+
+    Raises:
+        ValidationError: it is not a datetime, or has no time zone.
+    """
+    if not isinstance(value, datetime):
+        message = f"{name} must be a datetime, not {shown(value)}."
+        raise ValidationError(message)
+    if value.tzinfo is UTC:
+        return value
+    if value.utcoffset() is None:
+        message = f"{name} must have a time zone, and {value.isoformat()} has none; use datetime.now(UTC)."
+        raise ValidationError(message)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        message = f"{name} is out of range in UTC: {value.isoformat()}."
+        raise ValidationError(message) from None
+
+
+def check_optional_time(name: str, value: object) -> datetime | None:
+    """Return `value` in UTC, or None where there is none."""
+    return None if value is None else check_time(name, value)
