@@ -1,0 +1,105 @@
+"""Adding up in memory."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeVar
+
+from asm_core.memory.artifact_registry import live_artifacts
+from asm_core.memory.reader import MemoryReader
+from asm_core.ports import QueryAPI
+from asm_core.summaries import EventTotals, RunTotals, UsageRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Hashable, Iterable
+
+    from asm_core.models import Artifact, Run
+    from asm_core.queries import EventQuery, SessionQuery, UsageQuery
+
+K = TypeVar("K", bound="Hashable")
+
+
+class MemoryQueryAPI(MemoryReader, QueryAPI):
+    """The query API in memory."""
+
+    def _count_sessions(self, query: SessionQuery) -> int:
+        with self._state.lock:
+            return len(self._passing_sessions(query))
+
+    def _count_events(self, query: EventQuery) -> int:
+        with self._state.lock:
+            return sum(1 for _ in self._passing_events(query))
+
+    def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
+        with self._state.lock:
+            runs = [run for run in self._state.runs.values() if self._counts(run, query)]
+        return [_usage_row(*key, group) for key, group in _grouped(runs, lambda run: (run.provider, run.model))]
+
+    def _total_runs(self, session_ids: Collection[str]) -> list[RunTotals]:
+        with self._state.lock:
+            runs = [run for run in self._state.runs.values() if run.session_id in session_ids]
+        return [
+            RunTotals(
+                session_id=session_id,
+                status=status,
+                run_count=len(group),
+                input_tokens=sum(run.input_tokens for run in group),
+                output_tokens=sum(run.output_tokens for run in group),
+                total_tokens=sum(run.total_tokens for run in group),
+                cost_usd=_cost(group),
+            )
+            for (session_id, status), group in _grouped(runs, lambda run: (run.session_id, run.status))
+        ]
+
+    def _total_events(self, session_ids: Collection[str]) -> list[EventTotals]:
+        with self._state.lock:
+            logs = {session_id: self._state.logs.get(session_id, {}).values() for session_id in session_ids}
+            return [
+                EventTotals(
+                    session_id=session_id,
+                    event_count=len(log),
+                    first_event_at=min(event.timestamp for event in log),
+                    last_event_at=max(event.timestamp for event in log),
+                )
+                for session_id, log in logs.items()
+                if log
+            ]
+
+    def _find_artifacts(self, session_id: str) -> list[Artifact]:
+        return live_artifacts(self._state, session_id)
+
+    def _counts(self, run: Run, query: UsageQuery) -> bool:
+        return (
+            (query.session_ids is None or run.session_id in query.session_ids)
+            and (query.agent_ids is None or self._state.sessions[run.session_id].agent_id in query.agent_ids)
+            and (query.providers is None or run.provider in query.providers)
+            and (query.since is None or run.started_at >= query.since)
+            and (query.until is None or run.started_at < query.until)
+        )
+
+
+def _usage_row(provider: str | None, model: str | None, runs: list[Run]) -> UsageRow:
+    unpriced = [run for run in runs if run.cost_usd is None]
+    return UsageRow(
+        provider=provider,
+        model=model,
+        run_count=len(runs),
+        input_tokens=sum(run.input_tokens for run in runs),
+        output_tokens=sum(run.output_tokens for run in runs),
+        total_tokens=sum(run.total_tokens for run in runs),
+        cost_usd=_cost(runs),
+        unpriced_run_count=len(unpriced),
+        unpriced_input_tokens=sum(run.input_tokens for run in unpriced),
+        unpriced_output_tokens=sum(run.output_tokens for run in unpriced),
+    )
+
+
+def _cost(runs: Iterable[Run]) -> Decimal:
+    return sum((run.cost_usd for run in runs if run.cost_usd is not None), Decimal(0))
+
+
+def _grouped(runs: Iterable[Run], key: Callable[[Run], K]) -> Iterable[tuple[K, list[Run]]]:
+    groups: dict[K, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(key(run), []).append(run)
+    return groups.items()

@@ -1,0 +1,133 @@
+"""Reading sessions, runs and events in memory."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from asm_core.models import Model
+from asm_core.ports import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from asm_core.memory.state import State
+    from asm_core.models import Event, Run, Session
+    from asm_core.queries import EventQuery, RunQuery, SessionQuery
+
+M = TypeVar("M", bound=Model)
+
+
+class MemoryReader(Reader):
+    """The primitives that the ports share.
+
+    Everything is handed out as a copy: the payloads of a model are dicts, and a caller may change what it got.
+    """
+
+    def __init__(self, state: State) -> None:
+        """Read from `state`."""
+        self._state = state
+
+    def _load_session(self, session_id: str) -> Session | None:
+        with self._state.lock:
+            session = self._state.sessions.get(session_id)
+        return None if session is None else session.checked()
+
+    def _load_run(self, run_id: str) -> Run | None:
+        with self._state.lock:
+            run = self._state.runs.get(run_id)
+        return None if run is None else run.checked()
+
+    def _find_sessions(self, query: SessionQuery) -> list[Session]:
+        with self._state.lock:
+            return _cut(self._passing_sessions(query), query)
+
+    def _find_runs(self, query: RunQuery) -> list[Run]:
+        with self._state.lock:
+            return _cut([run for run in self._state.runs.values() if _run_passes(run, query)], query)
+
+    def _find_events(self, query: EventQuery) -> list[Event]:
+        with self._state.lock:
+            events = self._passing_events(query)
+            if query.order.name == "sequence_asc":
+                return [event.checked() for event in islice(events, query.limit)]
+            return _cut(list(events), query)
+
+    def _latest_sequences(self, session_ids: Collection[str]) -> dict[str, int]:
+        with self._state.lock:
+            known = [session_id for session_id in session_ids if session_id in self._state.sessions]
+            return {session_id: self._state.counters.get(session_id, 0) for session_id in known}
+
+    def _passing_sessions(self, query: SessionQuery) -> list[Session]:
+        providers = None
+        if query.providers is not None:
+            providers = {run.session_id for run in self._state.runs.values() if run.provider in query.providers}
+        return [
+            session
+            for session in self._state.sessions.values()
+            if (providers is None or session.id in providers) and _session_passes(session, query)
+        ]
+
+    def _passing_events(self, query: EventQuery) -> Iterator[Event]:
+        """Yield the events in the order of (session_id, sequence_number), from the start of a query in that order."""
+        by_number = query.order.name == "sequence_asc"
+        start = query.start if by_number and query.start else ("", 0)
+        ids = self._state.logs if query.session_ids is None else query.session_ids
+        for session_id in sorted(id for id in ids if id >= start[0]):
+            after = max(query.after or 0, start[1] if session_id == start[0] else 0)
+            last = self._state.counters.get(session_id, 0)
+            before = last + 1 if query.before is None else min(query.before, last + 1)
+            log = self._state.logs.get(session_id, {})
+            for number in range(after + 1, before):
+                event = log.get(number)
+                if event is not None and _event_passes(event, query):
+                    yield event
+
+
+def _session_passes(session: Session, query: SessionQuery) -> bool:
+    return (
+        (query.include_deleted or session.deleted_at is None)
+        and _allowed(session.id, query.ids)
+        and _allowed(session.agent_id, query.agent_ids)
+        and _allowed(session.status, query.statuses)
+        and (query.created_after is None or session.created_at > query.created_after)
+        and (query.created_before is None or session.created_at < query.created_before)
+        and set(query.tags) <= set(session.tags)
+    )
+
+
+def _run_passes(run: Run, query: RunQuery) -> bool:
+    return (
+        _allowed(run.session_id, query.session_ids)
+        and _allowed(run.status, query.statuses)
+        and _allowed(run.provider, query.providers)
+        and (query.started_after is None or run.started_at > query.started_after)
+        and (query.started_before is None or run.started_at < query.started_before)
+        and (query.min_tokens is None or run.total_tokens >= query.min_tokens)
+    )
+
+
+def _event_passes(event: Event, query: EventQuery) -> bool:
+    return (
+        _allowed(event.id, query.ids)
+        and _allowed(event.run_id, query.run_ids)
+        and _allowed(event.type, query.types)
+        and _allowed(event.provider, query.providers)
+        and _allowed(event.correlation_id, query.correlation_ids)
+        and (query.since is None or event.timestamp >= query.since)
+        and (query.until is None or event.timestamp < query.until)
+    )
+
+
+def _allowed(value: object, choice: Collection[object] | None) -> bool:
+    return choice is None or value in choice
+
+
+def _cut(items: Iterable[M], query: Any) -> list[M]:  # noqa: ANN401  any of the listing queries
+    order = query.order
+    keyed = sorted(((order.key_of(item), item) for item in items), key=lambda pair: pair[0], reverse=order.descending)
+    if query.start is not None:
+        keyed = [(key, item) for key, item in keyed if (key < query.start if order.descending else key > query.start)]
+    offset = getattr(query, "offset", 0)
+    stop = None if query.limit is None else offset + query.limit
+    return [item.checked() for _, item in keyed[offset:stop]]

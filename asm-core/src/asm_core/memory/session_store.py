@@ -1,0 +1,98 @@
+"""Writing sessions, runs and events in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asm_core.conflicts import check_same_event, number_taken
+from asm_core.errors import SessionNotFoundError
+from asm_core.memory.reader import MemoryReader
+from asm_core.ports import SessionStore
+
+if TYPE_CHECKING:
+    from asm_core.memory.state import State
+    from asm_core.models import Event, Run, Session
+
+
+class MemorySessionStore(MemoryReader, SessionStore):
+    """The session store in memory."""
+
+    def _save_session(self, session: Session) -> None:
+        with self._state.transaction():
+            self._state.put(self._state.sessions, session.id, session.checked())
+
+    def _save_run(self, run: Run) -> None:
+        with self._state.transaction():
+            self._require_session(run.session_id)
+            self._state.put(self._state.runs, run.id, run.checked())
+
+    def _delete_session(self, session_id: str) -> None:
+        with self._state.transaction():
+            remove_session(self._state, session_id)
+
+    def _append(self, events: list[Event]) -> list[Event]:
+        with self._state.transaction():
+            return [self._append_one(event) for event in events]
+
+    def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
+        with self._state.transaction():
+            self._save_session(session)
+            if run is not None:
+                self._save_run(run)
+            return self._append(events)
+
+    def _restore(self, session: Session, runs: list[Run], events: list[Event], last_sequence: int) -> int:
+        with self._state.transaction():
+            if session.id not in self._state.sessions:
+                self._save_session(session)
+            for run in runs:
+                if run.id not in self._state.runs:
+                    self._save_run(run)
+            count = sum(self._restore_one(event) for event in events)
+            last = max(last_sequence, self._state.counters.get(session.id, 0))
+            self._state.put(self._state.counters, session.id, last)
+            return count
+
+    def _change_token(self) -> object:
+        return self._state.commits
+
+    def _append_one(self, event: Event) -> Event:
+        self._require_session(event.session_id)
+        stored = self._state.events.get(event.id)
+        if stored is not None:
+            return check_same_event(stored, event).checked()
+        number = self._state.counters.get(event.session_id, 0) + 1
+        self._state.put(self._state.counters, event.session_id, number)
+        self._store(event.numbered(number))
+        return event.numbered(number)
+
+    def _restore_one(self, event: Event) -> bool:
+        stored = self._state.events.get(event.id)
+        if stored is not None and stored.sequence_number == event.sequence_number:
+            check_same_event(stored, event)
+            return False
+        if stored is not None or event.sequence_number in self._state.logs.get(event.session_id, {}):
+            raise number_taken(event)
+        self._store(event)
+        return True
+
+    def _store(self, event: Event) -> None:
+        event = event.checked()
+        if event.session_id not in self._state.logs:
+            self._state.put(self._state.logs, event.session_id, {})
+        self._state.put(self._state.logs[event.session_id], event.sequence_number, event)
+        self._state.put(self._state.events, event.id, event)
+
+    def _require_session(self, session_id: str) -> None:
+        if session_id not in self._state.sessions:
+            raise SessionNotFoundError(session_id)
+
+
+def remove_session(state: State, session_id: str) -> None:
+    """Remove a session with its runs, events and counter, inside a transaction."""
+    for run in [run for run in state.runs.values() if run.session_id == session_id]:
+        state.drop(state.runs, run.id)
+    for event in state.logs.get(session_id, {}).values():
+        state.drop(state.events, event.id)
+    for table in (state.logs, state.counters, state.sessions):
+        state.drop(table, session_id)

@@ -1,0 +1,71 @@
+"""What the in-memory backend holds, and how it takes changes back."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from asm_core.models import Artifact, Event, Run, Session
+
+_MISSING: Final = object()
+
+
+class State:
+    """The tables, one lock over them, and an undo log while a transaction lasts.
+
+    Several backends may share one state, as several connections share a database.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.lock = threading.RLock()
+        self.sessions: dict[str, Session] = {}
+        self.runs: dict[str, Run] = {}
+        self.events: dict[str, Event] = {}
+        self.logs: dict[str, dict[int, Event]] = {}
+        self.counters: dict[str, int] = {}
+        self.artifacts: dict[str, Artifact] = {}
+        self.commits = 0
+        self._undo: list[Callable[[], object]] | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make one unit of the changes inside: kept at the end, taken back on an exception. Others wait."""
+        with self.lock:
+            outer, undo = self._undo, []
+            self._undo = undo
+            try:
+                yield
+            except BaseException:
+                for step in reversed(undo):
+                    step()
+                raise
+            else:
+                if outer is None:
+                    self.commits += 1
+                else:
+                    outer.extend(undo)
+            finally:
+                self._undo = outer
+
+    def put(self, table: dict[Any, Any], key: object, value: object) -> None:
+        """Set an entry of a table, inside a transaction."""
+        self._remember(table, key)
+        table[key] = value
+
+    def drop(self, table: dict[Any, Any], key: object) -> None:
+        """Remove an entry of a table, if it is there, inside a transaction."""
+        self._remember(table, key)
+        table.pop(key, None)
+
+    def _remember(self, table: dict[Any, Any], key: object) -> None:
+        if self._undo is None:
+            message = "a change outside a transaction could not be taken back"
+            raise RuntimeError(message)
+        old = table.get(key, _MISSING)
+        self._undo.append(partial(table.pop, key, None) if old is _MISSING else partial(table.__setitem__, key, old))
