@@ -45,8 +45,8 @@ def contract(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run the documentation's code blocks and check that it is complete."""
-    pytest(session, "tests/docs")
+    """Run the code blocks of the documentation and the examples in docstrings; check that nothing is left out."""
+    pytest(session, "tests/docs", "--doctest-modules", *(f"{name}/src" for name in DISTRIBUTIONS))
 
 
 @nox.session
