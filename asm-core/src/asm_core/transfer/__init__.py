@@ -1,0 +1,25 @@
+"""Sessions as files: export one from any backend, import it into any other, exactly.
+
+The file holds JSON lines: a header, the session, its runs, its events by number, its live artifacts, and a last line
+with the counts and the SHA-256 of all lines before it. Each line in between carries a CRC of its own, so that damage is
+found where it is. Both ways stream: memory does not grow with the session.
+
+>>> import io, asm_core.memory
+>>> from asm_core.models import Event, Session
+>>> here, there = asm_core.memory.MemoryBackend(), asm_core.memory.MemoryBackend()
+>>> session = here.session_store.save_session(Session.new(agent_id="assistant"))
+>>> _ = here.session_store.append_event(Event.new(type="session_created", session_id=session.id))
+>>> file = io.BytesIO()
+>>> export_session(here, session.id, file).events
+1
+>>> _ = file.seek(0)
+>>> import_session(there, file).events_added
+1
+>>> there.session_store.get_session(session.id) == session
+True
+"""
+
+from asm_core.transfer.exporting import ExportReport, export_session
+from asm_core.transfer.importing import ImportReport, import_session
+
+__all__ = ["ExportReport", "ImportReport", "export_session", "import_session"]

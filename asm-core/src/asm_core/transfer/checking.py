@@ -1,0 +1,152 @@
+"""Reading a whole export before anything is believed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from asm_core.models import Artifact, Event, Run, Session
+from asm_core.transfer.lines import (
+    END,
+    HEADER_LIMIT,
+    KINDS,
+    Header,
+    Totals,
+    damaged,
+    read_end,
+    read_header,
+    read_model,
+    split_line,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+_RANKS: Final = {kind: rank for rank, kind in enumerate(KINDS)}
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sound export holds, which begins at the byte `start` of the file, and its artifacts at `artifacts_at`."""
+
+    session: Session
+    last_sequence: int
+    totals: Totals
+    start: int
+    artifacts_at: int
+
+
+def check_file(file: BinaryIO) -> Manifest:
+    """Read an export to its end and return what it holds.
+
+    Memory does not grow with the file: of the lines read, only the place of the last one is kept.
+
+    Raises:
+        ValidationError: it is damaged, cut off, edited, or no export at all; the message names the line.
+    """
+    start = file.tell()
+    first = file.readline(HEADER_LIMIT)
+    checker = _Checker(read_header(first), start)
+    digest = hashlib.sha256(first)
+    number, place = 1, start + len(first)
+    for number, line in enumerate(iter(file.readline, b""), 2):
+        if line.startswith(END):
+            return checker.end(number, read_end(number, line), place, digest.hexdigest(), file.read(1))
+        checker.take(number, line, place)
+        digest.update(line)
+        place += len(line)
+    raise damaged(number, "The file ends behind this line, without its last one: it was cut off.")
+
+
+def read_again(file: BinaryIO, manifest: Manifest) -> Iterator[Session | Run | Event | Artifact]:
+    """Yield the models of a file that was checked, in its order.
+
+    Raises:
+        ValidationError: at the end: the file was changed since it was checked.
+    """
+    file.seek(manifest.start)
+    line = file.readline()
+    digest = hashlib.sha256(line)
+    for number, line in enumerate(iter(file.readline, b""), 2):
+        if line.startswith(END):
+            break
+        digest.update(line)
+        kind, body = split_line(number, line)
+        yield msgspec.json.decode(body, type=KINDS[kind])
+    if digest.hexdigest() != manifest.totals.sha256:
+        raise damaged(1, "The file was changed while it was imported.")
+
+
+def read_artifacts(file: BinaryIO, manifest: Manifest) -> Iterator[Artifact]:
+    """Yield the artifacts of a file that was checked."""
+    file.seek(manifest.artifacts_at)
+    for _ in range(manifest.totals.artifacts):
+        yield msgspec.json.decode(split_line(0, file.readline())[1], type=Artifact)
+
+
+class _Checker:
+    """Holds each line to the header and to the line before it."""
+
+    def __init__(self, header: Header, start: int) -> None:
+        self._header = header
+        self._start = start
+        self._session: Session | None = None
+        self._counts = dict.fromkeys(KINDS, 0)
+        self._last: tuple[Any, ...] = (-1,)
+        self._artifacts_at: int | None = None
+
+    def take(self, number: int, line: bytes, place: int) -> None:
+        kind, body = split_line(number, line)
+        model = read_model(number, kind, body)
+        key = (_RANKS[kind], *self._key(number, model))
+        if self._session is None and kind != "session":
+            raise damaged(number, f"The session must come first, not a {kind}.")
+        if key <= self._last:
+            raise damaged(number, f"This {kind} is out of order, or there twice.")
+        if kind == "artifact" and self._artifacts_at is None:
+            self._artifacts_at = place
+        self._last = key
+        self._counts[kind] += 1
+
+    def _key(self, number: int, model: Session | Run | Event | Artifact) -> tuple[Any, ...]:
+        owner = model.id if isinstance(model, Session) else model.session_id
+        if owner != self._header.session_id:
+            raise damaged(number, f"This belongs to session {owner!r}, and the file to {self._header.session_id!r}.")
+        if isinstance(model, Session):
+            self._session = model
+            return ()
+        if isinstance(model, Run):
+            return model.started_at, model.id
+        if isinstance(model, Artifact):
+            if model.deleted_at is not None:
+                raise damaged(number, "The artifact is deleted; an export holds live ones.")
+            return model.created_at, model.id
+        if model.sequence_number is None or model.sequence_number > self._header.last_sequence:
+            raise damaged(
+                number, f"The event has the number {model.sequence_number}; the last is {self._header.last_sequence}."
+            )
+        return (model.sequence_number,)
+
+    def end(self, number: int, totals: Totals, place: int, sha256: str, rest: bytes) -> Manifest:
+        found = (self._counts["run"], self._counts["event"], self._counts["artifact"])
+        if self._session is None:
+            raise damaged(number, "The file holds no session.")
+        if found != (totals.runs, totals.events, totals.artifacts):
+            raise damaged(
+                number,
+                f"The file should hold {totals.runs} runs, {totals.events} events and {totals.artifacts} artifacts, "
+                f"and holds {found[0]}, {found[1]} and {found[2]}: lines are missing or were added.",
+            )
+        if sha256 != totals.sha256:
+            raise damaged(number, "The SHA-256 of the lines before it does not fit: something in them was changed.")
+        if rest:
+            raise damaged(number + 1, "There is something behind the last line.")
+        return Manifest(
+            session=self._session,
+            last_sequence=self._header.last_sequence,
+            totals=totals,
+            start=self._start,
+            artifacts_at=place if self._artifacts_at is None else self._artifacts_at,
+        )

@@ -1,0 +1,122 @@
+"""Writing a session to a file."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from asm_core.errors import StorageError
+from asm_core.transfer.lines import Header, Totals, end_line, line_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from asm_core.models import Model, Run
+    from asm_core.ports import Backend
+
+_RUN_PAGE: Final = 100
+_IN_MEMORY: Final = 4 << 20
+_CHUNK: Final = 1 << 16
+_TRIES: Final = 20
+
+
+class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an export holds, beside the session itself."""
+
+    session_id: str
+    runs: int
+    events: int
+    artifacts: int
+
+
+def export_session(backend: Backend, session_id: str, file: BinaryIO) -> ExportReport:
+    """Write all that is stored of a session to a binary file, streaming; `import_session` is the exact inverse.
+
+    A session may be exported while it is recorded: the file has its session and runs as they stood at one moment, and
+    the events up to it. Artifacts are their metadata; the blobs lie elsewhere. Equal content gives equal bytes.
+
+    Raises:
+        SessionNotFoundError: the session does not exist, or was deleted meanwhile.
+    """
+    writer = _Writer(file)
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
+        runs, last_sequence = _take_state(backend, session_id, spool)
+        header = Header(session_id=session_id, last_sequence=last_sequence)
+        writer.write(line_of(header))
+        spool.seek(0)
+        while chunk := spool.read(_CHUNK):
+            writer.write(chunk)
+    events = 0
+    for event in backend.session_store.follow_events(session_id, idle_timeout=0.0):
+        if (event.sequence_number or 0) > last_sequence:
+            break
+        writer.write(line_of(event))
+        events += 1
+    artifacts = backend.artifact_registry.list_by_session(session_id)
+    for artifact in artifacts:
+        writer.write(line_of(artifact))
+    report = ExportReport(session_id=session_id, runs=runs, events=events, artifacts=len(artifacts))
+    file.write(end_line(Totals(runs=runs, events=events, artifacts=len(artifacts), sha256=writer.sha256)))
+    return report
+
+
+class _Writer:
+    """Writes, and remembers the SHA-256 of what was written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._digest.update(data)
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
+def _take_state(backend: Backend, session_id: str, spool: IO[bytes]) -> tuple[int, int]:
+    # Session and runs change together with their events. So where they are the same before and after a look at the
+    # counter, they are what the log up to this number says.
+    for _ in range(_TRIES):
+        spool.seek(0)
+        spool.truncate()
+        digest, runs = hashlib.sha256(), 0
+        for runs, model in enumerate(_state(backend, session_id)):  # noqa: B007  the session itself is number 0
+            line = line_of(model)
+            spool.write(line)
+            digest.update(line)
+        last_sequence = backend.session_store.get_latest_sequence(session_id)
+        if digest.digest() == _digest(_state(backend, session_id)):
+            return runs, last_sequence
+    message = f"Session {session_id} changes faster than it can be read; export it again when it has calmed down."
+    raise StorageError(message)
+
+
+def _digest(models: Iterator[Model]) -> bytes:
+    digest: Any = hashlib.sha256()
+    for model in models:
+        digest.update(line_of(model))
+    return bytes(digest.digest())
+
+
+def _state(backend: Backend, session_id: str) -> Iterator[Model]:
+    yield backend.session_store.get_session(session_id)
+    yield from _runs(backend, session_id)
+
+
+def _runs(backend: Backend, session_id: str) -> Iterator[Run]:
+    cursor = None
+    while True:
+        page = backend.query_api.search_runs(
+            session_id=session_id, order_by="started_at_asc", limit=_RUN_PAGE, cursor=cursor
+        )
+        yield from page
+        cursor = page.cursor
+        if cursor is None:
+            return

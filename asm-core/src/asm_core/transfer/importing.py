@@ -1,0 +1,154 @@
+"""Reading a session from a file into a backend."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+
+from asm_core.errors import AlreadyExistsError, RunNotFoundError, SessionNotFoundError
+from asm_core.models import Artifact, Event, Run
+from asm_core.payloads import encode_json
+from asm_core.ports import Capability
+from asm_core.transfer.checking import check_file, read_again, read_artifacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from asm_core.models import Model
+    from asm_core.ports import Backend
+    from asm_core.transfer.checking import Manifest
+
+_BATCH: Final = 500
+_BATCH_BYTES: Final = 4 << 20
+_IN_MEMORY: Final = 4 << 20
+
+
+class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import added to the store; nothing at all where the session was there already."""
+
+    session_id: str
+    session_added: bool
+    runs_added: int
+    events_added: int
+    artifacts_added: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was added."""
+        return self.session_added or bool(self.runs_added or self.events_added or self.artifacts_added)
+
+
+def import_session(backend: Backend, file: BinaryIO) -> ImportReport:
+    """Store the session that `export_session` wrote to a binary file, exactly as it was, on any backend.
+
+    The file is read to its end and checked before anything is written. Then all of it is written in one transaction
+    where the backend has `transactions`; elsewhere in batches, and another import completes one that was interrupted.
+    What is stored already and equal is left alone: importing twice is a no-op; events that were pruned come back.
+
+    Raises:
+        ValidationError: the file is damaged, cut off, edited, of another version, or no export; the message names the
+            line.
+        AlreadyExistsError: the session, one of its runs, events or artifacts is stored already and differs.
+    """
+    if not file.seekable():
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
+            shutil.copyfileobj(file, copy)
+            copy.seek(0)
+            return import_session(backend, cast("BinaryIO", copy))
+    manifest = check_file(file)
+    session_added, runs_added = _compare(backend, file, manifest)
+    artifacts_added = sum(_is_new(backend, artifact) for artifact in read_artifacts(file, manifest))
+    with backend.transaction() if Capability.TRANSACTIONS in backend.capabilities else nullcontext():
+        events_added = _write(backend, file, manifest)
+    return ImportReport(
+        session_id=manifest.session.id,
+        session_added=session_added,
+        runs_added=runs_added,
+        events_added=events_added,
+        artifacts_added=artifacts_added,
+    )
+
+
+def _compare(backend: Backend, file: BinaryIO, manifest: Manifest) -> tuple[bool, int]:
+    """Hold what is stored against the file; return whether the session is new, and how many runs are."""
+    store, session = backend.session_store, manifest.session
+    try:
+        _same(store.get_session(session.id), session)
+        session_added = False
+    except SessionNotFoundError:
+        session_added = True
+    runs_added = 0
+    for models in _batches(read_again(file, manifest)):
+        for run in _only(Run, models):
+            try:
+                _same(store.get_run(run.id), run)
+            except RunNotFoundError:
+                runs_added += 1
+        events = _only(Event, models)
+        if events and session_added:
+            break
+        if events:
+            _same_events(backend, events)
+    return session_added, runs_added
+
+
+def _same_events(backend: Backend, events: list[Event]) -> None:
+    given = {event.sequence_number: event for event in events}
+    first, last = events[0].sequence_number or 1, events[-1].sequence_number or 1
+    stored = backend.session_store.get_events(events[0].session_id, after=first - 1, before=last + 1)
+    for event in stored:
+        _same(event, given.get(event.sequence_number, event))
+
+
+def _is_new(backend: Backend, artifact: Artifact) -> bool:
+    stored = backend.artifact_registry.get_by_key(artifact.key)
+    if stored is not None:
+        _same(stored, artifact)
+    return stored is None
+
+
+def _same(stored: Model, given: Model) -> None:
+    """Raise AlreadyExistsError unless both are equal."""
+    if stored == given:
+        return
+    fields = [name for name in given.__struct_fields__ if getattr(stored, name) != getattr(given, name)]
+    kind, name = type(given).__name__, getattr(given, "id", "")
+    message = (
+        f"{kind} {name} is stored already and differs from the file in: {', '.join(fields)}. Nothing was imported; "
+        "delete the stored session first, or import into another store."
+    )
+    raise AlreadyExistsError(message, details={"id": name, "fields": fields})
+
+
+def _write(backend: Backend, file: BinaryIO, manifest: Manifest) -> int:
+    store, last = backend.session_store, manifest.last_sequence
+    added = store.restore_session(manifest.session, last_sequence=last)
+    for models in _batches(read_again(file, manifest)):
+        runs, events = _only(Run, models), _only(Event, models)
+        if runs or events:
+            added += store.restore_session(manifest.session, runs, events, last_sequence=last)
+        for artifact in _only(Artifact, models):
+            backend.artifact_registry.register(artifact)
+    return added
+
+
+def _batches(models: Iterator[Model]) -> Iterator[list[Model]]:
+    batch: list[Model] = []
+    size = 0
+    for model in models:
+        batch.append(model)
+        size += len(encode_json(model))
+        if len(batch) == _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _only(kind: Any, models: list[Model]) -> list[Any]:
+    return [model for model in models if isinstance(model, kind)]

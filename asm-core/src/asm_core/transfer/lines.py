@@ -1,0 +1,145 @@
+"""The lines of an export: how each is written, and how it is read back and doubted."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from asm_core.errors import ValidationError
+from asm_core.models import Artifact, Event, Model, Run, Session
+from asm_core.payloads import decode_json, encode_json
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+FORMAT: Final = "asm-session"
+VERSION: Final = 1
+HEADER_LIMIT: Final = 65_536
+"""No header is longer, in bytes; whatever is, is no export and need not be read any further."""
+KINDS: Final[Mapping[str, type[Session | Run | Event | Artifact]]] = {
+    "session": Session,
+    "run": Run,
+    "event": Event,
+    "artifact": Artifact,
+}
+"""What may stand between the header and the last line, in the order in which it does."""
+END: Final = b'{"end":'
+_HEADER: Final = "header"
+
+_LINE = re.compile(rb'\{"([a-z]+)":(\{.*\}),"crc32":"([0-9a-f]{8})"\}\n', re.DOTALL)
+
+
+class _Version(msgspec.Struct):
+    format: Literal["asm-session"]
+    version: int
+
+
+class _AnyHeader(msgspec.Struct):
+    header: _Version
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first line."""
+
+    format: str = FORMAT
+    version: int = VERSION
+    session_id: str
+    last_sequence: int
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the last line says stands between it and the header."""
+
+    runs: int
+    events: int
+    artifacts: int
+    sha256: str
+
+
+class _End(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    end: Totals
+
+
+def damaged(line: int, what: str) -> ValidationError:
+    """Return the error for a file whose line of this number (from 1) cannot be accepted."""
+    return ValidationError(f"Line {line}: {what} Nothing was imported.", details={"line": line})
+
+
+def line_of(model: Header | Model) -> bytes:
+    """Return the line of the header, the session, a run, an event or an artifact."""
+    kind, body = type(model).__name__.lower().encode(), encode_json(model)
+    return b'{"%b":%b,"crc32":"%08x"}\n' % (kind, body, zlib.crc32(body))
+
+
+def end_line(totals: Totals) -> bytes:
+    """Return the last line."""
+    return encode_json(_End(end=totals)) + b"\n"
+
+
+def read_header(line: bytes) -> Header:
+    """Return what the first line says.
+
+    Raises:
+        ValidationError: it is not the first line of an export, or that of a version that this program cannot read.
+    """
+    if not line:
+        raise damaged(1, "The file is empty, and no export.")
+    try:
+        version = msgspec.json.decode(line, type=_AnyHeader).header.version
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise damaged(1, "This is not the header of an export that `asm export` wrote.") from None
+    if version != VERSION:
+        raise damaged(1, f"The format has version {version}, and this program reads version {VERSION}; upgrade it.")
+    try:
+        return msgspec.json.decode(split_line(1, line, [_HEADER])[1], type=Header)
+    except msgspec.DecodeError as error:
+        raise damaged(1, f"The header is damaged: {error}.") from None
+
+
+def split_line(number: int, line: bytes, kinds: Collection[str] = KINDS) -> tuple[str, bytes]:
+    """Return the kind of what stands in a line, one of `kinds`, and its JSON.
+
+    Raises:
+        ValidationError: it is not as `line_of` writes it.
+    """
+    if not line.endswith(b"\n"):
+        raise damaged(number, "The file ends in the middle of this line: it was cut off.")
+    found = _LINE.fullmatch(line)
+    kind = found[1].decode() if found else ""
+    if found is None or kind not in kinds:
+        raise damaged(number, "This is no line of an export: it was damaged or edited.")
+    if zlib.crc32(found[2]) != int(found[3], 16):
+        raise damaged(number, "The check sum does not fit: the line was damaged or edited.")
+    return kind, found[2]
+
+
+def read_model(number: int, kind: str, body: bytes) -> Session | Run | Event | Artifact:
+    """Return the model that a line holds, checked.
+
+    Raises:
+        ValidationError: it holds none.
+    """
+    try:
+        return KINDS[kind].from_dict(decode_json(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise damaged(number, f"This is no JSON: {error}.") from None
+    except ValidationError as error:
+        raise damaged(number, error.message) from None
+
+
+def read_end(number: int, line: bytes) -> Totals:
+    """Return what the last line says.
+
+    Raises:
+        ValidationError: it is not as `end_line` writes it.
+    """
+    try:
+        end = msgspec.json.decode(line, type=_End)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        end = None
+    if end is None or end_line(end.end) != line:
+        raise damaged(number, "The last line is damaged, cut off or was edited.")
+    return end.end
