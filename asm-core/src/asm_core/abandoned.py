@@ -1,0 +1,111 @@
+"""Closing what a killed process left open."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from asm_core.errors import SessionNotFoundError
+from asm_core.models import Event, EventType, RunStatus, SessionStatus
+from asm_core.ports import ExecutionResult
+from asm_core.stamps import STAMP_KEY, is_gone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asm_core.models import Run, Session
+    from asm_core.payloads import Payload
+    from asm_core.ports import SessionStore
+
+_PAGE: Final = 100
+_OPEN: Final = (SessionStatus.PENDING, SessionStatus.ACTIVE)
+_REASON: Final = "recorder died"
+_NAMESPACE: Final = uuid.UUID("8f5c1f8e-5a0b-5d0a-9d58-2f6b3f0f5c11")
+"""What the ids of closing events are made in (RFC 9562, section 5.5): whoever closes a session makes the same ones."""
+
+
+def close_abandoned(session_store: SessionStore) -> list[str]:
+    """Close the sessions whose process was killed while it ran them; return the ids of those that this call closed.
+
+    That is: sessions that `SessionManager.run_once` began in a process which ran on this machine and has ended. They
+    and their unfinished runs become failed, with the events error_occurred (reason "recorder died"), run_failed and
+    session_failed. A process that is alive, or of which nothing can be known here (another machine, another container),
+    keeps its sessions. Any number of processes may do this at once; each event is stored once.
+
+    Raises:
+        StorageError: the store could not be read or written; what was closed before stays closed.
+    """
+    closed: list[str] = []
+    while True:
+        before = len(closed)
+        # Closing changes what the list is paged by, for other processes' scans too: look until nothing is left.
+        closed += [session.id for session in _abandoned(session_store) if _close(session_store, session)]
+        if len(closed) == before:
+            return closed
+
+
+def _abandoned(session_store: SessionStore) -> Iterator[Session]:
+    offset = 0
+    while page := session_store.list_sessions(status=_OPEN, limit=_PAGE, offset=offset):
+        gone = [session for session in page if is_gone(session.metadata.get(STAMP_KEY))]
+        yield from gone
+        offset += len(page) - len(gone)
+
+
+def _close(session_store: SessionStore, listed: Session) -> bool:
+    """Close a session, and return whether it was this call that did."""
+    try:
+        session = session_store.get_session(listed.id)
+        runs = session_store.list_runs(listed.id, status=(RunStatus.PENDING, RunStatus.RUNNING))
+    except SessionNotFoundError:
+        return False  # deleted meanwhile
+    if session.status not in _OPEN:
+        return False  # closed by another process
+    error = _error(session)
+    for run in runs[:-1]:
+        session_store.flush(ExecutionResult(session, _failed_run(run, error), _run_events(session, run, error)))
+    last = runs[-1] if runs else None
+    events = _run_events(session, last, error)
+    events.append(_event(EventType.SESSION_FAILED, session, None, {"error": error}))
+    if session.status is SessionStatus.PENDING:
+        session = session.with_status(SessionStatus.ACTIVE)
+    failed_run = None if last is None else _failed_run(last, error)
+    stored = session_store.flush(ExecutionResult(session.with_status(SessionStatus.FAILED), failed_run, events))
+    # Whoever comes second gets back what the first has stored.
+    return stored[-1].timestamp == events[-1].timestamp
+
+
+def _failed_run(run: Run, error: Payload) -> Run:
+    if run.status is RunStatus.PENDING:
+        run = run.with_status(RunStatus.RUNNING)
+    return run.with_error(error).with_status(RunStatus.FAILED)
+
+
+def _run_events(session: Session, run: Run | None, error: Payload) -> list[Event]:
+    events = [_event(EventType.ERROR_OCCURRED, session, run, {"reason": _REASON, "error": error})]
+    if run is not None:
+        events.append(_event(EventType.RUN_FAILED, session, run, {"error": error}))
+    return events
+
+
+def _event(kind: EventType, session: Session, run: Run | None, data: dict[str, Any]) -> Event:
+    run_id = None if run is None else run.id
+    name = f"{session.id}\n{run_id}\n{kind}"
+    return Event.new(
+        id=f"evt_{uuid.uuid5(_NAMESPACE, name).hex}",
+        type=kind,
+        session_id=session.id,
+        run_id=run_id,
+        provider=None if run is None else run.provider,
+        data=data,
+    )
+
+
+def _error(session: Session) -> Payload:
+    stamp = session.metadata[STAMP_KEY]
+    return {
+        "code": "provider_error",
+        "message": f"Process {stamp['pid']} on {stamp['host']}, which recorded this session, ended before the run did.",
+        "details": {"reason": _REASON, "host": stamp["host"], "pid": stamp["pid"]},
+        "retryable": False,
+    }

@@ -1,0 +1,134 @@
+"""A running command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from typing import IO, TYPE_CHECKING, Final, Self, cast
+
+from asm_core.commands.group import end_group
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from asm_core.commands.command import Command
+
+_REAP_SECONDS: Final = 5.0
+"""How long to wait for a killed process to end; longer means that it cannot be ended, and it is left behind."""
+
+
+class Child:
+    """A command in a session and process group of its own, without a terminal, so that it can be ended as a whole.
+
+    A context: at its end nothing of this object is left, neither thread nor file descriptor nor zombie; a command that
+    still runs then is ended.
+
+    Attributes:
+        streams: the file descriptors to read, by name; they do not block.
+        bell: a file descriptor that becomes readable when the command itself has ended, though others
+            may still hold its streams.
+        was_ended: whether `end` was called while it ran.
+    """
+
+    def __init__(self, command: Command, grace: float) -> None:
+        """Start the command.
+
+        Raises:
+            OSError: it could not be started.
+        """
+        self._grace = grace
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self.was_ended = False
+        self.bell, self._ringer = os.pipe()
+        try:
+            self._process = _started(command)
+        except BaseException:
+            self._close_bell()
+            raise
+        self._outputs = {
+            "stdout": cast("IO[bytes]", self._process.stdout),
+            "stderr": cast("IO[bytes]", self._process.stderr),
+        }
+        self.streams = {name: output.fileno() for name, output in self._outputs.items()}
+        for descriptor in self.streams.values():
+            os.set_blocking(descriptor, False)
+        try:
+            threading.Thread(target=self._wait, name=f"asm-child-{self._process.pid}", daemon=True).start()
+        except BaseException:  # the system has no thread left
+            self._process.kill()
+            self._wait()
+            self.__exit__(None, None, None)
+            raise
+
+    def __enter__(self) -> Self:
+        """Return the child."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the command if it still runs, and let go of everything."""
+        for output in self._outputs.values():
+            output.close()
+        try:
+            if not self._over.is_set():
+                self.end()
+        finally:
+            self._close_bell()
+
+    def wait(self) -> int | None:
+        """Wait for the command to end, and return its status: negative for the signal that ended it.
+
+        None if it could not be ended: it may be another user's (`sudo`), or the kernel itself holds it.
+        """
+        self._over.wait()
+        return self._process.returncode
+
+    def end(self) -> None:
+        """End the command and all that it started in its group; return once they have ended."""
+        if not self._over.is_set():
+            self.was_ended = True
+        try:
+            end_group(self._process.pid, self._grace)
+            self._over.wait(_REAP_SECONDS)
+        finally:
+            self._ring()
+
+    def _wait(self) -> None:
+        self._process.wait()
+        self._ring()
+
+    def _ring(self) -> None:
+        self._over.set()
+        with self._lock:
+            if self._ringer >= 0:
+                os.write(self._ringer, b"!")
+
+    def _close_bell(self) -> None:
+        with self._lock:
+            os.close(self.bell)
+            os.close(self._ringer)
+            self._ringer = -1
+
+
+def _started(command: Command) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  running the caller's command is the point
+        command.command,
+        stdin=_stdin(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        cwd=command.cwd,
+        env=command.environment(os.environ),
+        start_new_session=True,
+    )
+
+
+def _stdin() -> int | None:
+    """Return what the command reads: what this process would, unless that is a terminal, or nothing at all."""
+    try:
+        return subprocess.DEVNULL if os.isatty(0) or not os.fstat(0) else None
+    except OSError:
+        return subprocess.DEVNULL

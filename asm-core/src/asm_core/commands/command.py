@@ -1,0 +1,63 @@
+"""What a run of a command is given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from asm_core.errors import ValidationError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asm_core.payloads import Payload
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A command of the operating system.
+
+    Attributes:
+        command: the program and its arguments; no shell looks at them.
+        cwd: the directory to run it in; None: that of this process.
+        env: variables laid over the environment of this process.
+
+    >>> Command.from_input({"command": ["echo", "hello"]}).command
+    ('echo', 'hello')
+    """
+
+    command: tuple[str, ...]
+    cwd: str | None = None
+    env: dict[str, str] = msgspec.field(default_factory=dict)
+
+    @classmethod
+    def from_input(cls, value: Payload | None) -> Self:
+        """Return the command that a run's input describes: ``{"command": [...], "cwd"?: str, "env"?: {...}}``.
+
+        Raises:
+            ValidationError: it describes none.
+        """
+        try:
+            command = msgspec.convert(value, type=cls)
+        except msgspec.ValidationError as error:
+            message = f'The input of a command is {{"command": [...], "cwd"?: str, "env"?: {{...}}}}: {error}.'
+            raise ValidationError(message) from None
+        if not command.command or not command.command[0]:
+            message = f"command must begin with the name of a program: {shown(value)}."
+            raise ValidationError(message)
+        if "\0" in "".join((*command.command, command.cwd or "", *command.env, *command.env.values())):
+            message = f"No part of a command may hold a NUL character: {shown(value)}."
+            raise ValidationError(message)
+        if any(not name or "=" in name for name in command.env):
+            message = f"The name of a variable in env must not be empty or hold '=': {shown(command.env)}."
+            raise ValidationError(message)
+        return command
+
+    def to_input(self) -> dict[str, Any]:
+        """Return the input of a run that describes this command."""
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        return fields
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables that the command sees, given those of this process."""
+        return {**inherited, **self.env}

@@ -1,0 +1,129 @@
+"""The provider that runs commands of the operating system."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from asm_core.commands.child import Child
+from asm_core.commands.command import Command
+from asm_core.commands.pump import Pump
+from asm_core.errors import ProviderError
+from asm_core.models import EventType
+from asm_core.ports import Provider, ProviderResult
+
+if TYPE_CHECKING:
+    from asm_core.models import Run, Session
+    from asm_core.payloads import Payload
+    from asm_core.ports import Emit
+
+NOT_EXECUTABLE: Final = 126
+NOT_FOUND: Final = 127
+SIGNALLED: Final = 128
+"""Exit statuses as shells give them; a command that signal n ended has the status 128 + n."""
+
+
+class CommandProvider(Provider):
+    """Runs a command, and records its output line by line.
+
+    The input of a run is ``{"command": ["program", "argument", ...], "cwd"?: "directory", "env"?: {"NAME": "value"}}``;
+    no shell looks at it, and `env` is laid over the environment of this process.
+
+    Events: ``tool_call_started`` (the input), a ``message_streamed`` for each line as it comes (see `output_bytes`),
+    and ``tool_call_completed`` or ``tool_call_failed`` with ``exit_code``, ``duration_ms`` and the counts of lines and
+    bytes. The order within a stream is exact; between the two it is the order in which they were read.
+
+    The command gets a process group of its own and no terminal; its standard input is that of this process, and empty
+    if that is a terminal. When it is cancelled, the whole group gets SIGTERM and, after a grace of `grace` seconds,
+    SIGKILL. What a command that ended by itself left running is left alone: see `Pump`.
+    """
+
+    name = "command"
+
+    def __init__(self, *, grace: float = 5.0) -> None:
+        self._grace = grace
+        self._lock = threading.Lock()
+        self._children: dict[str, Child] = {}
+
+    def execute(self, run: Run, session: Session, emit: Emit) -> ProviderResult:  # noqa: ARG002  the port's signature
+        """Run the command of `run.input`; the result's output has its exit status, duration and counts.
+
+        Raises:
+            ValidationError: the input describes no command.
+            ProviderError: the command could not be started, or its status was not 0; `details` has ``exit_code``:
+                127 if there is no such program, 126 if it cannot be executed, 128 + n if signal n ended it, and None
+                if it could not be ended.
+        """
+        command = Command.from_input(run.input)
+        emit(EventType.TOOL_CALL_STARTED, command.to_input())
+        started = time.perf_counter()
+        try:
+            child = Child(command, self._grace)
+        except OSError as error:
+            exit_code = NOT_FOUND if _is_missing(error, command) else NOT_EXECUTABLE
+            facts = {"exit_code": exit_code, "duration_ms": _milliseconds_since(started)}
+            raise _failed(emit, f"{command.command[0]} could not be started: {error.strerror}.", facts) from error
+        with child:
+            ended, counts = self._attend(run.id, child, emit)
+        facts = {**_status(ended), "duration_ms": _milliseconds_since(started), **counts}
+        if child.was_ended or ended != 0:
+            raise _failed(emit, f"{command.command[0]} {_fate(child, ended)}.", facts)
+        emit(EventType.TOOL_CALL_COMPLETED, facts)
+        return ProviderResult(output=facts)
+
+    def cancel(self, run_id: str) -> None:
+        """End the command of a run and all that it started; return once they have ended."""
+        with self._lock:
+            child = self._children.get(run_id)
+        if child is not None:
+            child.end()
+
+    def _attend(self, run_id: str, child: Child, emit: Emit) -> tuple[int | None, dict[str, int]]:
+        """Record what the child says until it has ended; return its status and the counts."""
+        many = getattr(emit, "many", None)
+
+        def hand_over(items: list[Payload], size: int) -> None:
+            if many is not None:
+                many(EventType.MESSAGE_STREAMED, items, size)
+                return
+            for item in items:
+                emit(EventType.MESSAGE_STREAMED, item)
+
+        with self._lock:
+            self._children[run_id] = child
+        try:
+            pump = Pump(child, hand_over)
+            pump.run()
+            return child.wait(), pump.counts()
+        finally:
+            with self._lock:
+                del self._children[run_id]
+
+
+def _status(ended: int | None) -> dict[str, Any]:
+    if ended is None:
+        return {"exit_code": None}
+    return {"exit_code": ended} if ended >= 0 else {"exit_code": SIGNALLED - ended, "signal": -ended}
+
+
+def _fate(child: Child, ended: int | None) -> str:
+    if ended is None:
+        return "could not be ended, and runs on"
+    if child.was_ended:
+        return "was cancelled"
+    return f"failed with exit status {ended}" if ended >= 0 else f"was ended by signal {-ended}"
+
+
+def _failed(emit: Emit, message: str, facts: dict[str, Any]) -> ProviderError:
+    emit(EventType.TOOL_CALL_FAILED, {**facts, "error": message})
+    return ProviderError(message, details=facts)
+
+
+def _is_missing(error: OSError, command: Command) -> bool:
+    """Return whether the program is missing, rather than the directory to run it in."""
+    return isinstance(error, FileNotFoundError) and (command.cwd is None or error.filename != command.cwd)
+
+
+def _milliseconds_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)

@@ -1,0 +1,65 @@
+"""What a provider hands its events to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from asm_core.ids import new_id
+from asm_core.models import Event, EventType
+from asm_core.payloads import encode_json
+from asm_core.times import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asm_core.models import Run
+    from asm_core.payloads import Payload
+    from asm_core.recorder import Recorder
+
+_SLICE: Final = 500
+"""Events built and handed over at once: no more than these wait outside the recorder's bounds."""
+
+
+class Emitter:
+    """The `asm_core.ports.Emit` of one run: hands its events to the recorder."""
+
+    def __init__(self, run: Run, recorder: Recorder) -> None:
+        self._run = run
+        self._recorder = recorder
+
+    def __call__(self, type: EventType | str, data: Mapping[str, Any]) -> None:  # noqa: A002  the field's name
+        """Hand over an event of this type and data.
+
+        Raises:
+            ValidationError: there is no such type, or the data cannot be kept.
+            StorageError: events could not be stored.
+        """
+        run = self._run
+        event = Event.new(type=type, session_id=run.session_id, run_id=run.id, provider=run.provider, data=dict(data))
+        self._recorder.put([event], len(encode_json(event.data)))
+
+    def many(self, type: EventType, items: list[Payload], size: int) -> None:  # noqa: A002  the field's name
+        """Hand over an event for each of `items`, of about `size` bytes together: a fifth of the cost of one by one.
+
+        They are checked when they are stored, so that `items` must not be changed any more.
+
+        Raises:
+            StorageError: events could not be stored.
+        """
+        run = self._run
+        session_id, run_id, provider = run.session_id, run.id, run.provider
+        for start in range(0, len(items), _SLICE):
+            now = utc_now()
+            events = [
+                Event(
+                    id=new_id("evt"),
+                    type=type,
+                    timestamp=now,
+                    session_id=session_id,
+                    run_id=run_id,
+                    data=data,
+                    provider=provider,
+                )
+                for data in items[start : start + _SLICE]
+            ]
+            self._recorder.put(events, size * len(events) // len(items))
