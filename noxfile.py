@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def use_wheels(session: nox.Session, room: Path) -> None:
         session.error("without its extra, `asm` must say what to install")
     run("pip", "install", "--quiet", f"{core}[cli]")
     run("asm", *MAIN_JOB)
-    sessions = json.loads(run("asm", "sessions", "--json", silent=True))
+    sessions = json.loads(run("asm", "sessions", "--json", silent=True, stderr=sys.stderr))
     if [found["status"] for found in sessions] != ["completed"]:
         session.error(f"the main job must leave one completed session, not {sessions}")
     run("asm", "health")
