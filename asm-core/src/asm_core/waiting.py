@@ -63,7 +63,7 @@ class Watcher:
                     left = threading.TIMEOUT_MAX if deadline is None else deadline - time.monotonic()
                     if left <= 0:
                         return
-                    self._condition.wait(left)
+                    self._condition.wait(min(left, threading.TIMEOUT_MAX))
                 if self._error is not None:
                     raise self._error
         finally:

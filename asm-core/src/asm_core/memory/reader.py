@@ -78,10 +78,17 @@ class MemoryReader(Reader):
             last = self._state.counters.get(session_id, 0)
             before = last + 1 if query.before is None else min(query.before, last + 1)
             log = self._state.logs.get(session_id, {})
-            for number in range(after + 1, before):
+            for number in _numbers(log, after, before):
                 event = log.get(number)
                 if event is not None and _event_passes(event, query):
                     yield event
+
+
+def _numbers(log: Collection[int], after: int, before: int) -> Iterable[int]:
+    """Return all numbers of a log between two, exclusive, ascending; others may be among them."""
+    if before - after > 2 * len(log):  # pruning and restoring leave gaps of any size
+        return sorted(number for number in log if after < number < before)
+    return range(after + 1, before)
 
 
 def _session_passes(session: Session, query: SessionQuery) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,7 +29,7 @@ from asm_core.times import check_optional_time
 from asm_core.waiting import Watcher, check_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from asm_core.models import EventType, SessionStatus
@@ -193,7 +194,7 @@ class SessionStore(Reader):
             AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
             ValidationError: an event bears a number already; only the store gives these out.
         """
-        checked = [_check_new(event) for event in events]
+        checked = [_check_new(event) for event in _check_iterable("events", events)]
         if not checked:
             return []
         stored = self._append(checked)
@@ -216,7 +217,7 @@ class SessionStore(Reader):
                 message = "provider_metadata belongs to a run, and the result has none; give the run too."
                 raise ValidationError(message)
             run = run.with_provider_metadata(metadata)
-        events = [_check_new(event) for event in result.events]
+        events = [_check_new(event) for event in _check_iterable("events", result.events)]
         stored = self._flush(session, run, events)
         self._watcher.notify()
         return stored
@@ -343,8 +344,8 @@ class SessionStore(Reader):
             ValidationError: an event bears no number, or a run or event belongs to another session.
         """
         session = _check_instance(Session, session).checked()
-        checked_runs = [_check_instance(Run, run).checked() for run in runs]
-        checked_events = [_check_instance(Event, event).checked() for event in events]
+        checked_runs = [_check_instance(Run, run).checked() for run in _check_iterable("runs", runs)]
+        checked_events = [_check_instance(Event, event).checked() for event in _check_iterable("events", events)]
         last = check_natural("last_sequence", last_sequence)
         for item in (*checked_runs, *checked_events):
             if item.session_id != session.id:
@@ -423,5 +424,12 @@ def _check_new(event: object) -> Event:
 def _check_instance(kind: Any, value: Any) -> Any:  # noqa: ANN401  typed by `kind`
     if not isinstance(value, kind):
         message = f"This takes a {kind.__name__}, not {shown(value)}."
+        raise ValidationError(message)
+    return value
+
+
+def _check_iterable(field: str, value: Any) -> Iterable[Any]:
+    if not isinstance(value, Iterable):
+        message = f"{field} must be an iterable, not {shown(value)}."
         raise ValidationError(message)
     return value
