@@ -1,0 +1,65 @@
+"""The one suite that every backend of the agent session manager must pass.
+
+::
+
+    import pytest
+    from asm_contract_tests import BackendContract
+
+    class TestAcme(BackendContract):
+        @pytest.fixture
+        def open_backend(self, tmp_path):
+            return lambda: AcmeBackend(f"acme:///{tmp_path}")
+
+The names below are loaded when they are first asked for: the plugin stands in this package, and pytest must be able to
+load it before the assertions of the suite are rewritten.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asm_contract_tests.contract import Contract, OpenBackend
+    from asm_contract_tests.rules import (
+        ArtifactRegistryContract,
+        BackendContract,
+        ConcurrencyContract,
+        HandlesContract,
+        HostileInputContract,
+        MaintenanceContract,
+        ProcessesContract,
+        QueryAPIContract,
+        RoundTripContract,
+        SessionStoreContract,
+        StateMachineContract,
+        TransactionsContract,
+        WaitingContract,
+    )
+
+__all__ = [
+    "ArtifactRegistryContract",
+    "BackendContract",
+    "ConcurrencyContract",
+    "Contract",
+    "HandlesContract",
+    "HostileInputContract",
+    "MaintenanceContract",
+    "OpenBackend",
+    "ProcessesContract",
+    "QueryAPIContract",
+    "RoundTripContract",
+    "SessionStoreContract",
+    "StateMachineContract",
+    "TransactionsContract",
+    "WaitingContract",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name of the suite."""
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from asm_contract_tests import contract, rules  # noqa: PLC0415  see above
+
+    return getattr(contract if hasattr(contract, name) else rules, name)

@@ -1,1 +1,29 @@
-"""The pytest plugin: markers and assertion rewriting."""
+"""The pytest plugin: markers, known gaps, and assertions that tell what they compared.
+
+It imports nothing of the suite and nothing of core, so that it costs other users of pytest nothing.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("asm_contract_tests.rules", "asm_contract_tests.together")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    config.addinivalue_line(
+        "markers", "requires(capability): skipped, visibly, where the backend does not declare the capability."
+    )
+    config.addinivalue_line("markers", "guarantee(name): the guarantee of the ports (G1 to G17) that the test proves.")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Expect the tests that a contract names as known gaps to fail."""
+    contract = getattr(item, "cls", None)
+    gaps = getattr(contract, "known_gaps", None)
+    if not isinstance(gaps, dict) or not hasattr(contract, "_asm_contract"):
+        return
+    name = getattr(item, "originalname", item.name)
+    if name in gaps:
+        item.add_marker(pytest.mark.xfail(reason=f"known gap: {gaps[name]}", strict=True))

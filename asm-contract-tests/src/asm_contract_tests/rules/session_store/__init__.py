@@ -1,0 +1,37 @@
+"""The contract of the session store."""
+
+from asm_contract_tests.rules.session_store.appending import AppendContract
+from asm_contract_tests.rules.session_store.batches import BatchesContract
+from asm_contract_tests.rules.session_store.deleting import DeleteSessionContract
+from asm_contract_tests.rules.session_store.flushing import FlushContract
+from asm_contract_tests.rules.session_store.following import FollowEventsContract
+from asm_contract_tests.rules.session_store.listing import ListSessionsContract
+from asm_contract_tests.rules.session_store.reading import GetEventsContract
+from asm_contract_tests.rules.session_store.repeats import RepeatsContract
+from asm_contract_tests.rules.session_store.restoring import RestoreContract
+from asm_contract_tests.rules.session_store.runs import ListRunsContract, RunsContract
+from asm_contract_tests.rules.session_store.sessions import SessionsContract
+from asm_contract_tests.rules.session_store.waiting import WaitForEventsContract
+
+__all__ = ["SessionStoreContract", "WaitingContract"]
+
+
+class WaitingContract(WaitForEventsContract, FollowEventsContract):
+    """Waiting for events, and following them (G17)."""
+
+
+class SessionStoreContract(
+    SessionsContract,
+    ListSessionsContract,
+    DeleteSessionContract,
+    RunsContract,
+    ListRunsContract,
+    AppendContract,
+    RepeatsContract,
+    BatchesContract,
+    FlushContract,
+    GetEventsContract,
+    WaitingContract,
+    RestoreContract,
+):
+    """Everything that the port `SessionStore` promises."""

@@ -1,0 +1,170 @@
+"""Events: appended one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asm_core import (
+    AlreadyExistsError,
+    Event,
+    EventType,
+    InvalidEventTypeError,
+    Session,
+    SessionNotFoundError,
+    SessionStore,
+    ValidationError,
+)
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_session, an_event, at, changed, deleted, numbers, some_events
+
+
+def full_event(session: Session, **fields: Any) -> Event:
+    """Return an event in which no field but the number has its default."""
+    event = Event(
+        id="evt_full",
+        type=EventType.TOOL_CALL_FAILED,
+        timestamp=at(1.000001),
+        session_id=session.id,
+        run_id="run_not_stored",
+        data={"z": 1, "a": {"nul": "\0", "emoji": "🙂"}},
+        metadata={"host": "here"},
+        schema_version=7,
+        provider="acme",
+        correlation_id="trace-1",
+    )
+    return changed(event, **fields)
+
+
+class AppendContract(Contract):
+    """Appending numbers the events of a session 1, 2, 3, … and returns them as stored."""
+
+    @pytest.mark.guarantee("G9")
+    def test_an_event_comes_back_equal_but_for_its_number(self, store: SessionStore, session: Session) -> None:
+        """Look at how `_append` writes each field, and at how `_find_events` reads it."""
+        event = full_event(session)
+        assert store.append_event(event) == event.numbered(1)
+        assert store.get_events(session.id) == [event.numbered(1)]
+
+    @pytest.mark.guarantee("G1")
+    def test_events_are_numbered_from_one_without_a_gap(self, store: SessionStore, session: Session) -> None:
+        """Look at how `_append` takes numbers from the counter."""
+        stored = [store.append_event(event) for event in some_events(session, 5)]
+        assert numbers(stored) == [1, 2, 3, 4, 5]
+        assert store.get_events(session.id) == stored
+
+    @pytest.mark.guarantee("G1")
+    def test_each_session_has_numbers_of_its_own(self, store: SessionStore, session: Session) -> None:
+        """Look for a counter that sessions share."""
+        other = store.save_session(a_session())
+        stored = [store.append_event(an_event(place)) for place in (session, other, session, other, other)]
+        assert numbers(stored) == [1, 1, 2, 2, 3]
+
+    @pytest.mark.guarantee("G1")
+    def test_numbers_follow_the_order_of_appending_not_of_time(self, store: SessionStore, session: Session) -> None:
+        """Look for an order by timestamp or id where that of appending counts."""
+        for name, second in [("evt_c", 3), ("evt_a", 2), ("evt_b", 1)]:
+            store.append_event(an_event(session, id=name, timestamp=at(second)))
+        assert [event.id for event in store.get_events(session.id)] == ["evt_c", "evt_a", "evt_b"]
+
+    @pytest.mark.guarantee("G6")
+    def test_the_latest_number_is_that_of_the_last_event(self, store: SessionStore, session: Session) -> None:
+        """Look at `_latest_sequences`: 0 before the first event, then the counter."""
+        assert store.get_latest_sequence(session.id) == 0
+        for number in (1, 2, 3):
+            store.append_event(an_event(session))
+            assert store.get_latest_sequence(session.id) == number
+
+    @pytest.mark.guarantee("G7")
+    def test_an_unknown_session_has_no_latest_number(self, store: SessionStore) -> None:
+        """Look at `_latest_sequences`: it leaves unknown sessions out, and 0 means something else."""
+        with pytest.raises(SessionNotFoundError):
+            store.get_latest_sequence("ses_unknown")
+
+    @pytest.mark.guarantee("G7")
+    def test_nothing_is_appended_to_an_unknown_session(self, store: SessionStore) -> None:
+        """Look at `_append`: a missing session is SessionNotFoundError, and leaves nothing behind, not even a counter."""
+        with pytest.raises(SessionNotFoundError) as caught:
+            store.append_event(an_event("ses_unknown"))
+        assert caught.value.details == {"session_id": "ses_unknown"}
+        store.save_session(a_session(id="ses_unknown"))
+        assert store.get_latest_sequence("ses_unknown") == 0
+        assert store.get_events("ses_unknown") == []
+
+    @pytest.mark.guarantee("G1")
+    def test_an_append_that_fails_takes_no_number(self, store: SessionStore, session: Session) -> None:
+        """Look at `_append`: the counter must go back with the rest."""
+        other = store.save_session(a_session())
+        taken = store.append_event(an_event(other, data={"first": 1}))
+        store.append_event(an_event(session))
+        with pytest.raises(AlreadyExistsError):
+            store.append_event(an_event(session, id=taken.id))
+        assert store.get_latest_sequence(session.id) == 1
+        assert store.append_event(an_event(session)).sequence_number == 2
+
+    def test_a_run_of_an_event_need_not_be_stored(self, store: SessionStore, session: Session) -> None:
+        """Look for a foreign key on the `run_id` of events: it is a label."""
+        event = store.append_event(an_event(session, run_id="run_not_yet"))
+        assert store.get_events(session.id, run_id="run_not_yet") == [event]
+
+    def test_a_soft_deleted_session_takes_events(self, store: SessionStore, session: Session) -> None:
+        """Look for a filter by `deleted_at`: a soft-deleted session still exists."""
+        store.save_session(deleted(session))
+        assert store.append_event(an_event(session)).sequence_number == 1
+        assert store.get_latest_sequence(session.id) == 1
+
+    def test_appending_leaves_the_session_as_it_is(self, store: SessionStore, session: Session) -> None:
+        """Look for an append that touches `updated_at`, or writes the session at all."""
+        store.append_event(an_event(session))
+        assert store.get_session(session.id) == session
+
+    @pytest.mark.parametrize("kind", [str(kind) for kind in EventType])
+    def test_every_type_of_event_is_kept(self, store: SessionStore, session: Session, kind: str) -> None:
+        """Look at how the type is written and read."""
+        store.append_event(an_event(session, type=kind))
+        assert store.get_events(session.id)[0].type is EventType(kind)
+
+    @pytest.mark.guarantee("G1")
+    @pytest.mark.parametrize("number", [1, 2, 2**63 - 1])
+    def test_an_event_that_bears_a_number_is_refused(self, store: SessionStore, session: Session, number: int) -> None:
+        """Look at `append_events`: only the store gives numbers out."""
+        with pytest.raises(ValidationError):
+            store.append_event(an_event(session).numbered(number))
+        assert store.get_latest_sequence(session.id) == 0
+
+    @pytest.mark.guarantee("G9")
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"id": ""},
+            {"session_id": 1},
+            {"timestamp": at(0).replace(tzinfo=None)},
+            {"run_id": ""},
+            {"data": {"not": float("inf")}},
+            {"data": {1: "not a string"}},
+            {"metadata": {"lone": "\ud800"}},
+            {"schema_version": 0},
+            {"provider": "\0"},
+            {"correlation_id": "x" * 513},
+        ],
+        ids=lambda fields: next(iter(fields)),
+    )
+    def test_an_event_that_cannot_be_kept_is_refused(
+        self, store: SessionStore, session: Session, fields: dict[str, Any]
+    ) -> None:
+        """Look at `append_events`: it checks the model again, since the plain constructor does not."""
+        with pytest.raises(ValidationError):
+            store.append_event(full_event(session, **fields))
+        assert store.get_events(session.id) == []
+
+    def test_an_event_of_an_unknown_type_is_refused(self, store: SessionStore, session: Session) -> None:
+        """Look at `append_events`: the type must be one of those that exist."""
+        with pytest.raises(InvalidEventTypeError):
+            store.append_event(full_event(session, type="daydreamed"))
+
+    @pytest.mark.parametrize("value", [None, "evt_1", {}, object()])
+    def test_only_an_event_is_appended(self, store: SessionStore, value: Any) -> None:
+        """Look at `append_event`: it refuses what is no Event."""
+        with pytest.raises(ValidationError):
+            store.append_event(value)

@@ -1,0 +1,117 @@
+"""Events: appended in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from asm_core import AlreadyExistsError, Event, QueryAPI, Session, SessionNotFoundError, SessionStore, ValidationError
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_session, an_event, at, changed, ids, numbers, some_events
+
+
+class BatchesContract(Contract):
+    """`append_events` stores all or nothing and keeps the order given."""
+
+    @pytest.mark.guarantee("G4")
+    def test_a_batch_is_numbered_in_the_order_given(self, store: SessionStore, session: Session) -> None:
+        """Look for a sort by id or time on the way of `_append`."""
+        batch = [an_event(session, id=name, timestamp=at(second)) for name, second in [("c", 3), ("a", 2), ("b", 1)]]
+        stored = store.append_events(batch)
+        assert stored == [event.numbered(place) for place, event in enumerate(batch, 1)]
+        assert store.get_events(session.id) == stored
+
+    @pytest.mark.guarantee("G4")
+    def test_a_batch_may_span_sessions(self, store: SessionStore) -> None:
+        """Look at how `_append` numbers each session for itself and gives back the order of the batch."""
+        for name in ("ses_b", "ses_a"):
+            store.save_session(a_session(id=name))
+        batch = [an_event(name) for name in ("ses_b", "ses_a", "ses_b", "ses_a", "ses_b")]
+        stored = store.append_events(batch)
+        assert ids(stored) == ids(batch)
+        assert numbers(stored) == [1, 1, 2, 2, 3]
+        assert store.get_events("ses_b") == stored[::2]
+        assert store.get_events("ses_a") == stored[1::2]
+
+    @pytest.mark.guarantee("G1")
+    def test_a_batch_goes_on_where_the_last_one_ended(self, store: SessionStore, session: Session) -> None:
+        """Look at how `_append` takes a block of numbers from the counter."""
+        stored = [store.append_events(some_events(session, count)) for count in (3, 1, 2)]
+        assert [numbers(batch) for batch in stored] == [[1, 2, 3], [4], [5, 6]]
+
+    def test_no_events_are_a_no_op(self, store: SessionStore, session: Session) -> None:
+        """Look at `append_events`: an empty batch is not an error."""
+        assert store.append_events([]) == []
+        assert store.get_latest_sequence(session.id) == 0
+
+    def test_a_batch_may_be_any_iterable(self, store: SessionStore, session: Session) -> None:
+        """Look for an `append_events` that goes through its argument twice."""
+        assert numbers(store.append_events(event for event in some_events(session, 3))) == [1, 2, 3]
+
+    @pytest.mark.guarantee("G4")
+    def test_a_large_batch_is_stored_whole(self, store: SessionStore, session: Session) -> None:
+        """Look for a limit on the parameters of one statement."""
+        stored = store.append_events(some_events(session, 3000))
+        assert numbers(stored) == list(range(1, 3001))
+        assert store.get_events(session.id, after=2998) == stored[2998:]
+
+    @pytest.mark.guarantee("G4")
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_a_batch_with_an_unknown_session_stores_nothing(
+        self, store: SessionStore, query: QueryAPI, session: Session, place: int
+    ) -> None:
+        """Look at the transaction of `_append`: what came before the fault must go back, counters included."""
+        batch: list[Event] = some_events(session, 2)
+        batch.insert(place, an_event("ses_unknown"))
+        with pytest.raises(SessionNotFoundError):
+            store.append_events(batch)
+        assert query.count_events() == 0
+        assert store.get_latest_sequence(session.id) == 0
+
+    @pytest.mark.guarantee("G4")
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_a_batch_with_a_taken_id_stores_nothing(
+        self, store: SessionStore, query: QueryAPI, session: Session, place: int
+    ) -> None:
+        """Look at the transaction of `_append`: what came before the fault must go back, counters included."""
+        taken = store.append_event(an_event(session, data={"n": "taken"}))
+        batch: list[Event] = some_events(session, 2)
+        batch.insert(place, an_event(session, id=taken.id))
+        with pytest.raises(AlreadyExistsError):
+            store.append_events(batch)
+        assert query.count_events() == 1
+        assert store.get_latest_sequence(session.id) == 1
+
+    @pytest.mark.guarantee("G4")
+    @pytest.mark.parametrize(
+        "fault",
+        [{"data": {"not": object()}}, {"sequence_number": 3}, {"timestamp": at(0).replace(tzinfo=None)}],
+        ids=lambda fault: next(iter(fault)),
+    )
+    def test_a_batch_with_a_senseless_event_stores_nothing(
+        self, store: SessionStore, session: Session, fault: dict[str, Any]
+    ) -> None:
+        """Look at `append_events`: the whole batch is checked before the first event is written."""
+        with pytest.raises(ValidationError):
+            store.append_events([*some_events(session, 2), changed(an_event(session), **fault)])
+        assert store.get_latest_sequence(session.id) == 0
+
+    @pytest.mark.guarantee("G4")
+    def test_an_iterable_that_fails_stores_nothing(self, store: SessionStore, session: Session) -> None:
+        """Look for events that are written before the caller's iterable has ended; its error passes through."""
+
+        def broken() -> Iterator[Event]:
+            yield an_event(session)
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            store.append_events(broken())
+        assert store.get_latest_sequence(session.id) == 0
+
+    @pytest.mark.parametrize("value", [None, 1, [None], ["evt_1"]])
+    def test_only_events_make_a_batch(self, store: SessionStore, value: Any) -> None:
+        """Look at `append_events`: it refuses what is no iterable of events."""
+        with pytest.raises(ValidationError):
+            store.append_events(value)

@@ -1,0 +1,232 @@
+"""Runs."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from asm_core import (
+    InvalidStatusError,
+    Run,
+    RunNotFoundError,
+    RunStatus,
+    Session,
+    SessionNotFoundError,
+    SessionStore,
+    ValidationError,
+)
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_run, a_session, at, changed, deleted, ids
+
+
+def full_run(session: Session, **fields: Any) -> Run:
+    """Return a run in which no field has its default."""
+    run = Run(
+        id="run_full",
+        session_id=session.id,
+        status=RunStatus.FAILED,
+        input={"z": "question", "a": 1},
+        output={"z": "answer", "a": None},
+        error={"code": "broken", "trace": ["a", "b"]},
+        metadata={"attempt": 2},
+        turn_count=3,
+        token_usage={"output_tokens": 7, "input_tokens": 5, "cached_tokens": 2, "total_tokens": 14},
+        started_at=at(1.000001),
+        ended_at=at(2),
+        provider="acme",
+        provider_metadata={"model": "acme-1", "region": "north"},
+        cost_usd=Decimal("0.000000001"),
+    )
+    return changed(run, **fields)
+
+
+class RunsContract(Contract):
+    """Runs are saved as a whole, read back as they were, and listed by session."""
+
+    @pytest.mark.guarantee("G9")
+    def test_a_run_comes_back_equal(self, store: SessionStore, session: Session) -> None:
+        """Look at how `_save_run` writes each field, and at how `_load_run` reads it."""
+        run = full_run(session)
+        assert store.save_run(run) == run
+        assert store.get_run(run.id) == run
+
+    @pytest.mark.guarantee("G9")
+    def test_what_a_run_lacks_stays_lacking(self, store: SessionStore, session: Session) -> None:
+        """Look for None that comes back as an empty payload, and the reverse."""
+        for run in (a_run(session), changed(a_run(session), input={}, output={}, error={})):
+            store.save_run(run)
+            assert store.get_run(run.id) == run
+
+    @pytest.mark.guarantee("G9")
+    @pytest.mark.parametrize("cost", ["0", "0.1", "1234567890.123456789", "9223372036.854775807", "0.000000001"])
+    def test_money_is_exact(self, store: SessionStore, session: Session, cost: str) -> None:
+        """Look for a float on the way of `cost_usd`."""
+        run = store.save_run(a_run(session, cost_usd=Decimal(cost)))
+        assert store.get_run(run.id).cost_usd == Decimal(cost)
+
+    @pytest.mark.guarantee("G8")
+    def test_saving_a_run_again_replaces_all_but_the_id(self, store: SessionStore, session: Session) -> None:
+        """Look at the columns that the upsert of `_save_run` sets: the session's id is one of them."""
+        other = store.save_session(a_session())
+        store.save_run(full_run(session))
+        bare = a_run(other, id="run_full")
+        store.save_run(bare)
+        assert store.get_run("run_full") == bare
+        store.save_run(full_run(session))
+        assert store.get_run("run_full") == full_run(session)
+
+    @pytest.mark.guarantee("G8")
+    def test_saving_a_run_twice_stores_one(self, store: SessionStore, session: Session) -> None:
+        """Look at `_save_run`: the second time it must update."""
+        run = store.save_run(full_run(session))
+        store.save_run(run)
+        assert store.list_runs(session.id) == [run]
+
+    @pytest.mark.guarantee("G7")
+    def test_an_unknown_run_is_not_found(self, store: SessionStore) -> None:
+        """Look at `_load_run`: it returns None where there is nothing."""
+        with pytest.raises(RunNotFoundError) as caught:
+            store.get_run("run_unknown")
+        assert caught.value.details == {"run_id": "run_unknown"}
+
+    @pytest.mark.guarantee("G7")
+    def test_a_run_of_an_unknown_session_is_not_saved(self, store: SessionStore) -> None:
+        """Look at `_save_run`: a missing session is SessionNotFoundError, not an error of the driver."""
+        run = a_run("ses_unknown")
+        with pytest.raises(SessionNotFoundError):
+            store.save_run(run)
+        with pytest.raises(RunNotFoundError):
+            store.get_run(run.id)
+
+    @pytest.mark.guarantee("G7")
+    def test_a_run_cannot_move_to_an_unknown_session(self, store: SessionStore, session: Session) -> None:
+        """Look at `_save_run`: its update needs the session as much as its insert."""
+        run = store.save_run(a_run(session))
+        with pytest.raises(SessionNotFoundError):
+            store.save_run(changed(run, session_id="ses_unknown"))
+        assert store.get_run(run.id) == run
+
+    def test_a_soft_deleted_session_takes_runs(self, store: SessionStore, session: Session) -> None:
+        """Look for a filter by `deleted_at`: a soft-deleted session still exists."""
+        store.save_session(deleted(session))
+        run = store.save_run(a_run(session))
+        assert store.list_runs(session.id) == [run]
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"id": ""},
+            {"session_id": None},
+            {"status": "paused"},
+            {"input": []},
+            {"output": {"not": float("nan")}},
+            {"error": {"not": b"bytes"}},
+            {"metadata": None},
+            {"turn_count": -1},
+            {"token_usage": {"input_tokens": -1}},
+            {"token_usage": {"input_tokens": 2**62, "output_tokens": 2**62}},
+            {"started_at": at(0).replace(tzinfo=None)},
+            {"ended_at": at(0).replace(tzinfo=None)},
+            {"provider": ""},
+            {"provider_metadata": {"model": 1}},
+            {"cost_usd": Decimal("-0.1")},
+            {"cost_usd": Decimal("0.0000000001")},
+            {"cost_usd": 0.1},
+        ],
+        ids=lambda fields: next(iter(fields)),
+    )
+    @pytest.mark.guarantee("G9")
+    def test_a_run_that_cannot_be_kept_is_refused(
+        self, store: SessionStore, session: Session, fields: dict[str, Any]
+    ) -> None:
+        """Look at `save_run`: it checks the model again, since the plain constructor does not."""
+        with pytest.raises(ValidationError):
+            store.save_run(full_run(session, **fields))
+        assert store.list_runs(session.id) == []
+
+
+class ListRunsContract(Contract):
+    """`list_runs` gives the runs of a session, oldest first; `get_active_run` its newest one that is running."""
+
+    @pytest.fixture
+    def four(self, store: SessionStore, session: Session) -> list[str]:
+        """Store four runs, the middle two equally old, and one of another session; return the four ids, oldest first."""
+        for name, second, status in [("c", 1, "running"), ("a", 2, "completed"), ("b", 1, "running"), ("d", 0, "failed")]:
+            store.save_run(a_run(session, id=name, started_at=at(second), status=status))
+        store.save_run(a_run(store.save_session(a_session()), id="z", started_at=at(9), status="running"))
+        return ["d", "b", "c", "a"]
+
+    def test_runs_are_listed_oldest_first(self, store: SessionStore, session: Session, four: list[str]) -> None:
+        """Look at the order of `_find_runs`: `started_at`, then the id."""
+        assert ids(store.list_runs(session.id)) == four
+
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [
+            ("running", ["b", "c"]),
+            (RunStatus.FAILED, ["d"]),
+            (["failed", "completed"], ["d", "a"]),
+            ("timeout", []),
+            ([], []),
+        ],
+    )
+    @pytest.mark.usefixtures("four")
+    def test_runs_are_listed_by_status(
+        self, store: SessionStore, session: Session, status: Any, expected: list[str]
+    ) -> None:
+        """Look at how `_find_runs` applies `statuses`: any of them, none for an empty choice."""
+        assert ids(store.list_runs(session.id, status=status)) == expected
+
+    @pytest.mark.parametrize("limit", [1, 3, 4, 5])
+    def test_a_limit_cuts_the_list_of_runs(
+        self, store: SessionStore, session: Session, four: list[str], limit: int
+    ) -> None:
+        """Look at how `_find_runs` applies `limit`."""
+        assert ids(store.list_runs(session.id, limit=limit)) == four[:limit]
+
+    def test_a_session_without_runs_lists_none(self, store: SessionStore, session: Session) -> None:
+        """Look at `list_runs`: an existing session without runs is no error."""
+        assert store.list_runs(session.id) == []
+        assert store.get_active_run(session.id) is None
+
+    @pytest.mark.guarantee("G7")
+    @pytest.mark.parametrize("arguments", [{}, {"status": "running"}, {"status": []}, {"limit": 1}])
+    def test_runs_of_an_unknown_session_are_not_listed(self, store: SessionStore, arguments: dict[str, Any]) -> None:
+        """Look at `list_runs`: an unknown session is SessionNotFoundError, whatever the filters say."""
+        with pytest.raises(SessionNotFoundError):
+            store.list_runs("ses_unknown", **arguments)
+
+    @pytest.mark.usefixtures("four")
+    def test_the_active_run_is_the_newest_that_is_running(self, store: SessionStore, session: Session) -> None:
+        """Look at the order in `get_active_run`: of two that began at once it is the one with the greater id."""
+        active = store.get_active_run(session.id)
+        assert active is not None
+        assert active.id == "c"
+
+    @pytest.mark.guarantee("G6")
+    def test_a_run_that_ended_is_no_longer_active(self, store: SessionStore, session: Session) -> None:
+        """Look at the status that `get_active_run` filters by."""
+        run = store.save_run(a_run(session, status="running"))
+        assert store.get_active_run(session.id) == run
+        store.save_run(run.with_status("completed"))
+        assert store.get_active_run(session.id) is None
+
+    @pytest.mark.guarantee("G7")
+    def test_an_unknown_session_has_no_active_run(self, store: SessionStore) -> None:
+        """Look at `get_active_run`: an unknown session is SessionNotFoundError, not None."""
+        with pytest.raises(SessionNotFoundError):
+            store.get_active_run("ses_unknown")
+
+    @pytest.mark.parametrize("status", ["paused", "", 1, ["running", "active"]])
+    def test_an_unknown_status_of_a_run_is_refused(self, store: SessionStore, session: Session, status: Any) -> None:
+        """Look at `list_runs`: each status must be one of a run's."""
+        with pytest.raises(InvalidStatusError):
+            store.list_runs(session.id, status=status)
+
+    @pytest.mark.parametrize("limit", [0, -1, True, 2**63])
+    def test_a_senseless_limit_of_runs_is_refused(self, store: SessionStore, session: Session, limit: Any) -> None:
+        """Look at `list_runs`: a limit is an integer of at least 1."""
+        with pytest.raises(ValidationError):
+            store.list_runs(session.id, limit=limit)

@@ -1,0 +1,120 @@
+"""Events: waited for."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from asm_core import Backend, Event, Session, SessionNotFoundError, SessionStore
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_session, an_event, numbers, some_events
+from asm_contract_tests.together import PATIENCE, begun, in_threads
+
+
+class WaitForEventsContract(Contract):
+    """`get_events(wait_timeout=...)` waits for the first event, and misses none.
+
+    No test measures time: a wait that is too long shows as one that has not ended after a minute.
+    """
+
+    @pytest.mark.guarantee("G17")
+    def test_a_wait_for_what_is_there_already_ends_at_once(self, store: SessionStore, session: Session) -> None:
+        """Look at `get_events`: it reads before it waits."""
+        store.append_events(some_events(session, 2))
+        with begun(lambda: store.get_events(session.id, after=1, wait_timeout=2 * PATIENCE)) as wait:
+            assert numbers(wait.result(PATIENCE)) == [2]
+
+    @pytest.mark.guarantee("G17")
+    def test_a_wait_in_vain_ends_with_nothing(self, store: SessionStore, session: Session) -> None:
+        """Look at the deadline of `get_events`."""
+        with begun(lambda: store.get_events(session.id, wait_timeout=0.05)) as wait:
+            assert wait.result(PATIENCE) == []
+
+    @pytest.mark.guarantee("G17")
+    def test_a_wait_ends_with_what_is_appended_meanwhile(self, store: SessionStore, session: Session) -> None:
+        """Look at how an append wakes those who wait on the same backend."""
+        with begun(lambda: store.get_events(session.id, wait_timeout=2 * PATIENCE)) as wait:
+            event = store.append_event(an_event(session))
+            assert wait.result(PATIENCE) == [event]
+
+    @pytest.mark.guarantee("G17")
+    def test_a_wait_ends_with_what_another_handle_appends(
+        self, store: SessionStore, other_backend: Backend, session: Session
+    ) -> None:
+        """Look at the watcher: it must find commits that nobody told it of."""
+        with begun(lambda: store.get_events(session.id, wait_timeout=2 * PATIENCE)) as wait:
+            event = other_backend.session_store.append_event(an_event(session))
+            assert wait.result(PATIENCE) == [event]
+
+    @pytest.mark.guarantee("G17")
+    def test_a_wait_passes_over_what_its_filters_do_not_allow(self, store: SessionStore, session: Session) -> None:
+        """Look at the loop of `get_events`: an event of another type wakes it, and it must go back to waiting."""
+        with begun(lambda: store.get_events(session.id, type="run_failed", wait_timeout=2 * PATIENCE)) as wait:
+            store.append_events(some_events(session, 3))
+            event = store.append_event(an_event(session, type="run_failed"))
+            assert wait.result(PATIENCE) == [event]
+
+    @pytest.mark.guarantee("G17")
+    @pytest.mark.parametrize("across_handles", [False, True], ids=["one handle", "two handles"])
+    def test_two_who_answer_each_other_never_miss_a_turn(
+        self, store: SessionStore, other_backend: Backend, session: Session, *, across_handles: bool
+    ) -> None:
+        """Look for an event that is committed between the read and the wait: nobody may sleep through it."""
+        other = other_backend.session_store if across_handles else store
+
+        def play(mine: SessionStore, first: int) -> list[Event]:
+            seen: list[Event] = []
+            for turn in range(first, 60, 2):
+                if turn:
+                    seen += mine.get_events(session.id, after=turn - 1, wait_timeout=PATIENCE)
+                mine.append_event(an_event(session, data={"turn": turn}))
+            return seen
+
+        odd, even = in_threads(partial(play, store, 0), partial(play, other, 1))
+        assert sorted(event.data["turn"] for event in odd + even) == list(range(59))
+
+    @pytest.mark.guarantee("G17")
+    def test_many_wait_at_once(self, store: SessionStore, other_backend: Backend) -> None:
+        """Look at the watcher: everybody who waits is woken, each by the session that it waits for."""
+        sessions = [store.save_session(a_session()) for _ in range(10)]
+        writer = other_backend.session_store
+
+        def wait(session: Session) -> list[Event]:
+            return store.get_events(session.id, wait_timeout=PATIENCE)
+
+        def write() -> list[Event]:
+            return [writer.append_event(an_event(session)) for session in sessions]
+
+        written, *seen = in_threads(write, *(partial(wait, session) for session in sessions * 2))
+        assert seen == [[event] for event in written] * 2
+
+    @pytest.mark.guarantee("G17")
+    def test_a_wait_for_a_session_that_is_deleted_ends(
+        self, store: SessionStore, other_backend: Backend, session: Session
+    ) -> None:
+        """Look at the watcher: a session that is gone ends the wait, with SessionNotFoundError."""
+        with begun(lambda: store.get_events(session.id, wait_timeout=2 * PATIENCE)) as wait:
+            other_backend.session_store.delete_session(session.id)
+            with pytest.raises(SessionNotFoundError):
+                wait.result(PATIENCE)
+
+    @pytest.mark.guarantee("G17")
+    @pytest.mark.parametrize("before", [0, 1, 3])
+    def test_a_wait_for_what_can_no_longer_come_ends_at_once(
+        self, store: SessionStore, session: Session, before: int
+    ) -> None:
+        """Look at `get_events`: below `before` no new number is ever given out."""
+        store.append_events(some_events(session, 2))
+        with begun(
+            lambda: store.get_events(session.id, type="run_failed", before=before, wait_timeout=2 * PATIENCE)
+        ) as wait:
+            assert wait.result(PATIENCE) == []
+
+    @pytest.mark.guarantee("G17")
+    @pytest.mark.parametrize("timeout", [1e9, 1e300])
+    def test_a_wait_may_be_very_long(self, store: SessionStore, session: Session, timeout: float) -> None:
+        """Look for a timeout that overflows what the platform can wait."""
+        with begun(lambda: store.get_events(session.id, wait_timeout=timeout)) as wait:
+            event = store.append_event(an_event(session))
+            assert wait.result(PATIENCE) == [event]

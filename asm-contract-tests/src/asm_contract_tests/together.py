@@ -1,0 +1,166 @@
+"""Doing things at once, in threads and in processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
+
+import pytest
+from asm_core import Backend
+
+T = TypeVar("T")
+
+PATIENCE = 60.0
+"""Seconds after which a call that should have ended counts as hung. No bar of speed: calls end in milliseconds."""
+
+
+def in_threads(*works: Callable[[], T]) -> list[T]:
+    """Do these things at once, each in a thread of its own, and return what each gave, in their order."""
+    barrier = threading.Barrier(len(works))
+
+    def start(work: Callable[[], T]) -> T:
+        barrier.wait(PATIENCE)
+        return work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        futures = [pool.submit(start, work) for work in works]
+        return [future.result(PATIENCE) for future in futures]
+
+
+@contextmanager
+def begun(work: Callable[[], T]) -> Iterator[Future[T]]:
+    """Do something in a thread meanwhile; it has ended when the context does."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(work)
+
+
+class Child:
+    """A forked process that does `work` with a handle of its own, which it opens after the fork.
+
+    The parent must hold no open handle on the store while it forks: SQLite, for one, cannot have its files open across a
+    fork. The work is given the backend and a function that hands something picklable to the parent.
+    """
+
+    def __init__(
+        self, open_backend: Callable[[], Backend], work: Callable[[Backend, Callable[[Any], None]], Any]
+    ) -> None:
+        """Fork; the work begins once `go` was called."""
+        context = multiprocessing.get_context("fork")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_child, args=(theirs, open_backend, work), daemon=True)
+        with warnings.catch_warnings():
+            # Python warns of forking beside threads, which pytest's plugins start; the child touches none of their locks.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._process.start()
+        theirs.close()
+
+    def go(self) -> None:
+        """Let the work begin."""
+        self._pipe.send("go")
+
+    def receive(self) -> Any:
+        """Return what the child handed over next: ``("ready" | "said" | "done" | "failed", value)``; None at its end."""
+        if not self._pipe.poll(PATIENCE):
+            pytest.fail(f"a process said nothing for {PATIENCE} seconds")
+        try:
+            return self._pipe.recv()
+        except EOFError:
+            return None
+
+    def said(self) -> Any:
+        """Return what the child said next."""
+        return self._expect("said")
+
+    def ready(self) -> None:
+        """Wait until the child has opened its handle."""
+        self._expect("ready")
+
+    def result(self) -> Any:
+        """Return what the work gave."""
+        return self._expect("done")
+
+    def kill(self) -> None:
+        """End the child as a power failure would, and wait until it is gone."""
+        self._process.kill()
+        self._process.join(PATIENCE)
+
+    def end(self) -> None:
+        """End the child if it still runs, and forget it."""
+        self.kill()
+        self._pipe.close()
+        self._process.close()
+
+    def _expect(self, kind: str) -> Any:
+        message = self.receive()
+        if message is None:
+            pytest.fail(f"a process ended where {kind!r} was expected, with exit status {self._process.exitcode}")
+        found, value = message
+        if found != kind:
+            pytest.fail(f"in another process, {found} where {kind!r} was expected: {value}")
+        return value
+
+
+def need_fork() -> None:
+    """Skip the test where processes cannot be forked."""
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("this platform cannot fork, and a factory of backends cannot be handed to another process")
+
+
+@contextmanager
+def children(
+    open_backend: Callable[[], Backend], works: Sequence[Callable[[Backend, Callable[[Any], None]], Any]]
+) -> Iterator[list[Child]]:
+    """Fork a process for each work; all have opened their handles and begin at once."""
+    need_fork()
+    forked: list[Child] = []
+    try:
+        for work in works:
+            forked.append(Child(open_backend, work))  # noqa: PERF401  what was forked must end if the next one fails
+        for child in forked:
+            child.ready()
+        for child in forked:
+            child.go()
+        yield forked
+    finally:
+        for child in forked:
+            child.end()
+
+
+def in_processes(
+    open_backend: Callable[[], Backend], *works: Callable[[Backend], Any]
+) -> list[Any]:
+    """Do these things at once, each in a process of its own, and return what each gave, in their order."""
+    quiet = [_quiet(work) for work in works]
+    with children(open_backend, quiet) as forked:
+        return [child.result() for child in forked]
+
+
+def _quiet(work: Callable[[Backend], Any]) -> Callable[[Backend, Callable[[Any], None]], Any]:
+    return lambda backend, _: work(backend)
+
+
+def _child(
+    pipe: Connection[Any, Any],
+    open_backend: Callable[[], Backend],
+    work: Callable[[Backend, Callable[[Any], None]], Any],
+) -> None:
+    # Whatever happens, nothing of the parent's pytest may run on in here.
+    try:
+        with open_backend() as backend:
+            pipe.send(("ready", None))
+            pipe.recv()
+            result = work(backend, lambda value: pipe.send(("said", value)))
+        pipe.send(("done", result))
+    except BaseException:  # noqa: BLE001  it is told to the parent
+        pipe.send(("failed", traceback.format_exc()))
+    finally:
+        pipe.close()
+        os._exit(0)
