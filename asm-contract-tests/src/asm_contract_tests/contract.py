@@ -40,7 +40,9 @@ class Contract:
     @pytest.fixture
     def open_backend(self) -> OpenBackend:
         """Override this: return a function that opens one more handle on the test's own store."""
-        message = f"{type(self).__name__} needs a fixture open_backend, which returns a function that opens its backend."
+        message = (
+            f"{type(self).__name__} needs a fixture open_backend, which returns a function that opens its backend."
+        )
         raise NotImplementedError(message)
 
     @pytest.fixture

@@ -72,3 +72,8 @@ def numbers(events: list[Event]) -> list[int | None]:
 
 def _id(session: Session | str) -> str:
     return session if isinstance(session, str) else session.id
+
+
+def label(value: object) -> str | None:
+    """Return what a test that takes `value` as its parameter is called: by the fields, where it is a dict of them."""
+    return "+".join(map(str, value)) if isinstance(value, dict) and value else None

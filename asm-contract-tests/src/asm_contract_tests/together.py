@@ -134,9 +134,7 @@ def children(
             child.end()
 
 
-def in_processes(
-    open_backend: Callable[[], Backend], *works: Callable[[Backend], Any]
-) -> list[Any]:
+def in_processes(open_backend: Callable[[], Backend], *works: Callable[[Backend], Any]) -> list[Any]:
     """Do these things at once, each in a process of its own, and return what each gave, in their order."""
     quiet = [_quiet(work) for work in works]
     with children(open_backend, quiet) as forked:

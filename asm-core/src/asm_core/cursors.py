@@ -10,12 +10,14 @@ import base64
 import binascii
 from datetime import datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
-from asm_core.errors import InvalidCursorError, shown
+from asm_core.errors import InvalidCursorError, ValidationError, shown
+from asm_core.ids import check_name
 from asm_core.payloads import encode_json
+from asm_core.times import check_time
 
 if TYPE_CHECKING:
     from asm_core.queries import Order
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
 _FORMAT: Final = 1
 _SUM_BYTES: Final = 9
 _MAX_LENGTH: Final = 8192
-_KEY_TYPES: Final[dict[str, type]] = {
+_INTEGER: Final = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_KEY_TYPES: Final[dict[str, Any]] = {
     "created_at": datetime,
     "updated_at": datetime,
     "started_at": datetime,
     "timestamp": datetime,
-    "total_tokens": int,
-    "sequence_number": int,
+    "total_tokens": _INTEGER,
+    "sequence_number": _INTEGER,
     "id": str,
     "session_id": str,
 }
@@ -55,9 +58,9 @@ def decode_cursor(resource: str, order: Order, cursor: object) -> tuple[Any, ...
         )
         raise InvalidCursorError(message)
     try:
-        types = tuple[tuple(_KEY_TYPES[field] for field in order.key)]  # type: ignore[misc]
-        return msgspec.convert(key, type=types)
-    except msgspec.ValidationError:
+        pairs = zip(order.key, key, strict=True)
+        return tuple([_checked(msgspec.convert(value, type=_KEY_TYPES[field])) for field, value in pairs])
+    except (ValueError, msgspec.ValidationError, ValidationError):
         raise _malformed(cursor) from None
 
 
@@ -77,6 +80,13 @@ def _read(cursor: object) -> tuple[str, str, list[Any]]:
     if parts[0] != _FORMAT:
         raise _malformed(cursor)
     return parts[1], parts[2], parts[3]
+
+
+def _checked(value: object) -> object:
+    # Anybody can work out a check sum: the key is an input like any other.
+    if isinstance(value, datetime):
+        return check_time("cursor", value)
+    return check_name("cursor", value) if isinstance(value, str) else value
 
 
 def _check_sum(body: bytes) -> bytes:

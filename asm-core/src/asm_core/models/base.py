@@ -10,6 +10,9 @@ import msgspec
 from asm_core.errors import ValidationError, shown
 from asm_core.payloads import decode_json, encode_json
 
+MAX_INTEGER = (1 << 63) - 1
+"""The greatest integer that every database keeps."""
+
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A frozen, slotted record.
@@ -61,7 +64,7 @@ def check_natural(field: str, value: object, *, least: int = 0) -> int:
     Raises:
         ValidationError: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 1 << 63:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_INTEGER:
         message = f"{field} must be an integer of at least {least}, below 2**63, not {shown(value)}."
         raise ValidationError(message)
     return int(value)

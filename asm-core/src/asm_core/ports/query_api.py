@@ -10,7 +10,7 @@ import msgspec
 from asm_core.cursors import decode_cursor
 from asm_core.errors import SessionNotFoundError
 from asm_core.ids import check_name
-from asm_core.models.base import check_natural
+from asm_core.models.base import MAX_INTEGER, check_natural
 from asm_core.models.session import check_tags
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
 from asm_core.pages import Page, cut_page
@@ -315,8 +315,8 @@ class QueryAPI(Reader):
 def _paged(resource: str, query: Any, order: Order, limit: int, cursor: str | None) -> tuple[int, Any]:  # noqa: ANN401
     size = check_limit(limit)
     start = None if cursor is None else decode_cursor(resource, order, cursor)
-    # One more than the page holds tells whether another one follows.
-    return size, msgspec.structs.replace(query, order=order, start=start, limit=size + 1)
+    # One more than the page holds tells whether another one follows; it must still be an integer of 64 bits.
+    return size, msgspec.structs.replace(query, order=order, start=start, limit=min(size + 1, MAX_INTEGER))
 
 
 def _event_query(  # noqa: PLR0913, PLR0917  the filters, in their order

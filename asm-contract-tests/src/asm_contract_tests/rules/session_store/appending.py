@@ -17,7 +17,7 @@ from asm_core import (
 )
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_session, an_event, at, changed, deleted, numbers, some_events
+from asm_contract_tests.making import a_session, an_event, at, changed, deleted, label, numbers, some_events
 
 
 def full_event(session: Session, **fields: Any) -> Event:
@@ -148,7 +148,7 @@ class AppendContract(Contract):
             {"provider": "\0"},
             {"correlation_id": "x" * 513},
         ],
-        ids=lambda fields: next(iter(fields)),
+        ids=label,
     )
     def test_an_event_that_cannot_be_kept_is_refused(
         self, store: SessionStore, session: Session, fields: dict[str, Any]

@@ -9,7 +9,7 @@ import pytest
 from asm_core import AlreadyExistsError, Event, QueryAPI, Session, SessionNotFoundError, SessionStore, ValidationError
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_session, an_event, at, changed, ids, numbers, some_events
+from asm_contract_tests.making import a_session, an_event, at, changed, ids, label, numbers, some_events
 
 
 class BatchesContract(Contract):
@@ -88,7 +88,7 @@ class BatchesContract(Contract):
     @pytest.mark.parametrize(
         "fault",
         [{"data": {"not": object()}}, {"sequence_number": 3}, {"timestamp": at(0).replace(tzinfo=None)}],
-        ids=lambda fault: next(iter(fault)),
+        ids=label,
     )
     def test_a_batch_with_a_senseless_event_stores_nothing(
         self, store: SessionStore, session: Session, fault: dict[str, Any]

@@ -19,7 +19,7 @@ from asm_core import (
 )
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import an_event, numbers, some_events
+from asm_contract_tests.making import an_event, label, numbers, some_events
 from asm_contract_tests.together import PATIENCE, begun, in_threads
 
 
@@ -84,7 +84,7 @@ class FollowEventsContract(Contract):
             ({"type": []}, []),
             ({"run_id": "run_unknown"}, []),
         ],
-        ids=str,
+        ids=label,
     )
     def test_following_keeps_to_its_filters(
         self, store: SessionStore, session: Session, filters: dict[str, Any], expected: list[int]
@@ -145,7 +145,7 @@ class FollowEventsContract(Contract):
             {"idle_timeout": float("nan")},
             {"idle_timeout": "1"},
         ],
-        ids=str,
+        ids=label,
     )
     def test_senseless_arguments_of_following_are_refused_at_once(
         self, store: SessionStore, session: Session, arguments: dict[str, Any]

@@ -18,7 +18,7 @@ from asm_core import (
 )
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import MICROSECOND, a_session, an_event, at, numbers, some_events
+from asm_contract_tests.making import MICROSECOND, a_session, an_event, at, label, numbers, some_events
 
 
 class GetEventsContract(Contract):
@@ -127,7 +127,13 @@ class GetEventsContract(Contract):
     def test_all_filters_of_events_apply_together(self, store: SessionStore, log: str) -> None:
         """Look at how `_find_events` joins its conditions: by and, the limit last."""
         found = store.get_events(
-            log, run_id=["run_a", "run_b"], type=["message_sent", "run_started"], since=at(6), after=1, before=6, limit=2
+            log,
+            run_id=["run_a", "run_b"],
+            type=["message_sent", "run_started"],
+            since=at(6),
+            after=1,
+            before=6,
+            limit=2,
         )
         assert numbers(found) == [2, 3]
 
@@ -170,7 +176,7 @@ class GetEventsContract(Contract):
             {"wait_timeout": True},
             {"wait_timeout": None},
         ],
-        ids=str,
+        ids=label,
     )
     def test_senseless_arguments_of_a_read_are_refused(
         self, store: SessionStore, log: str, arguments: dict[str, Any]

@@ -8,7 +8,7 @@ import pytest
 from asm_core import AlreadyExistsError, Event, QueryAPI, Session, SessionStore
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_session, an_event, at, changed, numbers, some_events
+from asm_contract_tests.making import a_session, an_event, at, changed, label, numbers, some_events
 
 OTHER_FACTS: list[dict[str, Any]] = [
     {"session_id": "ses_other"},
@@ -75,7 +75,7 @@ class RepeatsContract(Contract):
         assert store.get_events(event.session_id) == [first]
 
     @pytest.mark.guarantee("G3")
-    @pytest.mark.parametrize("fields", OTHER_FACTS, ids=lambda fields: next(iter(fields)))
+    @pytest.mark.parametrize("fields", OTHER_FACTS, ids=label)
     def test_another_fact_under_a_stored_id_is_refused(
         self, store: SessionStore, event: Event, fields: dict[str, Any]
     ) -> None:
@@ -87,7 +87,7 @@ class RepeatsContract(Contract):
         assert store.get_latest_sequence("ses_other") == 0
 
     @pytest.mark.guarantee("G3")
-    @pytest.mark.parametrize("fields", OTHER_FACTS, ids=lambda fields: next(iter(fields)))
+    @pytest.mark.parametrize("fields", OTHER_FACTS, ids=label)
     def test_two_facts_under_one_id_in_a_batch_are_refused(
         self, store: SessionStore, query: QueryAPI, event: Event, fields: dict[str, Any]
     ) -> None:

@@ -32,7 +32,9 @@ class RestoreContract(Contract):
         """Return three events of it, with gaps that pruning left."""
         return [an_event("ses_copy", id=f"evt_{number}").numbered(number) for number in (2, 3, 7)]
 
-    def test_a_restored_session_is_an_exact_copy(self, store: SessionStore, copied: Session, copied_events: list[Event]) -> None:
+    def test_a_restored_session_is_an_exact_copy(
+        self, store: SessionStore, copied: Session, copied_events: list[Event]
+    ) -> None:
         """Look at `_restore`: session, runs and events as they were, numbers and gaps included."""
         run = a_run(copied)
         assert store.restore_session(copied, [run], copied_events, last_sequence=9) == 3
@@ -70,7 +72,9 @@ class RestoreContract(Contract):
         assert store.get_events(copied.id) == copied_events
         assert store.get_latest_sequence(copied.id) == 9
 
-    def test_a_copy_may_be_restored_in_parts(self, store: SessionStore, copied: Session, copied_events: list[Event]) -> None:
+    def test_a_copy_may_be_restored_in_parts(
+        self, store: SessionStore, copied: Session, copied_events: list[Event]
+    ) -> None:
         """Look at `_restore`: only the events that are not there yet count as new."""
         assert store.restore_session(copied, events=copied_events[:2]) == 2
         assert store.restore_session(copied, events=copied_events) == 1
@@ -126,7 +130,9 @@ class RestoreContract(Contract):
         assert store.get_latest_sequence(copied.id) == 7
         assert query.search_runs().items == []
 
-    def test_two_events_with_one_number_are_refused(self, store: SessionStore, copied: Session, copied_events: list[Event]) -> None:
+    def test_two_events_with_one_number_are_refused(
+        self, store: SessionStore, copied: Session, copied_events: list[Event]
+    ) -> None:
         """Look at `_restore`: numbers within one call must differ too, or nothing is stored."""
         with pytest.raises(AlreadyExistsError):
             store.restore_session(copied, events=[*copied_events, an_event(copied).numbered(7)])

@@ -18,7 +18,7 @@ from asm_core import (
 )
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, at, changed, deleted, ids
+from asm_contract_tests.making import a_run, a_session, at, changed, deleted, ids, label
 
 
 def full_run(session: Session, **fields: Any) -> Run:
@@ -135,7 +135,7 @@ class RunsContract(Contract):
             {"cost_usd": Decimal("0.0000000001")},
             {"cost_usd": 0.1},
         ],
-        ids=lambda fields: next(iter(fields)),
+        ids=label,
     )
     @pytest.mark.guarantee("G9")
     def test_a_run_that_cannot_be_kept_is_refused(
@@ -153,7 +153,12 @@ class ListRunsContract(Contract):
     @pytest.fixture
     def four(self, store: SessionStore, session: Session) -> list[str]:
         """Store four runs, the middle two equally old, and one of another session; return the four ids, oldest first."""
-        for name, second, status in [("c", 1, "running"), ("a", 2, "completed"), ("b", 1, "running"), ("d", 0, "failed")]:
+        for name, second, status in [
+            ("c", 1, "running"),
+            ("a", 2, "completed"),
+            ("b", 1, "running"),
+            ("d", 0, "failed"),
+        ]:
             store.save_run(a_run(session, id=name, started_at=at(second), status=status))
         store.save_run(a_run(store.save_session(a_session()), id="z", started_at=at(9), status="running"))
         return ["d", "b", "c", "a"]

@@ -8,7 +8,7 @@ import pytest
 from asm_core import Session, SessionNotFoundError, SessionStatus, SessionStore, ValidationError
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, at, changed, deleted, ids, numbers, some_events
+from asm_contract_tests.making import a_run, a_session, at, changed, deleted, ids, label, numbers, some_events
 
 
 def full_session(**fields: Any) -> Session:
@@ -117,7 +117,7 @@ class SessionsContract(Contract):
             {"updated_at": at(0).replace(tzinfo=None)},
             {"deleted_at": "yesterday"},
         ],
-        ids=lambda fields: next(iter(fields)),
+        ids=label,
     )
     def test_a_session_that_cannot_be_kept_is_refused(self, store: SessionStore, fields: dict[str, Any]) -> None:
         """Look at `save_session`: it checks the model again, since the plain constructor does not."""

@@ -1,0 +1,151 @@
+"""Cursors that are not what a listing handed out."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from asm_core import AsmError, Backend, InvalidCursorError, QueryAPI
+from asm_core.cursors import encode_cursor
+from asm_core.queries import EVENT_ORDERS, RUN_ORDERS, SESSION_ORDERS
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import at
+from asm_contract_tests.rules.query_api.listings import LISTINGS, Listing, each_listing, store_ties
+
+FORGED: list[tuple[str, str, tuple[Any, ...]]] = [
+    ("sessions", "created_at_asc", (at(0).replace(tzinfo=None), "a")),
+    ("sessions", "created_at_asc", (1, "a")),
+    ("sessions", "created_at_asc", (at(0),)),
+    ("sessions", "created_at_asc", (at(0), "a", "b")),
+    ("sessions", "created_at_asc", (at(0), None)),
+    ("sessions", "created_at_asc", (at(0), "nul\0")),
+    ("sessions", "created_at_asc", (at(0), "'; DROP TABLE asm_sessions; --")),
+    ("sessions", "created_at_asc", (at(0), "x" * 4000)),
+    ("sessions", "created_at_asc", ("0001-01-01T00:00:00+23:59", "a")),
+    ("sessions", "created_at_asc", ("9999-12-31T23:59:59.999999-23:59", "a")),
+    ("sessions", "created_at_asc", ({}, [])),
+    ("runs", "token_usage_desc", (10**30, "a")),
+    ("runs", "token_usage_desc", (2**63, "a")),
+    ("runs", "token_usage_desc", (-1, "a")),
+    ("runs", "token_usage_desc", (1.5, "a")),
+    ("runs", "token_usage_desc", (True, "a")),
+    ("runs", "token_usage_desc", ("1", "a")),
+    ("events", "sequence_asc", ("a", -(2**70))),
+    ("events", "sequence_asc", ("a", "1")),
+    ("events", "timestamp_desc", (at(0), "a", None)),
+]
+
+
+def forged(resource: str, order: str, key: tuple[Any, ...]) -> str:
+    """Return a cursor that is well made, check sum and all, around a key that no listing gives."""
+    orders = {"sessions": SESSION_ORDERS, "runs": RUN_ORDERS, "events": EVENT_ORDERS}
+    return encode_cursor(resource, orders[resource][order], key)
+
+
+class CursorsContract(Contract):
+    """A cursor is taken only as it was handed out, for the resource and the order it was made for."""
+
+    @pytest.fixture
+    def cursors(self, backend: Backend) -> dict[tuple[str, str], str]:
+        """Return a cursor of each listing, by its method and order."""
+        store_ties(backend)
+        pages = {(one.method, one.order): one.page(backend.query_api, limit=3) for one in LISTINGS}
+        return {name: page.cursor for name, page in pages.items() if page.cursor}
+
+    @pytest.mark.guarantee("G14")
+    @each_listing
+    def test_a_cursor_is_plain_text(self, cursors: dict[tuple[str, str], str], listing: Listing) -> None:
+        """Look at `encode_cursor`: a cursor goes into URLs as it is."""
+        assert set(cursors[listing.method, listing.order]) <= set(
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        )
+
+    @pytest.mark.guarantee("G14")
+    @each_listing
+    def test_a_cursor_of_another_listing_is_refused(
+        self, query: QueryAPI, cursors: dict[tuple[str, str], str], listing: Listing
+    ) -> None:
+        """Look at `decode_cursor`: a cursor belongs to one resource and one order."""
+        foreign = {name: cursor for name, cursor in cursors.items() if name != (listing.method, listing.order)}
+        assert len(foreign) == len(LISTINGS) - 1
+        for cursor in foreign.values():
+            with pytest.raises(InvalidCursorError):
+                listing.page(query, cursor=cursor)
+
+    @pytest.mark.guarantee("G14")
+    @each_listing
+    def test_a_cursor_altered_at_any_place_is_refused(
+        self, query: QueryAPI, cursors: dict[tuple[str, str], str], listing: Listing
+    ) -> None:
+        """Look at the check sum of cursors: one character changed, lost or added anywhere must show."""
+        cursor = cursors[listing.method, listing.order]
+        for place, character in enumerate(cursor):
+            others = [other for other in "A_z9" if other != character]
+            for altered in (*others, "", character * 2, "é", "\0"):
+                with pytest.raises(InvalidCursorError):
+                    listing.page(query, cursor=cursor[:place] + altered + cursor[place + 1 :])
+
+    @pytest.mark.guarantee("G14")
+    @each_listing
+    def test_a_piece_of_a_cursor_is_refused(
+        self, query: QueryAPI, cursors: dict[tuple[str, str], str], listing: Listing
+    ) -> None:
+        """Look at `decode_cursor`: a cursor that was cut off, front or back, is no cursor."""
+        cursor = cursors[listing.method, listing.order]
+        for place in range(len(cursor)):
+            with pytest.raises(InvalidCursorError):
+                listing.page(query, cursor=cursor[:place])
+            if place:
+                with pytest.raises(InvalidCursorError):
+                    listing.page(query, cursor=cursor[place:])
+
+    @pytest.mark.guarantee("G14")
+    @pytest.mark.parametrize(
+        "cursor",
+        [
+            "",
+            " ",
+            "x",
+            "====",
+            "nonsense",
+            "\0",
+            "\ud800",
+            "🙂",
+            "A" * 100_000,
+            base64.urlsafe_b64encode(
+                json.dumps([1, "sessions", "created_at_asc", ["2026-01-01", "a"]]).encode()
+            ).decode(),
+            "' OR 1=1 --",
+            1,
+            b"bytes",
+            ["list"],
+            True,
+        ],
+        ids=lambda cursor: repr(cursor)[:20],
+    )
+    @each_listing
+    def test_what_is_no_cursor_is_refused(self, query: QueryAPI, listing: Listing, cursor: Any) -> None:
+        """Look at `decode_cursor`: anything but a cursor is InvalidCursorError."""
+        with pytest.raises(InvalidCursorError):
+            listing.page(query, cursor=cursor)
+
+    @pytest.mark.guarantee("G15")
+    @pytest.mark.parametrize(("resource", "order", "key"), FORGED, ids=lambda part: repr(part)[:40])
+    def test_a_forged_cursor_is_refused_or_harmless(
+        self, backend: Backend, resource: str, order: str, key: tuple[Any, ...]
+    ) -> None:
+        """Look at what reaches the database from a cursor's key: its error must not be that of a driver.
+
+        Anybody can work out the check sum of a cursor, so that its key is an input like any other.
+        """
+        store_ties(backend)
+        search = getattr(backend.query_api, f"search_{resource}")
+        try:
+            items = search(order_by=order, cursor=forged(resource, order, key)).items
+        except AsmError:
+            items = []
+        assert [item for item in items if item not in search(order_by=order).items] == []
+        assert len(search(order_by=order).items) == 7

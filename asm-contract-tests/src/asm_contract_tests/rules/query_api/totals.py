@@ -1,0 +1,198 @@
+"""Totals: statistics of sessions, usage of tokens."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from asm_core import (
+    Maintenance,
+    QueryAPI,
+    RetentionPolicy,
+    Session,
+    SessionNotFoundError,
+    SessionStats,
+    SessionStore,
+    UsageRow,
+    ValidationError,
+)
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import MICROSECOND, a_run, a_session, an_event, at, deleted, label, some_events
+
+
+class SessionStatsContract(Contract):
+    """`get_session_stats` tells of a session in numbers."""
+
+    def test_a_session_is_told_in_numbers(self, store: SessionStore, query: QueryAPI, session: Session) -> None:
+        """Look at `_total_events` and `_total_runs`: each number, and the times of the earliest and the latest event."""
+        for second in (5, 2, 9):
+            store.append_event(an_event(session, timestamp=at(second)))
+        usage: list[dict[str, int]] = [{"input_tokens": 1, "output_tokens": 2}, {"total_tokens": 10}, {}]
+        for status, tokens, cost in zip(["failed", "running", "failed"], usage, ["0.1", "0.2", None], strict=True):
+            store.save_run(
+                a_run(session, status=status, token_usage=tokens, cost_usd=None if cost is None else Decimal(cost))
+            )
+        store.append_event(an_event(store.save_session(a_session())))
+        assert query.get_session_stats(session.id) == SessionStats(
+            session_id=session.id,
+            event_count=3,
+            first_event_at=at(2),
+            last_event_at=at(9),
+            run_count=3,
+            runs_by_status={"running": 1, "failed": 2},  # type: ignore[dict-item]  members of a StrEnum
+            input_tokens=1,
+            output_tokens=2,
+            total_tokens=13,
+            cost_usd=Decimal("0.3"),
+        )
+
+    def test_a_session_without_anything_is_told_in_zeros(self, query: QueryAPI, session: Session) -> None:
+        """Look at the totals of a session that has neither runs nor events."""
+        assert query.get_session_stats(session.id) == SessionStats(session_id=session.id)
+
+    def test_a_soft_deleted_session_has_statistics(
+        self, store: SessionStore, query: QueryAPI, session: Session
+    ) -> None:
+        """Look for a filter by `deleted_at`: a soft-deleted session still exists."""
+        store.append_event(an_event(session))
+        store.save_session(deleted(session))
+        assert query.get_session_stats(session.id).event_count == 1
+
+    def test_pruned_events_no_longer_count(
+        self, store: SessionStore, query: QueryAPI, maintenance: Maintenance, session: Session
+    ) -> None:
+        """Look for a count that is taken from the counter instead of from the events."""
+        store.append_events(some_events(session, 5, timestamp=at(1)))
+        maintenance.prune_session_events(session.id, RetentionPolicy(max_events_per_session=2))
+        assert query.get_session_stats(session.id).event_count == 2
+
+    def test_statistics_come_in_the_order_asked_for(self, store: SessionStore, query: QueryAPI) -> None:
+        """Look at `list_session_stats`: the order of the ids given, not that of a query."""
+        for name, count in [("s1", 1), ("s2", 2), ("s3", 0)]:
+            store.save_session(a_session(id=name))
+            store.append_events(some_events(name, count))
+        stats = query.list_session_stats(["s3", "s1", "s2"])
+        assert [(stat.session_id, stat.event_count) for stat in stats] == [("s3", 0), ("s1", 1), ("s2", 2)]
+        assert query.list_session_stats([]) == []
+
+    @pytest.mark.guarantee("G7")
+    def test_an_unknown_session_has_no_statistics(self, query: QueryAPI, session: Session) -> None:
+        """Look at `list_session_stats`: an unknown session is SessionNotFoundError, not zeros."""
+        with pytest.raises(SessionNotFoundError):
+            query.get_session_stats("ses_unknown")
+        with pytest.raises(SessionNotFoundError):
+            query.list_session_stats([session.id, "ses_unknown"])
+
+
+class UsageContract(Contract):
+    """`get_usage_summary` adds up the tokens of runs, by provider and model."""
+
+    @pytest.fixture
+    def used(self, store: SessionStore) -> None:
+        """Store runs that used tokens: r1 to r5 started one second after the other."""
+        store.save_session(a_session(id="s1", agent_id="reader"))
+        store.save_session(deleted(a_session(id="s2", agent_id="writer")))
+        rows: list[tuple[str, str | None, str | None, dict[str, int]]] = [
+            ("s1", "acme", "big", {"input_tokens": 1, "output_tokens": 2}),
+            ("s1", "acme", "small", {"input_tokens": 10, "output_tokens": 20, "total_tokens": 40}),
+            ("s1", None, None, {"total_tokens": 100}),
+            ("s2", "acme", "big", {"input_tokens": 1000}),
+            ("s2", "other", None, {}),
+        ]
+        for place, (session_id, provider, model, usage) in enumerate(rows, 1):
+            metadata = {} if model is None else {"model": model}
+            store.save_run(
+                a_run(
+                    session_id,
+                    id=f"r{place}",
+                    provider=provider,
+                    provider_metadata=metadata,
+                    token_usage=usage,
+                    started_at=at(place),
+                )
+            )
+
+    @pytest.mark.usefixtures("used")
+    def test_usage_is_summed_up_by_provider_and_model(self, query: QueryAPI) -> None:
+        """Look at how `_total_usage` groups: by provider and model, what is missing apart, soft-deleted ones too."""
+        summary = query.get_usage_summary()
+        assert [_figures(row) for row in summary.rows] == [
+            (None, None, 1, 0, 0, 100),
+            ("acme", "big", 2, 1001, 2, 1003),
+            ("acme", "small", 1, 10, 20, 40),
+            ("other", None, 1, 0, 0, 0),
+        ]
+
+    @pytest.mark.usefixtures("used")
+    def test_usage_has_a_sum_over_all(self, query: QueryAPI) -> None:
+        """Look at `UsageSummary.of`: the sums of its rows."""
+        summary = query.get_usage_summary()
+        sums = (summary.run_count, summary.input_tokens, summary.output_tokens, summary.total_tokens)
+        assert sums == (5, 1011, 22, 1143)
+
+    @pytest.mark.parametrize(
+        ("filters", "expected"),
+        [
+            ({"session_id": "s1"}, [1, 2, 3]),
+            ({"session_id": ["s1", "s2"]}, [1, 2, 3, 4, 5]),
+            ({"session_id": "unknown"}, []),
+            ({"session_id": []}, []),
+            ({"agent_id": "writer"}, [4, 5]),
+            ({"agent_id": ["writer", "reader"]}, [1, 2, 3, 4, 5]),
+            ({"agent_id": []}, []),
+            ({"provider": "acme"}, [1, 2, 4]),
+            ({"provider": ("acme", "other")}, [1, 2, 4, 5]),
+            ({"provider": []}, []),
+            ({"since": at(2)}, [2, 3, 4, 5]),
+            ({"since": at(2) + MICROSECOND}, [3, 4, 5]),
+            ({"until": at(2)}, [1]),
+            ({"until": at(2) + MICROSECOND}, [1, 2]),
+            ({"agent_id": "reader", "provider": "acme", "since": at(2)}, [2]),
+            ({"session_id": "s1", "agent_id": "writer"}, []),
+        ],
+        ids=label,
+    )
+    @pytest.mark.usefixtures("used")
+    def test_usage_counts_the_runs_that_pass(
+        self, query: QueryAPI, filters: dict[str, Any], expected: list[int]
+    ) -> None:
+        """Look at how `_total_usage` applies the filter: `since` inclusive, `until` exclusive, of the run's start."""
+        tokens = {1: 3, 2: 40, 3: 100, 4: 1000, 5: 0}
+        summary = query.get_usage_summary(**filters)
+        assert summary.run_count == len(expected)
+        assert summary.total_tokens == sum(tokens[place] for place in expected)
+
+    def test_no_runs_are_no_usage(self, query: QueryAPI) -> None:
+        """Look at `_total_usage` for a store without runs: no rows, and zeros."""
+        summary = query.get_usage_summary()
+        assert (summary.run_count, summary.total_tokens, summary.rows) == (0, 0, [])
+
+    def test_large_counts_are_exact(self, store: SessionStore, query: QueryAPI, session: Session) -> None:
+        """Look for a float on the way of the sums."""
+        for _ in range(2):
+            store.save_run(a_run(session, token_usage={"input_tokens": 2**60 + 1}))
+        assert query.get_usage_summary().input_tokens == 2**61 + 2
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"session_id": ""},
+            {"agent_id": 1},
+            {"provider": [None]},
+            {"since": at(0).replace(tzinfo=None)},
+            {"until": 1},
+        ],
+        ids=label,
+    )
+    def test_senseless_arguments_of_a_summary_are_refused(self, query: QueryAPI, arguments: dict[str, Any]) -> None:
+        """Look at `get_usage_summary` and `get_cost_summary`: each argument is checked."""
+        with pytest.raises(ValidationError):
+            query.get_usage_summary(**arguments)
+        with pytest.raises(ValidationError):
+            query.get_cost_summary(**arguments)
+
+
+def _figures(row: UsageRow) -> tuple[str | None, str | None, int, int, int, int]:
+    return row.provider, row.model, row.run_count, row.input_tokens, row.output_tokens, row.total_tokens
