@@ -68,6 +68,7 @@ class Execution:
         self._patience = patience
         self._lock = threading.Lock()
         self._stopped: Outcome | None = None
+        self._called_off = False
         self._wake = threading.Event()
         self._done = threading.Event()
         self._result: RunResult | None = None
@@ -96,7 +97,8 @@ class Execution:
             self._see_to_its_end()
         except BaseException as interruption:
             if thread.ident is None:
-                raise  # the system has no thread left
+                self._called_off = True  # should it begin yet
+                raise
             self.stop(cancelled(f"The run was interrupted by {type(interruption).__name__}.", interruption))
             self._see_to_its_end()
             raise interruption from (None if self._failure is interruption else self._failure)
@@ -112,6 +114,8 @@ class Execution:
             self._done.wait(_ASK_AGAIN)
 
     def _carry_out(self, opening: ExecutionResult) -> None:
+        if self._called_off:
+            return
         try:
             self._announce(self._store.flush(opening))
             outcome = self._execute(opening)

@@ -46,7 +46,7 @@ def is_gone(stamp: object) -> bool:
 def _is_running(pid: int, started: object) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True  # another user's
