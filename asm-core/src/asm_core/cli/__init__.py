@@ -1,0 +1,25 @@
+"""The command ``asm``. Typer and Rich are the extra ``cli``; without it the command says what to install."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+_EXTRA = frozenset({"typer", "rich"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``asm`` with these arguments (None: those of the process) and return its exit status."""
+    try:
+        from asm_core.cli.program import start  # noqa: PLC0415  only where the extra is installed
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        sys.stderr.write(f"error: The command line needs {error.name}. Install it: pip install 'asm-core[cli]'\n")
+        return 1
+    return start(arguments)

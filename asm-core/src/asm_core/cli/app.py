@@ -1,0 +1,76 @@
+"""The application: its commands, and what becomes of errors."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from asm_core.cli import output
+from asm_core.cli.exits import FAILED, INTERRUPTED, NOBODY_READS, STORE_UNAVAILABLE
+from asm_core.cli.store import BackendOption, Choice, StoreOption, UrlOption
+from asm_core.errors import AsmError, StorageConnectionError
+
+
+class AsmGroup(TyperGroup):
+    """Turns errors into a message and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        output.be_printable()
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except AsmError as error:
+            output.note(f"error: {error.message}")
+            status = STORE_UNAVAILABLE if isinstance(error, StorageConnectionError) else FAILED
+            raise typer.Exit(status) from None
+        except BrokenPipeError:
+            output.abandon_output()
+            raise typer.Exit(NOBODY_READS) from None
+        except OSError as error:
+            place = f": {error.filename}" if error.filename else ""
+            output.note(f"error: {error.strerror or error}{place}")
+            raise typer.Exit(FAILED) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    name="asm",
+    cls=AsmGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001  Typer's way of calling back
+    if asked:
+        output.line(version("asm-core"))
+        raise typer.Exit
+
+
+@app.callback()
+def choose_store(
+    context: typer.Context,
+    *,
+    backend: BackendOption = None,
+    url: UrlOption = None,
+    store: StoreOption = None,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Keep what AI agents did: record, list, read, export and maintain sessions.
+
+    Which store a command works on is said by --backend, --url or --store, before or behind the command; else by the
+    environment (ASM_BACKEND, ASM_URL), else by asm.toml, else by [tool.asm] of pyproject.toml. The default is the
+    backend sqlmodel on sqlite:///asm.db.
+    """
+    del show_version
+    context.obj = Choice(backend=backend, url=url, store=store)

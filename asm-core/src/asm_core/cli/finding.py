@@ -1,0 +1,87 @@
+"""Sessions by the beginning of their id."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from asm_core.cli.text import moment
+from asm_core.errors import AsmError, NotFoundError, SessionNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asm_core.models import Session
+    from asm_core.ports import Backend
+
+_PREFIX = re.compile(r"ses_([0-9a-f]{12})")
+_SLACK = timedelta(minutes=1)
+_PAGE = 500
+_MOST_SHOWN = 10
+
+
+class AmbiguousIdError(AsmError):
+    """Several sessions' ids begin like this."""
+
+    code = "ambiguous_id"
+
+
+def find_session(backend: Backend, prefix: str) -> Session:
+    """Return the session with this id, or the only one whose id begins with `prefix`, soft-deleted ones included.
+
+    The first 12 hex digits of an id are the time of its making. A prefix that has them is looked up by that time; any
+    other by paging through all sessions, newest first.
+
+    Raises:
+        SessionNotFoundError: there is none.
+        AmbiguousIdError: there are several.
+    """
+    try:
+        return backend.session_store.get_session(prefix)
+    except SessionNotFoundError:
+        pass
+    window = _window(prefix)
+    found = _matching(backend, prefix, **window) if window else []
+    found = found or _matching(backend, prefix)
+    if not found:
+        message = f"No session's id begins with {prefix!r}. `asm sessions --all --deleted` lists all."
+        raise NotFoundError(message, details={"session_id": prefix})
+    if len(found) > 1:
+        raise _ambiguous(prefix, found)
+    return found[0]
+
+
+def _window(prefix: str) -> dict[str, datetime]:
+    found = _PREFIX.match(prefix)
+    if found is None:
+        return {}
+    try:
+        made_at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(found[1], 16))
+        return {"created_after": made_at - _SLACK, "created_before": made_at + _SLACK}
+    except OverflowError:  # a time after the year 9999: digits that somebody chose
+        return {}
+
+
+def _matching(backend: Backend, prefix: str, **window: datetime) -> list[Session]:
+    sessions = all_sessions(backend, include_deleted=True, **window)
+    return list(itertools.islice((one for one in sessions if one.id.startswith(prefix)), _MOST_SHOWN + 1))
+
+
+def all_sessions(backend: Backend, **filters: Any) -> Iterator[Session]:  # those of search_sessions
+    """Yield sessions, newest first, page by page."""
+    cursor = None
+    while True:
+        page = backend.query_api.search_sessions(order_by="created_at_desc", limit=_PAGE, cursor=cursor, **filters)
+        yield from page
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _ambiguous(prefix: str, found: list[Session]) -> AmbiguousIdError:
+    shown = [f"  {one.id}  {one.agent_id}  {moment(one.created_at)}" for one in found[:_MOST_SHOWN]]
+    more = ["  …"] if len(found) > _MOST_SHOWN else []
+    message = "\n".join([f"Several sessions' ids begin with {prefix!r}; give more of one:", *shown, *more])
+    return AmbiguousIdError(message, details={"candidates": [one.id for one in found[:_MOST_SHOWN]]})

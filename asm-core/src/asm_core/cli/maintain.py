@@ -1,0 +1,107 @@
+"""``asm maintain``."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from asm_core.abandoned import close_abandoned
+from asm_core.cli import output
+from asm_core.cli.store import with_backend
+from asm_core.cli.toml import read_toml
+from asm_core.errors import ValidationError, shown
+from asm_core.plugins import open_backend
+from asm_core.ports import Backend, Progress, SessionStore
+from asm_core.retention import MaintenanceReport, RetentionPolicy
+
+UNLIMITED = "unlimited"
+_STEPS = {
+    "sessions_soft_deleted": "sessions soft-deleted",
+    "sessions_hard_deleted": "sessions removed for good",
+    "events_pruned": "events pruned",
+    "artifacts_removed": "artifacts removed",
+}
+
+
+@with_backend()
+def maintain_store(
+    backend: Backend,
+    *,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A TOML file with the table [retention]; else the defaults hold."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be done.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Delete, archive and prune what is old enough.
+
+    Applies a retention policy, then closes sessions whose recorder was killed. A field of the policy that is to have no
+    limit is "unlimited". The archive_store is the name of a configured store, or a URL.
+    """
+    with _opened(policy, dry_run=dry_run) as wanted, _progress(quiet=as_json) as progress:
+        report = backend.maintenance.execute(wanted, dry_run=dry_run, progress=progress)
+    closed = [] if dry_run else close_abandoned(backend.session_store)
+    if as_json:
+        output.json_document({**msgspec.to_builtins(report), "sessions_closed": closed})
+    else:
+        _tell(report, closed)
+
+
+def _tell(report: MaintenanceReport, closed: list[str]) -> None:
+    counts = [(text, str(getattr(report, field))) for field, text in _STEPS.items()]
+    if not report.dry_run:
+        counts.append(("abandoned sessions closed", str(len(closed))))
+    output.line("Nothing was changed. A real run would do this:" if report.dry_run else "Done.")
+    output.facts(counts)
+    for session_id in closed:
+        output.note(f"Closed session {session_id}, whose recorder had died.")
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None, *, dry_run: bool) -> Iterator[RetentionPolicy]:
+    """Read the policy, with its archive open."""
+    table = {} if path is None else read_toml(path).get("retention")
+    if not isinstance(table, dict):
+        message = f"{path} has no table [retention]."
+        raise ValidationError(message)
+    fields = {name: None if value == UNLIMITED else value for name, value in table.items()}
+    with _archive(fields.pop("archive_store", None), dry_run=dry_run) as store:
+        yield RetentionPolicy.from_dict(fields, archive_store=store)
+
+
+@contextlib.contextmanager
+def _archive(place: object, *, dry_run: bool) -> Iterator[SessionStore | None]:
+    """Open the archive: a URL or the name of a store; in a dry run, which writes to none, something in its place."""
+    if place is None:
+        yield None
+        return
+    if not isinstance(place, str):
+        message = f"archive_store must be the name of a store or a URL, not {shown(place)}."
+        raise ValidationError(message)
+    where = {"url": place} if "://" in place else {"config": place}
+    with open_backend("memory") if dry_run else open_backend(migrate=True, **where) as backend:
+        yield backend.session_store
+
+
+@contextlib.contextmanager
+def _progress(*, quiet: bool) -> Iterator[Progress | None]:
+    """Show on a terminal how far it is."""
+    if quiet or not output.on_terminal():
+        yield None
+        return
+    from rich import progress  # noqa: PLC0415  only on a terminal
+
+    columns = (progress.TextColumn("{task.completed:.0f} {task.description}"), progress.TimeElapsedColumn())
+    with progress.Progress(*columns, console=output.console(), transient=True) as bar:
+        tasks: dict[str, progress.TaskID] = {}
+
+        def advance(step: str, count: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(_STEPS.get(step, step), total=None)
+            bar.advance(tasks[step], count)
+
+        yield advance

@@ -1,0 +1,127 @@
+"""What commands print: for people on a terminal, plain for programs in a pipe, and JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from asm_core.cli.text import json_text, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+_ROWS_AT_ONCE = 500
+"""A terminal gets longer tables in pieces, so that no listing has to fit into memory."""
+
+
+def on_terminal() -> bool:
+    """Return whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def line(text: str = "") -> None:
+    """Print a line of text that is fit to be shown."""
+    sys.stdout.write(f"{text}\n")
+
+
+def note(text: str) -> None:
+    """Print a line about what is going on to standard error."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.stderr.write(f"{visible(text, newlines=True)}\n")
+    sys.stderr.flush()
+
+
+def console() -> Console:
+    """Return a Rich console on standard output."""
+    from rich.console import Console  # noqa: PLC0415  a third of the start of a command that needs none
+
+    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Print a table: drawn on a terminal; in a pipe a line of names, then a line a row, separated by tabs.
+
+    Args:
+        columns: their names.
+        rows: the cells; what in them is not fit to be shown is escaped.
+        right: the names of the columns to align to the right.
+    """
+    if not on_terminal():
+        line("\t".join(columns))
+        for row in rows:
+            line("\t".join(map(visible, row)))
+        return
+    remaining = iter(rows)
+    first = True
+    while (piece := list(itertools.islice(remaining, _ROWS_AT_ONCE))) or first:
+        _draw(columns, piece, right)
+        first = False
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> None:
+    """Print names and values: aligned on a terminal; in a pipe a line each, separated by a tab."""
+    if not on_terminal():
+        for name, value in pairs:
+            line(f"{name}\t{visible(value)}")
+        return
+    from rich.table import Table  # noqa: PLC0415  only on a terminal
+    from rich.text import Text  # noqa: PLC0415  only on a terminal
+
+    grid = Table.grid("", "", padding=(0, 2))
+    for name, value in pairs:
+        grid.add_row(Text(name, style="dim"), Text(visible(value), overflow="fold"))
+    console().print(grid)
+
+
+def json_document(value: object) -> None:
+    """Print a JSON document on one line."""
+    line(json_text(value))
+
+
+def json_array(values: Iterable[object]) -> None:
+    """Print a JSON array, an element a line, as the elements come."""
+    sys.stdout.write("[")
+    separator = "\n"
+    for value in values:
+        sys.stdout.write(separator + json_text(value))
+        separator = ",\n"
+    sys.stdout.write("]\n" if separator == "\n" else "\n]\n")
+
+
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+    from rich import box  # noqa: PLC0415  only on a terminal
+    from rich.table import Table  # noqa: PLC0415  only on a terminal
+    from rich.text import Text  # noqa: PLC0415  only on a terminal
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, name in enumerate(columns):
+        justify: Any = "right" if name in right else "left"
+        # The first column identifies the row: it is never cut.
+        drawn.add_column(name, justify=justify, no_wrap=number == 0, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(visible(cell)) for cell in row))
+    console().print(drawn)
+
+
+def be_printable() -> None:
+    """Let no character of a text fail to be printed, whatever the encoding of the terminal or pipe."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def abandon_output() -> None:
+    """Send what is still to be printed nowhere, where nobody reads it any more."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)

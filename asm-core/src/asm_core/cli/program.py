@@ -1,0 +1,51 @@
+"""The whole program: the application with all its commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from asm_core.cli.app import app
+from asm_core.cli.db import downgrade, print_sql, print_status, upgrade
+from asm_core.cli.files import export_to_file, import_from_file
+from asm_core.cli.health import check_health, list_backends
+from asm_core.cli.maintain import maintain_store
+from asm_core.cli.run import run_command
+from asm_core.cli.sessions import list_sessions
+from asm_core.cli.show import show_session
+from asm_core.cli.tail import tail_session
+from asm_core.cli.usage import sum_up_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["app", "start"]
+
+# What follows the name of the program is the command's, even if it looks like an option.
+app.command("run", context_settings={"allow_interspersed_args": False})(run_command)
+app.command("sessions")(list_sessions)
+app.command("show")(show_session)
+app.command("tail")(tail_session)
+app.command("usage")(sum_up_usage)
+app.command("export")(export_to_file)
+app.command("import")(import_from_file)
+app.command("maintain")(maintain_store)
+app.command("health")(check_health)
+app.command("backends")(list_backends)
+
+db = typer.Typer(help="See and change the store's schema.", no_args_is_help=True, rich_markup_mode=None)
+db.command("status")(print_status)
+db.command("upgrade")(upgrade)
+db.command("downgrade")(downgrade)
+db.command("sql")(print_sql)
+app.add_typer(db, name="db")
+
+
+def start(arguments: Sequence[str] | None = None) -> int:
+    """Run the program with these arguments (None: those of the process) and return its exit status."""
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="asm")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0

@@ -1,0 +1,89 @@
+"""``asm show``."""
+
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from asm_core.cli import output
+from asm_core.cli.events import EventPrinter
+from asm_core.cli.finding import find_session
+from asm_core.cli.store import with_backend
+from asm_core.cli.text import dollars, json_text, moment
+from asm_core.models import Run, Session
+from asm_core.ports import Backend
+from asm_core.summaries import SessionStats
+
+SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="The session's id, or the beginning of it.")]
+
+_RUN_PAGE = 100
+
+
+@with_backend()
+def show_session(
+    backend: Backend,
+    session: SessionArgument,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show a session and all that happened in it.
+
+    On a terminal, times are local and very long texts are cut; in a pipe, times are in UTC and nothing is cut.
+    """
+    found = find_session(backend, session)
+    if as_json:
+        _print_json(backend, found)
+        return
+    stats = backend.query_api.get_session_stats(found.id)
+    output.facts(_facts(found, stats))
+    output.line()
+    printer = EventPrinter(as_json=False, width=len(str(backend.session_store.get_latest_sequence(found.id))))
+    for event in backend.session_store.follow_events(found.id, idle_timeout=0.0):
+        printer.print(event)
+
+
+def _facts(session: Session, stats: SessionStats) -> Iterator[tuple[str, str]]:
+    yield "session", session.id
+    yield "agent", session.agent_id
+    yield "status", session.status
+    if session.parent_session_id:
+        yield "parent", session.parent_session_id
+    yield "created", moment(session.created_at)
+    yield "updated", moment(session.updated_at)
+    if session.deleted_at:
+        yield "deleted", moment(session.deleted_at)
+    if session.tags:
+        yield "tags", " ".join(session.tags)
+    for name, payload in (("metadata", session.metadata), ("context", session.context)):
+        if payload:
+            yield name, json_text(payload)
+    runs = ", ".join(f"{count} {status}" for status, count in stats.runs_by_status.items())
+    yield "runs", runs or "0"
+    yield "events", str(stats.event_count)
+    yield "tokens", f"{stats.total_tokens} ({stats.input_tokens} in, {stats.output_tokens} out)"
+    yield "cost", f"{dollars(stats.cost_usd)} USD"
+
+
+def _print_json(backend: Backend, session: Session) -> None:
+    sys.stdout.write(f'{{"session": {json_text(session)},\n"runs": ')
+    output.json_array(_runs(backend, session.id))
+    sys.stdout.write(',"events": ')
+    output.json_array(backend.session_store.follow_events(session.id, idle_timeout=0.0))
+    sys.stdout.write(',"artifacts": ')
+    output.json_array(backend.artifact_registry.list_by_session(session.id))
+    last_sequence = backend.session_store.get_latest_sequence(session.id)
+    sys.stdout.write(f',"last_sequence": {last_sequence},\n')
+    sys.stdout.write(f'"stats": {json_text(backend.query_api.get_session_stats(session.id))}}}\n')
+
+
+def _runs(backend: Backend, session_id: str) -> Iterator[Run]:
+    cursor = None
+    while True:
+        page = backend.query_api.search_runs(
+            session_id=session_id, order_by="started_at_asc", limit=_RUN_PAGE, cursor=cursor
+        )
+        yield from page
+        cursor = page.cursor
+        if cursor is None:
+            return
