@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from click.testing import Result
+    from typer.testing import Result
 
     from asm_core.ports import Backend
 
 
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch) -> Backend:
-    """The store that commands called in this process work on."""
+    """Let commands called in this process work on a store in memory."""
     opened = MemoryBackend()
     monkeypatch.setattr(Choice, "open", lambda _self, **_options: opened)
     return opened

@@ -14,19 +14,18 @@ from asm_core.models import Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from click.testing import Result
+    from typer.testing import Result
 
     from asm_core.ports import Backend
-
-Asm = "Callable[..., Result]"
-Fill = "Callable[..., Session]"
 
 
 def rows(output: str) -> list[list[str]]:
     return [line.split("\t") for line in output.splitlines()]
 
 
-def test_a_pipe_gets_a_line_of_names_and_a_line_a_session_newest_first(asm: Asm, fill: Fill) -> None:
+def test_a_pipe_gets_a_line_of_names_and_a_line_a_session_newest_first(
+    asm: Callable[..., Result], fill: Callable[..., Session]
+) -> None:
     usage = {"token_usage": {"input_tokens": 5, "output_tokens": 2}, "cost_usd": Decimal("0.0000125")}
     old = fill(2, run=usage, created_at=datetime.now(UTC) - timedelta(days=3, hours=1))
     new = fill(0)
@@ -36,7 +35,7 @@ def test_a_pipe_gets_a_line_of_names_and_a_line_a_session_newest_first(asm: Asm,
     assert second == [old.id, "agent", "active", "1", "2", "7", "0.0000125", "3d"]
 
 
-def test_json_is_an_array_of_objects(asm: Asm, fill: Fill) -> None:
+def test_json_is_an_array_of_objects(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     session = fill(2, tags=["t"], metadata={"k": [1]})
     (found,) = json.loads(asm("sessions", "--json").stdout)
     assert {**session.to_dict(), "runs": 1, "events": 2}.items() <= found.items()
@@ -44,7 +43,7 @@ def test_json_is_an_array_of_objects(asm: Asm, fill: Fill) -> None:
     assert found["runs_by_status"] == {"pending": 1}
 
 
-def test_an_empty_store_gives_an_empty_list(asm: Asm, backend: Backend) -> None:
+def test_an_empty_store_gives_an_empty_list(asm: Callable[..., Result], backend: Backend) -> None:
     assert backend.session_store.list_sessions() == []
     assert json.loads(asm("sessions", "--json").stdout) == []
     assert len(rows(asm("sessions").stdout)) == 1
@@ -68,7 +67,9 @@ def test_an_empty_store_gives_an_empty_list(asm: Asm, backend: Backend) -> None:
         (("--deleted",), "edcba"),
     ],
 )
-def test_filters_narrow_the_list(asm: Asm, fill: Fill, backend: Backend, options: tuple[str, ...], found: str) -> None:
+def test_filters_narrow_the_list(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend, options: tuple[str, ...], found: str
+) -> None:
     now = datetime.now(UTC)
     fill(id="a", agent_id="one", created_at=now - timedelta(hours=48), run={"provider": "other"})
     fill(id="b", agent_id="one", created_at=now - timedelta(hours=24), tags=["x"])
@@ -79,34 +80,40 @@ def test_filters_narrow_the_list(asm: Asm, fill: Fill, backend: Backend, options
     assert "".join(one["id"] for one in json.loads(asm("sessions", "--json", *options).stdout)) == found
 
 
-def test_all_pages_through_more_than_a_page(asm: Asm, backend: Backend) -> None:
+def test_all_pages_through_more_than_a_page(asm: Callable[..., Result], backend: Backend) -> None:
     for number in range(1203):
         backend.session_store.save_session(Session.new(agent_id=f"agent {number}"))
     assert len(json.loads(asm("sessions", "--json").stdout)) == 50
     assert len({one["agent_id"] for one in json.loads(asm("sessions", "--json", "--all").stdout)}) == 1203
 
 
-def test_a_deleted_session_is_marked(asm: Asm, fill: Fill, backend: Backend) -> None:
+def test_a_deleted_session_is_marked(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
+) -> None:
     session = fill()
     deleted = Session.from_dict({**session.to_dict(), "deleted_at": "2026-01-01T00:00:00Z"})
     backend.session_store.save_session(deleted)
     assert rows(asm("sessions", "--deleted").stdout)[1][2] == "active (deleted)"
 
 
-def test_names_cannot_command_the_terminal_or_break_a_row(asm: Asm, fill: Fill) -> None:
+def test_names_cannot_command_the_terminal_or_break_a_row(
+    asm: Callable[..., Result], fill: Callable[..., Session]
+) -> None:
     fill(agent_id="evil\x1b[2J\tname\n")
     assert rows(asm("sessions").stdout)[1][1] == r"evil\x1b[2J\tname\n"
 
 
-@pytest.mark.parametrize("options", [("--limit", "0"), ("--since", "soon"), ("--limit", "x"), ("--unknown",), ("surplus",)])
-def test_wrong_usage_ends_with_2(asm: Asm, backend: Backend, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "options", [("--limit", "0"), ("--since", "soon"), ("--limit", "x"), ("--unknown",), ("surplus",)]
+)
+def test_wrong_usage_ends_with_2(asm: Callable[..., Result], backend: Backend, options: tuple[str, ...]) -> None:
     assert backend.name
     result = asm("sessions", *options)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Usage: " in result.stderr
 
 
-def test_an_unknown_status_says_which_there_are(asm: Asm, backend: Backend) -> None:
+def test_an_unknown_status_says_which_there_are(asm: Callable[..., Result], backend: Backend) -> None:
     assert backend.name
     result = asm("sessions", "--status", "done")
     assert result.exit_code == 1

@@ -15,15 +15,12 @@ from asm_core.summaries import SessionExport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from click.testing import Result
+    from typer.testing import Result
 
     from asm_core.ports import Backend
 
-Asm = "Callable[..., Result]"
-Fill = "Callable[..., Session]"
 
-
-def test_a_pipe_gets_facts_and_then_a_line_an_event(asm: Asm, fill: Fill) -> None:
+def test_a_pipe_gets_facts_and_then_a_line_an_event(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     session = fill(2, tags=["a", "b"], metadata={"k": "v w"})
     facts, events = asm("show", session.id).stdout.split("\n\n")
     assert f"session\t{session.id}\nagent\tagent\nstatus\tactive\n" in facts
@@ -34,7 +31,9 @@ def test_a_pipe_gets_facts_and_then_a_line_an_event(asm: Asm, fill: Fill) -> Non
     assert (second[0], second[2], second[4]) == ("2", "message_streamed", "line 2")
 
 
-def test_json_is_one_object_with_all_that_is_stored(asm: Asm, fill: Fill, backend: Backend) -> None:
+def test_json_is_one_object_with_all_that_is_stored(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
+) -> None:
     session = fill(3)
     artifact = {"byte_size": 1, "checksum_sha256": "0" * 64, "storage_backend": "file", "storage_ref": "/x"}
     backend.artifact_registry.register(Artifact.new(key="k", session_id=session.id, **artifact))
@@ -45,39 +44,41 @@ def test_json_is_one_object_with_all_that_is_stored(asm: Asm, fill: Fill, backen
     assert SessionExport.from_dict(found) == wanted
 
 
-def test_a_session_without_anything_is_shown_too(asm: Asm, backend: Backend) -> None:
+def test_a_session_without_anything_is_shown_too(asm: Callable[..., Result], backend: Backend) -> None:
     session = backend.session_store.save_session(Session.new(agent_id="a", parent_session_id="ses_parent"))
     assert "runs\t0\nevents\t0\n" in asm("show", session.id).stdout
     found = json.loads(asm("show", session.id, "--json").stdout)
     assert (found["runs"], found["events"], found["artifacts"]) == ([], [], [])
 
 
-def test_nothing_is_cut_in_a_pipe(asm: Asm, fill: Fill, backend: Backend) -> None:
+def test_nothing_is_cut_in_a_pipe(asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend) -> None:
     session = fill(0)
     text = "x" * 100_000
     backend.session_store.append_event(Event.new(type="message_streamed", session_id=session.id, data={"text": text}))
     assert text in asm("show", session.id).stdout
 
 
-def test_recorded_text_cannot_command_the_terminal_or_break_a_line(asm: Asm, fill: Fill, backend: Backend) -> None:
+def test_recorded_text_cannot_command_the_terminal_or_break_a_line(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
+) -> None:
     session = fill(0, tags=["\x1b[31m"])
     data = {"text": "a\x1b[2J\r\n\tb\x9b\0", "key\x07": "\u202e"}
     backend.session_store.append_event(Event.new(type="error_occurred", session_id=session.id, data=data))
     shown = asm("show", session.id).stdout
-    assert shown.endswith('\ta\\x1b[2J\\r\\n\\tb\\x9b\\x00 key\\x07=\\u202e\n')
+    assert shown.endswith("\ta\\x1b[2J\\r\\n\\tb\\x9b\\x00 key\\x07=\\u202e\n")
     assert "tags\t\\x1b[31m\n" in shown
     written = asm("show", session.id, "--json").stdout
     assert not set(shown + written) & set("\x1b\x9b\0\x07\u202e\r")
     assert json.loads(written)["events"][0]["data"] == data
 
 
-def test_the_beginning_of_an_id_is_enough(asm: Asm, fill: Fill) -> None:
+def test_the_beginning_of_an_id_is_enough(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     session = fill()
     for length in (10, 16, 20, 35):
         assert json.loads(asm("show", session.id[:length], "--json").stdout)["session"]["id"] == session.id
 
 
-def test_a_beginning_that_several_ids_have_lists_them(asm: Asm, fill: Fill) -> None:
+def test_a_beginning_that_several_ids_have_lists_them(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     ids = [fill(0, id=f"build-{number}").id for number in range(3)]
     fill(0, id="other")
     result = asm("show", "build")
@@ -86,27 +87,31 @@ def test_a_beginning_that_several_ids_have_lists_them(asm: Asm, fill: Fill) -> N
     assert "other" not in result.stderr
 
 
-def test_ids_that_begin_alike_are_found_whatever_their_time(asm: Asm, fill: Fill) -> None:
+def test_ids_that_begin_alike_are_found_whatever_their_time(
+    asm: Callable[..., Result], fill: Callable[..., Session]
+) -> None:
     fill(0, id="ses_019a0", created_at=datetime(2020, 1, 1, tzinfo=UTC))
     fill(0, id="ses_019a1")
     assert "ses_019a0" in asm("show", "ses_019a").stderr
     assert "ses_019a0" in asm("show", "ses_019a0").stdout
 
 
-def test_no_more_than_ten_candidates_are_listed(asm: Asm, fill: Fill) -> None:
+def test_no_more_than_ten_candidates_are_listed(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     for number in range(30):
         fill(0, id=f"build-{number}")
     assert asm("show", "build").stderr.count("build-") == 10
 
 
-def test_an_exact_id_is_found_even_if_others_begin_with_it(asm: Asm, fill: Fill) -> None:
+def test_an_exact_id_is_found_even_if_others_begin_with_it(
+    asm: Callable[..., Result], fill: Callable[..., Session]
+) -> None:
     fill(0, id="build-10")
     fill(0, id="build-1")
     assert "session\tbuild-1\n" in asm("show", "build-1").stdout
 
 
 def test_a_beginning_with_the_time_is_looked_up_by_it(
-    asm: Asm, fill: Fill, monkeypatch: pytest.MonkeyPatch
+    asm: Callable[..., Result], fill: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = fill()
     windows = []
@@ -122,7 +127,9 @@ def test_a_beginning_with_the_time_is_looked_up_by_it(
 
 
 @pytest.mark.parametrize("name", ["ses_unknown", "ses_ffffffffffffff", "ses_1", "x\x1b[31m"])
-def test_an_unknown_session_is_an_error_that_says_what_to_do(asm: Asm, fill: Fill, name: str) -> None:
+def test_an_unknown_session_is_an_error_that_says_what_to_do(
+    asm: Callable[..., Result], fill: Callable[..., Session], name: str
+) -> None:
     fill()
     result = asm("show", name)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -130,13 +137,15 @@ def test_an_unknown_session_is_an_error_that_says_what_to_do(asm: Asm, fill: Fil
     assert "\x1b" not in result.stderr
 
 
-def test_an_empty_name_is_refused(asm: Asm, fill: Fill) -> None:
+def test_an_empty_name_is_refused(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     fill()
     assert asm("show", "").exit_code == 1
     assert asm("show").exit_code == 2
 
 
-def test_deleted_sessions_can_be_shown(asm: Asm, fill: Fill, backend: Backend) -> None:
+def test_deleted_sessions_can_be_shown(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
+) -> None:
     session = fill()
     deleted = Session.from_dict({**session.to_dict(), "deleted_at": "2026-01-01T00:00:00Z"})
     backend.session_store.save_session(deleted)

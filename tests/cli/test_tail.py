@@ -15,12 +15,9 @@ from asm_core.models import Event, Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from click.testing import Result
+    from typer.testing import Result
 
     from asm_core.ports import Backend, SessionStore
-
-Asm = "Callable[..., Result]"
-Fill = "Callable[..., Session]"
 
 
 def append(backend: Backend, session: Session, kind: str, *, count: int = 1) -> None:
@@ -41,39 +38,49 @@ def numbers(result: Result) -> list[int]:
         (("-n", "0"), range(0)),
     ],
 )
-def test_the_last_events_are_shown(asm: Asm, fill: Fill, options: tuple[str, ...], shown: range) -> None:
+def test_the_last_events_are_shown(
+    asm: Callable[..., Result], fill: Callable[..., Session], options: tuple[str, ...], shown: range
+) -> None:
     session = fill(30)
     assert numbers(asm("tail", session.id, "--json", *options)) == list(shown)
 
 
-def test_a_pipe_gets_names_and_a_line_an_event(asm: Asm, fill: Fill) -> None:
+def test_a_pipe_gets_names_and_a_line_an_event(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     header, *lines = asm("tail", fill(3).id, "-n", "2").stdout.splitlines()
     assert header == "number\ttime\ttype\trun\ttext"
     assert [line.split("\t")[-1] for line in lines] == ["line 2", "line 3"]
 
 
-def test_of_a_type_the_last_ones_are_found_however_far_back(asm: Asm, fill: Fill, backend: Backend) -> None:
+def test_of_a_type_the_last_ones_are_found_however_far_back(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
+) -> None:
     session = fill(1)
     append(backend, session, "turn_completed", count=2)
     append(backend, session, "token_usage_updated", count=1500)
     assert numbers(asm("tail", session.id, "--json", "--type", "turn_completed", "-n", "2")) == [2, 3]
-    assert numbers(asm("tail", session.id, "--json", "--type", "turn_completed", "--type", "message_streamed")) == [1, 2, 3]
+    assert numbers(asm("tail", session.id, "--json", "--type", "turn_completed", "--type", "message_streamed")) == [
+        1,
+        2,
+        3,
+    ]
     assert numbers(asm("tail", session.id, "--json", "--type", "run_failed")) == []
 
 
-def test_gaps_that_pruning_left_do_not_count(asm: Asm, backend: Backend) -> None:
+def test_gaps_that_pruning_left_do_not_count(asm: Callable[..., Result], backend: Backend) -> None:
     session = Session.new(agent_id="a")
     events = [Event.new(type="turn_completed", session_id=session.id).numbered(number) for number in (1, 5, 900, 2000)]
     backend.session_store.restore_session(session, (), events, last_sequence=4000)
     assert numbers(asm("tail", session.id, "--json", "-n", "3")) == [5, 900, 2000]
 
 
-def test_following_a_session_that_has_ended_ends_at_once(asm: Asm, fill: Fill) -> None:
+def test_following_a_session_that_has_ended_ends_at_once(
+    asm: Callable[..., Result], fill: Callable[..., Session]
+) -> None:
     session = fill(3, status="completed")
     assert numbers(asm("tail", session.id, "--follow", "--json", "-n", "2")) == [2, 3]
 
 
-def test_following_ends_with_the_session(fill: Fill, backend: Backend) -> None:
+def test_following_ends_with_the_session(fill: Callable[..., Session], backend: Backend) -> None:
     session, seen = fill(1), []
 
     def follow() -> None:
@@ -93,14 +100,18 @@ def test_following_ends_with_the_session(fill: Fill, backend: Backend) -> None:
     assert seen == [1, 2, 3]
 
 
-def test_following_by_type_ends_with_the_session_too(asm: Asm, fill: Fill, backend: Backend) -> None:
+def test_following_by_type_ends_with_the_session_too(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
+) -> None:
     session = fill(2)
     append(backend, session, "session_failed")
     result = asm("tail", session.id, "-f", "--type", "message_streamed", "--json")
     assert numbers(result) == [1, 2]
 
 
-def test_what_follows_the_last_event_is_shown_as_well(asm: Asm, fill: Fill, backend: Backend) -> None:
+def test_what_follows_the_last_event_is_shown_as_well(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
+) -> None:
     session = fill(1)
     append(backend, session, "session_cancelled")
     append(backend, session, "turn_completed", count=2)
@@ -108,7 +119,7 @@ def test_what_follows_the_last_event_is_shown_as_well(asm: Asm, fill: Fill, back
 
 
 def test_a_session_that_ends_without_an_event_is_noticed(
-    fill: Fill, backend: Backend, monkeypatch: pytest.MonkeyPatch
+    fill: Callable[..., Session], backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, store = fill(1), backend.session_store
     get_session, asked = MemorySessionStore.get_session, []
@@ -123,11 +134,11 @@ def test_a_session_that_ends_without_an_event_is_noticed(
     assert [event.sequence_number for event in follow_to_end(store, session.id, 0, None)] == [1]
 
 
-def test_an_unknown_type_is_an_error(asm: Asm, fill: Fill) -> None:
+def test_an_unknown_type_is_an_error(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     result = asm("tail", fill().id, "--type", "odd")
     assert result.exit_code == 1
     assert result.stderr.startswith("error: No event type is called 'odd'")
 
 
-def test_a_negative_number_of_lines_is_wrong_usage(asm: Asm, fill: Fill) -> None:
+def test_a_negative_number_of_lines_is_wrong_usage(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     assert asm("tail", fill().id, "-n", "-1").exit_code == 2

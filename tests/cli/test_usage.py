@@ -13,19 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from click.testing import Result
+    from typer.testing import Result
 
     from asm_core.models import Session
     from asm_core.ports import Backend
 
-Asm = "Callable[..., Result]"
-Fill = "Callable[..., Session]"
 
 PRICES = '[p."m 1"]\ninput = 3\noutput = "15.50"\n'
 
 
 @pytest.fixture
-def spent(fill: Fill) -> list[Session]:
+def spent(fill: Callable[..., Session]) -> list[Session]:
     """Two sessions of two agents: one run with a cost of its own, one without."""
     tokens = {"input_tokens": 1000, "output_tokens": 100}
     model = {"provider_metadata": {"model": "m 1"}, "token_usage": tokens}
@@ -37,7 +35,7 @@ def spent(fill: Fill) -> list[Session]:
     ]
 
 
-def test_tokens_and_costs_are_added_up_by_provider_and_model(asm: Asm, spent: list[Session]) -> None:
+def test_tokens_and_costs_are_added_up_by_provider_and_model(asm: Callable[..., Result], spent: list[Session]) -> None:
     assert len(spent) == 3
     lines = [line.split("\t") for line in asm("usage").stdout.splitlines()]
     assert lines == [
@@ -48,7 +46,9 @@ def test_tokens_and_costs_are_added_up_by_provider_and_model(asm: Asm, spent: li
     ]
 
 
-def test_prices_fill_in_for_runs_without_a_cost(asm: Asm, spent: list[Session], tmp_path: Path) -> None:
+def test_prices_fill_in_for_runs_without_a_cost(
+    asm: Callable[..., Result], spent: list[Session], tmp_path: Path
+) -> None:
     assert len(spent) == 3
     prices = tmp_path / "prices.toml"
     prices.write_text(PRICES)
@@ -68,12 +68,14 @@ def test_prices_fill_in_for_runs_without_a_cost(asm: Asm, spent: list[Session], 
         (("--agent", "nobody"), 0),
     ],
 )
-def test_filters_narrow_what_is_added_up(asm: Asm, spent: list[Session], options: tuple[str, ...], runs: int) -> None:
+def test_filters_narrow_what_is_added_up(
+    asm: Callable[..., Result], spent: list[Session], options: tuple[str, ...], runs: int
+) -> None:
     assert len(spent) == 3
     assert json.loads(asm("usage", "--json", *options).stdout)["runs"] == runs
 
 
-def test_a_session_may_be_given_by_the_beginning_of_its_id(asm: Asm, spent: list[Session]) -> None:
+def test_a_session_may_be_given_by_the_beginning_of_its_id(asm: Callable[..., Result], spent: list[Session]) -> None:
     assert json.loads(asm("usage", "--json", "--session", spent[0].id[:-1]).stdout)["cost_usd"] == "0.5"
 
 
@@ -88,7 +90,7 @@ def test_a_session_may_be_given_by_the_beginning_of_its_id(asm: Asm, spent: list
     ],
 )
 def test_prices_that_make_no_sense_are_refused(
-    asm: Asm, backend: Backend, tmp_path: Path, content: bytes | None, message: str
+    asm: Callable[..., Result], backend: Backend, tmp_path: Path, content: bytes | None, message: str
 ) -> None:
     assert backend.name
     path = tmp_path / "prices.toml"

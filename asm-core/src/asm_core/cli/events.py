@@ -54,12 +54,15 @@ class EventPrinter:
         if at.date() != self._day:
             self._day = at.date()
             self._console.print(Text(f"{at:%A, %d %B %Y, %Z}", style="dim italic"))
-        line = Text(f"{event.sequence_number:>{self._width}}  {at:%H:%M:%S}.{at.microsecond // 1000:03}  ", style="dim")
-        line.append(
-            f"{event.type:<19} ", style=next((style for end, style in _STYLES if event.type.endswith(end)), "cyan")
-        )
+        line = Text()
+        line.append(f"{event.sequence_number:>{self._width}}  {at:%H:%M:%S}.{at.microsecond // 1000:03}  ", style="dim")
+        line.append(f"{event.type:<19} ", style=_style(event.type))
         line.append_text(_text(event, " " * line.cell_len))
         self._console.print(line, soft_wrap=True)
+
+
+def _style(kind: str) -> str:
+    return next((style for end, style in _STYLES if kind.endswith(end)), "cyan")
 
 
 def _text(event: Event, indent: str) -> Text:

@@ -99,7 +99,7 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
     from rich.table import Table  # noqa: PLC0415  only on a terminal
     from rich.text import Text  # noqa: PLC0415  only on a terminal
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for number, name in enumerate(columns):
         justify: Any = "right" if name in right else "left"
         # The first column identifies the row: it is never cut.

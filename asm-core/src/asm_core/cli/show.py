@@ -13,6 +13,7 @@ from asm_core.cli.store import with_backend
 from asm_core.cli.text import dollars, json_text, moment
 from asm_core.models import Run, Session
 from asm_core.ports import Backend
+from asm_core.stamps import STAMP_KEY
 from asm_core.summaries import SessionStats
 
 SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="The session's id, or the beginning of it.")]
@@ -55,7 +56,11 @@ def _facts(session: Session, stats: SessionStats) -> Iterator[tuple[str, str]]:
         yield "deleted", moment(session.deleted_at)
     if session.tags:
         yield "tags", " ".join(session.tags)
-    for name, payload in (("metadata", session.metadata), ("context", session.context)):
+    metadata = dict(session.metadata)
+    stamp = metadata.pop(STAMP_KEY, None)
+    if isinstance(stamp, dict):
+        yield "recorded by", f"process {stamp.get('pid')} on {stamp.get('host')}"
+    for name, payload in (("metadata", metadata), ("context", session.context)):
         if payload:
             yield name, json_text(payload)
     runs = ", ".join(f"{count} {status}" for status, count in stats.runs_by_status.items())

@@ -1,0 +1,85 @@
+"""docs/cli.md names every command and every option, and none that is not there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.main import get_command
+
+from asm_core.cli import exits
+from asm_core.cli.program import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+EVERYWHERE = {"--help", "--version", "--backend", "-b", "--url", "--store"}
+
+
+def commands(command: Any, name: str = "asm") -> Iterator[tuple[str, Any]]:
+    yield name, command
+    for child, found in getattr(command, "commands", {}).items():
+        yield from commands(found, f"{name} {child}")
+
+
+ALL = dict(commands(get_command(app)))
+
+
+def options(command: Any) -> set[str]:
+    return {option for parameter in command.params for option in parameter.opts if option.startswith("-")}
+
+
+def section(name: str) -> str:
+    """Return what the page says of a command; those of `asm db` share a section, a paragraph and a table each."""
+    top = " ".join(name.split()[:2])
+    text = PAGE.partition(f"\n## `{top}`\n")[2].partition("\n## ")[0]
+    if name != top:
+        text = text.partition(f"\n`{name}` ")[2].partition("\n`asm db ")[0]
+    return text
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name != "asm"])
+def test_every_command_has_a_section(name: str) -> None:
+    assert section(name).strip()
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name not in {"asm", "asm db"}])
+def test_a_section_names_the_options_of_its_command_and_no_others(name: str) -> None:
+    cells = re.findall(r"^\| (`-.*?) \|", section(name), re.MULTILINE)
+    documented = set(re.findall(r"`(--?[a-z-]+)", " ".join(cells)))
+    assert documented == options(ALL[name]) - EVERYWHERE
+
+
+def test_the_options_that_choose_a_store_are_named() -> None:
+    text = PAGE.partition("\n## Which store\n")[2].partition("\n## ")[0]
+    assert all(f"`{option}" in text for option in ("--backend", "-b", "--url", "--store"))
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name not in {"asm", "asm db", "asm db sql", "asm backends"}])
+def test_a_command_that_works_on_a_store_lets_it_be_chosen(name: str) -> None:
+    assert {"--backend", "-b", "--url", "--store"} <= options(ALL[name])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_and_option_has_a_help_text(name: str) -> None:
+    assert ALL[name].help
+    for parameter in ALL[name].params:
+        assert parameter.help, f"{name}: {parameter.name}"
+
+
+def test_every_exit_status_is_documented() -> None:
+    text = PAGE.partition("\n## Exit status\n")[2].partition("\n## ")[0]
+    for name, status in vars(exits).items():
+        if isinstance(status, int):
+            assert f"\n| {status} |" in text, name
+
+
+def test_every_column_is_documented() -> None:
+    from asm_core.cli import events, health, sessions, usage  # noqa: PLC0415
+
+    for module, name in ((sessions, "sessions"), (events, "show"), (usage, "usage"), (health, "backends")):
+        for column in module.COLUMNS:
+            assert f"`{column}`" in section(f"asm {name}"), column

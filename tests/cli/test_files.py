@@ -1,0 +1,174 @@
+"""``asm export`` and ``asm import``."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from asm_core.cli.store import Choice
+from asm_core.memory import MemoryBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from typer.testing import Result
+
+    from asm_core.models import Session
+    from asm_core.ports import Backend
+
+
+@pytest.fixture
+def elsewhere(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Backend]:
+    """Let the following commands work on another store."""
+
+    def change() -> Backend:
+        assert backend.name
+        other = MemoryBackend()
+        monkeypatch.setattr(Choice, "open", lambda _self, **_options: other)
+        return other
+
+    return change
+
+
+def test_an_import_brings_back_what_was_exported(
+    asm: Callable[..., Result],
+    fill: Callable[..., Session],
+    backend: Backend,
+    elsewhere: Callable[[], Backend],
+    tmp_path: Path,
+) -> None:
+    session, path = fill(5), tmp_path / "x.jsonl"
+    result = asm("export", session.id[:-3], "-o", str(path))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"Exported session {session.id}: 1 runs, 5 events, 0 artifacts.\n"
+    other = elsewhere()
+    result = asm("import", str(path))
+    assert result.stdout == f"Imported session {session.id}: 1 runs, 5 events, 0 artifacts.\n"
+    assert other.query_api.export_session(session.id) == backend.query_api.export_session(session.id)
+
+
+def test_importing_twice_changes_nothing_and_says_so(
+    asm: Callable[..., Result], fill: Callable[..., Session], tmp_path: Path
+) -> None:
+    session, path = fill(), tmp_path / "x.jsonl"
+    asm("export", session.id, "-o", str(path))
+    result = asm("import", str(path))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"Session {session.id} is there already, and the same; nothing was imported.\n"
+
+
+def test_a_conflict_is_an_error(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend, tmp_path: Path
+) -> None:
+    session, path = fill(), tmp_path / "x.jsonl"
+    asm("export", session.id, "-o", str(path))
+    backend.session_store.save_session(session.with_tags(["changed"]))
+    result = asm("import", str(path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "differs from the file in: tags, updated_at. Nothing was imported" in result.stderr
+
+
+def test_standard_streams_take_the_place_of_files(
+    asm: Callable[..., Result], fill: Callable[..., Session], elsewhere: Callable[[], Backend], tmp_path: Path
+) -> None:
+    session, path = fill(), tmp_path / "x.jsonl"
+    written = asm("export", session.id, "-o", "-").stdout
+    asm("export", session.id, "-o", str(path))
+    assert written == path.read_text(encoding="utf-8")
+    other = elsewhere()
+    assert asm("import", "-", given=written).exit_code == 0
+    assert other.session_store.get_session(session.id) == session
+
+
+def test_an_existing_file_is_replaced_only_by_force(
+    asm: Callable[..., Result], fill: Callable[..., Session], tmp_path: Path
+) -> None:
+    session, path = fill(), tmp_path / "x.jsonl"
+    path.write_text("precious")
+    result = asm("export", session.id, "-o", str(path))
+    assert result.exit_code == 1
+    assert "exists; choose another name, or replace it with --force." in result.stderr
+    assert path.read_text() == "precious"
+    assert asm("export", session.id, "-o", str(path), "--force").exit_code == 0
+    assert path.read_text() != "precious"
+
+
+def test_a_failed_export_leaves_no_file_and_the_old_one_alone(
+    asm: Callable[..., Result],
+    fill: Callable[..., Session],
+    backend: Backend,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session, path = fill(), tmp_path / "x.jsonl"
+    path.write_text("precious")
+
+    def fail(_session_id: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(backend.artifact_registry, "list_by_session", fail)
+    result = asm("export", session.id, "-o", str(path), "--force")
+    assert (result.exit_code, result.stderr) == (1, "error: No space left on device\n")
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("x.jsonl", "precious")]
+
+
+def test_an_exported_file_has_the_usual_permissions(
+    asm: Callable[..., Result], fill: Callable[..., Session], tmp_path: Path
+) -> None:
+    before = os.umask(0o027)
+    try:
+        asm("export", fill().id, "-o", str(tmp_path / "x.jsonl"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "x.jsonl").stat().st_mode) == 0o640
+
+
+def test_a_directory_that_does_not_exist_is_a_clear_error(
+    asm: Callable[..., Result], fill: Callable[..., Session], tmp_path: Path
+) -> None:
+    result = asm("export", fill().id, "-o", str(tmp_path / "no" / "x.jsonl"))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: No such file or directory: ")
+
+
+def test_an_unknown_session_leaves_no_file(
+    asm: Callable[..., Result], fill: Callable[..., Session], tmp_path: Path
+) -> None:
+    fill()
+    assert asm("export", "unknown", "-o", str(tmp_path / "x.jsonl")).exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_needs_to_know_where_to(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
+    assert asm("export", fill().id).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read: No such file or directory."),
+        (b"", "Line 1: The file is empty"),
+        (b"\x7fELF\0\0", "Line 1: This is not the header of an export"),
+        (b'{"header":{"format":"asm-session","version":1', "Line 1: This is not the header of an export"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_refused(
+    asm: Callable[..., Result], backend: Backend, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / "x.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    result = asm("import", str(path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert backend.session_store.list_sessions() == []
+
+
+def test_a_directory_cannot_be_imported(asm: Callable[..., Result], backend: Backend, tmp_path: Path) -> None:
+    assert backend.name
+    assert asm("import", str(tmp_path)).stderr.endswith("cannot be read: Is a directory.\n")

@@ -1,0 +1,166 @@
+"""``asm maintain``, ``asm health`` and ``asm backends``."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from asm_core.memory.maintenance import MemoryMaintenance
+from asm_core.plugins import BackendInfo
+from asm_core.stamps import make_stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from typer.testing import Result
+
+    from asm_core.models import Session
+    from asm_core.ports import Backend
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Callable[[str], str]:
+    """Write a policy file."""
+
+    def write(text: str) -> str:
+        path = tmp_path / "policy.toml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def test_the_default_policy_deletes_what_ended_long_ago(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
+) -> None:
+    old = datetime.now(UTC) - timedelta(days=91)
+    session = fill(status="completed", created_at=old, updated_at=old)
+    fill()
+    assert asm("maintain").stdout.splitlines() == [
+        "Done.",
+        "sessions soft-deleted\t1",
+        "sessions removed for good\t0",
+        "events pruned\t0",
+        "artifacts removed\t0",
+        "abandoned sessions closed\t0",
+    ]
+    assert backend.session_store.get_session(session.id).deleted_at is not None
+
+
+def test_a_dry_run_changes_nothing(asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend) -> None:
+    old = datetime.now(UTC) - timedelta(days=91)
+    session = fill(status="completed", created_at=old, updated_at=old)
+    result = asm("maintain", "--dry-run")
+    assert result.stdout.startswith("Nothing was changed. A real run would do this:\nsessions soft-deleted\t1\n")
+    assert backend.session_store.get_session(session.id) == session
+
+
+def test_a_policy_is_read_from_its_file(
+    asm: Callable[..., Result], fill: Callable[..., Session], policy: Callable[[str], str]
+) -> None:
+    fill(10, status="completed")
+    path = policy("[retention]\nmax_completed_session_age_days = 'unlimited'\nmax_events_per_session = 4\n")
+    found = json.loads(asm("maintain", "--policy", path, "--json").stdout)
+    assert (found["events_pruned"], found["sessions_soft_deleted"]) == (6, 0)
+    assert (found["dry_run"], found["sessions_closed"]) == (False, [])
+
+
+def test_sessions_whose_recorder_is_gone_are_closed(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
+) -> None:
+    dead = {**make_stamp(), "boot": "an earlier one"}
+    session = fill(metadata={"asm": dead}, run={"status": "running"})
+    assert json.loads(asm("maintain", "--dry-run", "--json").stdout)["sessions_closed"] == []
+    result = asm("maintain")
+    assert "abandoned sessions closed\t1\n" in result.stdout
+    assert result.stderr == f"Closed session {session.id}, whose recorder had died.\n"
+    assert backend.session_store.get_session(session.id).status == "failed"
+
+
+def test_what_is_pruned_can_be_archived(
+    asm: Callable[..., Result],
+    fill: Callable[..., Session],
+    policy: Callable[[str], str],
+    process: Callable[..., Result],
+    tmp_path: Path,
+) -> None:
+    session = fill(10, status="completed")
+    archive = f"sqlite:///{tmp_path}/archive.db"
+    fields = f"max_events_per_session = 4\narchive_before_prune = true\narchive_store = '{archive}'\n"
+    path = policy(f"[retention]\n{fields}")
+    assert json.loads(asm("maintain", "--policy", path, "--dry-run", "--json").stdout)["events_pruned"] == 6
+    assert not (tmp_path / "archive.db").exists()
+    assert asm("maintain", "--policy", path).exit_code == 0
+    assert len(json.loads(process("--url", archive, "show", session.id, "--json").stdout)["events"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "has no table [retention]."),
+        ("retention = 5", "has no table [retention]."),
+        ("[retention]\nmax_events = 5", "A retention policy has no field 'max_events'."),
+        ("[retention]\nbatch_size = 0", "batch_size must be an integer of at least 1"),
+        ("[retention]\nbatch_size = 1.5", "batch_size must be an integer of at least 1"),
+        ("[retention]\narchive_before_prune = true", "archive_before_prune is set without an archive_store"),
+        ("[retention]\narchive_store = 'x'", "No store is configured as [stores.x]"),
+        ("[retention]\narchive_store = 5", "archive_store must be the name of a store or a URL, not 5."),
+        ("[retention", "is no TOML: "),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(
+    asm: Callable[..., Result], backend: Backend, policy: Callable[[str], str], text: str, message: str
+) -> None:
+    assert backend.name
+    result = asm("maintain", "--policy", policy(text))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert message in result.stderr
+
+
+def test_a_healthy_store_is_said_to_be_healthy(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
+    fill()
+    result = asm("health")
+    assert (result.exit_code, result.stdout) == (0, "healthy\n")
+    assert json.loads(asm("health", "--json").stdout) == {"healthy": True, "faults": []}
+
+
+def test_each_fault_is_told_and_the_status_is_1(
+    asm: Callable[..., Result], fill: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill()
+    monkeypatch.setattr(MemoryMaintenance, "_find_faults", lambda _self: ["one \x1b", "two"])
+    result = asm("health")
+    assert (result.exit_code, result.stdout) == (1, "one \\x1b\ntwo\n")
+    assert json.loads(asm("health", "--json").stdout) == {"healthy": False, "faults": ["one \x1b", "two"]}
+
+
+def test_installed_backends_are_listed(asm: Callable[..., Result]) -> None:
+    header, *lines = (line.split("\t") for line in asm("backends").stdout.splitlines())
+    found = {line[0]: dict(zip(header, line, strict=True)) for line in lines}
+    assert found["memory"] == {
+        "name": "memory",
+        "status": "ok",
+        "distribution": "asm-core",
+        "version": found["memory"]["version"],
+        "ports": "1",
+        "databases": "memory",
+        "capabilities": "transactions",
+        "error": "-",
+    }
+    assert "sqlmodel" in found
+
+
+def test_a_broken_backend_is_shown_as_broken(asm: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = BackendInfo(
+        name="acme", distribution="acme-asm", version="2.0", status="broken", error="ImportError: x\ny"
+    )
+    monkeypatch.setattr("asm_core.cli.health.installed_backends", lambda: [broken])
+    result = asm("backends")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[1] == "acme\tbroken\tacme-asm\t2.0\t-\t-\t-\tImportError: x\\ny"
+    (found,) = json.loads(asm("backends", "--json").stdout)
+    assert (found["status"], found["error"]) == ("broken", "ImportError: x\ny")
