@@ -196,13 +196,18 @@ def check_pricing_table(value: Any) -> PricingTable:  # noqa: ANN401  checked he
         ValidationError: it has another shape, or a price that is no decimal number.
     """
     try:
-        return msgspec.convert(value, type=dict[str, dict[str, TokenPrice]], from_attributes=True)
-    except msgspec.ValidationError as error:
+        table = msgspec.convert(value, type=dict[str, dict[str, TokenPrice]], from_attributes=True)
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
         message = (
             f"A pricing table is {{provider: {{model: {{'input': Decimal, 'output': Decimal}}}}}}, in US dollars per "
             f"million tokens: {error}, in {shown(value)}."
         )
         raise ValidationError(message) from None
+    for price in (price for models in table.values() for price in models.values()):
+        if not (price.input.is_finite() and price.output.is_finite()):
+            message = f"A price must be a number of US dollars, not {shown(price)}."
+            raise ValidationError(message)
+    return table
 
 
 def _cost_row(row: UsageRow, pricing: PricingTable) -> CostRow:

@@ -125,6 +125,8 @@ class CostsContract(Contract):
             {"acme": {"big": 1}},
             {"acme": {"big": {"input": 1}}},
             {"acme": {"big": {"input": "cheap", "output": 1}}},
+            {"acme": {"big": {"input": "NaN", "output": 1}}},
+            {"acme": {"big": {"input": 1, "output": Decimal("Infinity")}}},
             {1: {}},
         ],
         ids=label,

@@ -1,0 +1,130 @@
+"""Every argument of every public method, given what nobody should give."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Final
+
+import pytest
+from asm_core import AsmError, Backend, ExecutionResult, RetentionPolicy
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, changed
+
+NOTHING: Final = object()
+
+VALUES: Final[list[Any]] = [
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    float("nan"),
+    float("inf"),
+    2**63,
+    10**30,
+    -(10**30),
+    "",
+    "x",
+    "\0",
+    "\ud800",
+    "'; DROP TABLE asm_sessions; --",
+    "x" * 100_000,
+    b"x",
+    [],
+    [None],
+    [[]],
+    ["x", "\0"],
+    {},
+    {"x": object()},
+    {1: 1},
+    set(),
+    object(),
+    at(0).replace(tzinfo=None),
+    datetime.min.replace(tzinfo=UTC),
+    datetime.max.replace(tzinfo=UTC),
+    a_session(),
+    changed(a_session(), id=None, tags=None, metadata=None),
+    changed(a_run("x"), status="no status", cost_usd="1"),
+    changed(an_event("x"), data={"x": float("nan")}, timestamp=None),
+    changed(an_artifact(), byte_size="3", created_at=1),
+    ExecutionResult(None),  # type: ignore[arg-type]
+    ExecutionResult(a_session(), run=1, events=2),  # type: ignore[arg-type]
+    len,
+    int,
+]
+
+SOUND: Final[dict[str, Any]] = {
+    "session": a_session(),
+    "run": a_run("s"),
+    "event": an_event("s"),
+    "events": [an_event("s")],
+    "result": ExecutionResult(a_session()),
+    "session_id": "s",
+    "session_ids": ["s"],
+    "run_id": "r",
+    "artifact": an_artifact(),
+    "key": "k",
+    "policy": RetentionPolicy(),
+}
+"""What the arguments that a method cannot do without are, where another one is tried out."""
+
+PORTS: Final = ("session_store", "query_api", "maintenance", "artifact_registry")
+
+
+class FuzzContract(Contract):
+    """Whatever a public method is given: it answers, or raises an error of this project."""
+
+    @pytest.mark.guarantee("G15")
+    @pytest.mark.parametrize("port", PORTS)
+    def test_no_foreign_error_leaves_a_port(self, backend: Backend, port: str) -> None:
+        """Look at the argument that the failure names: it is not checked, or the driver's error is not translated."""
+        backend.session_store.save_session(a_session(id="s"))
+        backend.session_store.append_event(an_event("s"))  # whoever waits has something to see
+        for method, arguments in _calls(getattr(backend, port)):
+            try:
+                answer = method(**arguments)
+                if isinstance(answer, Iterator):
+                    list(islice(answer, 1))
+            except AsmError:
+                continue
+            except Exception as error:
+                culprit = {name: value for name, value in arguments.items() if value is not SOUND.get(name, NOTHING)}
+                error.add_note(f"raised by {port}.{method.__name__} for {str(culprit)[:200]}")
+                raise
+
+    @pytest.mark.guarantee("G15")
+    @pytest.mark.parametrize("port", PORTS)
+    def test_a_store_that_was_fuzzed_is_healthy(self, backend: Backend, port: str) -> None:
+        """Look for an input that was refused too late, or executed: a session from before must be as it was."""
+        session = backend.session_store.save_session(a_session(id="bystander", status="active"))
+        event = backend.session_store.append_event(an_event(session))
+        for method, arguments in _calls(getattr(backend, port)):
+            try:
+                answer = method(**arguments)
+                if isinstance(answer, Iterator):
+                    list(islice(answer, 1))
+            except AsmError:
+                continue
+        assert backend.session_store.get_session("bystander") == session
+        assert backend.session_store.get_events("bystander") == [event]
+        assert backend.maintenance.health_check() == []
+
+
+def _calls(port: object) -> Iterator[tuple[Any, dict[str, Any]]]:
+    for name, method in inspect.getmembers(port, inspect.ismethod):
+        if name.startswith("_"):
+            continue
+        parameters = list(inspect.signature(method).parameters.values())
+        needed = {one.name: SOUND[one.name] for one in parameters if one.default is one.empty}
+        for parameter in parameters:
+            for value in VALUES:
+                yield method, {**needed, **_patience(parameters), parameter.name: value}
+
+
+def _patience(parameters: Sequence[inspect.Parameter]) -> dict[str, Any]:
+    # Following ends at once, where it is not the patience itself that is tried out.
+    return {"idle_timeout": 0} if any(one.name == "idle_timeout" for one in parameters) else {}

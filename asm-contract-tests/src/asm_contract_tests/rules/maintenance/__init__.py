@@ -1,0 +1,23 @@
+"""The contract of maintenance."""
+
+from asm_contract_tests.rules.maintenance.archive import ArchiveContract
+from asm_contract_tests.rules.maintenance.exemption import ExemptionContract
+from asm_contract_tests.rules.maintenance.expiry import HardDeleteContract, SoftDeleteContract
+from asm_contract_tests.rules.maintenance.orphans import OrphansContract
+from asm_contract_tests.rules.maintenance.passes import PassesContract
+from asm_contract_tests.rules.maintenance.pruning import PruneSessionContract, PruneTotalContract
+
+__all__ = ["MaintenanceContract"]
+
+
+class MaintenanceContract(
+    SoftDeleteContract,
+    HardDeleteContract,
+    PruneSessionContract,
+    PruneTotalContract,
+    ExemptionContract,
+    ArchiveContract,
+    OrphansContract,
+    PassesContract,
+):
+    """Everything that the port `Maintenance` promises."""

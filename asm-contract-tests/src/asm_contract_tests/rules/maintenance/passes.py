@@ -1,0 +1,213 @@
+"""A whole pass of maintenance: dry runs, batches, progress, reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asm_core import Backend, Maintenance, MaintenanceReport, RetentionPolicy, SessionStore, ValidationError
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, changed, days_ago, deleted, label
+
+POLICIES: list[dict[str, Any]] = [
+    {},
+    {"max_session_age_days": 5, "max_completed_session_age_days": None},
+    {"hard_delete_after_days": 0},
+    {"hard_delete_after_days": 0, "max_total_events": 3},
+    {"hard_delete_after_days": None, "max_total_events": 3},
+    {"max_events_per_session": 2},
+    {"max_events_per_session": 2, "max_total_events": 4},
+    {"max_events_per_session": 0, "max_total_events": 0, "exempt_statuses": (), "exempt_tags": ()},
+    {"max_total_events": 0, "prune_event_types_first": ()},
+    {"max_session_age_days": 0, "hard_delete_after_days": 0, "exempt_tags": ("red",), "max_events_per_session": 1},
+]
+
+each_policy = pytest.mark.parametrize("fields", POLICIES, ids=label)
+
+
+def fill(backend: Backend) -> None:
+    """Store eight sessions in every state that retention tells apart, with runs, events and artifacts."""
+    store, registry = backend.session_store, backend.artifact_registry
+    kinds = ["run_started", "message_streamed", "message_sent", "error_occurred", "message_sent", "token_usage_updated"]
+    for place in range(8):
+        session = a_session(
+            id=f"s{place}",
+            status=["completed", "active", "failed", "pending"][place % 4],
+            tags=[["pinned"], ["red"], []][place % 3],
+            created_at=days_ago(100 if place < 6 else 1),
+        )
+        store.save_session(deleted(session, days=60) if place in {2, 5, 6} else session)
+        store.save_run(a_run(session, id=f"r{place}"))
+        store.append_events(an_event(session, type=kind, timestamp=at(place % 3)) for kind in kinds[: place + 1])
+        registry.register(an_artifact(key=f"a{place}", id=f"a{place}", session_id=session.id))
+    registry.delete("a1")
+    store.delete_session("s7")
+
+
+def state(backend: Backend) -> dict[str, Any]:
+    """Return all that is stored, but for the times of deletion."""
+    query = backend.query_api
+    sessions = query.search_sessions(include_deleted=True, order_by="created_at_asc").items
+    exports = [query.export_session(session.id, include_artifacts=True) for session in sessions]
+    live = [artifact.id for place in range(8) if (artifact := backend.artifact_registry.get_by_key(f"a{place}"))]
+    return {
+        "sessions": {(session.id, session.deleted_at is None) for session in sessions},
+        "runs": {run.id for export in exports for run in export.runs},
+        "events": {(event.session_id, event.sequence_number) for export in exports for event in export.events},
+        "last": {export.session.id: export.last_sequence for export in exports},
+        "artifacts": live,
+    }
+
+
+def told(report: MaintenanceReport) -> MaintenanceReport:
+    """Return the report without what differs from one pass to the next."""
+    return type(report)(
+        sessions_soft_deleted=report.sessions_soft_deleted,
+        sessions_hard_deleted=report.sessions_hard_deleted,
+        events_pruned=report.events_pruned,
+        artifacts_removed=report.artifacts_removed,
+    )
+
+
+class PassesContract(Contract):
+    """`execute` does all that a policy asks for, in batches, and tells of it."""
+
+    @each_policy
+    def test_a_dry_run_changes_nothing(self, backend: Backend, fields: dict[str, Any]) -> None:
+        """Look for a step that writes without asking for `dry_run`."""
+        fill(backend)
+        before = state(backend)
+        report = backend.maintenance.execute(RetentionPolicy(**fields), dry_run=True)
+        assert report.dry_run
+        assert state(backend) == before
+
+    @pytest.mark.parametrize("batch_size", [1, 2, 100])
+    @each_policy
+    def test_a_dry_run_tells_what_a_real_one_then_does(
+        self, backend: Backend, fields: dict[str, Any], batch_size: int
+    ) -> None:
+        """Look at the counts of a dry run: `_count_prunable`, and what earlier steps would have removed."""
+        fill(backend)
+        policy = RetentionPolicy(**fields, batch_size=batch_size)
+        dry = backend.maintenance.execute(policy, dry_run=True)
+        real = backend.maintenance.execute(policy)
+        assert not real.dry_run
+        assert told(dry) == told(real)
+
+    @each_policy
+    def test_a_report_tells_what_is_gone(self, backend: Backend, fields: dict[str, Any]) -> None:
+        """Look at the counts of `execute`: they are those of what is missing afterwards."""
+        fill(backend)
+        before = state(backend)
+        report = backend.maintenance.execute(RetentionPolicy(**fields))
+        after = state(backend)
+        ids_before, ids_after = ({name for name, _ in told["sessions"]} for told in (before, after))
+        removed = ids_before - ids_after
+        live = [{name for name, is_live in told["sessions"] if is_live} for told in (before, after)]
+        pruned = {event for event in before["events"] - after["events"] if event[0] not in removed}
+        assert report.sessions_hard_deleted == len(removed)
+        assert report.sessions_soft_deleted == len(live[0] - live[1])
+        assert report.events_pruned == len(pruned)
+
+    @pytest.mark.guarantee("G14")
+    @pytest.mark.parametrize("batch_size", [1, 2, 3])
+    @each_policy
+    def test_the_size_of_batches_changes_nothing(
+        self, backend: Backend, fields: dict[str, Any], batch_size: int
+    ) -> None:
+        """Look at `after` of each primitive that finds: by id, behind the last one, none skipped and none twice."""
+        fill(backend)
+        before = state(backend)
+        dry = backend.maintenance.execute(RetentionPolicy(**fields), dry_run=True)
+        real = backend.maintenance.execute(RetentionPolicy(**fields, batch_size=batch_size))
+        assert told(real) == told(dry)
+        assert state(backend)["runs"] <= before["runs"]
+
+    @each_policy
+    def test_a_second_pass_finds_nothing_left(self, backend: Backend, fields: dict[str, Any]) -> None:
+        """Look for work that a pass leaves undone; only what it has just soft-deleted may still be removed."""
+        fill(backend)
+        backend.maintenance.execute(RetentionPolicy(**fields))
+        later = {**fields, "hard_delete_after_days": 30} if fields.get("hard_delete_after_days") == 0 else fields
+        assert told(backend.maintenance.execute(RetentionPolicy(**later))) == MaintenanceReport()
+
+    @pytest.mark.guarantee("G12")
+    @each_policy
+    def test_a_store_is_healthy_after_a_pass(self, backend: Backend, fields: dict[str, Any]) -> None:
+        """Look at `_find_faults`, and at what a step leaves behind."""
+        fill(backend)
+        backend.maintenance.execute(RetentionPolicy(**fields, batch_size=1))
+        assert backend.maintenance.health_check() == []
+
+    @pytest.mark.guarantee("G14")
+    @pytest.mark.parametrize("batch_size", [1, 2, 100])
+    @each_policy
+    def test_progress_adds_up_to_the_report(self, backend: Backend, fields: dict[str, Any], batch_size: int) -> None:
+        """Look at `progress`: after each batch, named like the fields of the report, never more than a batch holds."""
+        fill(backend)
+        calls: list[tuple[str, int]] = []
+        report = backend.maintenance.execute(
+            RetentionPolicy(**fields, batch_size=batch_size), progress=lambda step, count: calls.append((step, count))
+        )
+        sums = {step: sum(count for name, count in calls if name == step) for step, _ in calls}
+        assert MaintenanceReport(**sums) == told(report)  # type: ignore[arg-type]  counts by the names of fields
+        assert all(0 < count <= batch_size for _, count in calls)
+
+    @pytest.mark.guarantee("G14")
+    def test_a_pass_that_is_interrupted_keeps_what_it_has_done(
+        self, store: SessionStore, maintenance: Maintenance
+    ) -> None:
+        """Look at `_batch`: each batch is a transaction of its own, not all of them one."""
+        for place in range(6):
+            store.save_session(a_session(id=f"s{place}", status="failed", created_at=days_ago(100)))
+        calls: list[int] = []
+
+        def interrupt(_: str, count: int) -> None:
+            calls.append(count)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            maintenance.execute(RetentionPolicy(batch_size=2), progress=interrupt)
+        assert [store.get_session(f"s{place}").deleted_at is not None for place in range(6)] == [True] * 4 + [False] * 2
+
+    def test_a_pass_over_an_empty_store_does_nothing(self, maintenance: Maintenance) -> None:
+        """Look at `execute` for a store without anything."""
+        report = maintenance.execute(RetentionPolicy(max_events_per_session=0, max_total_events=0))
+        assert told(report) == MaintenanceReport()
+        assert report.duration_ms >= 0
+
+    @pytest.mark.guarantee("G12")
+    def test_a_fresh_store_is_healthy(self, maintenance: Maintenance) -> None:
+        """Look at `_find_faults`: it must find nothing where nothing is."""
+        assert maintenance.health_check() == []
+
+    @pytest.mark.guarantee("G12")
+    def test_a_store_in_use_is_healthy(self, backend: Backend) -> None:
+        """Look at `_find_faults`: gaps from pruning, orphaned artifacts, labels of missing runs are no faults."""
+        fill(backend)
+        session = backend.session_store.save_session(changed(a_session(), parent_session_id="ses_gone"))
+        backend.session_store.append_event(an_event(session, run_id="run_gone"))
+        backend.session_store.restore_session(a_session(), last_sequence=99)
+        assert backend.maintenance.health_check() == []
+
+    @pytest.mark.parametrize("value", [None, {}, 90, object()])
+    def test_only_a_policy_is_executed(self, maintenance: Maintenance, store: SessionStore, value: Any) -> None:
+        """Look at the public methods of the port: they refuse what is no RetentionPolicy."""
+        store.save_session(a_session(id="s1"))
+        calls: list[Any] = [
+            maintenance.execute,
+            maintenance.soft_delete_expired_sessions,
+            maintenance.hard_delete_expired_sessions,
+            lambda policy: maintenance.prune_session_events("s1", policy),
+        ]
+        for call in calls:
+            with pytest.raises(ValidationError):
+                call(value)
+
+    @pytest.mark.parametrize("session_id", ["", "\0", None, 1])
+    def test_only_an_id_names_a_session_to_prune(self, maintenance: Maintenance, session_id: Any) -> None:
+        """Look at `prune_session_events`: it checks the id before it looks for it."""
+        with pytest.raises(ValidationError):
+            maintenance.prune_session_events(session_id, RetentionPolicy())
