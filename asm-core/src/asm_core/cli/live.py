@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from collections import deque
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
 from asm_core.commands import output_bytes
 from asm_core.models import EventType
@@ -13,13 +16,18 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from asm_core.models import Event
+    from asm_core.payloads import Payload
+
+_MOST_LINES: Final = 10_000
+_MOST_CHARACTERS: Final = 16 << 20
+"""What may wait to be written; then the recording waits, and so does the command."""
 
 
 class LiveOutput:
     """Writes what a command wrote to the same streams of this process, each event as it is stored.
 
-    A write for each line would cost as much as the recording. So what was stored gathers, and a thread of its own sends
-    it off as soon as it comes to its turn, which on a quiet log is at once.
+    A write for each line would cost as much as the recording. So lines gather while those before them are written, by a
+    thread of its own: a quiet line is written at once, and a flood in large pieces.
 
     Attributes:
         last_event: the last event that was stored.
@@ -28,12 +36,14 @@ class LiveOutput:
     def __init__(self) -> None:
         sys.stdout.flush()
         self._streams: dict[Any, BinaryIO] = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}
-        self._current = self._streams["stdout"]
-        self._lock = threading.Lock()
-        self._dirty = threading.Event()
+        self._waiting: deque[Payload] = deque()
+        # Each is written by one thread only, so that no lock has to guard it.
+        self._taken = self._written = 0
+        self._awake = threading.Event()
+        self._progress = threading.Event()
         self._closed = False
         self._error: OSError | None = None
-        self._thread = threading.Thread(target=self._send_off, name="asm-output", daemon=True)
+        self._thread = threading.Thread(target=self._write_all, name="asm-output", daemon=True)
         self.last_event: Event | None = None
 
     def __enter__(self) -> Self:
@@ -44,15 +54,15 @@ class LiveOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Send off what is left."""
+        """Wait until all is written."""
         self._closed = True
-        self._dirty.set()
+        self._awake.set()
         self._thread.join()
         if error is None and self._error is not None:
             raise self._error
 
     def __call__(self, event: Event) -> None:
-        """Take an event that was stored.
+        """Take an event that was stored; wait while too much waits to be written.
 
         Raises:
             OSError: nobody reads the output any more.
@@ -60,27 +70,37 @@ class LiveOutput:
         self.last_event = event
         if event.type is not EventType.MESSAGE_STREAMED:
             return
+        self._waiting.append(event.data)
+        self._taken += len(event.data["text"])
+        if not self._awake.is_set():
+            self._awake.set()
+        while self._is_full():
+            self._progress.clear()
+            if self._is_full():
+                self._progress.wait()
         if self._error is not None:
             raise self._error
-        stream = self._streams.get(event.data.get("stream"))
-        if stream is None:
-            return
-        with self._lock:
-            if stream is not self._current:
-                self._current.flush()  # on a terminal both go to one place, where the order matters
-                self._current = stream
-            stream.write(output_bytes(event.data))
-        if not self._dirty.is_set():
-            self._dirty.set()
 
-    def _send_off(self) -> None:
+    def _is_full(self) -> bool:
+        full = len(self._waiting) > _MOST_LINES or self._taken - self._written > _MOST_CHARACTERS
+        return full and self._error is None
+
+    def _write_all(self) -> None:
         try:
             closed = False
             while not closed:
-                self._dirty.wait()
-                self._dirty.clear()
+                self._awake.wait()
+                self._awake.clear()
                 closed = self._closed
-                with self._lock:
-                    self._current.flush()
+                self._write([self._waiting.popleft() for _ in range(len(self._waiting))])
         except OSError as error:
             self._error = error
+            self._progress.set()
+
+    def _write(self, lines: list[Payload]) -> None:
+        for name, group in itertools.groupby(lines, itemgetter("stream")):
+            stream, part = self._streams[name], list(group)
+            stream.write(b"".join(map(output_bytes, part)))
+            stream.flush()
+            self._written += sum(len(line["text"]) for line in part)
+            self._progress.set()

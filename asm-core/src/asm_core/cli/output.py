@@ -6,14 +6,16 @@ import contextlib
 import itertools
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from asm_core.cli.text import json_text, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import Console
+
+T = TypeVar("T")
 
 _ROWS_AT_ONCE = 500
 """A terminal gets longer tables in pieces, so that no listing has to fit into memory."""
@@ -52,12 +54,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
         rows: the cells; what in them is not fit to be shown is escaped.
         right: the names of the columns to align to the right.
     """
+    remaining = _begun(rows)
     if not on_terminal():
         line("\t".join(columns))
-        for row in rows:
+        for row in remaining:
             line("\t".join(map(visible, row)))
         return
-    remaining = iter(rows)
     first = True
     while (piece := list(itertools.islice(remaining, _ROWS_AT_ONCE))) or first:
         _draw(columns, piece, right)
@@ -86,12 +88,19 @@ def json_document(value: object) -> None:
 
 def json_array(values: Iterable[object]) -> None:
     """Print a JSON array, an element a line, as the elements come."""
+    remaining = _begun(values)
     sys.stdout.write("[")
     separator = "\n"
-    for value in values:
+    for value in remaining:
         sys.stdout.write(separator + json_text(value))
         separator = ",\n"
     sys.stdout.write("]\n" if separator == "\n" else "\n]\n")
+
+
+def _begun(values: Iterable[T]) -> Iterator[T]:
+    """Return an iterator that has fetched the first value: if that fails, nothing was printed yet."""
+    remaining = iter(values)
+    return itertools.chain(list(itertools.islice(remaining, 1)), remaining)
 
 
 def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
