@@ -56,7 +56,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     def to_input(self) -> dict[str, Any]:
         """Return the input of a run that describes this command."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
-        return fields
+        return {**fields, "command": list(self.command)}
 
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """Return the variables that the command sees, given those of this process."""

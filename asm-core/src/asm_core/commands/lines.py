@@ -34,7 +34,10 @@ class Lines:
         self.lines = 0
 
     def feed(self, chunk: bytes) -> list[Payload]:
-        """Return the lines that end in `chunk`; what follows them is held back until its end comes."""
+        """Return the lines that end in `chunk`; what follows them is held back until its end comes.
+
+        A chunk is at most as long as a part.
+        """
         self.bytes += len(chunk)
         held = self._held + chunk
         items = []

@@ -1,0 +1,191 @@
+"""What is left of a command when its run has ended: nothing, and what it left behind on purpose."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from running import ENOUGH, Execution
+
+from asm_core import Run, Session, StorageError
+from asm_core.commands import CommandProvider, child
+from asm_core.commands.group import end_group, is_alive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def cancel(done: Execution, _data: dict[str, Any]) -> None:
+    done.cancel()
+
+
+def cancel_once(done: Execution, _data: dict[str, Any]) -> None:
+    if not done.cancellers:
+        done.cancel()
+
+
+def group_of(done: Execution) -> int:
+    """Return the group of a command that said its number first."""
+    return int(done.lines()[0]["text"])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    before = open_files(), threading.active_count()
+    yield
+    assert (open_files(), threading.active_count()) == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("argv", [["true"], ["sh", "-c", "echo x; exit 3"], ["no-such-program"], ["/etc/passwd"]])
+def test_nothing_is_left(argv: list[str]) -> None:
+    Execution(*argv)
+
+
+def test_cancelling_ends_it() -> None:
+    done = Execution("sh", "-c", "echo $$; exec sleep 1000", on_line=cancel)
+    assert (done.facts["exit_code"], done.facts["signal"]) == (143, 15)
+    assert "was cancelled" in str(done.error)
+    assert done.kinds[-1] == "tool_call_failed"
+
+
+def test_cancelling_ends_all_that_it_started() -> None:
+    done = Execution("sh", "-c", "sleep 1000 & sleep 1000 >/dev/null 2>&1 & echo $$; wait", on_line=cancel)
+    assert not is_alive(group_of(done))
+
+
+def test_what_it_says_at_its_end_is_recorded() -> None:
+    script = "trap 'echo bye; exit 0' TERM; echo $$; sleep 1000 & wait"
+    done = Execution("sh", "-c", script, on_line=cancel_once)
+    assert [item["text"] for item in done.lines()][1:] == ["bye"]
+    assert done.error is not None
+
+
+def test_what_does_not_listen_is_killed_after_the_grace() -> None:
+    script = "trap '' TERM; echo $$; while :; do sleep 0.01; done"
+    done = Execution("sh", "-c", script, on_line=cancel, provider=CommandProvider(grace=0.1))
+    assert done.facts["exit_code"] == 137
+    assert not is_alive(group_of(done))
+
+
+def test_a_stopped_one_is_killed_too() -> None:
+    done = Execution("sh", "-c", "echo $$; kill -STOP $$", on_line=cancel, provider=CommandProvider(grace=0.1))
+    assert done.facts["exit_code"] == 137
+
+
+def test_cancelling_twice_is_no_different() -> None:
+    def twice(done: Execution, data: dict[str, Any]) -> None:
+        cancel(done, data)
+        cancel(done, data)
+
+    done = Execution("sh", "-c", "echo $$; exec sleep 1000", on_line=twice)
+    assert done.facts["exit_code"] == 143
+
+
+def test_cancelling_what_is_not_executed_is_a_no_op() -> None:
+    CommandProvider().cancel("run_x")
+
+
+def test_what_it_left_behind_does_not_keep_the_run_from_ending() -> None:
+    done = Execution("sh", "-c", "echo $$; echo last; sleep 1000 &")
+    group = group_of(done)
+    try:
+        assert done.facts["exit_code"] == 0
+        assert is_alive(group)
+        assert done.lines()[1]["text"] == "last"
+    finally:
+        os.killpg(group, signal.SIGKILL)
+
+
+def test_not_even_if_that_goes_on_writing() -> None:
+    done = Execution("sh", "-c", "echo $$; yes & exit 0")
+    assert done.facts["exit_code"] == 0
+    while is_alive(group_of(done)):  # it ends by itself, as nobody reads what it writes
+        pass
+
+
+def test_one_that_closes_its_output_and_runs_on_is_waited_for(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    threading.Thread(target=fifo.write_text, args=("x\n",)).start()
+    done = Execution("sh", "-c", 'exec >/dev/null 2>&1; read x <"$1"; exit 3', "sh", str(fifo))
+    assert done.facts["exit_code"] == 3
+
+
+def test_it_is_ended_when_events_cannot_be_stored() -> None:
+    groups = []
+
+    def emit(kind: str, data: Any) -> None:
+        if kind == "message_streamed":
+            groups.append(int(data["text"]))
+            raise StorageError
+
+    session = Session.new(agent_id="a")
+    run = Run.new(session_id=session.id, input={"command": ["sh", "-c", "echo $$; exec sleep 1000"]})
+    with pytest.raises(StorageError):
+        CommandProvider().execute(run, session, emit)
+    assert not is_alive(groups[0])
+
+
+def test_one_that_cannot_be_ended_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "end_group", lambda *_: None)
+    monkeypatch.setattr(child, "_REAP_SECONDS", 0.1)
+    waiting = set(threading.enumerate())
+    done = Execution("sh", "-c", "echo $$; exec sleep 1000", on_line=cancel)
+    assert done.facts["exit_code"] is None
+    assert "runs on" in str(done.error)
+    end_group(group_of(done), ENOUGH)
+    for thread in set(threading.enumerate()) - waiting:
+        thread.join(ENOUGH)
+
+
+def test_an_interrupted_end_kills_at_once() -> None:
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", "trap 'echo term' TERM; echo ready; while :; do sleep 0.01; done"],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == b"ready\n"
+
+    def interrupt_when_asked_to_end() -> None:
+        assert process.stdout
+        assert process.stdout.readline() == b"term\n"
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt_when_asked_to_end)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        end_group(process.pid, ENOUGH)
+    thread.join()
+    process.stdout.close()
+    assert process.wait(ENOUGH) == -signal.SIGKILL
+
+
+def test_one_that_nobody_waited_for_is_not_alive() -> None:
+    process = subprocess.Popen(["/bin/true"], start_new_session=True)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert not is_alive(process.pid)
+    process.wait()
+
+
+def test_commands_can_run_at_once() -> None:
+    provider, done = CommandProvider(), []
+    program = [sys.executable, "-c", "for i in range(1000): print(i)"]
+    threads = [threading.Thread(target=lambda: done.append(Execution(*program, provider=provider))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.facts["stdout_lines"] for one in done] == [1000] * 4
