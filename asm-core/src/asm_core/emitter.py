@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.ids import new_id
+from asm_core.ids import new_ids
 from asm_core.models import Event, EventType
 from asm_core.payloads import encode_json
 from asm_core.times import utc_now
@@ -50,9 +50,10 @@ class Emitter:
         session_id, run_id, provider = run.session_id, run.id, run.provider
         for start in range(0, len(items), _SLICE):
             now = utc_now()
+            slice_ = items[start : start + _SLICE]
             events = [
                 Event(
-                    id=new_id("evt"),
+                    id=event_id,
                     type=type,
                     timestamp=now,
                     session_id=session_id,
@@ -60,6 +61,6 @@ class Emitter:
                     data=data,
                     provider=provider,
                 )
-                for data in items[start : start + _SLICE]
+                for event_id, data in zip(new_ids("evt", len(slice_)), slice_, strict=True)
             ]
             self._recorder.put(events, size * len(events) // len(items))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import threading
 import time
 
@@ -13,6 +14,9 @@ MAX_NAME_BYTES = 512
 
 Every database must be able to index a pair of them: a B-tree entry of PostgreSQL ends at about 2,700 bytes.
 """
+
+_RANDOM = (1 << 62) - 1
+_VARIANT = 0b10 << 62
 
 _lock = threading.Lock()
 _last_tick = 0
@@ -28,18 +32,34 @@ def new_id(prefix: str) -> str:
     >>> first < second
     True
     """
+    # The system's randomness rather than a seeded generator: a forked child would repeat the parent's numbers.
+    return _format(prefix, _take_ticks(1), int.from_bytes(os.urandom(8)))
+
+
+def new_ids(prefix: str, count: int) -> list[str]:
+    """Return as many new identifiers, in order; many at once take a quarter of the time.
+
+    >>> ids = new_ids("evt", 3)
+    >>> ids == sorted(ids)
+    True
+    """
+    randoms = struct.unpack(f"={count}Q", os.urandom(8 * count))
+    return [_format(prefix, tick, random) for tick, random in enumerate(randoms, _take_ticks(count))]
+
+
+def _format(prefix: str, tick: int, random: int) -> str:
+    return f"{prefix}_{(tick >> 12) << 16 | 0x7000 | tick & 0xFFF:016x}{random & _RANDOM | _VARIANT:016x}"
+
+
+def _take_ticks(count: int) -> int:
+    """Return the first of `count` moments, in 4096ths of a millisecond, that nobody else in this process gets."""
     global _last_tick  # noqa: PLW0603  the one counter of the process is the point
-    seconds_fraction = time.time_ns()
-    milliseconds, rest = divmod(seconds_fraction, 1_000_000)
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     tick = milliseconds << 12 | (rest << 12) // 1_000_000
     with _lock:
-        if tick <= _last_tick:
-            tick = _last_tick + 1
-        _last_tick = tick
-    # The system's randomness rather than a seeded generator: a forked child would repeat the parent's numbers.
-    random = int.from_bytes(os.urandom(8)) & 0x3FFF_FFFF_FFFF_FFFF
-    number = (tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64 | 0b10 << 62 | random
-    return f"{prefix}_{number:032x}"
+        first = max(tick, _last_tick + 1)
+        _last_tick = first + count - 1
+    return first
 
 
 def check_name(field: str, value: object) -> str:
