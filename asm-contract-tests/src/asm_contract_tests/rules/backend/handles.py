@@ -1,0 +1,188 @@
+"""Backends as a whole: ports, capabilities, handles, durability."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asm_core import (
+    ArtifactRegistry,
+    Backend,
+    Capability,
+    ExecutionResult,
+    Maintenance,
+    QueryAPI,
+    RetentionPolicy,
+    SessionStore,
+    UnsupportedCapabilityError,
+)
+
+from asm_contract_tests.contract import Contract, OpenBackend
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, deleted, numbers, some_events
+
+
+class BackendShapeContract(Contract):
+    """A backend has a name, four ports and the capabilities that it declares."""
+
+    def test_a_backend_has_a_name(self, backend: Backend) -> None:
+        """Look at `name`: it is what the backend is called in the configuration."""
+        assert isinstance(backend, Backend)
+        assert isinstance(backend.name, str)
+        assert backend.name
+
+    def test_a_backend_has_the_four_ports(self, backend: Backend) -> None:
+        """Look at the attributes of the backend: each port is an adapter of its abstract class."""
+        assert isinstance(backend.session_store, SessionStore)
+        assert isinstance(backend.query_api, QueryAPI)
+        assert isinstance(backend.maintenance, Maintenance)
+        assert isinstance(backend.artifact_registry, ArtifactRegistry)
+
+    def test_capabilities_are_known_ones(self, backend: Backend) -> None:
+        """Look at `capabilities`: a frozenset of `Capability`."""
+        assert isinstance(backend.capabilities, frozenset)
+        assert backend.capabilities <= set(Capability)
+
+    @pytest.mark.parametrize(
+        ("capability", "call"),
+        [
+            ("transactions", lambda backend: backend.transaction()),
+            ("join", lambda backend: backend.bind(object())),
+            ("migrations", lambda backend: backend.migrate()),
+            ("migrations", lambda backend: backend.schema_version()),
+        ],
+        ids=["transaction", "bind", "migrate", "schema_version"],
+    )
+    def test_what_is_not_declared_is_refused(self, backend: Backend, capability: str, call: Any) -> None:
+        """Look at the method: without its capability it raises UnsupportedCapabilityError, as `Backend` does."""
+        if capability in backend.capabilities:
+            pytest.skip(f"{backend.name} declares the capability {capability}")
+        with pytest.raises(UnsupportedCapabilityError) as caught:
+            call(backend)
+        assert caught.value.details == {"backend": backend.name, "capability": capability}
+
+    def test_a_backend_may_be_closed_twice(self, open_backend: OpenBackend) -> None:
+        """Look at `close`: the second time it is a no-op."""
+        backend = open_backend()
+        backend.close()
+        backend.close()
+
+    def test_a_backend_is_closed_at_the_end_of_its_context(self, open_backend: OpenBackend) -> None:
+        """Look at `__enter__` and `__exit__`: the first gives the backend, the second closes it and hides no error."""
+        handle = open_backend()
+        with pytest.raises(LookupError), handle as backend:
+            assert backend is handle
+            raise LookupError
+        handle.close()
+
+
+class SeveralHandlesContract(Contract):
+    """Several handles on one store see the same, at once."""
+
+    def test_closing_one_handle_leaves_the_others(self, open_backend: OpenBackend, backend: Backend) -> None:
+        """Look at `close`: it releases what this handle opened, and nothing that others use."""
+        with open_backend() as other:
+            session = other.session_store.save_session(a_session())
+        assert backend.session_store.get_session(session.id) == session
+        backend.session_store.append_event(an_event(session))
+
+    @pytest.mark.guarantee("G6")
+    def test_what_one_handle_stores_the_next_read_of_another_sees(
+        self, backend: Backend, other_backend: Backend
+    ) -> None:
+        """Look for a cache, or a snapshot that a handle keeps open between reads."""
+        mine, theirs = backend.session_store, other_backend.session_store
+        session = mine.save_session(a_session())
+        assert theirs.get_session(session.id) == session
+        for place in range(1, 4):
+            event = mine.append_event(an_event(session))
+            assert theirs.get_latest_sequence(session.id) == place
+            assert theirs.get_events(session.id, after=place - 1) == [event]
+            changed_session = theirs.save_session(session.with_metadata({"place": place}))
+            assert mine.get_session(session.id) == changed_session
+        theirs.delete_session(session.id)
+        assert mine.list_sessions() == []
+
+    @pytest.mark.guarantee("G6")
+    def test_every_port_sees_what_another_stored(self, backend: Backend, other_backend: Backend) -> None:
+        """Look for ports of one backend that read from different places."""
+        session = backend.session_store.save_session(a_session())
+        backend.session_store.append_events(some_events(session, 3))
+        backend.artifact_registry.register(an_artifact(session_id=session.id))
+        for one in (backend, other_backend):
+            assert one.query_api.get_session_stats(session.id).event_count == 3
+            assert len(one.query_api.export_session(session.id, include_artifacts=True).artifacts) == 1
+        other_backend.maintenance.prune_session_events(session.id, RetentionPolicy(max_events_per_session=1))
+        assert numbers(backend.session_store.get_events(session.id)) == [3]
+
+    @pytest.mark.guarantee("G1")
+    def test_handles_share_the_counter(self, backend: Backend, other_backend: Backend) -> None:
+        """Look for numbers that a handle keeps to itself."""
+        session = backend.session_store.save_session(a_session())
+        stores = [backend.session_store, other_backend.session_store] * 5
+        assert numbers([store.append_event(an_event(session)) for store in stores]) == list(range(1, 11))
+
+    @pytest.mark.guarantee("G3")
+    def test_an_event_appended_by_two_handles_is_stored_once(self, backend: Backend, other_backend: Backend) -> None:
+        """Look for idempotency that a handle keeps to itself."""
+        session = backend.session_store.save_session(a_session())
+        event = an_event(session)
+        assert backend.session_store.append_event(event) == other_backend.session_store.append_event(event)
+
+    @pytest.mark.requires("durable")
+    @pytest.mark.guarantee("G12")
+    def test_what_was_stored_is_there_when_the_store_is_opened_again(self, open_backend: OpenBackend) -> None:
+        """Look at what `close` and `open_backend` do with what was stored: all of it must be there, counters too."""
+        session = a_session(tags=["a"], metadata={"nul": "\0"})
+        with open_backend() as first:
+            run = a_run(session)
+            events = first.session_store.flush(ExecutionResult(session, run, some_events(session, 3)))
+            gone = first.session_store.save_session(deleted(a_session()))
+            artifact = first.artifact_registry.register(an_artifact(session_id=session.id))
+        with open_backend() as second:
+            assert second.session_store.list_sessions() == [session]
+            assert second.session_store.list_runs(session.id) == [run]
+            assert second.session_store.get_events(session.id) == events
+            assert second.session_store.get_session(gone.id) == gone
+            assert second.artifact_registry.get_by_key(artifact.key) == artifact
+            assert second.session_store.append_event(an_event(session)).sequence_number == 4
+            assert second.maintenance.health_check() == []
+
+
+class MigrationsContract(Contract):
+    """Where there is a schema, it goes up and down by numbered steps."""
+
+    @pytest.mark.requires("migrations")
+    @pytest.mark.guarantee("G13")
+    def test_a_schema_that_is_up_to_date_is_left_alone(self, backend: Backend) -> None:
+        """Look at `migrate`: with nothing to do it does nothing."""
+        version = backend.schema_version()
+        assert version >= 1
+        assert backend.migrate() == []
+        assert backend.migrate(version) == []
+        assert backend.schema_version() == version
+
+    @pytest.mark.requires("migrations")
+    @pytest.mark.guarantee("G13")
+    def test_a_schema_goes_down_and_up_again(self, backend: Backend) -> None:
+        """Look at the way down of each migration: after it the way up must work again, on an empty store."""
+        version = backend.schema_version()
+        backend.session_store.save_session(a_session())
+        down = backend.migrate(0)
+        assert backend.schema_version() == 0
+        up = backend.migrate()
+        assert (len(down), len(up)) == (version, version)
+        assert backend.schema_version() == version
+        assert backend.session_store.list_sessions() == []
+        session = backend.session_store.save_session(a_session())
+        assert backend.session_store.append_event(an_event(session)).sequence_number == 1
+
+    @pytest.mark.requires("migrations")
+    @pytest.mark.guarantee("G13")
+    def test_handles_see_each_others_migrations(self, backend: Backend, other_backend: Backend) -> None:
+        """Look for a version that a handle remembers."""
+        version = backend.schema_version()
+        other_backend.migrate(0)
+        assert backend.schema_version() == 0
+        backend.migrate()
+        assert other_backend.schema_version() == version
+        other_backend.session_store.save_session(a_session())

@@ -1,0 +1,155 @@
+"""The contract that every backend answers as the one in memory does."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import pytest
+from asm_core import Backend, Capability
+from asm_core.memory import MemoryBackend
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.rules.machine.answers import answer, dump, empty
+from asm_contract_tests.rules.machine.calls import Call, appends, beginnings, removals, saves
+from asm_contract_tests.rules.machine.reads import cleanings, of_the_store, searches, totals
+
+__all__ = ["StateMachineContract"]
+
+EXAMPLES: Final = "ASM_CONTRACT_EXAMPLES"
+"""The environment variable that says how many random sequences of calls to try.
+
+Without it there are 25, the same ones each time; with it they differ from run to run.
+"""
+STEPS: Final = 30
+
+
+class Abandoned(Exception):  # noqa: N818  what undoes a transaction
+    """The transaction is not wanted any more."""
+
+
+class Comparison(RuleBasedStateMachine):
+    """Makes the same calls to a backend and to one in memory, and holds their answers against each other."""
+
+    def __init__(self, backend: Backend) -> None:
+        """Begin with nothing on either side; `backend` must be empty."""
+        super().__init__()
+        self.pair = (backend, MemoryBackend())
+        self.archives = (MemoryBackend(), MemoryBackend())
+        self.agree = True
+
+    @initialize(calls=beginnings)
+    def begin(self, calls: list[Call]) -> None:
+        """Store something to begin with."""
+        for call in calls:
+            self._compare(call)
+
+    @rule(call=saves)
+    def save(self, call: Call) -> None:
+        """Store a session, a run or an artifact."""
+        self._compare(call)
+
+    @rule(call=appends)
+    def append(self, call: Call) -> None:
+        """Append events."""
+        self._compare(call)
+
+    @rule(call=removals)
+    def remove(self, call: Call) -> None:
+        """Take something away, or put it back."""
+        self._compare(call)
+
+    @rule(call=of_the_store)
+    def read(self, call: Call) -> None:
+        """Ask for something by its id."""
+        self._compare(call)
+
+    @rule(call=searches)
+    def search(self, call: Call) -> None:
+        """Go through the pages of a search."""
+        self._compare(call)
+
+    @rule(call=totals)
+    def add_up(self, call: Call) -> None:
+        """Ask for a total, an export or an artifact."""
+        self._compare(call)
+
+    @rule(call=cleanings)
+    def clean(self, call: Call) -> None:
+        """Apply a policy of retention."""
+        self._compare(call)
+
+    @precondition(lambda self: Capability.TRANSACTIONS in self.pair[0].capabilities)
+    @rule(
+        calls=st.lists(appends | saves | removals | of_the_store, max_size=3),
+        inner=st.lists(appends | saves | cleanings, max_size=2),
+        inner_fails=st.booleans(),
+        outer_fails=st.booleans(),
+    )
+    def transact(self, calls: list[Call], inner: list[Call], *, inner_fails: bool, outer_fails: bool) -> None:
+        """Do several things in a transaction, some of them in an inner one, and commit or undo each."""
+
+        def answers(side: int) -> list[object]:
+            backend = self.pair[side]
+            given: list[object] = []
+            try:
+                with backend.transaction():
+                    given += [self._answer(side, call) for call in calls]
+                    try:
+                        with backend.transaction():
+                            given += [self._answer(side, call) for call in inner]
+                            if inner_fails:
+                                raise Abandoned
+                    except Abandoned:
+                        given.append("inner undone")
+                    given += [self._answer(side, call) for call in calls]
+                    if outer_fails:
+                        raise Abandoned
+            except Abandoned:
+                given.append("outer undone")
+            return given
+
+        self._agree_on("the transaction", answers(0), answers(1))
+
+    def teardown(self) -> None:
+        """Compare all that is stored in the end, archives included, and remove it."""
+        try:
+            if self.agree:
+                self._agree_on("the state in the end", dump(self.pair[0]), dump(self.pair[1]))
+                self._agree_on("the archive in the end", dump(self.archives[0]), dump(self.archives[1]))
+        finally:
+            empty(self.pair[0])
+
+    def _compare(self, call: Call) -> None:
+        self._agree_on(repr(call), self._answer(0, call), self._answer(1, call))
+
+    def _answer(self, side: int, call: Call) -> object:
+        return answer(self.pair[side], self.archives[side].session_store, call)
+
+    def _agree_on(self, what: str, found: object, expected: object) -> None:
+        self.agree = self.agree and found == expected
+        assert found == expected, f"{self.pair[0].name} and memory answer differently: {what}"
+
+
+class StateMachineContract(Contract):
+    """For the same calls a backend answers as the one in memory does, the order of ties included."""
+
+    @pytest.mark.guarantee("G10")
+    def test_a_backend_answers_as_the_one_in_memory(self, backend: Backend) -> None:
+        """Look at the last call of the sequence that is shown: it is the shortest that Hypothesis found."""
+        examples = os.environ.get(EXAMPLES)
+        run_state_machine_as_test(
+            lambda: Comparison(backend),
+            settings=settings(
+                max_examples=int(examples or 25),
+                stateful_step_count=STEPS,
+                derandomize=examples is None,
+                database=None,
+                deadline=None,
+                phases=[Phase.generate, Phase.shrink],
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
