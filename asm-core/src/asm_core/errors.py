@@ -187,7 +187,7 @@ class UnsupportedCapabilityError(AsmError):
 
     def __init__(self, backend: str, capability: str) -> None:
         super().__init__(
-            f"The backend {backend!r} does not have the capability {capability!r}. "
+            f"The backend {backend!r} does not have the capability '{capability}'. "
             "Choose one that declares it; `asm backends` lists them.",
             details={"backend": backend, "capability": capability},
         )
