@@ -6,41 +6,66 @@ import typer
 
 from asm_core.cli import output
 from asm_core.cli.store import Choice, with_choice
-from asm_core.errors import MigrationRequiredError
+from asm_core.errors import MigrationRequiredError, StorageConnectionError, ValidationError
 from asm_core.sql import LATEST_VERSION, Dialect, ddl
 
-VersionOption = Annotated[int | None, typer.Option("--to", metavar="VERSION", help="The version to arrive at.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+_ADVICE = {"behind": " Run `asm db upgrade`.", "ahead": " Upgrade asm-core."}
 
 
 @with_choice
-def print_status(
-    choice: Choice, *, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
-) -> None:
+def print_status(choice: Choice, *, as_json: JsonOption = False) -> None:
     """Say which version the store's schema has, and whether it has to be upgraded."""
     version, required = _versions(choice)
     state = "up to date" if version == required else "behind" if version < required else "ahead"
     if as_json:
         output.json_document({"version": version, "required": required, "state": state})
-        return
-    advice = {"behind": " Run `asm db upgrade`.", "ahead": " Upgrade asm-core."}
-    output.line(f"Schema version {version} of {required}: {state}.{advice.get(state, '')}")
+    else:
+        output.line(f"Schema version {version}, and {required} is needed: {state}.{_ADVICE.get(state, '')}")
 
 
 @with_choice
-def upgrade(choice: Choice, *, to: VersionOption = None) -> None:
-    """Bring the schema up to the newest version, or to another."""
-    with choice.open(migrate=True if to is None else None) as backend:
-        pass
+def upgrade(
+    choice: Choice,
+    *,
+    to: Annotated[
+        int | None, typer.Option("--to", metavar="VERSION", help="Up to this version; else the newest.")
+    ] = None,
+) -> None:
+    """Bring the schema up to the newest version, or to another.
+
+    A database that does not exist is made. Any number of processes may do so at once.
+    """
+    try:
+        before = _versions(choice)[0]
+    except StorageConnectionError:
+        before = 0  # nothing is there yet, or opening it says what is wrong
+    if to is not None and to < before:
+        message = f"The schema has version {before} already. To go down to {to}, run `asm db downgrade --to {to}`."
+        raise ValidationError(message)
+    with choice.open(migrate=True if to is None else to) as backend:
+        _tell(before, backend.schema_version())
 
 
 @with_choice
 def downgrade(
     choice: Choice,
     *,
-    to: Annotated[int, typer.Option("--to", metavar="VERSION", help="The version to arrive at; 0 removes all.")],
+    to: Annotated[int, typer.Option("--to", metavar="VERSION", help="Down to this version; 0 removes all tables.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Bring the schema down, which drops what the lower version cannot hold."""
+    """Bring the schema down.
+
+    That drops what the lower version cannot hold, so it asks first.
+    """
+    before = _versions(choice)[0]
+    if to > before:
+        message = f"The schema has version {before}. To go up to {to}, run `asm db upgrade --to {to}`."
+        raise ValidationError(message)
+    if to < before and not yes:
+        typer.confirm(f"Going down from version {before} to {to} drops data for good. Go on?", abort=True, err=True)
+    with choice.open(migrate=to) as backend:
+        _tell(before, backend.schema_version())
 
 
 def print_sql(
@@ -67,3 +92,10 @@ def _versions(choice: Choice) -> tuple[int, int]:
             return version, version
     except MigrationRequiredError as error:
         return error.details["current"], error.details["required"]
+
+
+def _tell(before: int, after: int) -> None:
+    if before == after:
+        output.line(f"The schema has version {after} already; nothing was changed.")
+    else:
+        output.line(f"The schema went from version {before} to {after}.")

@@ -34,8 +34,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     store: str | None = None
 
-    def open(self, *, migrate: bool = False) -> Backend:
-        """Open the store."""
+    def open(self, *, migrate: bool | int = False) -> Backend:
+        """Open the store; `migrate` is that of `open_backend`."""
         return open_backend(self.backend, url=self.url, config=self.store, migrate=migrate)
 
 

@@ -1,0 +1,124 @@
+"""``asm db``."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from asm_core.sql import LATEST_VERSION, ddl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from typer.testing import Result
+
+
+@pytest.fixture
+def db(asm: Callable[..., Result], tmp_path: Path) -> Callable[..., Result]:
+    """Call `asm db` on a database of its own."""
+    return lambda *arguments, **options: asm("db", *arguments, "--url", f"sqlite:///{tmp_path}/asm.db", **options)
+
+
+def tables(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path / "asm.db")) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'asm_%'")
+        return {name for (name,) in found}
+
+
+def status(db: Callable[..., Result]) -> Any:
+    return json.loads(db("status", "--json").stdout)
+
+
+def test_without_a_database_status_says_so_and_makes_none(db: Callable[..., Result], tmp_path: Path) -> None:
+    result = db("status")
+    assert (result.exit_code, result.stdout) == (69, "")
+    assert "asm.db" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_upgrade_makes_the_newest_schema(db: Callable[..., Result]) -> None:
+    assert db("upgrade").stdout == f"The schema went from version 0 to {LATEST_VERSION}.\n"
+    assert status(db) == {"version": LATEST_VERSION, "required": LATEST_VERSION, "state": "up to date"}
+    assert db("status").stdout == f"Schema version {LATEST_VERSION}, and {LATEST_VERSION} is needed: up to date.\n"
+    assert db("upgrade").stdout == f"The schema has version {LATEST_VERSION} already; nothing was changed.\n"
+
+
+def test_an_upgrade_may_stop_on_the_way(db: Callable[..., Result]) -> None:
+    assert db("upgrade", "--to", "1").stdout == "The schema went from version 0 to 1.\n"
+    assert status(db) == {"version": 1, "required": LATEST_VERSION, "state": "behind"}
+    assert db("status").stdout.endswith(": behind. Run `asm db upgrade`.\n")
+    assert db("upgrade").stdout == f"The schema went from version 1 to {LATEST_VERSION}.\n"
+
+
+def test_a_store_that_is_behind_says_what_helps(
+    asm: Callable[..., Result], db: Callable[..., Result], tmp_path: Path
+) -> None:
+    db("upgrade", "--to", "1")
+    result = asm("sessions", "--url", f"sqlite:///{tmp_path}/asm.db")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "asm db upgrade" in result.stderr
+
+
+def test_downgrade_asks_and_without_yes_does_nothing(db: Callable[..., Result]) -> None:
+    db("upgrade")
+    for answer in ("n\n", "\n", ""):
+        result = db("downgrade", "--to", "0", given=answer)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "drops data for good. Go on?" in result.stderr
+    assert status(db)["version"] == LATEST_VERSION
+
+
+def test_downgrade_goes_down_when_told_so(db: Callable[..., Result], tmp_path: Path) -> None:
+    db("upgrade")
+    assert db("downgrade", "--to", "1", given="y\n").stdout == f"The schema went from version {LATEST_VERSION} to 1.\n"
+    assert db("downgrade", "--to", "0", "--yes").stdout == "The schema went from version 1 to 0.\n"
+    assert tables(tmp_path) <= {"asm_schema_migrations"}
+    assert db("downgrade", "--to", "0").stdout == "The schema has version 0 already; nothing was changed.\n"
+
+
+def test_up_and_down_are_not_mixed_up(db: Callable[..., Result]) -> None:
+    db("upgrade")
+    assert "run `asm db downgrade --to 1`" in db("upgrade", "--to", "1").stderr
+    db("downgrade", "--to", "1", "--yes")
+    assert f"run `asm db upgrade --to {LATEST_VERSION}`" in db("downgrade", "--to", str(LATEST_VERSION)).stderr
+    assert status(db)["version"] == 1
+
+
+@pytest.mark.parametrize("arguments", [("upgrade", "--to", "99"), ("sql", "--to", "99"), ("sql", "--from", "-1")])
+def test_a_version_that_does_not_exist_is_an_error(asm: Callable[..., Result], tmp_path: Path, arguments: Any) -> None:
+    place = ("--url", f"sqlite:///{tmp_path}/asm.db") if arguments[0] != "sql" else ()
+    result = asm("db", *arguments, *place)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "There is no schema version" in result.stderr
+
+
+def test_a_backend_without_a_schema_says_so(asm: Callable[..., Result]) -> None:
+    for arguments in (("status",), ("upgrade",), ("downgrade", "--to", "0")):
+        result = asm("db", *arguments, "-b", "memory")
+        assert result.exit_code == 1
+        assert "does not have the capability 'migrations'" in result.stderr
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_sql_prints_the_statements_of_a_dialect(asm: Callable[..., Result], dialect: str) -> None:
+    shown = asm("db", "sql", "--dialect", dialect).stdout
+    assert all(f"{statement};\n" in shown for statement in ddl(dialect))
+    downwards = asm("db", "sql", "--dialect", dialect, "--from", str(LATEST_VERSION), "--to", "0").stdout
+    assert "DROP TABLE" in downwards
+
+
+def test_the_printed_sql_runs(asm: Callable[..., Result], tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "asm.db")) as connection:
+        connection.executescript(asm("db", "sql").stdout)
+    assert "asm_events" in tables(tmp_path)
+
+
+def test_an_unknown_dialect_says_which_there_are(asm: Callable[..., Result]) -> None:
+    result = asm("db", "sql", "--dialect", "oracle")
+    assert result.exit_code == 1
+    assert result.stderr == "error: No dialect is called 'oracle'. There are: sqlite, postgresql.\n"
