@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from asm_core.payloads import Payload
     from asm_core.recorder import Recorder
 
-_SLICE: Final = 500
+_SLICE: Final = 512
 """Events built and handed over at once: no more than these wait outside the recorder's bounds."""
 
 

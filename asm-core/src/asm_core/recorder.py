@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BATCH_EVENTS: Final = 1_000
+BATCH_EVENTS: Final = 1_024
 BATCH_BYTES: Final = 8 << 20
 """The most that is appended at once. Larger batches are hardly faster, and hold up other writers for longer."""
 
-QUEUE_EVENTS: Final = 4_000
+QUEUE_EVENTS: Final = 4_096
 QUEUE_BYTES: Final = 16 << 20
 """The most that waits to be stored: who hands over more waits, too."""
 
