@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import pytest
-from asm_core import ArtifactRegistry, Backend, Maintenance, QueryAPI, Session, SessionStore
 
 from asm_contract_tests.guard import check_complete, check_gaps
 from asm_contract_tests.making import a_session
+from asm_core import ArtifactRegistry, Backend, Maintenance, QueryAPI, Session, SessionStore
 
 OpenBackend = Callable[[], Backend]
 """Opens another handle on one and the same store at each call."""

@@ -7,14 +7,17 @@ import os
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
-from asm_core import Backend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from multiprocessing.connection import Connection
+
+    from asm_core import Backend
 
 T = TypeVar("T")
 
@@ -45,8 +48,8 @@ def begun(work: Callable[[], T]) -> Iterator[Future[T]]:
 class Child:
     """A forked process that does `work` with a handle of its own, which it opens after the fork.
 
-    The parent must hold no open handle on the store while it forks: SQLite, for one, cannot have its files open across a
-    fork. The work is given the backend and a function that hands something picklable to the parent.
+    The parent must hold no open handle on the store while it forks: SQLite, for one, cannot have its files open across
+    a fork. The work is given the backend and a function that hands something picklable to the parent.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class Child:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_child, args=(theirs, open_backend, work), daemon=True)
         with warnings.catch_warnings():
-            # Python warns of forking beside threads, which pytest's plugins start; the child touches none of their locks.
+            # Python warns of forking beside threads, which plugins of pytest start; the child needs no lock of theirs.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process.start()
         theirs.close()
@@ -67,7 +70,7 @@ class Child:
         self._pipe.send("go")
 
     def receive(self) -> Any:
-        """Return what the child handed over next: ``("ready" | "said" | "done" | "failed", value)``; None at its end."""
+        """Return what the child handed over: ``("ready" | "said" | "done" | "failed", value)``; None at its end."""
         if not self._pipe.poll(PATIENCE):
             pytest.fail(f"a process said nothing for {PATIENCE} seconds")
         try:

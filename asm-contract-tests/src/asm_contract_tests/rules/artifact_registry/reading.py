@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from asm_core import ArtifactRegistry, ArtifactStats, Session, SessionStore, ValidationError
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, an_artifact, at, ids
+from asm_core import ArtifactRegistry, ArtifactStats, Session, SessionStore, ValidationError
 
 
 class ReadArtifactsContract(Contract):

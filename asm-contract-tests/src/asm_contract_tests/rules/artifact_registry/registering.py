@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import SHA256, an_artifact, at, changed, deleted, label
 from asm_core import (
     AlreadyExistsError,
     Artifact,
@@ -14,9 +17,6 @@ from asm_core import (
     SessionStore,
     ValidationError,
 )
-
-from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import SHA256, an_artifact, at, changed, deleted, label
 
 
 def full_artifact(session: Session, **fields: Any) -> Artifact:

@@ -1,12 +1,17 @@
 """The contract of backends as a whole."""
 
 from asm_contract_tests.rules.backend.handles import BackendShapeContract, MigrationsContract, SeveralHandlesContract
+from asm_contract_tests.rules.backend.joining import JoinContract
 from asm_contract_tests.rules.backend.processes import ProcessesContract
 from asm_contract_tests.rules.backend.threads import ConcurrencyContract
-from asm_contract_tests.rules.backend.transactions import TransactionsContract
+from asm_contract_tests.rules.backend.transactions import OwnTransactionsContract
 
 __all__ = ["ConcurrencyContract", "HandlesContract", "ProcessesContract", "TransactionsContract"]
 
 
 class HandlesContract(BackendShapeContract, SeveralHandlesContract, MigrationsContract):
     """A backend, its capabilities, and several handles on one store."""
+
+
+class TransactionsContract(OwnTransactionsContract, JoinContract):
+    """What all ports do inside a transaction, their own or the caller's, is one atomic unit (G16)."""

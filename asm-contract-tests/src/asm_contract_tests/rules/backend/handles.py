@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+from asm_contract_tests.contract import Contract, OpenBackend
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, deleted, numbers, some_events
 from asm_core import (
     ArtifactRegistry,
     Backend,
@@ -16,9 +19,6 @@ from asm_core import (
     SessionStore,
     UnsupportedCapabilityError,
 )
-
-from asm_contract_tests.contract import Contract, OpenBackend
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, deleted, numbers, some_events
 
 
 class BackendShapeContract(Contract):
@@ -69,10 +69,10 @@ class BackendShapeContract(Contract):
     def test_a_backend_is_closed_at_the_end_of_its_context(self, open_backend: OpenBackend) -> None:
         """Look at `__enter__` and `__exit__`: the first gives the backend, the second closes it and hides no error."""
         handle = open_backend()
-        with pytest.raises(LookupError), handle as backend:
+        with handle as backend:
             assert backend is handle
+        with pytest.raises(LookupError), open_backend():
             raise LookupError
-        handle.close()
 
 
 class SeveralHandlesContract(Contract):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from asm_core import Backend, Event, ExecutionResult, RetentionPolicy, Session
 
 from asm_contract_tests.contract import Contract, OpenBackend
 from asm_contract_tests.making import a_run, a_session, an_event, deleted, ids, numbers, some_events
 from asm_contract_tests.rules.backend.threads import only_grows, watch
 from asm_contract_tests.together import children, in_processes, need_fork
+from asm_core import Backend, Event, ExecutionResult, RetentionPolicy, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PROCESSES = 4
 ROUNDS = 15

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, days_ago, numbers, some_events
+from asm_contract_tests.together import PATIENCE
 from asm_core import (
     AlreadyExistsError,
     Backend,
@@ -14,9 +20,8 @@ from asm_core import (
     SessionNotFoundError,
 )
 
-from asm_contract_tests.contract import CallersTransaction, Contract
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, days_ago, numbers, some_events
-from asm_contract_tests.together import PATIENCE
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 A_MOMENT = 0.5
 """Seconds that another thread gets to do what it should not be able to; a backend that makes it wait uses them up."""
@@ -24,6 +29,14 @@ A_MOMENT = 0.5
 
 class Abandoned(Exception):  # noqa: N818  what a test raises to undo a transaction
     """The transaction is not wanted any more."""
+
+
+@contextmanager
+def undone(transaction: AbstractContextManager[Any]) -> Iterator[Any]:
+    """Do something in a transaction, and undo it; the exception that does so comes out of it."""
+    with pytest.raises(Abandoned), transaction as connection:  # noqa: PT012  the body is the caller's
+        yield connection
+        raise Abandoned
 
 
 def do_everything(backend: Backend, session: Session) -> None:
@@ -54,8 +67,8 @@ def seen(backend: Backend) -> tuple[object, ...]:
     )
 
 
-class TransactionsContract(Contract):
-    """What all ports do inside `transaction()` is one atomic unit."""
+class UnitOfWorkContract(Contract):
+    """What tests of transactions begin with."""
 
     @pytest.fixture
     def stored(self, backend: Backend) -> Session:
@@ -66,6 +79,10 @@ class TransactionsContract(Contract):
         backend.session_store.save_session(a_session(id="ses_old", status="failed", created_at=days_ago(100)))
         backend.artifact_registry.register(an_artifact(key="old"))
         return session
+
+
+class OwnTransactionsContract(UnitOfWorkContract):
+    """What all ports do inside `transaction()` is one atomic unit."""
 
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G16")
@@ -86,9 +103,8 @@ class TransactionsContract(Contract):
     ) -> None:
         """Look for a port that opens a transaction of its own, or commits, inside `transaction()`."""
         before = seen(backend)
-        with pytest.raises(Abandoned), backend.transaction():
+        with undone(backend.transaction()):
             do_everything(backend, stored)
-            raise Abandoned
         assert seen(backend) == before
         assert seen(other_backend) == before
 
@@ -97,9 +113,8 @@ class TransactionsContract(Contract):
     def test_a_transaction_that_is_undone_gives_its_numbers_back(self, backend: Backend, stored: Session) -> None:
         """Look at the counter: it is undone with the events, or the log has a gap."""
         store = backend.session_store
-        with pytest.raises(Abandoned), backend.transaction():
+        with undone(backend.transaction()):
             store.append_events(some_events(stored, 3))
-            raise Abandoned
         assert store.append_event(an_event(stored)).sequence_number == 2
 
     @pytest.mark.requires("transactions")
@@ -122,10 +137,9 @@ class TransactionsContract(Contract):
         store = backend.session_store
         with backend.transaction():
             store.append_event(an_event(stored, data={"kept": 1}))
-            with pytest.raises(Abandoned), backend.transaction():
+            with undone(backend.transaction()):
                 store.append_events(some_events(stored, 3))
                 store.delete_session("ses_doomed")
-                raise Abandoned
             store.append_event(an_event(stored, data={"kept": 2}))
         assert [event.data for event in store.get_events(stored.id, after=1)] == [{"kept": 1}, {"kept": 2}]
         assert numbers(store.get_events(stored.id)) == [1, 2, 3]
@@ -136,10 +150,8 @@ class TransactionsContract(Contract):
     def test_an_inner_transaction_is_undone_with_the_outer_one(self, backend: Backend, stored: Session) -> None:
         """Look at nesting: the end of an inner one commits nothing yet."""
         before = seen(backend)
-        with pytest.raises(Abandoned), backend.transaction():
-            with backend.transaction(), backend.transaction():
-                do_everything(backend, stored)
-            raise Abandoned
+        with undone(backend.transaction()), backend.transaction(), backend.transaction():
+            do_everything(backend, stored)
         assert seen(backend) == before
 
     @pytest.mark.requires("transactions")
@@ -182,12 +194,11 @@ class TransactionsContract(Contract):
         """Look for dirty reads: another thread sees the state before, or waits for the end."""
         reader = backend if handle == "the same handle" else other_backend
         with ThreadPoolExecutor(1) as pool:
-            with pytest.raises(Abandoned), backend.transaction():
+            with undone(backend.transaction()):
                 backend.session_store.save_session(stored.with_tags(["undone"]))
                 backend.session_store.save_session(a_session(agent_id="undone"))
                 looking = pool.submit(seen, reader)
                 wait([looking], A_MOMENT)
-                raise Abandoned
             assert looking.result(PATIENCE) == seen(backend)
 
     @pytest.mark.requires("transactions")
@@ -197,11 +208,10 @@ class TransactionsContract(Contract):
         store = backend.session_store
         other = store.save_session(a_session())
         with ThreadPoolExecutor(1) as pool:
-            with pytest.raises(Abandoned), backend.transaction():
+            with undone(backend.transaction()):
                 store.append_event(an_event(stored))
                 writing = pool.submit(store.append_event, an_event(other))
                 wait([writing], A_MOMENT)
-                raise Abandoned
             event = writing.result(PATIENCE)
         assert store.get_events(other.id) == [event]
         assert store.get_latest_sequence(stored.id) == 1
@@ -211,8 +221,8 @@ class TransactionsContract(Contract):
     def test_a_transaction_after_one_that_failed_is_sound(self, backend: Backend, stored: Session) -> None:
         """Look for a state that a rollback leaves behind in the thread or in its connection."""
         for _ in range(3):
-            with pytest.raises(Abandoned), backend.transaction():
-                raise Abandoned
+            with undone(backend.transaction()):
+                pass
             with backend.transaction():
                 backend.session_store.append_event(an_event(stored))
         assert numbers(backend.session_store.get_events(stored.id)) == [1, 2, 3, 4]
@@ -224,41 +234,3 @@ class TransactionsContract(Contract):
         with backend.transaction():
             pass
         assert backend.session_store.get_session(stored.id) == stored
-
-    @pytest.mark.requires("join")
-    @pytest.mark.guarantee("G16")
-    def test_the_ports_commit_with_the_callers_transaction(
-        self, backend: Backend, other_backend: Backend, stored: Session, callers_transaction: CallersTransaction
-    ) -> None:
-        """Look at `bind`: what the ports do inside goes over the caller's connection."""
-        with callers_transaction() as connection, backend.bind(connection):
-            do_everything(backend, stored)
-            inside = seen(backend)
-        assert seen(backend) == inside
-        assert seen(other_backend) == inside
-
-    @pytest.mark.requires("join")
-    @pytest.mark.guarantee("G16")
-    def test_the_ports_roll_back_with_the_callers_transaction(
-        self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
-    ) -> None:
-        """Look for a port that commits what is the caller's to commit."""
-        before = seen(backend)
-        with pytest.raises(Abandoned), callers_transaction() as connection:
-            with backend.bind(connection):
-                do_everything(backend, stored)
-            raise Abandoned
-        assert seen(backend) == before
-
-    @pytest.mark.requires("join")
-    @pytest.mark.guarantee("G16")
-    def test_a_call_that_fails_leaves_the_callers_transaction_usable(
-        self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
-    ) -> None:
-        """Look at what a failed call leaves in the caller's transaction: nothing of its own."""
-        store = backend.session_store
-        with callers_transaction() as connection, backend.bind(connection):
-            with pytest.raises(SessionNotFoundError):
-                store.append_events([an_event(stored), an_event("ses_unknown")])
-            event = store.append_event(an_event(stored))
-        assert store.get_events(stored.id, after=1) == [event]

@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any, Final
 
 import pytest
-from asm_core import AsmError, Backend, ExecutionResult, RetentionPolicy
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, changed
+from asm_core import AsmError, Backend, ExecutionResult, RetentionPolicy
 
 NOTHING: Final = object()
 

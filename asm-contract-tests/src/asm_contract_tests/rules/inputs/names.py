@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 import pytest
-from asm_core import ArtifactRegistry, Backend, QueryAPI, SessionStore, ValidationError
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, ids
+from asm_core import ArtifactRegistry, Backend, QueryAPI, SessionStore, ValidationError
 
 NAMES: Final = [
     "'",
@@ -56,8 +56,8 @@ NAMES: Final = [
     "ß",
     "ss",
     "ﬁ",
-    "İ",
-    "ı",
+    "\u0130",
+    "\u0131",
     "🙂",
     "שלום",
     "\u202eevil",
@@ -164,7 +164,7 @@ class NamesContract(Contract):
     def test_what_is_no_name_is_refused_everywhere(self, backend: Backend, value: Any) -> None:
         """Look at the public methods: each checks the names it is given before the store is asked."""
         store, query, registry = backend.session_store, backend.query_api, backend.artifact_registry
-        calls = [
+        calls: list[Any] = [
             store.get_session,
             store.delete_session,
             store.get_run,

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from asm_core import Backend, ExecutionResult, QueryAPI, Session, SessionStore, ValidationError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, changed, deleted
 from asm_contract_tests.rules.inputs.payloads import PAYLOADS, exactly, payloads
+from asm_core import Backend, ExecutionResult, QueryAPI, Session, SessionStore, ValidationError
 
 TIMES = [
     datetime.min.replace(tzinfo=UTC),

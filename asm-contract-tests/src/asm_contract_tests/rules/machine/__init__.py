@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import pytest
-from asm_core import Backend, Capability
-from asm_core.memory import MemoryBackend
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -16,6 +16,11 @@ from asm_contract_tests.contract import Contract
 from asm_contract_tests.rules.machine.answers import answer, dump, empty
 from asm_contract_tests.rules.machine.calls import Call, appends, beginnings, removals, saves
 from asm_contract_tests.rules.machine.reads import cleanings, of_the_store, searches, totals
+from asm_core import Backend, Capability
+from asm_core.memory import MemoryBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["StateMachineContract"]
 
@@ -29,6 +34,15 @@ STEPS: Final = 30
 
 class Abandoned(Exception):  # noqa: N818  what undoes a transaction
     """The transaction is not wanted any more."""
+
+
+@contextmanager
+def perhaps_undone(transaction: AbstractContextManager[None], *, fails: bool) -> Iterator[None]:
+    """Do something in a transaction, and undo it if it `fails`."""
+    with suppress(Abandoned), transaction:
+        yield
+        if fails:
+            raise Abandoned
 
 
 class Comparison(RuleBasedStateMachine):
@@ -93,23 +107,12 @@ class Comparison(RuleBasedStateMachine):
         """Do several things in a transaction, some of them in an inner one, and commit or undo each."""
 
         def answers(side: int) -> list[object]:
-            backend = self.pair[side]
             given: list[object] = []
-            try:
-                with backend.transaction():
-                    given += [self._answer(side, call) for call in calls]
-                    try:
-                        with backend.transaction():
-                            given += [self._answer(side, call) for call in inner]
-                            if inner_fails:
-                                raise Abandoned
-                    except Abandoned:
-                        given.append("inner undone")
-                    given += [self._answer(side, call) for call in calls]
-                    if outer_fails:
-                        raise Abandoned
-            except Abandoned:
-                given.append("outer undone")
+            with perhaps_undone(self.pair[side].transaction(), fails=outer_fails):
+                given += [self._answer(side, call) for call in calls]
+                with perhaps_undone(self.pair[side].transaction(), fails=inner_fails):
+                    given += [self._answer(side, call) for call in inner]
+                given += [self._answer(side, call) for call in calls]
             return given
 
         self._agree_on("the transaction", answers(0), answers(1))
@@ -142,7 +145,7 @@ class StateMachineContract(Contract):
         """Look at the last call of the sequence that is shown: it is the shortest that Hypothesis found."""
         examples = os.environ.get(EXAMPLES)
         run_state_machine_as_test(
-            lambda: Comparison(backend),
+            partial(Comparison, backend),  # type: ignore[arg-type]  # it is called, and that is all
             settings=settings(
                 max_examples=int(examples or 25),
                 stateful_step_count=STEPS,

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from asm_core import AsmError, Backend, Page, RetentionPolicy, SessionStore
-
 from asm_contract_tests.rules.machine.calls import KEYS, Call
+from asm_core import AsmError, Backend, Page, RetentionPolicy, SessionStore
 
 _UNCOMPARED: Final = frozenset({"duration_ms"})
 _BEGAN: Final = datetime.now(UTC)

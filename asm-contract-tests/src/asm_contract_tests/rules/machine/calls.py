@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from asm_core import Artifact, Event, EventType, ExecutionResult, Run, RunStatus, Session, SessionStatus
 from hypothesis import strategies as st
 
 from asm_contract_tests.making import MICROSECOND, SHA256, at, changed, days_ago
 from asm_contract_tests.rules.inputs.payloads import payloads
+from asm_core import Artifact, Event, EventType, ExecutionResult, Run, RunStatus, Session, SessionStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
 
 
 class Call(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from asm_core import RunStatus, SessionStatus
 from hypothesis import strategies as st
 
 from asm_contract_tests.rules.machine.calls import (
@@ -26,6 +25,7 @@ from asm_contract_tests.rules.machine.calls import (
     tags,
     time_of,
 )
+from asm_core import RunStatus, SessionStatus
 
 PRICES: Final = {"p": {"m": {"input": Decimal("1.5"), "output": Decimal(2)}}, "q": {}}
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from asm_core import AlreadyExistsError, Maintenance, RetentionPolicy, Session, SessionNotFoundError, SessionStore
-from asm_core.memory import MemoryBackend
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_event, days_ago, deleted, numbers, some_events
+from asm_core import AlreadyExistsError, Maintenance, RetentionPolicy, Session, SessionNotFoundError, SessionStore
+from asm_core.memory import MemoryBackend
 
 
 class ArchiveContract(Contract):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from asm_core import Maintenance, QueryAPI, RetentionPolicy, SessionStore
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, days_ago, deleted, numbers, some_events
+from asm_core import Maintenance, QueryAPI, RetentionPolicy, SessionStore
 
 EXEMPT: list[dict[str, Any]] = [{"status": "active"}, {"status": "paused"}, {"tags": ["other", "pinned"]}]
 EVERYTHING: dict[str, Any] = {

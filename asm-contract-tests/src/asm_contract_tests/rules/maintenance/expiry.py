@@ -5,16 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from asm_core import (
-    ArtifactRegistry,
-    Maintenance,
-    QueryAPI,
-    RetentionPolicy,
-    RunNotFoundError,
-    Session,
-    SessionNotFoundError,
-    SessionStore,
-)
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import (
@@ -27,6 +17,16 @@ from asm_contract_tests.making import (
     ids,
     numbers,
     some_events,
+)
+from asm_core import (
+    ArtifactRegistry,
+    Maintenance,
+    QueryAPI,
+    RetentionPolicy,
+    RunNotFoundError,
+    Session,
+    SessionNotFoundError,
+    SessionStore,
 )
 
 ENDED = ("completed", "failed", "cancelled")

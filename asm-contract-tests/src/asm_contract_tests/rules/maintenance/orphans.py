@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from asm_core import ArtifactRegistry, Maintenance, QueryAPI, RetentionPolicy, Session, SessionStore
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, an_artifact, deleted
+from asm_core import ArtifactRegistry, Maintenance, QueryAPI, RetentionPolicy, Session, SessionStore
 
 
 class OrphansContract(Contract):

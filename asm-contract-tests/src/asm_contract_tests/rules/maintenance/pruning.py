@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_run, a_session, an_event, at, ids, numbers, some_events
 from asm_core import (
     EventType,
     Maintenance,
@@ -13,9 +16,6 @@ from asm_core import (
     SessionNotFoundError,
     SessionStore,
 )
-
-from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_event, at, ids, numbers, some_events
 
 PROTECTED = ("session_created", "run_started", "run_completed", "run_failed", "error_occurred")
 

@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from asm_core import CostRow, QueryAPI, Session, SessionStore, TokenPrice, ValidationError
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, at, label
+from asm_core import CostRow, QueryAPI, Session, SessionStore, TokenPrice, ValidationError
 
 MILLION = 1_000_000
-PRICES = {"acme": {"big": {"input": Decimal(2), "output": Decimal("0.5")}}}
+PRICES: Any = {"acme": {"big": {"input": Decimal(2), "output": Decimal("0.5")}}}
 
 
 class CostsContract(Contract):

@@ -7,13 +7,13 @@ import json
 from typing import Any
 
 import pytest
-from asm_core import AsmError, Backend, InvalidCursorError, QueryAPI
-from asm_core.cursors import encode_cursor
-from asm_core.queries import EVENT_ORDERS, RUN_ORDERS, SESSION_ORDERS
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import at
 from asm_contract_tests.rules.query_api.listings import LISTINGS, Listing, each_listing, store_ties
+from asm_core import AsmError, Backend, InvalidCursorError, QueryAPI
+from asm_core.cursors import encode_cursor
+from asm_core.queries import EVENT_ORDERS, RUN_ORDERS, SESSION_ORDERS
 
 FORGED: list[tuple[str, str, tuple[Any, ...]]] = [
     ("sessions", "created_at_asc", (at(0).replace(tzinfo=None), "a")),

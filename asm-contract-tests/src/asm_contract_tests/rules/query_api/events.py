@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from asm_core import EventType, InvalidEventTypeError, QueryAPI, SessionStore, ValidationError
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import MICROSECOND, a_session, an_event, at, deleted, ids, label
+from asm_core import EventType, InvalidEventTypeError, QueryAPI, SessionStore, ValidationError
 
 
 class SearchEventsContract(Contract):

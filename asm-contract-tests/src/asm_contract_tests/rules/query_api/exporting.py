@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, deleted, some_events
 from asm_core import (
     ArtifactRegistry,
     Maintenance,
@@ -13,9 +16,6 @@ from asm_core import (
     SessionNotFoundError,
     SessionStore,
 )
-
-from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, deleted, some_events
 
 
 class ExportContract(Contract):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from asm_core import Backend, Page, QueryAPI
 
 from asm_contract_tests.making import a_run, a_session, an_event, at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from asm_core import Backend, Page, QueryAPI
 
 
 class Listing(NamedTuple):
@@ -57,7 +60,7 @@ NAMES = ("b", "Z", "a", "_", "é", "10", "9")
 
 
 def store_ties(backend: Backend) -> dict[str, list[Any]]:
-    """Store seven sessions, runs and events with few distinct times and tokens; return them by the method that lists."""
+    """Store seven sessions, runs and events with few distinct times; return them by the method that lists them."""
     store = backend.session_store
     seconds = (1, 0, 1, 2, 1, 0, 1)
     sessions = [

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from asm_core import Backend, QueryAPI, SessionStore
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_event, at, ids
 from asm_contract_tests.rules.query_api.listings import Listing, each_listing, store_ties
+
+if TYPE_CHECKING:
+    from asm_core import Backend, QueryAPI, SessionStore
 
 
 class PagingContract(Contract):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from asm_core import InvalidStatusError, QueryAPI, RunStatus, SessionStore, ValidationError
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import MICROSECOND, a_run, a_session, at, deleted, ids, label
+from asm_core import InvalidStatusError, QueryAPI, RunStatus, SessionStore, ValidationError
 
 
 class SearchRunsContract(Contract):

@@ -6,10 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import MICROSECOND, a_run, a_session, an_event, at, deleted, label, some_events
 from asm_core import (
     Maintenance,
     QueryAPI,
     RetentionPolicy,
+    RunStatus,
     Session,
     SessionNotFoundError,
     SessionStats,
@@ -18,15 +22,12 @@ from asm_core import (
     ValidationError,
 )
 
-from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import MICROSECOND, a_run, a_session, an_event, at, deleted, label, some_events
-
 
 class SessionStatsContract(Contract):
     """`get_session_stats` tells of a session in numbers."""
 
     def test_a_session_is_told_in_numbers(self, store: SessionStore, query: QueryAPI, session: Session) -> None:
-        """Look at `_total_events` and `_total_runs`: each number, and the times of the earliest and the latest event."""
+        """Look at `_total_events` and `_total_runs`: each number, and the times of the first and the last."""
         for second in (5, 2, 9):
             store.append_event(an_event(session, timestamp=at(second)))
         usage: list[dict[str, int]] = [{"input_tokens": 1, "output_tokens": 2}, {"total_tokens": 10}, {}]
@@ -41,7 +42,7 @@ class SessionStatsContract(Contract):
             first_event_at=at(2),
             last_event_at=at(9),
             run_count=3,
-            runs_by_status={"running": 1, "failed": 2},  # type: ignore[dict-item]  members of a StrEnum
+            runs_by_status={RunStatus.RUNNING: 1, RunStatus.FAILED: 2},
             input_tokens=1,
             output_tokens=2,
             total_tokens=13,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_session, an_event, at, changed, deleted, label, numbers, some_events
 from asm_core import (
     AlreadyExistsError,
     Event,
@@ -15,9 +18,6 @@ from asm_core import (
     SessionStore,
     ValidationError,
 )
-
-from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_session, an_event, at, changed, deleted, label, numbers, some_events
 
 
 def full_event(session: Session, **fields: Any) -> Event:
@@ -84,7 +84,7 @@ class AppendContract(Contract):
 
     @pytest.mark.guarantee("G7")
     def test_nothing_is_appended_to_an_unknown_session(self, store: SessionStore) -> None:
-        """Look at `_append`: a missing session is SessionNotFoundError, and leaves nothing behind, not even a counter."""
+        """Look at `_append`: a missing session is SessionNotFoundError, and leaves nothing, not even a counter."""
         with pytest.raises(SessionNotFoundError) as caught:
             store.append_event(an_event("ses_unknown"))
         assert caught.value.details == {"session_id": "ses_unknown"}

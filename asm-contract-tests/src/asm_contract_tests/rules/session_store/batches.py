@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from asm_core import AlreadyExistsError, Event, QueryAPI, Session, SessionNotFoundError, SessionStore, ValidationError
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, an_event, at, changed, ids, label, numbers, some_events
+from asm_core import AlreadyExistsError, Event, QueryAPI, Session, SessionNotFoundError, SessionStore, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class BatchesContract(Contract):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, deleted, numbers, some_events
 from asm_core import (
     ArtifactRegistry,
     QueryAPI,
@@ -12,9 +15,6 @@ from asm_core import (
     SessionStore,
     ValidationError,
 )
-
-from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, deleted, numbers, some_events
 
 
 class DeleteSessionContract(Contract):

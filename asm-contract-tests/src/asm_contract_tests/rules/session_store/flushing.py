@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_run, a_session, an_event, changed, numbers, some_events
 from asm_core import (
     AlreadyExistsError,
     ExecutionResult,
@@ -18,8 +20,8 @@ from asm_core import (
     ValidationError,
 )
 
-from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_event, changed, numbers, some_events
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class FlushContract(Contract):

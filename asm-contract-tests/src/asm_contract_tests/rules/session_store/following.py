@@ -7,6 +7,10 @@ from itertools import islice
 from typing import Any
 
 import pytest
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import an_event, label, numbers, some_events
+from asm_contract_tests.together import PATIENCE, begun, in_threads
 from asm_core import (
     Backend,
     Event,
@@ -17,10 +21,6 @@ from asm_core import (
     SessionStore,
     ValidationError,
 )
-
-from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import an_event, label, numbers, some_events
-from asm_contract_tests.together import PATIENCE, begun, in_threads
 
 
 class FollowEventsContract(Contract):

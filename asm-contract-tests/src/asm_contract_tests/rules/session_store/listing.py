@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from asm_core import InvalidStatusError, SessionStatus, SessionStore, ValidationError
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, at, deleted, ids
+from asm_core import InvalidStatusError, SessionStatus, SessionStore, ValidationError
 
 
 class ListSessionsContract(Contract):

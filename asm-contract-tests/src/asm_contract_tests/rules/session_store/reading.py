@@ -6,6 +6,9 @@ from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import MICROSECOND, a_session, an_event, at, label, numbers, some_events
 from asm_core import (
     EventType,
     InvalidEventTypeError,
@@ -16,9 +19,6 @@ from asm_core import (
     SessionStore,
     ValidationError,
 )
-
-from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import MICROSECOND, a_session, an_event, at, label, numbers, some_events
 
 
 class GetEventsContract(Contract):

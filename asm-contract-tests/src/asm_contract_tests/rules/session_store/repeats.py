@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from asm_core import AlreadyExistsError, Event, QueryAPI, Session, SessionStore
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, an_event, at, changed, label, numbers, some_events
+from asm_core import AlreadyExistsError, Event, QueryAPI, Session, SessionStore
 
 OTHER_FACTS: list[dict[str, Any]] = [
     {"session_id": "ses_other"},

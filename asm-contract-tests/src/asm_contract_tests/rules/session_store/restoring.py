@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_run, a_session, an_event, at, changed, deleted, numbers
 from asm_core import (
     AlreadyExistsError,
     Event,
@@ -14,9 +17,6 @@ from asm_core import (
     SessionStore,
     ValidationError,
 )
-
-from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_event, at, changed, deleted, numbers
 
 
 class RestoreContract(Contract):
@@ -47,7 +47,7 @@ class RestoreContract(Contract):
     def test_a_restored_counter_is_behind_every_number(
         self, store: SessionStore, copied: Session, copied_events: list[Event], last_sequence: int, expected: int
     ) -> None:
-        """Look at how `_restore` raises the counter: to `last_sequence` and to the greatest number, whichever is more."""
+        """Look at how `_restore` raises the counter: to `last_sequence` or to the greatest number."""
         store.restore_session(copied, (), copied_events, last_sequence=last_sequence)
         assert store.get_latest_sequence(copied.id) == expected
         assert store.append_event(an_event(copied)).sequence_number == expected + 1

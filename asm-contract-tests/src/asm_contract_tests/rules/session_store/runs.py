@@ -6,6 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
+from asm_contract_tests.contract import Contract
+from asm_contract_tests.making import a_run, a_session, at, changed, deleted, ids, label
 from asm_core import (
     InvalidStatusError,
     Run,
@@ -16,9 +19,6 @@ from asm_core import (
     SessionStore,
     ValidationError,
 )
-
-from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, at, changed, deleted, ids, label
 
 
 def full_run(session: Session, **fields: Any) -> Run:
@@ -152,7 +152,7 @@ class ListRunsContract(Contract):
 
     @pytest.fixture
     def four(self, store: SessionStore, session: Session) -> list[str]:
-        """Store four runs, the middle two equally old, and one of another session; return the four ids, oldest first."""
+        """Store four runs, the middle two equally old, and another session's; return the four ids, oldest first."""
         for name, second, status in [
             ("c", 1, "running"),
             ("a", 2, "completed"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from asm_core import Session, SessionNotFoundError, SessionStatus, SessionStore, ValidationError
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, at, changed, deleted, ids, label, numbers, some_events
+from asm_core import Session, SessionNotFoundError, SessionStatus, SessionStore, ValidationError
 
 
 def full_session(**fields: Any) -> Session:
@@ -39,7 +39,7 @@ class SessionsContract(Contract):
         assert store.get_session(session.id) == session
 
     def test_saving_a_session_returns_what_is_stored(self, store: SessionStore) -> None:
-        """Look at `save_session`: does the adapter override the public method?"""
+        """Look at `save_session`: an adapter need not override it."""
         session = full_session()
         assert store.save_session(session) == session
 

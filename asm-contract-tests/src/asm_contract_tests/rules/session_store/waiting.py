@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from asm_core import Backend, Event, Session, SessionNotFoundError, SessionStore
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, an_event, numbers, some_events
 from asm_contract_tests.together import PATIENCE, begun, in_threads
+from asm_core import Backend, Event, Session, SessionNotFoundError, SessionStore
 
 
 class WaitForEventsContract(Contract):

@@ -1,0 +1,54 @@
+"""Transactions of the caller's own, which the ports join."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from asm_contract_tests.making import an_event
+from asm_contract_tests.rules.backend.transactions import UnitOfWorkContract, do_everything, seen, undone
+from asm_core import Backend, Session, SessionNotFoundError
+
+if TYPE_CHECKING:
+    from asm_contract_tests.contract import CallersTransaction
+
+
+class JoinContract(UnitOfWorkContract):
+    """Inside `bind` the ports work in the caller's transaction: it is the caller who commits or rolls back."""
+
+    @pytest.mark.requires("join")
+    @pytest.mark.guarantee("G16")
+    def test_the_ports_commit_with_the_callers_transaction(
+        self, backend: Backend, other_backend: Backend, stored: Session, callers_transaction: CallersTransaction
+    ) -> None:
+        """Look at `bind`: what the ports do inside goes over the caller's connection."""
+        with callers_transaction() as connection, backend.bind(connection):
+            do_everything(backend, stored)
+            inside = seen(backend)
+        assert seen(backend) == inside
+        assert seen(other_backend) == inside
+
+    @pytest.mark.requires("join")
+    @pytest.mark.guarantee("G16")
+    def test_the_ports_roll_back_with_the_callers_transaction(
+        self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
+    ) -> None:
+        """Look for a port that commits what is the caller's to commit."""
+        before = seen(backend)
+        with undone(callers_transaction()) as connection, backend.bind(connection):
+            do_everything(backend, stored)
+        assert seen(backend) == before
+
+    @pytest.mark.requires("join")
+    @pytest.mark.guarantee("G16")
+    def test_a_call_that_fails_leaves_the_callers_transaction_usable(
+        self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
+    ) -> None:
+        """Look at what a failed call leaves in the caller's transaction: nothing of its own."""
+        store = backend.session_store
+        with callers_transaction() as connection, backend.bind(connection):
+            with pytest.raises(SessionNotFoundError):
+                store.append_events([an_event(stored), an_event("ses_unknown")])
+            event = store.append_event(an_event(stored))
+        assert store.get_events(stored.id, after=1) == [event]
