@@ -133,6 +133,13 @@ def test_ctrl_c_ends_following_with_0(start: Callable[..., Any], process: Callab
     assert (tail.returncode, runner.returncode) == (0, 130)
 
 
+def test_closed_streams_do_no_harm(process: Callable[..., Any], environment: dict[str, str], tmp_path: Path) -> None:
+    program = f'exec "{sys.executable}" -m asm_core run --agent a -- echo hello >&- 2>&- <&-'
+    assert subprocess.run(["/bin/sh", "-c", program], cwd=tmp_path, env=environment, check=False).returncode == 0
+    (found,) = json.loads(process("sessions", "--json").stdout)
+    assert found["status"] == "completed"
+
+
 def test_a_pipe_of_a_poor_encoding_still_gets_everything(
     process: Callable[..., Any], environment: dict[str, str]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from asm_core.cli.events import events_between
 from asm_core.memory.query_api import MemoryQueryAPI
 from asm_core.models import Artifact, Event, Session
 from asm_core.summaries import SessionExport
@@ -42,6 +43,16 @@ def test_json_is_one_object_with_all_that_is_stored(
     assert (stats["event_count"], stats["runs_by_status"]) == (3, {"pending": 1})
     wanted = backend.query_api.export_session(session.id, include_artifacts=True)
     assert SessionExport.from_dict(found) == wanted
+
+
+def test_a_session_that_grows_faster_than_it_is_shown_is_shown_up_to_where_it_was(
+    fill: Callable[..., Session], backend: Backend
+) -> None:
+    session, store, shown = fill(2), backend.session_store, []
+    for event in events_between(store, session.id, 0, 2):
+        shown.append(event.sequence_number)
+        store.append_event(Event.new(type="turn_completed", session_id=session.id))
+    assert shown == [1, 2]
 
 
 def test_a_session_without_anything_is_shown_too(asm: Callable[..., Result], backend: Backend) -> None:

@@ -39,6 +39,8 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: what it is called in the configuration; the same as the entry point's.
         open: called as ``open(url, migrate=..., **options)``; its keyword parameters are the backend's options.
+            `migrate` is False (a schema that is not the newest: MigrationRequiredError), True (bring it to the newest
+            first), or the number of a version (bring it there, and take it as it is).
         capabilities: what the backend declares.
         port_version: the `asm_core.PORT_VERSION` that it was written for.
         databases: the databases that it runs on, as a user calls them.
@@ -76,7 +78,12 @@ class _Hooks:
 
 
 def open_backend(
-    name: str | None = None, *, url: str | None = None, migrate: bool = False, config: str | None = None, **options: Any
+    name: str | None = None,
+    *,
+    url: str | None = None,
+    migrate: bool | int = False,
+    config: str | None = None,
+    **options: Any,
 ) -> Backend:
     """Open a store through the backend of this name.
 
@@ -85,7 +92,8 @@ def open_backend(
     Args:
         name: the backend's name, such as ``sqlmodel`` or ``memory``.
         url: the store's place, such as ``sqlite:///asm.db``.
-        migrate: bring the store's schema up to date first.
+        migrate: bring the store's schema up to date first; a number: up or down to that version, which is then taken as
+            it is, as `asm db` needs it.
         config: the name of a store that a file configures as ``[stores.NAME]``.
         **options: the backend's own options.
 

@@ -10,13 +10,14 @@ from asm_core.cli import output
 from asm_core.cli.text import json_text, moment, summary, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import date
 
     from rich.console import Console
     from rich.text import Text
 
-    from asm_core.models import Event
+    from asm_core.models import Event, EventType
+    from asm_core.ports import SessionStore
 
 COLUMNS: Final = ("number", "time", "type", "run", "text")
 _LONGEST: Final = 4_000
@@ -59,6 +60,16 @@ class EventPrinter:
         line.append(f"{event.type:<19} ", style=_style(event.type))
         line.append_text(_text(event, " " * line.cell_len))
         self._console.print(line, soft_wrap=True)
+
+
+def events_between(
+    store: SessionStore, session_id: str, after: int, last: int, types: Iterable[EventType] | None = None
+) -> Iterator[Event]:
+    """Yield the events with numbers above `after` up to `last`, page by page; what comes meanwhile is left out."""
+    for event in store.follow_events(session_id, after=after, type=types, idle_timeout=0.0):
+        if (event.sequence_number or 0) > last:
+            return
+        yield event
 
 
 def _style(kind: str) -> str:

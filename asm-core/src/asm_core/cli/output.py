@@ -119,7 +119,10 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
 
 
 def be_printable() -> None:
-    """Let no character of a text fail to be printed, whatever the encoding of the terminal or pipe."""
+    """Let no text fail to be printed, whatever the encoding of the streams, and even if they are closed."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  as long as the process
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

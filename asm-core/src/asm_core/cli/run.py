@@ -26,9 +26,7 @@ _NOT_STARTED: Final = (126, 127)
 @with_backend(migrate=True)
 def run_command(
     backend: Backend,
-    command: Annotated[
-        list[str], typer.Argument(metavar="COMMAND...", help="The program and its arguments, behind --.")
-    ],
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments, behind --.")],
     *,
     agent: Annotated[str, typer.Option(metavar="ID", help="The agent that the session is with.")],
     tag: Annotated[

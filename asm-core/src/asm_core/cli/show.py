@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from asm_core.cli import output
-from asm_core.cli.events import EventPrinter
+from asm_core.cli.events import EventPrinter, events_between
 from asm_core.cli.finding import find_session
 from asm_core.cli.store import with_backend
 from asm_core.cli.text import dollars, json_text, moment
@@ -36,11 +36,11 @@ def show_session(
     if as_json:
         _print_json(backend, found)
         return
-    stats = backend.query_api.get_session_stats(found.id)
-    output.facts(_facts(found, stats))
+    output.facts(_facts(found, backend.query_api.get_session_stats(found.id)))
     output.line()
-    printer = EventPrinter(as_json=False, width=len(str(backend.session_store.get_latest_sequence(found.id))))
-    for event in backend.session_store.follow_events(found.id, idle_timeout=0.0):
+    head = backend.session_store.get_latest_sequence(found.id)
+    printer = EventPrinter(as_json=False, width=len(str(head)))
+    for event in events_between(backend.session_store, found.id, 0, head):
         printer.print(event)
 
 
@@ -71,14 +71,14 @@ def _facts(session: Session, stats: SessionStats) -> Iterator[tuple[str, str]]:
 
 
 def _print_json(backend: Backend, session: Session) -> None:
+    head = backend.session_store.get_latest_sequence(session.id)
     sys.stdout.write(f'{{"session": {json_text(session)},\n"runs": ')
     output.json_array(_runs(backend, session.id))
     sys.stdout.write(',"events": ')
-    output.json_array(backend.session_store.follow_events(session.id, idle_timeout=0.0))
+    output.json_array(events_between(backend.session_store, session.id, 0, head))
     sys.stdout.write(',"artifacts": ')
     output.json_array(backend.artifact_registry.list_by_session(session.id))
-    last_sequence = backend.session_store.get_latest_sequence(session.id)
-    sys.stdout.write(f',"last_sequence": {last_sequence},\n')
+    sys.stdout.write(f',"last_sequence": {head},\n')
     sys.stdout.write(f'"stats": {json_text(backend.query_api.get_session_stats(session.id))}}}\n')
 
 

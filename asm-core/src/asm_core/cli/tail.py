@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asm_core.cli.events import EventPrinter
+from asm_core.cli.events import EventPrinter, events_between
 from asm_core.cli.finding import find_session
 from asm_core.cli.show import SessionArgument
 from asm_core.cli.store import with_backend
@@ -45,7 +45,7 @@ def tail_session(
     start = start_of_last(store, found.id, head, lines, types)
     printer = EventPrinter(as_json=as_json, width=len(str(head)))
     if not follow:
-        for event in store.get_events(found.id, type=types, after=start, before=head + 1) if lines else ():
+        for event in events_between(store, found.id, start, head, types):
             printer.print(event)
         return
     with contextlib.suppress(KeyboardInterrupt):

@@ -19,7 +19,7 @@ def asm_backend() -> BackendSpec:
     )
 
 
-def _open(url: str | None, *, migrate: bool) -> Backend:  # noqa: ARG001  there is no schema to migrate
+def _open(url: str | None, *, migrate: bool | int) -> Backend:  # noqa: ARG001  there is no schema to migrate
     from asm_core.memory import MemoryBackend  # noqa: PLC0415  only when it is asked for
 
     if url not in {None, "memory://"}:
