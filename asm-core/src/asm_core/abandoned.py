@@ -55,8 +55,9 @@ def _abandoned(session_store: SessionStore) -> Iterator[Session]:
 def _close(session_store: SessionStore, listed: Session) -> bool:
     """Close a session, and return whether it was this call that did."""
     try:
-        session = session_store.get_session(listed.id)
+        # The runs first: while the session is seen open after them, nobody has closed the last of them.
         runs = session_store.list_runs(listed.id, status=(RunStatus.PENDING, RunStatus.RUNNING))
+        session = session_store.get_session(listed.id)
     except SessionNotFoundError:
         return False  # deleted meanwhile
     if session.status not in _OPEN:
