@@ -26,6 +26,11 @@ def ends(store: SessionStore) -> tuple[str, str, list[str]]:
     return run.status, session.status, types(log(store))[-2:]
 
 
+def cancels_itself(manager: SessionManager, provider: ScriptedProvider, run: Run, *_: Any) -> None:
+    manager.cancel_run(run.id)
+    provider.wait_for_cancel()
+
+
 FAILED = ("failed", "failed", ["run_failed", "session_failed"])
 
 
@@ -100,8 +105,9 @@ def test_a_timeout_ends_the_run(store: SessionStore) -> None:
 
 
 def test_what_a_cancelled_provider_returns_is_kept(store: SessionStore) -> None:
-    with pytest.raises(ProviderError):
-        SessionManager(store, ScriptedProvider(waits)).run_once({}, timeout=0.01)
+    manager = SessionManager(store, ScriptedProvider(lambda *args: cancels_itself(manager, *args)))
+    with pytest.raises(ProviderError, match="cancelled"):
+        manager.run_once({})
     (run,) = store.list_runs(only_session(store).id)
     assert run.output == {"done": True}
 
@@ -151,9 +157,10 @@ def test_a_provider_that_fails_at_cancelling_is_waited_for(store: SessionStore) 
             super().cancel(run_id)
             raise ValueError
 
-    with pytest.raises(ProviderError, match="timeout"):
-        SessionManager(store, Stubborn(waits)).run_once({}, timeout=0.01)
-    assert ends(store)[0] == "timeout"
+    manager = SessionManager(store, Stubborn(lambda *args: cancels_itself(manager, *args)))
+    with pytest.raises(ProviderError, match="cancelled"):
+        manager.run_once({})
+    assert ends(store)[0] == "cancelled"
 
 
 def test_a_cancellation_that_came_too_early_is_repeated(store: SessionStore) -> None:
@@ -165,6 +172,7 @@ def test_a_cancellation_that_came_too_early_is_repeated(store: SessionStore) -> 
             if self.asked == 3:
                 super().cancel(run_id)
 
-    with pytest.raises(ProviderError, match="timeout"):
-        SessionManager(store, Late(waits)).run_once({}, timeout=0.01)
-    assert ends(store)[0] == "timeout"
+    manager = SessionManager(store, Late(lambda *args: cancels_itself(manager, *args)))
+    with pytest.raises(ProviderError, match="cancelled"):
+        manager.run_once({})
+    assert ends(store)[0] == "cancelled"
