@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import math
 import threading
+import time
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from asm_core.ports import Provider, SessionStore
 
     OnEvent = Callable[[Event], object]
+
+_BLINK: Final = 0.25
+"""The longest wait in one piece. A signal that comes in the instant before a wait begins is seen only at its end."""
 
 _ASK_AGAIN: Final = 0.1
 """Seconds between two requests to the provider to end a run: it may not have begun it when the first one came."""
@@ -92,8 +97,7 @@ class Execution:
         thread = threading.Thread(target=context.run, args=(self._carry_out, opening), name=f"asm-{self._run.id}")
         try:
             thread.start()
-            if not self._wake.wait(self._timeout) and self._timeout is not None:
-                self.stop(timed_out(self._timeout))
+            self._wait()
             self._see_to_its_end()
         except BaseException as interruption:
             if thread.ident is None:
@@ -105,6 +109,13 @@ class Execution:
         if self._failure is not None:
             raise self._failure
         return cast("RunResult", self._result)
+
+    def _wait(self) -> None:
+        """Wait until the run has ended, or is to be ended."""
+        deadline = math.inf if self._timeout is None else time.monotonic() + self._timeout
+        while not self._wake.wait(max(0.0, min(_BLINK, deadline - time.monotonic()))):
+            if self._timeout is not None and time.monotonic() >= deadline:
+                self.stop(timed_out(self._timeout))
 
     def _see_to_its_end(self) -> None:
         while not self._done.is_set():
