@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from asm_contract_tests import BackendContract, OpenBackend
 from asm_core.memory import MemoryBackend, State
 

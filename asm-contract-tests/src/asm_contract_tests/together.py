@@ -126,7 +126,7 @@ def children(
     forked: list[Child] = []
     try:
         for work in works:
-            forked.append(Child(open_backend, work))  # noqa: PERF401  what was forked must end if the next one fails
+            forked.append(Child(open_backend, work))
         for child in forked:
             child.ready()
         for child in forked:
@@ -160,7 +160,7 @@ def _child(
             pipe.recv()
             result = work(backend, lambda value: pipe.send(("said", value)))
         pipe.send(("done", result))
-    except BaseException:  # noqa: BLE001  it is told to the parent
+    except BaseException:
         pipe.send(("failed", traceback.format_exc()))
     finally:
         pipe.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -16,6 +17,7 @@ from asm_contract_tests.contract import Contract
 from asm_contract_tests.rules.machine.answers import answer, dump, empty
 from asm_contract_tests.rules.machine.calls import Call, appends, beginnings, removals, saves
 from asm_contract_tests.rules.machine.reads import cleanings, of_the_store, searches, totals
+from asm_contract_tests.rules.machine.survey import survey
 from asm_core import Backend, Capability
 from asm_core.memory import MemoryBackend
 
@@ -30,9 +32,12 @@ EXAMPLES: Final = "ASM_CONTRACT_EXAMPLES"
 Without it there are 25, the same ones each time; with it they differ from run to run.
 """
 STEPS: Final = 30
+SHRINKING: Final = "hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS"
+SHRINKING_SECONDS: Final = 20
+"""How long Hypothesis may look for a shorter sequence: its own five minutes are longer than most tests may take."""
 
 
-class Abandoned(Exception):  # noqa: N818  what undoes a transaction
+class Abandoned(Exception):
     """The transaction is not wanted any more."""
 
 
@@ -48,9 +53,14 @@ def perhaps_undone(transaction: AbstractContextManager[None], *, fails: bool) ->
 class Comparison(RuleBasedStateMachine):
     """Makes the same calls to a backend and to one in memory, and holds their answers against each other."""
 
-    def __init__(self, backend: Backend) -> None:
-        """Begin with nothing on either side; `backend` must be empty."""
+    def __init__(self, backend: Backend, suspects: list[Call]) -> None:
+        """Begin with nothing on either side; `backend` must be empty.
+
+        Once a question of the survey was answered differently, only that one is asked (it is kept in `suspects`), so
+        that the shortest sequence is found quickly.
+        """
         super().__init__()
+        self.suspects = suspects
         self.pair = (backend, MemoryBackend())
         self.archives = (MemoryBackend(), MemoryBackend())
         self.agree = True
@@ -76,15 +86,17 @@ class Comparison(RuleBasedStateMachine):
         """Take something away, or put it back."""
         self._compare(call)
 
-    @rule(call=of_the_store)
-    def read(self, call: Call) -> None:
+    @rule(calls=st.lists(of_the_store, min_size=1, max_size=3))
+    def read(self, calls: list[Call]) -> None:
         """Ask for something by its id."""
-        self._compare(call)
+        for call in calls:
+            self._compare(call)
 
-    @rule(call=searches)
-    def search(self, call: Call) -> None:
-        """Go through the pages of a search."""
-        self._compare(call)
+    @rule(calls=st.lists(searches, min_size=1, max_size=3))
+    def search(self, calls: list[Call]) -> None:
+        """Go through the pages of searches."""
+        for call in calls:
+            self._compare(call)
 
     @rule(call=totals)
     def add_up(self, call: Call) -> None:
@@ -118,10 +130,13 @@ class Comparison(RuleBasedStateMachine):
         self._agree_on("the transaction", answers(0), answers(1))
 
     def teardown(self) -> None:
-        """Compare all that is stored in the end, archives included, and remove it."""
+        """Ask every question of what is stored in the end, compare the archives, and remove it all."""
         try:
             if self.agree:
-                self._agree_on("the state in the end", dump(self.pair[0]), dump(self.pair[1]))
+                for call in tuple(self.suspects) or survey():
+                    found, expected = self._answer(0, call), self._answer(1, call)
+                    self.suspects += [call] if found != expected and not self.suspects else []
+                    self._agree_on(repr(call), found, expected)
                 self._agree_on("the archive in the end", dump(self.archives[0]), dump(self.archives[1]))
         finally:
             empty(self.pair[0])
@@ -144,15 +159,16 @@ class StateMachineContract(Contract):
     def test_a_backend_answers_as_the_one_in_memory(self, backend: Backend) -> None:
         """Look at the last call of the sequence that is shown: it is the shortest that Hypothesis found."""
         examples = os.environ.get(EXAMPLES)
-        run_state_machine_as_test(
-            partial(Comparison, backend),  # type: ignore[arg-type]  # it is called, and that is all
-            settings=settings(
-                max_examples=int(examples or 25),
-                stateful_step_count=STEPS,
-                derandomize=examples is None,
-                database=None,
-                deadline=None,
-                phases=[Phase.generate, Phase.shrink],
-                suppress_health_check=list(HealthCheck),
-            ),
+        chosen = settings(
+            max_examples=int(examples or 25),
+            stateful_step_count=STEPS,
+            derandomize=examples is None,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate, Phase.shrink],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
         )
+        machine: Any = partial(Comparison, backend, [])
+        with patch(SHRINKING, SHRINKING_SECONDS):
+            run_state_machine_as_test(machine, settings=chosen)

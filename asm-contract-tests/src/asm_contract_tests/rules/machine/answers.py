@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 from asm_contract_tests.rules.machine.calls import KEYS, Call
 from asm_core import AsmError, Backend, Page, RetentionPolicy, SessionStore
 
 _UNCOMPARED: Final = frozenset({"duration_ms"})
+_MOST: Final = 500
 _BEGAN: Final = datetime.now(UTC)
 
 
@@ -23,9 +25,9 @@ def answer(backend: Backend, archive: SessionStore, call: Call) -> Any:
     try:
         found = method(**arguments)
         if isinstance(found, Iterator):
-            found = list(found)
+            found = list(islice(found, _MOST))
         if isinstance(found, Page):
-            found = list(_pages(method, arguments, found))
+            found = list(islice(_pages(method, arguments, found), _MOST))
     except AsmError as error:
         return type(error).__name__
     return shape(found)

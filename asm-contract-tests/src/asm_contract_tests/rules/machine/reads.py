@@ -82,9 +82,12 @@ searches: st.SearchStrategy[Call] = st.one_of(
         created_after=time_of(DAYS),
         created_before=time_of(DAYS),
         include_deleted=st.booleans(),
+    )(
+        "query_api",
+        "search_sessions",
         order_by=st.sampled_from(["created_at_asc", "created_at_desc", "updated_at_desc"]),
         limit=limits,
-    )("query_api", "search_sessions"),
+    ),
     given(
         session_id=choice(session_ids),
         provider=choice(providers),
@@ -92,11 +95,17 @@ searches: st.SearchStrategy[Call] = st.one_of(
         started_after=time_of(TIMES),
         started_before=time_of(TIMES),
         min_tokens=st.integers(0, 4),
+    )(
+        "query_api",
+        "search_runs",
         order_by=st.sampled_from(["started_at_asc", "started_at_desc", "token_usage_desc"]),
         limit=limits,
-    )("query_api", "search_runs"),
-    given(**_events, order_by=st.sampled_from(["sequence_asc", "timestamp_asc", "timestamp_desc"]), limit=limits)(
-        "query_api", "search_events"
+    ),
+    given(**_events)(
+        "query_api",
+        "search_events",
+        order_by=st.sampled_from(["sequence_asc", "timestamp_asc", "timestamp_desc"]),
+        limit=limits,
     ),
 )
 totals: st.SearchStrategy[Call] = st.one_of(

@@ -1,0 +1,171 @@
+"""Maintenance, artifact registries and backends with one fault each, and the test that is meant to catch it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+from fault_registry import caught_by
+
+from asm_core import EventType
+from asm_core.memory import MemoryBackend
+from asm_core.memory.artifact_registry import MemoryArtifactRegistry
+from asm_core.memory.maintenance import MemoryMaintenance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from asm_core import Artifact, Capability, Event, MaintenanceReport, RetentionPolicy
+    from asm_core.retention import DeletedSessions, ExpiredSessions, PrunableEvents, RemovableArtifacts
+
+changed = msgspec.structs.replace
+
+
+@caught_by("test_pruning_never_frees_a_number", "test_pruning_all_sessions_frees_no_number")
+class CountersLostByPruning(MemoryMaintenance):
+    def _remove_events(self, event_ids: Sequence[str]) -> None:
+        with self._state.transaction():
+            super()._remove_events(event_ids)
+            for session_id, log in self._state.logs.items():
+                self._state.put(self._state.counters, session_id, max(log, default=0))
+
+
+@caught_by("test_an_exempt_session_never_expires")
+class ExemptTagsIgnored(MemoryMaintenance):
+    def _find_expired(self, query: ExpiredSessions) -> list[str]:
+        return super()._find_expired(changed(query, exempt=changed(query.exempt, tags=())))
+
+
+@caught_by("test_an_exempt_session_is_never_removed")
+class ExemptStatusesIgnored(MemoryMaintenance):
+    def _find_deleted(self, query: DeletedSessions) -> list[str]:
+        return super()._find_deleted(changed(query, exempt=changed(query.exempt, statuses=())))
+
+
+@caught_by("test_a_dry_run_changes_nothing")
+class DryRunThatDeletes(MemoryMaintenance):
+    def execute(self, policy: RetentionPolicy, *, dry_run: bool = False, **others: Any) -> MaintenanceReport:
+        return changed(super().execute(policy, **others), dry_run=dry_run)
+
+
+@caught_by("test_a_dry_run_tells_what_a_real_one_then_does")
+class DryRunCountsProtectedEvents(MemoryMaintenance):
+    def _count_prunable(self, query: PrunableEvents) -> int:
+        return self._count_stored(None if query.session_id is None else [query.session_id])
+
+
+@caught_by("test_what_tells_the_story_is_never_pruned")
+class ProtectedEventsPruned(MemoryMaintenance):
+    def _find_prunable(self, query: PrunableEvents) -> list[str]:
+        with self._state.transaction():
+            for event in list(self._state.events.values()):
+                self._state.put(self._state.logs[event.session_id], event.sequence_number, _unprotected(event))
+            return super()._find_prunable(query)
+
+
+def _unprotected(event: Event) -> Event:
+    return changed(event, type=EventType.MESSAGE_SENT)
+
+
+@caught_by("test_progress_adds_up_to_the_report")
+class BatchSizeIgnored(MemoryMaintenance):
+    def _find_expired(self, query: ExpiredSessions) -> list[str]:
+        return super()._find_expired(changed(query, limit=1000))
+
+
+@caught_by("test_a_pass_that_is_interrupted_keeps_what_it_has_done")
+class OneTransactionForAll(MemoryMaintenance):
+    def execute(self, policy: RetentionPolicy, **others: Any) -> MaintenanceReport:
+        with self._state.transaction():
+            return super().execute(policy, **others)
+
+
+@caught_by("test_pruned_events_are_in_the_archive")
+class ArchiveForgotten(MemoryMaintenance):
+    def _find_events(self, query: Any) -> list[Any]:
+        return super()._find_events(query) if query.ids is None else []
+
+
+@caught_by("test_soft_deletion_changes_the_time_of_deletion_and_nothing_else")
+class SoftDeletionTouchesTheSession(MemoryMaintenance):
+    def _soft_delete_sessions(self, session_ids: Sequence[str], at: Any) -> None:
+        with self._state.transaction():
+            super()._soft_delete_sessions(session_ids, at)
+            for session_id in session_ids:
+                session = changed(self._state.sessions[session_id], updated_at=at)
+                self._state.put(self._state.sessions, session_id, session)
+
+
+@caught_by("test_artifacts_of_sessions_that_are_gone_are_removed")
+class OrphansKept(MemoryMaintenance):
+    def _find_removable(self, query: RemovableArtifacts) -> list[str]:
+        return [] if query.deleted_before is None else super()._find_removable(query)
+
+
+@caught_by("test_a_store_in_use_is_healthy")
+class HealthTooStrict(MemoryMaintenance):
+    def _find_faults(self) -> list[str]:
+        return [name for name, last in self._state.counters.items() if len(self._state.logs.get(name, ())) != last]
+
+
+@caught_by("test_another_artifact_under_a_live_id_or_key_is_refused")
+class KeyTakenSilently(MemoryArtifactRegistry):
+    def _register(self, artifact: Artifact) -> None:
+        self._soft_delete_artifact(artifact.key, artifact.created_at)
+        super()._register(artifact)
+
+
+@caught_by("test_a_key_is_found_exactly")
+class KeysWithoutCase(MemoryArtifactRegistry):
+    def _by_key(self, key: str) -> Artifact | None:
+        return next((one for one in self._state.artifacts.values() if one.key.lower() == key.lower()), None)
+
+
+@caught_by("test_a_deleted_artifact_is_gone")
+class DeletedArtifactsCounted(MemoryArtifactRegistry):
+    def _total_artifacts(self, session_id: str) -> tuple[int, int]:
+        found = [one for one in self._state.artifacts.values() if one.session_id == session_id]
+        return len(found), sum(one.byte_size for one in found)
+
+
+@caught_by("test_a_transaction_undoes_what_every_port_did", "test_an_inner_transaction_is_undone_alone")
+class TransactionCommitsAnyway(MemoryBackend):
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._state.lock:
+            yield
+
+
+@caught_by("test_an_inner_transaction_is_undone_with_the_outer_one")
+class InnerTransactionCommits(MemoryBackend):
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._state.lock:
+            outer = self._state._undo
+            with self._state.transaction():
+                yield
+            if outer is not None:
+                outer.clear()
+
+
+@caught_by("test_what_is_not_declared_is_refused")
+class UndeclaredButSilent(MemoryBackend):
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+@caught_by("test_a_backend_may_be_closed_twice")
+class ClosedOnce(MemoryBackend):
+    def close(self) -> None:
+        del self.session_store
+
+
+@caught_by("test_closing_one_handle_leaves_the_others")
+class ClosingOneClosesAll(MemoryBackend):
+    def close(self) -> None:
+        with suppress(AttributeError):
+            del self._state.events

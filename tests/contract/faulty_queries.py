@@ -1,0 +1,116 @@
+"""Query APIs with one fault each, and the test that is meant to catch it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from fault_registry import caught_by
+
+from asm_core import InvalidCursorError, Page
+from asm_core.memory.query_api import MemoryQueryAPI
+
+if TYPE_CHECKING:
+    from asm_core import Event, Run, Session, SessionExport, UsageRow
+    from asm_core.queries import EventQuery, RunQuery, SessionQuery, UsageQuery
+
+changed = msgspec.structs.replace
+
+
+@caught_by("test_ties_come_in_the_order_of_the_whole_key")
+class TiesByIdUpwards(MemoryQueryAPI):
+    def _find_sessions(self, query: SessionQuery) -> list[Session]:
+        found = sorted(super()._find_sessions(query), key=lambda session: session.id)
+        found.sort(key=lambda session: getattr(session, query.order.key[0]), reverse=query.order.descending)
+        return found
+
+
+@caught_by("test_a_cursor_of_another_listing_is_refused")
+class CursorOfAnotherOrderAccepted(MemoryQueryAPI):
+    def search_runs(self, **arguments: Any) -> Page[Run]:  # type: ignore[override]
+        try:
+            return super().search_runs(**arguments)
+        except InvalidCursorError:
+            return super().search_runs(**{**arguments, "cursor": None})
+
+
+@caught_by("test_sessions_carry_all_the_tags_searched_for")
+class TagsMatchedByAny(MemoryQueryAPI):
+    def _passing_sessions(self, query: SessionQuery) -> list[Session]:
+        found = super()._passing_sessions(changed(query, tags=()))
+        return [session for session in found if not query.tags or set(query.tags) & set(session.tags)]
+
+
+@caught_by("test_pages_together_are_the_whole")
+class LimitIgnoredInSearches(MemoryQueryAPI):
+    def search_events(self, **arguments: Any) -> Page[Event]:  # type: ignore[override]
+        return super().search_events(**{**arguments, "limit": 100})
+
+
+@caught_by("test_pages_together_are_the_whole")
+class TiesLostBetweenPages(MemoryQueryAPI):
+    def _find_runs(self, query: RunQuery) -> list[Run]:
+        if query.start is None:
+            return super()._find_runs(query)
+        found = super()._find_runs(changed(query, start=None, limit=None))
+        first, *_ = query.order.key
+        behind = [run for run in found if (getattr(run, first) > query.start[0]) is not query.order.descending]
+        return [run for run in behind if getattr(run, first) != query.start[0]][: query.limit]
+
+
+@caught_by("test_every_page_counts_all_sessions")
+class TotalOfThePageOnly(MemoryQueryAPI):
+    def _count_sessions(self, query: SessionQuery) -> int:
+        return len(self._find_sessions(query))
+
+
+@caught_by("test_a_session_with_several_runs_is_found_once")
+class JoinMultipliesSessions(MemoryQueryAPI):
+    def _passing_sessions(self, query: SessionQuery) -> list[Session]:
+        found = super()._passing_sessions(query)
+        if query.providers is None:
+            return found
+        return [one for one in found for run in self._state.runs.values() if run.session_id == one.id]
+
+
+@caught_by("test_events_are_searched_and_counted_by_each_filter")
+class UntilInclusive(MemoryQueryAPI):
+    def _find_events(self, query: EventQuery) -> list[Event]:
+        found = super()._find_events(changed(query, until=None))
+        return [event for event in found if query.until is None or event.timestamp <= query.until]
+
+
+@caught_by("test_many_small_costs_are_added_up_exactly")
+class MoneyInFloats(MemoryQueryAPI):
+    def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
+        rows = super()._total_usage(query)
+        costs = [float(run.cost_usd or 0) for run in self._state.runs.values()]
+        total = 0.0
+        for cost in costs:
+            total += cost
+        return [changed(row, cost_usd=Decimal(total)) for row in rows]
+
+
+@caught_by("test_usage_is_summed_up_by_provider_and_model")
+class UsageOfLiveSessionsOnly(MemoryQueryAPI):
+    def _counts(self, run: Run, query: UsageQuery) -> bool:
+        return super()._counts(run, query) and self._state.sessions[run.session_id].deleted_at is None
+
+
+@caught_by("test_an_export_knows_the_last_number_when_the_event_is_gone")
+class LastNumberOfWhatIsLeft(MemoryQueryAPI):
+    def export_session(self, session_id: str, *, include_artifacts: bool = False) -> SessionExport:
+        export = super().export_session(session_id, include_artifacts=include_artifacts)
+        return changed(export, last_sequence=max((event.sequence_number or 0 for event in export.events), default=0))
+
+
+@caught_by("test_what_is_stored_meanwhile_moves_no_page")
+class PagesByOffset(MemoryQueryAPI):
+    def _find_sessions(self, query: SessionQuery) -> list[Session]:
+        seen: dict[Any, int] = self.__dict__.setdefault("seen", {})
+        offset = seen.get(query.start, 0) if query.start else 0
+        found = super()._find_sessions(changed(query, start=None, limit=None))[offset : offset + (query.limit or 50)]
+        for place, session in enumerate(found, offset + 1):
+            seen[query.order.key_of(session)] = place
+        return found

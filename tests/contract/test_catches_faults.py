@@ -1,0 +1,76 @@
+"""The suite is itself tested: each deliberately faulty backend fails the test that is meant for it."""
+
+from __future__ import annotations
+
+import faulty_keepers
+import faulty_queries
+import faulty_stores
+import pytest
+from fault_registry import FAULTS
+
+from asm_contract_tests import BackendContract
+
+pytest_plugins = ["pytester"]
+
+ADAPTERS = (faulty_stores, faulty_queries, faulty_keepers)
+INNER = """
+import pytest
+from asm_contract_tests.rules import BackendContract
+from asm_core.memory import MemoryBackend, State
+from fault_registry import faulty_backend
+
+Contract = next(base for base in BackendContract.__mro__ if {test!r} in vars(base))
+
+class TestSound(Contract):
+    @pytest.fixture
+    def open_backend(self):
+        state = State()
+        return lambda: MemoryBackend(state)
+
+class TestFaulty(Contract):
+    @pytest.fixture
+    def open_backend(self):
+        return faulty_backend({fault!r})
+"""
+
+
+def outcomes(pytester: pytest.Pytester, fault: str, test: str) -> dict[str, list[str]]:
+    """Run one test on the sound backend and on a faulty one; return the outcomes of each."""
+    path = pytester.makepyfile(INNER.format(fault=fault, test=test))
+    nodes = [f"{path}::{kind}::{test}" for kind in ("TestSound", "TestFaulty")]
+    run = pytester.inline_run("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--strict-markers", *nodes)
+    found: dict[str, list[str]] = {"TestSound": [], "TestFaulty": []}
+    for report in run.getreports("pytest_runtest_logreport"):
+        if report.when == "call" or report.failed:
+            found[report.nodeid.split("::")[1]].append(f"{report.when} {report.outcome}")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What a fault makes hang need not hang for long: a test that gives up has caught it too.
+    monkeypatch.setattr("asm_contract_tests.rules.session_store.waiting.PATIENCE", 1.0)
+    monkeypatch.setattr("asm_contract_tests.rules.machine.SHRINKING_SECONDS", 2)
+
+
+@pytest.mark.parametrize(("fault", "test"), FAULTS, ids=[f"{fault}-{test[5:]}" for fault, test in FAULTS])
+def test_a_fault_is_caught_by_the_test_meant_for_it(pytester: pytest.Pytester, fault: str, test: str) -> None:
+    found = outcomes(pytester, fault, test)
+    assert "call passed" in found["TestSound"]
+    assert set(found["TestSound"]) <= {"call passed", "call skipped"}
+    assert "call failed" in found["TestFaulty"]
+
+
+@pytest.mark.parametrize(
+    "fault", ["AfterOffByOne", "HalfABatch", "TagsMatchedByAny", "TiesLostBetweenPages", "UpsertForgetsAField"]
+)
+def test_a_fault_is_found_by_comparing_with_memory(pytester: pytest.Pytester, fault: str) -> None:
+    found = outcomes(pytester, fault, "test_a_backend_answers_as_the_one_in_memory")
+    assert found == {"TestSound": ["call passed"], "TestFaulty": ["call failed"]}
+
+
+def test_every_faulty_adapter_names_a_test_of_the_suite() -> None:
+    adapters = {kind for module in ADAPTERS for kind in vars(module).values() if isinstance(kind, type)}
+    named = {kind.__name__ for kind in adapters if kind.__module__.startswith("faulty_")}
+    assert named == {fault for fault, _ in FAULTS} | {"DeafWatcher"}
+    assert all(hasattr(BackendContract, test) for _, test in FAULTS)
