@@ -118,7 +118,7 @@ class PagingContract(Contract):
         cursor = listing.page(query, limit=2).cursor
         assert ids(listing.page(query, limit=4, cursor=cursor)) == whole[2:6]
 
-    @pytest.mark.guarantee("G11")
+    @pytest.mark.guarantee("G14")
     @pytest.mark.usefixtures("ties")
     @each_listing
     def test_a_cursor_of_one_handle_is_good_on_another(
