@@ -106,7 +106,7 @@ class LimitIgnored(MemorySessionStore):
 
 
 class DeafWatcher(Watcher):
-    def wait(self, session_id: str, head: int, timeout: float | None) -> None:
+    def wait(self, session_id: str, head: int, timeout: float | None) -> None:  # noqa: ARG002
         with suppress(TimeoutError):
             Future[None]().result(timeout)
 

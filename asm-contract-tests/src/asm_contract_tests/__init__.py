@@ -60,6 +60,6 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    from asm_contract_tests import contract, rules
+    from asm_contract_tests import contract, rules  # noqa: PLC0415  see above
 
     return getattr(contract if hasattr(contract, name) else rules, name)

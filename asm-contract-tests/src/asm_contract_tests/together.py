@@ -126,7 +126,7 @@ def children(
     forked: list[Child] = []
     try:
         for work in works:
-            forked.append(Child(open_backend, work))
+            forked.append(Child(open_backend, work))  # noqa: PERF401  if one fails, those before it must end
         for child in forked:
             child.ready()
         for child in forked:
@@ -160,7 +160,7 @@ def _child(
             pipe.recv()
             result = work(backend, lambda value: pipe.send(("said", value)))
         pipe.send(("done", result))
-    except BaseException:
+    except BaseException:  # noqa: BLE001  it is told to the parent
         pipe.send(("failed", traceback.format_exc()))
     finally:
         pipe.close()

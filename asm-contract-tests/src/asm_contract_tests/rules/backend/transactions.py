@@ -27,14 +27,14 @@ A_MOMENT = 0.5
 """Seconds that another thread gets to do what it should not be able to; a backend that makes it wait uses them up."""
 
 
-class Abandoned(Exception):
+class Abandoned(Exception):  # noqa: N818  nothing is wrong
     """The transaction is not wanted any more."""
 
 
 @contextmanager
 def undone(transaction: AbstractContextManager[Any]) -> Iterator[Any]:
     """Do something in a transaction, and undo it; the exception that does so comes out of it."""
-    with pytest.raises(Abandoned), transaction as connection:
+    with pytest.raises(Abandoned), transaction as connection:  # noqa: PT012  the body is the caller's
         yield connection
         raise Abandoned
 

@@ -37,7 +37,7 @@ SHRINKING_SECONDS: Final = 20
 """How long Hypothesis may look for a shorter sequence: its own five minutes are longer than most tests may take."""
 
 
-class Abandoned(Exception):
+class Abandoned(Exception):  # noqa: N818  nothing is wrong
     """The transaction is not wanted any more."""
 
 

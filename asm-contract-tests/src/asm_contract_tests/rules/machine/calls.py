@@ -119,7 +119,7 @@ policies: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "exempt_tags": st.sampled_from([(), ("pinned",), ("red", "blue")]),
         "prune_event_types_first": st.sampled_from([(), ("message_sent",)]),
         "batch_size": st.sampled_from([1, 2, 3]),
-        "archive": st.just(True),
+        "archive": st.just(value=True),
     },
 )
 
