@@ -58,8 +58,8 @@ def flush_forever(backend: Backend, say: Callable[[Any], None], *, session: Sess
 def maintain_forever(backend: Backend, say: Callable[[Any], None]) -> None:
     """Store and remove sessions, again and again."""
     while True:
-        session = backend.session_store.save_session(deleted(a_session(), days=99))
-        backend.session_store.append_events(some_events(session, 3))
+        session = deleted(a_session(), days=99)
+        backend.session_store.flush(ExecutionResult(session, events=some_events(session, 3)))
         policy = RetentionPolicy(max_events_per_session=1, batch_size=1)
         backend.maintenance.execute(policy)
         say(session.id)
