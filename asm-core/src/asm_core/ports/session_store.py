@@ -268,7 +268,7 @@ class SessionStore(Reader):
             if timeout and not nothing:
                 events = self._find_events(query)
             left = deadline - time.monotonic()
-            if events or left <= 0 or (query.before is not None and query.before <= head + 1):
+            if events or nothing or left <= 0 or (query.before is not None and query.before <= head + 1):
                 break
             self._watcher.wait(session_id, head, left)
         return events
@@ -411,7 +411,7 @@ class SessionStore(Reader):
 
 
 def _check_new(event: object) -> Event:
-    checked = _check_instance(Event, event).checked()
+    checked: Event = _check_instance(Event, event).checked()
     if checked.sequence_number is not None:
         message = (
             f"Event {checked.id} already bears the number {checked.sequence_number}; append one without, as "

@@ -65,8 +65,9 @@ class ReadArtifactsContract(Contract):
         assert artifacts.session_stats("ses_unknown") == ArtifactStats(session_id="ses_unknown")
 
     @pytest.mark.parametrize("method", ["get_by_key", "list_by_session", "session_stats", "delete"])
-    @pytest.mark.parametrize("value", ["", "\0", "\ud800", "x" * 513, None, 1, b"key"])
-    def test_a_senseless_name_is_refused(self, artifacts: ArtifactRegistry, method: str, value: Any) -> None:
+    def test_a_senseless_name_is_refused(self, artifacts: ArtifactRegistry, method: str) -> None:
         """Look at the public methods of the registry: names are checked before the store is asked."""
-        with pytest.raises(ValidationError):
-            getattr(artifacts, method)(value)
+        senseless: list[Any] = ["", "\0", "\ud800", "x" * 513, None, 1, b"key"]
+        for value in senseless:
+            with pytest.raises(ValidationError):
+                getattr(artifacts, method)(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, Final
 
 import pytest
@@ -160,8 +161,7 @@ class NamesContract(Contract):
         assert query.search_sessions(tags=[f"tag {place}" for place in range(200)]).items == []
 
     @pytest.mark.guarantee("G15")
-    @pytest.mark.parametrize("value", SENSELESS, ids=lambda value: repr(value)[:12].replace("\\", ""))
-    def test_what_is_no_name_is_refused_everywhere(self, backend: Backend, value: Any) -> None:
+    def test_what_is_no_name_is_refused_everywhere(self, backend: Backend) -> None:
         """Look at the public methods: each checks the names it is given before the store is asked."""
         store, query, registry = backend.session_store, backend.query_api, backend.artifact_registry
         calls: list[Any] = [
@@ -180,6 +180,6 @@ class NamesContract(Contract):
             registry.session_stats,
             registry.delete,
         ]
-        for call in calls:
+        for call, value in product(calls, SENSELESS):
             with pytest.raises(ValidationError):
                 call(value)

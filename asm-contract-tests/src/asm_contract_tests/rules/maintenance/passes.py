@@ -84,7 +84,7 @@ class PassesContract(Contract):
         assert report.dry_run
         assert state(backend) == before
 
-    @pytest.mark.parametrize("batch_size", [1, 2, 100])
+    @pytest.mark.parametrize("batch_size", [1, 100])
     @each_policy
     def test_a_dry_run_tells_what_a_real_one_then_does(
         self, backend: Backend, fields: dict[str, Any], batch_size: int
@@ -113,7 +113,7 @@ class PassesContract(Contract):
         assert report.events_pruned == len(pruned)
 
     @pytest.mark.guarantee("G14")
-    @pytest.mark.parametrize("batch_size", [1, 2, 3])
+    @pytest.mark.parametrize("batch_size", [1, 2])
     @each_policy
     def test_the_size_of_batches_changes_nothing(
         self, backend: Backend, fields: dict[str, Any], batch_size: int
@@ -143,7 +143,7 @@ class PassesContract(Contract):
         assert backend.maintenance.health_check() == []
 
     @pytest.mark.guarantee("G14")
-    @pytest.mark.parametrize("batch_size", [1, 2, 100])
+    @pytest.mark.parametrize("batch_size", [1, 100])
     @each_policy
     def test_progress_adds_up_to_the_report(self, backend: Backend, fields: dict[str, Any], batch_size: int) -> None:
         """Look at `progress`: after each batch, named like the fields of the report, never more than a batch holds."""

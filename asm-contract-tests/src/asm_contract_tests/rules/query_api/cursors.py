@@ -15,6 +15,24 @@ from asm_core import AsmError, Backend, InvalidCursorError, QueryAPI
 from asm_core.cursors import encode_cursor
 from asm_core.queries import EVENT_ORDERS, RUN_ORDERS, SESSION_ORDERS
 
+NO_CURSORS: list[Any] = [
+    "",
+    " ",
+    "x",
+    "====",
+    "nonsense",
+    "\0",
+    "\ud800",
+    "🙂",
+    "A" * 100_000,
+    base64.urlsafe_b64encode(json.dumps([1, "sessions", "created_at_asc", ["2026-01-01", "a"]]).encode()).decode(),
+    "' OR 1=1 --",
+    1,
+    b"bytes",
+    ["list"],
+    True,
+]
+
 FORGED: list[tuple[str, str, tuple[Any, ...]]] = [
     ("sessions", "created_at_asc", (at(0).replace(tzinfo=None), "a")),
     ("sessions", "created_at_asc", (1, "a")),
@@ -103,49 +121,26 @@ class CursorsContract(Contract):
                     listing.page(query, cursor=cursor[place:])
 
     @pytest.mark.guarantee("G14")
-    @pytest.mark.parametrize(
-        "cursor",
-        [
-            "",
-            " ",
-            "x",
-            "====",
-            "nonsense",
-            "\0",
-            "\ud800",
-            "🙂",
-            "A" * 100_000,
-            base64.urlsafe_b64encode(
-                json.dumps([1, "sessions", "created_at_asc", ["2026-01-01", "a"]]).encode()
-            ).decode(),
-            "' OR 1=1 --",
-            1,
-            b"bytes",
-            ["list"],
-            True,
-        ],
-        ids=lambda cursor: repr(cursor)[:20],
-    )
     @each_listing
-    def test_what_is_no_cursor_is_refused(self, query: QueryAPI, listing: Listing, cursor: Any) -> None:
+    def test_what_is_no_cursor_is_refused(self, query: QueryAPI, listing: Listing) -> None:
         """Look at `decode_cursor`: anything but a cursor is InvalidCursorError."""
-        with pytest.raises(InvalidCursorError):
-            listing.page(query, cursor=cursor)
+        for cursor in NO_CURSORS:
+            with pytest.raises(InvalidCursorError):
+                listing.page(query, cursor=cursor)
 
     @pytest.mark.guarantee("G15")
-    @pytest.mark.parametrize(("resource", "order", "key"), FORGED, ids=lambda part: repr(part)[:40])
-    def test_a_forged_cursor_is_refused_or_harmless(
-        self, backend: Backend, resource: str, order: str, key: tuple[Any, ...]
-    ) -> None:
+    def test_a_forged_cursor_is_refused_or_harmless(self, backend: Backend) -> None:
         """Look at what reaches the database from a cursor's key: its error must not be that of a driver.
 
         Anybody can work out the check sum of a cursor, so that its key is an input like any other.
         """
         store_ties(backend)
-        search = getattr(backend.query_api, f"search_{resource}")
-        try:
-            items = search(order_by=order, cursor=forged(resource, order, key)).items
-        except AsmError:
-            items = []
-        assert [item for item in items if item not in search(order_by=order).items] == []
-        assert len(search(order_by=order).items) == 7
+        for resource, order, key in FORGED:
+            search = getattr(backend.query_api, f"search_{resource}")
+            whole = search(order_by=order).items
+            try:
+                items = search(order_by=order, cursor=forged(resource, order, key)).items
+            except AsmError:
+                items = []
+            assert (key, [item for item in items if item not in whole]) == (key, [])
+            assert search(order_by=order).items == whole

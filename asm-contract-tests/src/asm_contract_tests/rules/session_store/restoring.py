@@ -10,6 +10,7 @@ from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_event, at, changed, deleted, numbers
 from asm_core import (
     AlreadyExistsError,
+    AsmError,
     Event,
     QueryAPI,
     Session,
@@ -164,6 +165,15 @@ class RestoreContract(Contract):
         """Look at `restore_session`: a number is an integer of 64 bits, 0 or more."""
         with pytest.raises(ValidationError):
             store.restore_session(copied, last_sequence=last_sequence)
+
+    @pytest.mark.guarantee("G15")
+    def test_a_log_that_is_full_takes_no_more(self, store: SessionStore, copied: Session) -> None:
+        """Look for a number beyond 64 bits: a driver's error, a float, or a number below the last one."""
+        store.restore_session(copied, last_sequence=2**63 - 1)
+        with pytest.raises(AsmError):
+            store.append_event(an_event(copied))
+        assert store.get_latest_sequence(copied.id) == 2**63 - 1
+        assert store.get_events(copied.id) == []
 
     def test_numbers_may_be_far_apart(self, store: SessionStore, copied: Session) -> None:
         """Look for work in proportion to the numbers instead of the events."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -120,15 +121,16 @@ class WaitForEventsContract(Contract):
                 wait.result(PATIENCE)
 
     @pytest.mark.guarantee("G17")
-    @pytest.mark.parametrize("before", [0, 1, 3])
+    @pytest.mark.parametrize(
+        "filters", [{"before": 0}, {"before": 1}, {"before": 3}, {"run_id": []}, {"type": ()}], ids=str
+    )
     def test_a_wait_for_what_can_no_longer_come_ends_at_once(
-        self, store: SessionStore, session: Session, before: int
+        self, store: SessionStore, session: Session, filters: dict[str, Any]
     ) -> None:
-        """Look at `get_events`: below `before` no new number is ever given out."""
+        """Look at `get_events`: no new number comes below `before`, and nothing passes an empty choice."""
         store.append_events(some_events(session, 2))
-        with begun(
-            lambda: store.get_events(session.id, type="run_failed", before=before, wait_timeout=2 * PATIENCE)
-        ) as wait:
+        wanted: dict[str, Any] = {"type": "run_failed", **filters}
+        with begun(lambda: store.get_events(session.id, wait_timeout=2 * PATIENCE, **wanted)) as wait:
             assert wait.result(PATIENCE) == []
 
     @pytest.mark.guarantee("G17")
