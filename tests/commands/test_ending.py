@@ -80,7 +80,13 @@ def test_what_does_not_listen_is_killed_after_the_grace() -> None:
 
 
 def test_a_stopped_one_is_killed_too() -> None:
-    done = Execution("sh", "-c", "echo $$; kill -STOP $$", on_line=cancel, provider=CommandProvider(grace=0.1))
+    def cancel_when_stopped(done: Execution, data: dict[str, Any]) -> None:
+        while ") T " not in Path(f"/proc/{data['text']}/stat").read_text():
+            pass
+        done.cancel()
+
+    provider = CommandProvider(grace=0.1)
+    done = Execution("sh", "-c", "echo $$; kill -STOP $$", on_line=cancel_when_stopped, provider=provider)
     assert done.facts["exit_code"] == 137
 
 
@@ -174,10 +180,13 @@ def test_an_interrupted_end_kills_at_once() -> None:
 
 
 def test_one_that_nobody_waited_for_is_not_alive() -> None:
-    process = subprocess.Popen(["/bin/true"], start_new_session=True)
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert not is_alive(process.pid)
-    process.wait()
+    first = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, process_group=0)
+    second = subprocess.Popen(["/bin/true"], process_group=first.pid)
+    os.waitid(os.P_PID, second.pid, os.WEXITED | os.WNOWAIT)
+    assert is_alive(first.pid)
+    first.communicate()
+    assert not is_alive(first.pid)
+    second.wait()
 
 
 def test_commands_can_run_at_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -35,11 +36,14 @@ def end_group(group: int, grace: float) -> None:
 def is_alive(group: int) -> bool:
     """Return whether a process of the group still runs.
 
-    One that has ended but was never waited for does not count: the parent of an orphan is the system's first process,
-    which in a container often waits for nobody.
+    Its first process is taken to be waited for by its parent. Another that has ended but was never waited for does not
+    count: the parent of an orphan is the system's first process, which in a container often waits for nobody.
     """
     if not _signal(group, 0):
         return False
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(group, 0)
+        return True
     states = [state for state, found in _processes() if found == group]
     return not states or any(state not in "ZX" for state in states)
 
