@@ -12,7 +12,16 @@ import pytest
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, changed
-from asm_core import AsmError, Backend, ExecutionResult, RetentionPolicy
+from asm_core import (
+    ArtifactRegistry,
+    AsmError,
+    Backend,
+    ExecutionResult,
+    Maintenance,
+    QueryAPI,
+    RetentionPolicy,
+    SessionStore,
+)
 
 NOTHING: Final = object()
 
@@ -72,7 +81,12 @@ SOUND: Final[dict[str, Any]] = {
 }
 """What the arguments that a method cannot do without are, where another one is tried out."""
 
-PORTS: Final = ("session_store", "query_api", "maintenance", "artifact_registry")
+PORTS: Final[dict[str, type]] = {
+    "session_store": SessionStore,
+    "query_api": QueryAPI,
+    "maintenance": Maintenance,
+    "artifact_registry": ArtifactRegistry,
+}
 
 
 class FuzzContract(Contract):
@@ -84,7 +98,7 @@ class FuzzContract(Contract):
         """Look at the argument that the failure names: it is not checked, or the driver's error is not translated."""
         backend.session_store.save_session(a_session(id="s"))
         backend.session_store.append_event(an_event("s"))  # whoever waits has something to see
-        for method, arguments in _calls(getattr(backend, port)):
+        for method, arguments in _calls(backend, port):
             try:
                 answer = method(**arguments)
                 if isinstance(answer, Iterator):
@@ -102,7 +116,7 @@ class FuzzContract(Contract):
         """Look for an input that was refused too late, or executed: a session from before must be as it was."""
         session = backend.session_store.save_session(a_session(id="bystander", status="active"))
         event = backend.session_store.append_event(an_event(session))
-        for method, arguments in _calls(getattr(backend, port)):
+        for method, arguments in _calls(backend, port):
             try:
                 answer = method(**arguments)
                 if isinstance(answer, Iterator):
@@ -114,11 +128,12 @@ class FuzzContract(Contract):
         assert backend.maintenance.health_check() == []
 
 
-def _calls(port: object) -> Iterator[tuple[Any, dict[str, Any]]]:
-    for name, method in inspect.getmembers(port, inspect.ismethod):
+def _calls(backend: Backend, port: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    for name, _ in inspect.getmembers(PORTS[port], inspect.isfunction):
         if name.startswith("_"):
             continue
-        parameters = list(inspect.signature(method).parameters.values())
+        method = getattr(getattr(backend, port), name)
+        parameters = list(inspect.signature(getattr(PORTS[port], name)).parameters.values())[1:]
         needed = {one.name: SOUND[one.name] for one in parameters if one.default is one.empty}
         for parameter in parameters:
             for value in VALUES:
