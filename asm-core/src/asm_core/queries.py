@@ -18,6 +18,9 @@ from asm_core.models.base import check_natural
 
 T = TypeVar("T")
 
+MAX_CHOICES: Final = 10_000
+"""How many values a filter, or a batch of maintenance, may name: what every database takes in one statement."""
+
 
 class Order(msgspec.Struct, frozen=True):
     """A total order, by which a listing is sorted and paged.
@@ -135,7 +138,11 @@ def check_choice(field: str, value: object, check: Callable[[str, object], T]) -
         return None
     if isinstance(value, str) or not isinstance(value, Iterable):
         return (check(field, value),)
-    return tuple(dict.fromkeys(check(field, item) for item in value))
+    choices = tuple(dict.fromkeys(check(field, item) for item in value))
+    if len(choices) > MAX_CHOICES:
+        message = f"{field} names {len(choices)} values, and may name {MAX_CHOICES} at the most; ask in parts."
+        raise ValidationError(message)
+    return choices
 
 
 def check_limit(value: object) -> int:

@@ -13,6 +13,7 @@ from asm_core.models import EventType, SessionStatus
 from asm_core.models.base import check_natural
 from asm_core.models.session import check_tags
 from asm_core.models.statuses import check_event_type, check_session_status
+from asm_core.queries import MAX_CHOICES
 
 if TYPE_CHECKING:
     from asm_core.ports.session_store import SessionStore
@@ -83,7 +84,7 @@ class RetentionPolicy:
         self.exempt_statuses = _check_each("exempt_statuses", exempt_statuses, check_session_status)
         self.exempt_tags = check_tags("exempt_tags", exempt_tags)
         self.prune_event_types_first = _check_each("prune_event_types_first", prune_event_types_first, check_event_type)
-        self.batch_size = check_natural("batch_size", batch_size, least=1)
+        self.batch_size = _check_batch_size(batch_size)
         self._check_together()
 
     def __repr__(self) -> str:
@@ -221,6 +222,14 @@ def _check_days(field: str, value: object) -> int | None:
         message = f"{field} must be at most {_MOST_DAYS}, not {days}; None is unlimited."
         raise ValidationError(message)
     return days
+
+
+def _check_batch_size(value: object) -> int:
+    size = check_natural("batch_size", value, least=1)
+    if size > MAX_CHOICES:
+        message = f"batch_size must be at most {MAX_CHOICES}, not {size}."
+        raise ValidationError(message)
+    return size
 
 
 def _check_count(field: str, value: object) -> int | None:

@@ -1,0 +1,27 @@
+"""What backends on SQL databases share: the tables and their migrations, how columns hold values, and the append.
+
+Nothing here opens a connection: a backend hands in a function that executes a statement over its ORM's own connection, in
+the transaction that the ORM opened.
+"""
+
+from asm_core.sql.append_sqlite import append_events, restore_events
+from asm_core.sql.codec import Codec, codec_of
+from asm_core.sql.dialects import Cursor, Dialect, Execute
+from asm_core.sql.invariants import find_faults
+from asm_core.sql.migrator import LATEST_VERSION, check_version, ddl, migrate, schema_version
+
+__all__ = [
+    "LATEST_VERSION",
+    "Codec",
+    "Cursor",
+    "Dialect",
+    "Execute",
+    "append_events",
+    "check_version",
+    "codec_of",
+    "ddl",
+    "find_faults",
+    "migrate",
+    "restore_events",
+    "schema_version",
+]

@@ -1,0 +1,170 @@
+"""The append on SQLite: the protocol by which every backend on a live database numbers and stores events.
+
+It stands here once because all of them must follow it to the letter: whoever appends locks the session's counter by raising it,
+so that numbers are given out in the order of commits. The caller holds a write transaction.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from asm_core.conflicts import check_same_event, number_taken, split_repeats
+from asm_core.errors import SessionNotFoundError
+from asm_core.sql.codec import codec_of
+from asm_core.sql.dialects import Dialect
+from asm_core.sql.tables import EVENT_COLUMNS
+from asm_core.times import utc_now
+
+if TYPE_CHECKING:
+    from asm_core.models import Event
+    from asm_core.sql.dialects import Execute
+
+_CODEC: Final = codec_of(Dialect.SQLITE)
+
+_RAISE: Final = (
+    "UPDATE asm_session_sequences SET last_sequence = last_sequence + ?, updated_at = ? WHERE session_id = ? "
+    "RETURNING last_sequence"
+)
+_BEGIN_COUNT: Final = (
+    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) "
+    "SELECT id, ?, ? FROM asm_sessions WHERE id = ? RETURNING last_sequence"
+)
+_RAISE_TO: Final = (
+    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) VALUES (?, ?, ?) "
+    "ON CONFLICT (session_id) DO UPDATE SET last_sequence = MAX(last_sequence, excluded.last_sequence)"
+)
+_COLUMNS: Final = ", ".join(EVENT_COLUMNS)
+_PLACES: Final = f"({', '.join('?' * len(EVENT_COLUMNS))})"
+_SELECT: Final = f"SELECT {_COLUMNS} FROM asm_events WHERE "
+
+# Many rows in one statement cost two thirds of as many statements; few sizes keep them in the driver's statement cache.
+_CHUNKS: Final = (512, 64, 8, 1)
+_INSERTS: Final = {
+    size: f"INSERT INTO asm_events ({_COLUMNS}) VALUES {', '.join([_PLACES] * size)} ON CONFLICT (id) DO NOTHING"
+    for size in _CHUNKS
+}
+_ID_CHUNK: Final = 500
+
+
+def append_events(execute: Execute, events: list[Event]) -> list[Event]:
+    """Number and store `events`, in the caller's write transaction; return each as stored, in the order given.
+
+    Raises:
+        SessionNotFoundError: a session does not exist.
+        AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
+    """
+    if len(events) == 1:
+        numbered = _number(execute, events)
+        if _insert(execute, numbered) == 1:
+            return numbered
+        _take_back(execute, numbered)
+        stored = _stored(execute, events)
+        return [check_same_event(stored[events[0].id], events[0])]
+    first, repeats = split_repeats(events)
+    execute("SAVEPOINT asm_append")
+    numbered = _number(execute, first)
+    if _insert(execute, numbered) == len(numbered):
+        execute("RELEASE asm_append")
+        found = {event.id: event for event in numbered}
+    else:
+        # Some are stored already: only now is it worth asking which.
+        execute("ROLLBACK TO asm_append")
+        execute("RELEASE asm_append")
+        found = _append_rest(execute, first)
+    return [found[event.id] for event in events] if repeats else list(found.values())
+
+
+def restore_events(execute: Execute, session_id: str, events: list[Event], last_sequence: int) -> int:
+    """Store events with the numbers they bear, and raise the session's counter; return how many were new.
+
+    Raises:
+        AlreadyExistsError: an id or a number is taken by another event.
+    """
+    first, _ = split_repeats(events)
+    stored = _stored(execute, first)
+    for event in first:
+        if event.id in stored:
+            check_same_event(stored[event.id], event)
+            if stored[event.id].sequence_number != event.sequence_number:
+                raise number_taken(event)
+    fresh = [event for event in first if event.id not in stored]
+    numbers = _numbers_taken(execute, session_id, fresh)
+    for event in fresh:
+        if event.sequence_number in numbers:
+            raise number_taken(event)
+        numbers.add(event.sequence_number)
+    _insert(execute, fresh)
+    execute(_RAISE_TO, (session_id, last_sequence, _CODEC.encode_time(utc_now())))
+    return len(fresh)
+
+
+def _append_rest(execute: Execute, events: list[Event]) -> dict[str, Event]:
+    stored = _stored(execute, events)
+    rest = []
+    for event in events:
+        if event.id in stored:
+            check_same_event(stored[event.id], event)
+        else:
+            rest.append(event)
+    numbered = _number(execute, rest)
+    _insert(execute, numbered)
+    new = {event.id: event for event in numbered}
+    return {event.id: stored.get(event.id) or new[event.id] for event in events}
+
+
+def _number(execute: Execute, events: list[Event]) -> list[Event]:
+    """Give each event the next number of its session, locking the counters in the order of the session ids."""
+    counts: dict[str, int] = {}
+    for event in events:
+        counts[event.session_id] = counts.get(event.session_id, 0) + 1
+    now = _CODEC.encode_time(utc_now())
+    following: dict[str, int] = {}
+    for session_id in sorted(counts):
+        parameters = (counts[session_id], now, session_id)
+        rows = execute(_RAISE, parameters).fetchall() or execute(_BEGIN_COUNT, parameters).fetchall()
+        if not rows:
+            raise SessionNotFoundError(session_id)
+        following[session_id] = rows[0][0] - counts[session_id] + 1
+    numbered = []
+    for event in events:
+        number = following[event.session_id]
+        following[event.session_id] = number + 1
+        numbered.append(event.numbered(number))
+    return numbered
+
+
+def _take_back(execute: Execute, events: list[Event]) -> None:
+    for event in events:
+        execute(_RAISE, (-1, _CODEC.encode_time(utc_now()), event.session_id)).fetchall()
+
+
+def _insert(execute: Execute, events: list[Event]) -> int:
+    rows = [_CODEC.event_row(event, event.sequence_number) for event in events]
+    count, start = 0, 0
+    for size in _CHUNKS:
+        while len(rows) - start >= size:
+            parameters = list(chain.from_iterable(rows[start : start + size]))
+            count += execute(_INSERTS[size], parameters).rowcount
+            start += size
+    return count
+
+
+def _stored(execute: Execute, events: list[Event]) -> dict[str, Event]:
+    found = {}
+    for start in range(0, len(events), _ID_CHUNK):
+        ids = [event.id for event in events[start : start + _ID_CHUNK]]
+        rows = execute(f"{_SELECT}id IN ({', '.join('?' * len(ids))})", ids).fetchall()
+        found.update({row[0]: _CODEC.event(row) for row in rows})
+    return found
+
+
+def _numbers_taken(execute: Execute, session_id: str, events: list[Event]) -> set[int | None]:
+    numbers = [event.sequence_number or 0 for event in events]
+    if not numbers:
+        return set()
+    rows = execute(
+        "SELECT sequence_number FROM asm_events WHERE session_id = ? AND sequence_number BETWEEN ? AND ?",
+        (session_id, min(numbers), max(numbers)),
+    ).fetchall()
+    return {row[0] for row in rows}

@@ -1,0 +1,211 @@
+"""How columns hold the fields of models: rows to models and back, per dialect.
+
+Rows are tuples of what the driver takes and gives, in the order of `asm_core.sql.tables`; payloads are JSON text.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session
+from asm_core.money import nanos_from_usd, usd_from_nanos
+from asm_core.payloads import decode_json, encode_json
+from asm_core.sql.dialects import Dialect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Row = tuple[Any, ...]
+
+
+def _text_of_time(time: datetime) -> str:
+    # Fixed width, so that text sorts as time does: 2026-01-02T03:04:05.000006Z
+    return time.isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def _time_of_text(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _same(time: datetime) -> datetime:
+    return time
+
+
+class Codec:
+    """Encodes models as rows and decodes rows as models for one dialect.
+
+    Attributes:
+        encode_time: what a column holds for an aware time in UTC.
+        decode_time: its inverse.
+    """
+
+    def __init__(self, encode_time: Callable[[datetime], Any], decode_time: Callable[[Any], datetime]) -> None:
+        """Use this pair for times; all else is the same everywhere."""
+        self.encode_time = encode_time
+        self.decode_time = decode_time
+
+    def session_row(self, session: Session) -> Row:
+        """Return the row of a checked session."""
+        return (
+            session.id,
+            session.agent_id,
+            session.status.value,
+            session.parent_session_id,
+            _text(session.metadata),
+            _text(session.context),
+            encode_json(session.tags).decode(),
+            self.encode_time(session.created_at),
+            self.encode_time(session.updated_at),
+            self._encode_optional_time(session.deleted_at),
+        )
+
+    def session(self, row: Sequence[Any]) -> Session:
+        """Return the session of a row."""
+        id_, agent, status, parent, metadata, context, tags, created_at, updated_at, deleted_at = row
+        return Session(
+            id=id_,
+            agent_id=agent,
+            status=SESSION_STATUSES[status],
+            parent_session_id=parent,
+            metadata=decode_json(metadata),
+            context=decode_json(context),
+            tags=tuple(decode_json(tags)),
+            created_at=self.decode_time(created_at),
+            updated_at=self.decode_time(updated_at),
+            deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
+        )
+
+    def run_row(self, run: Run) -> Row:
+        """Return the row of a checked run."""
+        return (
+            run.id,
+            run.session_id,
+            run.status.value,
+            None if run.input is None else _text(run.input),
+            None if run.output is None else _text(run.output),
+            None if run.error is None else _text(run.error),
+            _text(run.metadata),
+            run.turn_count,
+            _text(run.token_usage),
+            self.encode_time(run.started_at),
+            self._encode_optional_time(run.ended_at),
+            run.provider,
+            _text(run.provider_metadata),
+            None if run.cost_usd is None else nanos_from_usd(run.cost_usd),
+            run.input_tokens,
+            run.output_tokens,
+            run.total_tokens,
+            run.model,
+        )
+
+    def run(self, row: Sequence[Any]) -> Run:
+        """Return the run of a row; the columns for totals may be left out."""
+        id_, session_id, status, input_, output, error, metadata, turns, usage, started_at, ended_at = row[:11]
+        provider, provider_metadata, nanos = row[11:14]
+        return Run(
+            id=id_,
+            session_id=session_id,
+            status=RUN_STATUSES[status],
+            input=None if input_ is None else decode_json(input_),
+            output=None if output is None else decode_json(output),
+            error=None if error is None else decode_json(error),
+            metadata=decode_json(metadata),
+            turn_count=turns,
+            token_usage=decode_json(usage),
+            started_at=self.decode_time(started_at),
+            ended_at=None if ended_at is None else self.decode_time(ended_at),
+            provider=provider,
+            provider_metadata=decode_json(provider_metadata),
+            cost_usd=None if nanos is None else usd_from_nanos(nanos),
+        )
+
+    def event_row(self, event: Event, sequence_number: int | None) -> Row:
+        """Return the row of a checked event at its place in the log."""
+        return (
+            event.id,
+            event.session_id,
+            sequence_number,
+            event.type.value,
+            self.encode_time(event.timestamp),
+            event.run_id,
+            _text(event.data),
+            _text(event.metadata),
+            event.schema_version,
+            event.provider,
+            event.correlation_id,
+        )
+
+    def event(self, row: Sequence[Any]) -> Event:
+        """Return the event of a row."""
+        id_, session_id, number, kind, timestamp, run_id, data, metadata, version, provider, correlation_id = row
+        return Event(
+            id=id_,
+            type=EVENT_TYPES[kind],
+            timestamp=self.decode_time(timestamp),
+            session_id=session_id,
+            run_id=run_id,
+            sequence_number=number,
+            data=decode_json(data),
+            metadata=decode_json(metadata),
+            schema_version=version,
+            provider=provider,
+            correlation_id=correlation_id,
+        )
+
+    def artifact_row(self, artifact: Artifact) -> Row:
+        """Return the row of a checked artifact."""
+        return (
+            artifact.id,
+            artifact.session_id,
+            artifact.run_id,
+            artifact.key,
+            artifact.content_type,
+            artifact.byte_size,
+            artifact.checksum_sha256,
+            artifact.storage_backend,
+            artifact.storage_ref,
+            _text(artifact.metadata),
+            self.encode_time(artifact.created_at),
+            self._encode_optional_time(artifact.deleted_at),
+        )
+
+    def artifact(self, row: Sequence[Any]) -> Artifact:
+        """Return the artifact of a row."""
+        id_, session_id, run_id, key, content_type, size, checksum, backend, ref, metadata, created_at, deleted_at = row
+        return Artifact(
+            id=id_,
+            session_id=session_id,
+            run_id=run_id,
+            key=key,
+            content_type=content_type,
+            byte_size=size,
+            checksum_sha256=checksum,
+            storage_backend=backend,
+            storage_ref=ref,
+            metadata=decode_json(metadata),
+            created_at=self.decode_time(created_at),
+            deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
+        )
+
+    def encode(self, value: object) -> Any:  # noqa: ANN401  whatever the driver takes
+        """Return what a column holds for one value of a query."""
+        return self.encode_time(value) if isinstance(value, datetime) else value
+
+    def _encode_optional_time(self, time: datetime | None) -> Any:  # noqa: ANN401  whatever the driver takes
+        return None if time is None else self.encode_time(time)
+
+
+_CODECS: Final = {
+    Dialect.SQLITE: Codec(_text_of_time, _time_of_text),
+    Dialect.POSTGRESQL: Codec(_same, _same),
+}
+
+
+def codec_of(dialect: Dialect) -> Codec:
+    """Return the codec of a dialect."""
+    return _CODECS[dialect]
+
+
+def _text(payload: dict[str, Any]) -> str:
+    return encode_json(payload).decode()

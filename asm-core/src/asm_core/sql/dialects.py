@@ -1,0 +1,34 @@
+"""The databases, and the little of a driver that core uses."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Dialect(StrEnum):
+    """A kind of SQL database."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
+class Cursor(Protocol):
+    """What is used of a cursor of PEP 249."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the statement changed."""
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows of the answer."""
+
+
+class Execute(Protocol):
+    """Executes one statement over the ORM's own connection, in the transaction that is open there."""
+
+    def __call__(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
+        """Execute `sql` with its positional parameters, in the driver's own style."""

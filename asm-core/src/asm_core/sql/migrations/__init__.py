@@ -1,0 +1,12 @@
+"""The numbered migrations, oldest first. Each is one module; what has been released is never changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from asm_core.sql.migrations import m0001_sessions, m0002_artifacts
+
+if TYPE_CHECKING:
+    from asm_core.sql.migrations.migration import Migration
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (m0001_sessions.MIGRATION, m0002_artifacts.MIGRATION)

@@ -1,0 +1,18 @@
+"""What a migration is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from asm_core.sql.dialects import Dialect
+
+
+class Migration(msgspec.Struct, frozen=True, kw_only=True):
+    """One numbered change of the schema: the statements that bring it up, and those that take it back, per dialect."""
+
+    version: int
+    name: str
+    up: Mapping[Dialect, tuple[str, ...]]
+    down: tuple[str, ...]

@@ -1,0 +1,66 @@
+"""The tables' columns, in the order in which core's codec takes and gives rows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SESSION_COLUMNS: Final = (
+    "id",
+    "agent_id",
+    "status",
+    "parent_session_id",
+    "metadata",
+    "context",
+    "tags",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+)
+RUN_COLUMNS: Final = (
+    "id",
+    "session_id",
+    "status",
+    "input",
+    "output",
+    "error",
+    "metadata",
+    "turn_count",
+    "token_usage",
+    "started_at",
+    "ended_at",
+    "provider",
+    "provider_metadata",
+    "cost_nanos",
+    # What totals are made of, taken out of the fields above when a run is saved:
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "model",
+)
+EVENT_COLUMNS: Final = (
+    "id",
+    "session_id",
+    "sequence_number",
+    "type",
+    "timestamp",
+    "run_id",
+    "data",
+    "metadata",
+    "schema_version",
+    "provider",
+    "correlation_id",
+)
+ARTIFACT_COLUMNS: Final = (
+    "id",
+    "session_id",
+    "run_id",
+    "key",
+    "content_type",
+    "byte_size",
+    "checksum_sha256",
+    "storage_backend",
+    "storage_ref",
+    "metadata",
+    "created_at",
+    "deleted_at",
+)
