@@ -1,0 +1,99 @@
+"""The SQLModel backend."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session as OrmSession
+
+from asm_backend_sqlmodel.artifact_registry import SQLModelArtifactRegistry
+from asm_backend_sqlmodel.database import Database, execute_on
+from asm_backend_sqlmodel.maintenance import SQLModelMaintenance
+from asm_backend_sqlmodel.plugin import CAPABILITIES
+from asm_backend_sqlmodel.query_api import SQLModelQueryAPI
+from asm_backend_sqlmodel.session_store import SQLModelSessionStore
+from asm_backend_sqlmodel.sqlite import open_database
+from asm_core import Backend, Capability, ValidationError
+from asm_core.sql import check_version, migrate, schema_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+    from asm_backend_sqlmodel.options import SQLiteOptions
+
+
+class SQLModelBackend(Backend):
+    """The four ports on SQLModel and SQLAlchemy. Safe to share between threads, and usable after a fork."""
+
+    name = "sqlmodel"
+    capabilities: ClassVar[frozenset[Capability]] = CAPABILITIES
+
+    def __init__(self, engine: Engine, *, migrate: bool | int = False) -> None:
+        """Use an engine of the application's, with its pool and its settings; it is not closed.
+
+        Args:
+            engine: the application's.
+            migrate: bring the schema up to date first; a number: up or down to that version.
+
+        Raises:
+            MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
+        """
+        self._start(Database(engine), "The database", migrate=migrate)
+
+    @classmethod
+    def open(cls, url: str, options: SQLiteOptions, *, migrate: bool | int = False) -> Self:
+        """Open a database at `url`, with connections of its own."""
+        backend = cls.__new__(cls)
+        database = open_database(url, options, create=migrate is not False)
+        try:
+            backend._start(database, "The database", migrate=migrate)
+        except BaseException:
+            database.close()
+            raise
+        return backend
+
+    def _start(self, database: Database, store: str, *, migrate: bool | int) -> None:
+        self._database = database
+        self.session_store = SQLModelSessionStore(database)
+        self.query_api = SQLModelQueryAPI(database)
+        self.maintenance = SQLModelMaintenance(database)
+        self.artifact_registry = SQLModelArtifactRegistry(database)
+        if migrate is False:
+            check_version(self.schema_version(), store=store)
+        else:
+            self.migrate(None if migrate is True else migrate)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make one atomic unit of what the ports do inside, in this thread."""
+        with self._database.write():
+            yield
+
+    @contextmanager
+    def bind(self, connection: Connection | OrmSession) -> Iterator[None]:
+        """Let the ports, in this thread, work inside the transaction of a SQLModel ``Session`` or a ``Connection``."""
+        if isinstance(connection, OrmSession):
+            connection = connection.connection()
+        if not isinstance(connection, Connection):
+            message = f"bind() takes a SQLModel Session or a SQLAlchemy Connection, not a {type(connection).__name__}."
+            raise ValidationError(message)
+        with self._database.bind(connection):
+            yield
+
+    def migrate(self, version: int | None = None) -> list[int]:
+        """Bring the schema to `version`, up or down; other processes that do so wait for this one."""
+        with self._database.write() as connection:
+            return migrate(execute_on(connection), self._database.dialect, version)
+
+    def schema_version(self) -> int:
+        """Return the version of the schema."""
+        with self._database.read() as connection:
+            return schema_version(execute_on(connection), self._database.dialect)
+
+    def close(self) -> None:
+        """Close the connections, if the backend opened them itself."""
+        self._database.close()

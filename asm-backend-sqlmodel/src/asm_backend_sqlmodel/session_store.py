@@ -1,0 +1,91 @@
+"""Writing sessions, runs and events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import delete, literal, select
+from sqlalchemy.dialects.sqlite import insert
+
+from asm_backend_sqlmodel.database import execute_on
+from asm_backend_sqlmodel.reader import EVENTS, RUNS, SEQUENCES, SESSIONS, SQLModelReader
+from asm_core import SessionNotFoundError, SessionStore
+from asm_core.money import nanos_from_usd
+from asm_core.sql import append_events, restore_events
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
+    from asm_core import Event, Run, Session
+
+
+def _upsert(table: Table) -> Any:
+    statement = insert(table)
+    columns = {column.name: statement.excluded[column.name] for column in table.c if column.name != "id"}
+    return statement.on_conflict_do_update(index_elements=["id"], set_=columns)
+
+
+_SAVE_SESSION: Final = _upsert(SESSIONS)
+_SAVE_RUN: Final = _upsert(RUNS)
+_ADD_SESSION: Final = insert(SESSIONS).on_conflict_do_nothing(index_elements=["id"])
+_ADD_RUN: Final = insert(RUNS).on_conflict_do_nothing(index_elements=["id"])
+
+
+class SQLModelSessionStore(SQLModelReader, SessionStore):
+    """The session store on SQLModel."""
+
+    def _save_session(self, session: Session) -> None:
+        with self._database.write() as connection:
+            connection.execute(_SAVE_SESSION, _session_values(session))
+
+    def _save_run(self, run: Run) -> None:
+        with self._database.write() as connection:
+            self._require_session(connection, run.session_id)
+            connection.execute(_SAVE_RUN, _run_values(run))
+
+    def _delete_session(self, session_id: str) -> None:
+        with self._database.write() as connection:
+            remove_sessions(connection, [session_id])
+
+    def _append(self, events: list[Event]) -> list[Event]:
+        with self._database.write() as connection:
+            return append_events(execute_on(connection), events)
+
+    def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
+        with self._database.write():
+            self._save_session(session)
+            if run is not None:
+                self._save_run(run)
+            return self._append(events) if events else []
+
+    def _restore(self, session: Session, runs: list[Run], events: list[Event], last_sequence: int) -> int:
+        with self._database.write() as connection:
+            connection.execute(_ADD_SESSION, _session_values(session))
+            for run in runs:
+                connection.execute(_ADD_RUN, _run_values(run))
+            return restore_events(execute_on(connection), session.id, events, last_sequence)
+
+    def _change_token(self) -> object:
+        return self._database.change_token()
+
+    def _require_session(self, connection: Connection, session_id: str) -> None:
+        found = connection.execute(select(literal(1)).where(SESSIONS.c.id == session_id)).first()
+        if found is None:
+            raise SessionNotFoundError(session_id)
+
+
+def remove_sessions(connection: Connection, session_ids: list[str]) -> None:
+    """Remove sessions with their runs, events and counters."""
+    connection.execute(delete(EVENTS).where(EVENTS.c.session_id.in_(session_ids)))
+    connection.execute(delete(RUNS).where(RUNS.c.session_id.in_(session_ids)))
+    connection.execute(delete(SEQUENCES).where(SEQUENCES.c.session_id.in_(session_ids)))
+    connection.execute(delete(SESSIONS).where(SESSIONS.c.id.in_(session_ids)))
+
+
+def _session_values(session: Session) -> dict[str, Any]:
+    return {field: getattr(session, field) for field in SESSIONS.c.keys()}  # noqa: SIM118  column names
+
+
+def _run_values(run: Run) -> dict[str, Any]:
+    values = {name: getattr(run, name) for name in RUNS.c.keys() if name != "cost_nanos"}  # noqa: SIM118  column names
+    return {**values, "cost_nanos": None if run.cost_usd is None else nanos_from_usd(run.cost_usd)}

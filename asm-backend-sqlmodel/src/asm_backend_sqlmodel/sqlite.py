@@ -1,0 +1,165 @@
+"""A SQLite file that the backend opens itself."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from asm_backend_sqlmodel.database import Database
+from asm_core import StorageConnectionError, StorageError, ValidationError
+
+OLDEST_SQLITE = (3, 37, 0)
+"""The first version with STRICT tables."""
+
+_WAL_PAUSE = 0.01
+
+
+class SQLiteFile:
+    """A database file: how to connect to it, and whether it is still where it was."""
+
+    def __init__(self, path: str, options: Any, *, create: bool) -> None:
+        """Look at the file at `path`; make it if `create` is set and it is not there."""
+        self.options = options
+        self.path = path
+        self._in_memory = path in {"", ":memory:"}
+        self._identity: tuple[int, int] | None = None
+        self._watch: sqlite3.Connection | None = None
+        self._watch_lock = threading.Lock()
+        if not self._in_memory:
+            if create:
+                self._create()
+            self._identity = self._look()
+            if self._identity is None:
+                raise self.missing()
+
+    def connect(self) -> sqlite3.Connection:
+        """Open a connection, with the options set; never makes a file."""
+        place = ":memory:" if self._in_memory else f"file:{quote(os.path.abspath(self.path))}?mode=rw"  # noqa: PTH100
+        connection = sqlite3.connect(
+            place,
+            uri=not self._in_memory,
+            timeout=self.options.busy_timeout,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            self._set_up(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def is_the_same(self) -> bool:
+        """Return whether the file is still the one that was opened."""
+        return self._identity is None or self._look() == self._identity
+
+    def data_version(self) -> int:
+        """Return a number that changes with each commit of another connection."""
+        with self._watch_lock:
+            if self._watch is None:
+                self._watch = self.connect()
+            version: int = self._watch.execute("PRAGMA data_version").fetchone()[0]
+            return version
+
+    def missing(self) -> StorageConnectionError:
+        """Return the error for a file that is not there."""
+        return StorageConnectionError(
+            f"There is no database at {self.path}. Make it with `asm db upgrade`, or open it with migrate=True.",
+            details={"path": self.path},
+        )
+
+    def gone(self) -> StorageConnectionError:
+        """Return the error for a file that was there."""
+        self.close()
+        identity = self._look()
+        if identity is not None:
+            # Another file is there now, say a restored backup: the next call goes on with that one.
+            self._identity = identity
+        return StorageConnectionError(
+            f"The database file {self.path} was removed or replaced while it was in use; bring it back and try again.",
+            details={"path": self.path},
+        )
+
+    def close(self) -> None:
+        """Close what this opened for itself."""
+        with self._watch_lock:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
+
+    def forget(self) -> None:
+        """Let go, in a forked child, of what belongs to the parent."""
+        self._watch_lock = threading.Lock()
+        self._watch = None
+
+    def _create(self) -> None:
+        try:
+            Path(self.path).touch()
+        except OSError as error:
+            message = f"The database {self.path} cannot be made: {error.strerror}; check that its directory is there."
+            raise StorageConnectionError(message) from error
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)  # noqa: PTH116  asked for at each write
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        deadline = time.monotonic() + self.options.busy_timeout
+        while connection.execute("PRAGMA journal_mode").fetchone()[0] not in {"wal", "memory"}:
+            try:
+                connection.execute("PRAGMA journal_mode = wal")
+            except sqlite3.OperationalError as error:
+                # Two processes that switch a fresh file at once fail without asking the busy timeout.
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(_WAL_PAUSE)
+        connection.execute(f"PRAGMA synchronous = {self.options.synchronous}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {self.options.wal_autocheckpoint}")
+        connection.execute("PRAGMA foreign_keys = on")
+
+
+def open_database(url: str, options: Any, *, create: bool) -> Database:
+    """Open the database at `url`.
+
+    Raises:
+        ValidationError: `url` is none that this backend understands.
+        StorageConnectionError: there is no such file, or it cannot be made.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        message = f"SQLite {sqlite3.sqlite_version} is too old; this needs 3.37 or newer."
+        raise StorageError(message)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        message = "The url is not of the form sqlite:///path/to/file.db."
+        raise ValidationError(message) from None
+    if parsed.get_backend_name() != "sqlite" or parsed.query or parsed.host:
+        message = (
+            f"The sqlmodel backend takes a url of the form sqlite:///path/to/file.db, not {parsed.get_backend_name()}://…; "
+            "settings are options, not parts of the url."
+        )
+        raise ValidationError(message)
+    file = SQLiteFile(parsed.database or ":memory:", options, create=create)
+    pool: dict[str, Any] = {"poolclass": StaticPool}
+    if parsed.database not in {None, "", ":memory:"}:
+        pool = {
+            "poolclass": QueuePool,
+            "pool_size": options.readers + 1,
+            "max_overflow": 0,
+            "pool_timeout": options.busy_timeout,
+            "pool_reset_on_return": None,
+        }
+    engine = create_engine("sqlite://", creator=file.connect, isolation_level="AUTOCOMMIT", **pool)
+    return Database(engine, file)
