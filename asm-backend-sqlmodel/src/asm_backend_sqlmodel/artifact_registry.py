@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import delete, func, insert, literal, or_, select, update
 
 from asm_backend_sqlmodel.columns import raw_columns
+from asm_backend_sqlmodel.database import exact_sum, whole_sum
 from asm_backend_sqlmodel.models import ArtifactRow
 from asm_backend_sqlmodel.reader import SESSIONS
 from asm_core import ArtifactRegistry, SessionNotFoundError
@@ -63,12 +64,12 @@ class SQLModelArtifactRegistry(ArtifactRegistry):
             return find_artifacts(connection, self._codec, session_id)
 
     def _total_artifacts(self, session_id: str) -> tuple[int, int]:
-        statement = select(func.count(), func.coalesce(func.sum(ARTIFACTS.c.byte_size), 0)).where(
+        statement = select(func.count(), *exact_sum(ARTIFACTS.c.byte_size)).where(
             ARTIFACTS.c.session_id == session_id, ARTIFACTS.c.deleted_at.is_(None)
         )
         with self._database.read() as connection:
-            count, total_bytes = connection.execute(statement).one()
-        return count, total_bytes
+            count, high, low = connection.execute(statement).one()
+        return count, whole_sum(high, low)
 
     def _soft_delete_artifact(self, key: str, at: datetime) -> None:
         live = (ARTIFACTS.c.key == key, ARTIFACTS.c.deleted_at.is_(None))

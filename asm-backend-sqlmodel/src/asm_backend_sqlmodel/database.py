@@ -13,6 +13,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import func
 from sqlalchemy.pool import StaticPool
 
 from asm_backend_sqlmodel.errors import translated
@@ -22,10 +23,12 @@ from asm_core.sql import Dialect, codec_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine
 
     from asm_backend_sqlmodel.sqlite import SQLiteFile
     from asm_core.sql import Execute
+
+_HALF = 32
 
 
 class Database:
@@ -185,6 +188,19 @@ class Database:
                 execute("RELEASE asm_write")
             raise
         execute("RELEASE asm_write")
+
+
+def exact_sum(value: Any) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Return the sums of the high and the low half of 64-bit integers, for `whole_sum` to put together.
+
+    SQLite's SUM refuses a result beyond 64 bits, which a few large costs reach.
+    """
+    return func.sum(value.op(">>")(_HALF)), func.sum(value.op("&")((1 << _HALF) - 1))
+
+
+def whole_sum(high: int | None, low: int | None) -> int:
+    """Return the sum whose halves `exact_sum` selected; 0 of no rows."""
+    return ((high or 0) << _HALF) + (low or 0)
 
 
 def execute_on(connection: Connection) -> Execute:
