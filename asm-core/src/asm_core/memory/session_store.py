@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asm_core.conflicts import check_same_event, number_taken
+from asm_core.conflicts import check_same_event, number_taken, split_repeats
 from asm_core.errors import SessionNotFoundError
 from asm_core.memory.reader import MemoryReader
 from asm_core.ports import SessionStore
@@ -32,6 +32,9 @@ class MemorySessionStore(MemoryReader, SessionStore):
 
     def _append(self, events: list[Event]) -> list[Event]:
         with self._state.transaction():
+            split_repeats(events)
+            for session_id in sorted({event.session_id for event in events}):
+                self._require_session(session_id)
             return [self._append_one(event) for event in events]
 
     def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
@@ -57,7 +60,6 @@ class MemorySessionStore(MemoryReader, SessionStore):
         return self._state.commits
 
     def _append_one(self, event: Event) -> Event:
-        self._require_session(event.session_id)
         stored = self._state.events.get(event.id)
         if stored is not None:
             return check_same_event(stored, event).checked()

@@ -378,9 +378,9 @@ class SessionStore(Reader):
     def _append(self, events: list[Event]) -> list[Event]:
         """Store at least one event, none of which bears a number, in one transaction; return each as stored.
 
-        Lock the counters in the order of the session ids, number the events in the order given, and treat an id that is
-        stored (or came before in the list) as `asm_core.conflicts.check_same_event` says. SessionNotFoundError without the
-        session.
+        In this order, so that of several faults every backend names the same: refuse a list that contradicts itself
+        (`asm_core.conflicts.split_repeats`); lock the counters in the order of the session ids, SessionNotFoundError
+        without the session; compare each id that is stored (`check_same_event`), in the order given; number the rest.
         """
 
     @abstractmethod
