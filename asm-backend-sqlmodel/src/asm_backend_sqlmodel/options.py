@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-
-import msgspec
+from dataclasses import dataclass
 
 from asm_core import ValidationError
 
 _SYNCHRONOUS = ("full", "normal")
 
 
-class SQLiteOptions(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SQLiteOptions:
     """How to open a SQLite file.
 
     Attributes:
