@@ -1,0 +1,70 @@
+"""A virtual environment as a stranger has one: what this one has, and room for one more distribution."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+COMMANDS = {"asm": "from asm_core.cli import main", "pytest": "from pytest import console_main as main"}
+
+
+class Environment:
+    """A virtual environment in which everything of the running one can be imported; what it installs is its own."""
+
+    def __init__(self, place: Path) -> None:
+        """Make it."""
+        venv.create(place, with_pip=True)
+        self.scripts = place / "bin"
+        site = subprocess.check_output(
+            [self.scripts / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+        )
+        outer = sysconfig.get_path("purelib")
+        Path(site.strip(), "outer.pth").write_text(f"import site; site.addsitedir({outer!r})\n", "utf-8")
+        for name, line in COMMANDS.items():
+            script = self.scripts / name
+            script.write_text(f"#!{self.scripts / 'python'}\nimport sys\n{line}\nsys.exit(main())\n", "utf-8")
+            script.chmod(0o755)
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables for a command in it; pip looks at no index and builds with what is here."""
+        return {
+            **own_variables(),
+            "PATH": os.pathsep.join([str(self.scripts), *own_variables()["PATH"].split(os.pathsep)]),
+            "PIP_NO_INDEX": "1",
+            "PIP_NO_BUILD_ISOLATION": "0",  # as pip reads it: no isolation
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        }
+
+    def run(self, *command: str, cwd: Path) -> str:
+        """Run a command in it and return what it prints; fail with that if it fails."""
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=self.variables(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+
+def own_variables() -> dict[str, str]:
+    """Return the environment variables for a command of the running environment, free of settings of ours."""
+    ours = ("ASM_", "PYTEST_", "PYTHON", "PIP_", "VIRTUAL_ENV")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """Return a fresh environment."""
+    return Environment(tmp_path_factory.mktemp("environment") / "venv")
