@@ -32,40 +32,36 @@ class SQLModelBackend(Backend):
     name = "sqlmodel"
     capabilities: ClassVar[frozenset[Capability]] = CAPABILITIES
 
-    def __init__(self, engine: Engine, *, migrate: bool | int = False) -> None:
+    def __init__(self, engine: Engine | Database, *, migrate: bool | int = False) -> None:
         """Use an engine of the application's, with its pool and its settings; it is not closed.
 
         Args:
-            engine: the application's.
+            engine: the application's; or what `open` opened.
             migrate: bring the schema up to date first; a number: up or down to that version.
 
         Raises:
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
-        self._start(Database(engine), "The database", migrate=migrate)
-
-    @classmethod
-    def open(cls, url: str, options: SQLiteOptions, *, migrate: bool | int = False) -> Self:
-        """Open a database at `url`, with connections of its own."""
-        backend = cls.__new__(cls)
-        database = open_database(url, options, create=migrate is not False)
-        try:
-            backend._start(database, "The database", migrate=migrate)
-        except BaseException:
-            database.close()
-            raise
-        return backend
-
-    def _start(self, database: Database, store: str, *, migrate: bool | int) -> None:
+        database = engine if isinstance(engine, Database) else Database(engine)
         self._database = database
         self.session_store = SQLModelSessionStore(database)
         self.query_api = SQLModelQueryAPI(database)
         self.maintenance = SQLModelMaintenance(database)
         self.artifact_registry = SQLModelArtifactRegistry(database)
         if migrate is False:
-            check_version(self.schema_version(), store=store)
+            check_version(self.schema_version(), store="The database")
         else:
             self.migrate(None if migrate is True else migrate)
+
+    @classmethod
+    def open(cls, url: str, options: SQLiteOptions, *, migrate: bool | int = False) -> Self:
+        """Open a database at `url`, with connections of its own."""
+        database = open_database(url, options, create=migrate is not False)
+        try:
+            return cls(database, migrate=migrate)
+        except BaseException:
+            database.close()
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

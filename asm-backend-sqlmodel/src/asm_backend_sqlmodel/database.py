@@ -1,9 +1,9 @@
 """The connections, and all that differs between databases.
 
-SQLite knows one writer at a time. A database that the backend opened itself has one writing connection behind a lock, and a
-pool of readers; with an engine of the application's, connections come from its pool. Both run in the driver's autocommit
-mode, and a write says ``BEGIN IMMEDIATE`` itself: a transaction that begins as a reader and writes later fails at once when
-another writer came first, whatever the timeout.
+SQLite knows one writer at a time. A database that the backend opened itself has one writing connection behind a lock,
+and a pool of readers; with an engine of the application's, connections come from its pool. Both run in the driver's
+autocommit mode, and a write says ``BEGIN IMMEDIATE`` itself: a transaction that begins as a reader and writes later
+fails at once when another writer came first, whatever the timeout.
 """
 
 from __future__ import annotations

@@ -52,9 +52,7 @@ class SQLModelMaintenance(SQLModelReader, Maintenance):
     def _find_oversized(self, query: OversizedSessions) -> list[str]:
         # A session has at most as many events as numbers were given out: only those with enough are counted.
         numbered = select(SEQUENCES.c.session_id).where(SEQUENCES.c.last_sequence > query.max_events)
-        stored = (
-            select(func.count()).select_from(EVENTS).where(EVENTS.c.session_id == SESSIONS.c.id).scalar_subquery()
-        )
+        stored = select(func.count()).select_from(EVENTS).where(EVENTS.c.session_id == SESSIONS.c.id).scalar_subquery()
         return self._session_ids(
             query, *_not_due(query.deleted_before), SESSIONS.c.id.in_(numbered), stored > query.max_events
         )

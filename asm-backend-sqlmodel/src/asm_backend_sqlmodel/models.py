@@ -3,8 +3,7 @@
 Core's migrations make the tables; these models only describe them, and a test compares the two.
 """
 
-
-from datetime import datetime  # noqa: TC003  SQLModel reads the annotations
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Text
@@ -65,9 +64,7 @@ class SequenceRow(AsmRow, table=True):
 
     __tablename__ = "asm_session_sequences"
 
-    session_id: str = Field(
-        sa_column=Column(Text, ForeignKey("asm_sessions.id", ondelete="CASCADE"), primary_key=True)
-    )
+    session_id: str = Field(sa_column=Column(Text, ForeignKey("asm_sessions.id", ondelete="CASCADE"), primary_key=True))
     last_sequence: int = Field(sa_column=Column(BigInteger, nullable=False))
     updated_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
 

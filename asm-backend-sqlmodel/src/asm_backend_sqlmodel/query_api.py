@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from asm_core.queries import EventQuery, SessionQuery, UsageQuery
 
 _UNPRICED = RUNS.c.cost_nanos.is_(None)
-_TOTALS: tuple[ColumnElement[Any], ...] = (RUNS.c.input_tokens, RUNS.c.output_tokens, RUNS.c.total_tokens, RUNS.c.cost_nanos)
+_TOTALS: tuple[ColumnElement[Any], ...] = (
+    RUNS.c.input_tokens,
+    RUNS.c.output_tokens,
+    RUNS.c.total_tokens,
+    RUNS.c.cost_nanos,
+)
 _UNPRICED_TOKENS: tuple[ColumnElement[Any], ...] = (
     case((_UNPRICED, RUNS.c.input_tokens)),
     case((_UNPRICED, RUNS.c.output_tokens)),

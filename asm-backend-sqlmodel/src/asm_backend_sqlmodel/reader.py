@@ -99,9 +99,7 @@ def session_filters(query: SessionQuery) -> list[Condition]:
         *[tagged(tag) for tag in query.tags],
     ]
     if query.providers is not None:
-        conditions.append(
-            exists().where(RUNS.c.session_id == sessions.id, RUNS.c.provider.in_(query.providers))
-        )
+        conditions.append(exists().where(RUNS.c.session_id == sessions.id, RUNS.c.provider.in_(query.providers)))
     if query.created_after is not None:
         conditions.append(sessions.created_at > query.created_after)
     if query.created_before is not None:

@@ -147,8 +147,8 @@ def open_database(url: str, options: Any, *, create: bool) -> Database:
         raise ValidationError(message) from None
     if parsed.get_backend_name() != "sqlite" or parsed.query or parsed.host:
         message = (
-            f"The sqlmodel backend takes a url of the form sqlite:///path/to/file.db, not {parsed.get_backend_name()}://…; "
-            "settings are options, not parts of the url."
+            "The sqlmodel backend takes a url of the form sqlite:///path/to/file.db, not "
+            f"{parsed.get_backend_name()}://…; settings are options, not parts of the url."
         )
         raise ValidationError(message)
     file = SQLiteFile(parsed.database or ":memory:", options, create=create)
