@@ -38,7 +38,7 @@ def resolve_store(
     environment, which knows only one store, has no say in it.
 
     Raises:
-        ValidationError: a file cannot be read as TOML, or a key has a value that makes no sense; `config` names no store.
+        ValidationError: a file cannot be read as TOML, a key's value makes no sense, or `config` names no store.
     """
     table = _named_store(config) if config is not None else {**_file_table(), **_environment()}
     table = {key: value for key, value in table.items() if key != "stores"}
@@ -74,8 +74,11 @@ def _file_table() -> dict[str, Any]:
     own = _read_toml(Path("asm.toml"))
     if own is not None:
         return own
-    tool = (_read_toml(Path("pyproject.toml")) or {}).get("tool", {})
-    table: dict[str, Any] = tool.get("asm", {})
+    tool = (_read_toml(Path("pyproject.toml")) or {}).get("tool")
+    table = tool.get("asm", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        message = f"[tool.asm] in pyproject.toml must be a table, not {shown(table)}."
+        raise ValidationError(message)
     return table
 
 

@@ -19,8 +19,8 @@ def check_same_event(stored: Event, given: Event) -> Event:
     if stored.same_fact(given):
         return stored
     message = (
-        f"Event {given.id} is stored already (session {stored.session_id}, number {stored.sequence_number}) with another "
-        "session, run, type or data; give the new event an id of its own."
+        f"Event {given.id} is stored already (session {stored.session_id}, number {stored.sequence_number}) with "
+        "another session, run, type or data; give the new event an id of its own."
     )
     raise AlreadyExistsError(message, details={"event_id": given.id})
 

@@ -1,7 +1,8 @@
 """Cursors: where a page ended, as a text to hand out.
 
-A cursor is the base64 of a check sum and ``[format, resource, order, key]`` in JSON. The check sum finds damage and careless
-edits; it is no signature, and need not be one: a cursor gives access to nothing that its bearer could not list anyway.
+A cursor is the base64 of a check sum and ``[format, resource, order, key]`` in JSON. The check sum finds damage and
+careless edits; it is no signature, and need not be one: a cursor gives access to nothing that its bearer could not list
+anyway.
 """
 
 from __future__ import annotations

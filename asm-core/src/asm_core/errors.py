@@ -106,7 +106,7 @@ class SessionNotFoundError(NotFoundError):
 
     def __init__(self, session_id: str) -> None:
         super().__init__(
-            f"No session has the id {shown(session_id)}. Save the session first, or look for its id in list_sessions().",
+            f"No session has the id {shown(session_id)}. Save the session first, or find its id in list_sessions().",
             details={"session_id": session_id},
         )
 

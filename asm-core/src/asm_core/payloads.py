@@ -81,7 +81,7 @@ def _too_deep(text: bytes) -> bool:
     return True
 
 
-def _plain(path: str, value: object) -> Any:  # noqa: ANN401  JSON is what it is
+def _plain(path: str, value: object) -> Any:
     if isinstance(value, enum.Enum):
         value = value.value
     if value is None or isinstance(value, bool):

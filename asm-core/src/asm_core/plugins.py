@@ -1,14 +1,15 @@
 """Backends are found by name: entry points in the group ``asm.backends``, each a small module with one pluggy hook.
 
-The value of an entry point is a module that imports no ORM; its hook ``asm_backend`` describes the backend, and only the
-`open` of that description imports what the backend needs.
+The value of an entry point is a module that imports no ORM; its hook ``asm_backend`` describes the backend, and only
+the `open` of that description imports what the backend needs.
 """
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import pluggy
@@ -23,9 +24,6 @@ from asm_core.errors import (
     shown,
 )
 from asm_core.ports.backend import PORT_VERSION, Backend, Capability
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 GROUP: Final = "asm.backends"
 
@@ -137,8 +135,8 @@ def load_spec(name: str) -> BackendSpec:
         distribution, version = _origin(entry)
         newer = "asm-core" if spec.port_version > PORT_VERSION else distribution
         message = (
-            f"The backend {name!r} ({distribution} {version}) was written for version {spec.port_version} of the ports, "
-            f"and this asm-core has version {PORT_VERSION}; upgrade {newer}."
+            f"The backend {name!r} ({distribution} {version}) was written for version {spec.port_version} of the "
+            f"ports, and this asm-core has version {PORT_VERSION}; upgrade {newer}."
         )
         raise IncompatibleBackendError(message, details={"name": name, "port_version": spec.port_version})
     return spec

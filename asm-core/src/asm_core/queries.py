@@ -1,7 +1,7 @@
 """Questions to a backend: checked, neutral, and the same for every ORM.
 
-The ports build these from their callers' arguments. In each of them None is no filter, and a tuple means any of its members
-(never empty: the ports answer a filter that allows nothing themselves).
+The ports build these from their callers' arguments. In each of them None is no filter, and a tuple means any of its
+members (never empty: the ports answer a filter that allows nothing themselves).
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class RetentionPolicy:
         batch_size: how many sessions or events one transaction deals with at the most.
     """
 
-    def __init__(  # noqa: PLR0913  a keyword for each field
+    def __init__(
         self,
         *,
         max_session_age_days: int | None = None,
@@ -198,7 +198,7 @@ class PrunableEvents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RemovableArtifacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Artifacts to remove for good, by id: of sessions that are gone, and those soft-deleted before a time (None: none).
+    """Artifacts to remove for good, by id: of sessions that are gone, and those soft-deleted before a time, if any.
 
     `gone_before` counts sessions soft-deleted before that time as gone, unless they are exempt: a dry run has not
     removed them yet.
@@ -236,7 +236,7 @@ def _check_count(field: str, value: object) -> int | None:
     return None if value is None else check_natural(field, value)
 
 
-def _check_each(field: str, values: Any, check: Any) -> tuple[Any, ...]:  # noqa: ANN401  typed by `check`
+def _check_each(field: str, values: Any, check: Any) -> tuple[Any, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         message = f"{field} must be an iterable of names, not {shown(values)}."
         raise ValidationError(message)

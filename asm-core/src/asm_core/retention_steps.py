@@ -36,9 +36,7 @@ _ARCHIVE_PAGE = 500
 class Steps:
     """The steps of one policy at one time."""
 
-    def __init__(
-        self, port: Maintenance, policy: RetentionPolicy, *, dry_run: bool, progress: Progress | None
-    ) -> None:
+    def __init__(self, port: Maintenance, policy: RetentionPolicy, *, dry_run: bool, progress: Progress | None) -> None:
         """Fix the time: an item that expires while the steps run waits for the next time."""
         self._port = port
         self._policy = policy
@@ -135,9 +133,7 @@ class Steps:
             count, after = count + len(found), found[-1]
             self._report(step, len(found))
 
-    def _prune(
-        self, session_id: str | None, most: int, *, already_gone: int = 0, already_pruned: int = 0
-    ) -> int:
+    def _prune(self, session_id: str | None, most: int, *, already_gone: int = 0, already_pruned: int = 0) -> int:
         everything = PrunableEvents(exempt=self._exempt, session_id=session_id, deleted_before=self._due)
         excess = self._port._count_stored(None if session_id is None else [session_id]) - already_gone - most
         if self._dry_run:
@@ -199,5 +195,3 @@ class Steps:
     def _report(self, step: str, count: int) -> None:
         if self._progress is not None and count:
             self._progress(step, count)
-
-

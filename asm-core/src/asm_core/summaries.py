@@ -130,8 +130,8 @@ PricingTable = Mapping[str, Mapping[str, TokenPrice]]
 class CostRow(msgspec.Struct, frozen=True, kw_only=True):
     """What the runs of one provider and model cost, in US dollars.
 
-    `cost_usd` has the costs that runs carry and what the pricing table gives for the others; `unpriced_run_count` is how
-    many of them have neither.
+    `cost_usd` has the costs that runs carry and what the pricing table gives for the others; `unpriced_run_count` is
+    how many of them have neither.
     """
 
     provider: str | None
@@ -189,7 +189,7 @@ class SessionExport(Model, frozen=True, kw_only=True):
         )
 
 
-def check_pricing_table(value: Any) -> PricingTable:  # noqa: ANN401  checked here
+def check_pricing_table(value: Any) -> PricingTable:
     """Return `value` as prices: of ``{provider: {model: {"input": usd, "output": usd}}}``, per million tokens.
 
     Raises:

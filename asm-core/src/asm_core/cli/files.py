@@ -86,7 +86,11 @@ def _new_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
         with path.open("wb") as file:  # a device or a named pipe cannot be replaced
             yield file
         return
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        message = f"{path} cannot be written: {error.strerror}."
+        raise ValidationError(message) from None
     part = Path(name)
     try:
         with open(handle, "w+b") as file:  # noqa: PTH123  there is a handle, and no path

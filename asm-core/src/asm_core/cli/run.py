@@ -68,6 +68,7 @@ def _run(store: SessionStore, live: LiveOutput, given: dict[str, Any], **options
     try:
         SessionManager(store, CommandProvider()).run_once(given, on_event=live, **options)
     except KeyboardInterrupt:
+        _let_the_end_be_recorded()
         return INTERRUPTED
     except StorageError as error:
         lost = error.details.get("events_not_recorded")
@@ -85,14 +86,23 @@ def _run(store: SessionStore, live: LiveOutput, given: dict[str, Any], **options
     return 0
 
 
+def _let_the_end_be_recorded() -> None:
+    """Wait for what a second Ctrl-C left to the background, while the store is open; another one ends the waiting."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("asm-") and not thread.daemon:
+            thread.join()
+
+
 def _report(store: SessionStore, live: LiveOutput) -> str:
     assert live.last_event is not None  # noqa: S101  says the caller
-    session_id = live.last_event.session_id
+    session_id, events = live.last_event.session_id, live.last_event.sequence_number
     try:
         status = str(store.get_session(session_id).status)
+        # More than was shown, if nobody read it to the end.
+        events = store.get_latest_sequence(session_id)
     except StorageError:
         status = "its end is not known, as the store cannot be read"
-    return f"Recorded session {session_id}: {status}, {live.last_event.sequence_number} events."
+    return f"Recorded session {session_id}: {status}, {events} events."
 
 
 def _facts(pairs: list[str]) -> dict[str, str]:

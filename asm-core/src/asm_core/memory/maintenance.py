@@ -80,11 +80,13 @@ class MemoryMaintenance(MemoryReader, Maintenance):
             if artifact.session_id is None:
                 return False
             session = self._state.sessions.get(artifact.session_id)
-            return session is None or (_deleted_before(session, query.gone_before) and not _exempt(session, query.exempt))
+            return session is None or (
+                _deleted_before(session, query.gone_before) and not _exempt(session, query.exempt)
+            )
 
         with self._state.lock:
             found = [artifact.id for artifact in self._state.artifacts.values() if removable(artifact)]
-        return sorted(id for id in found if id > query.after)[: query.limit]
+        return sorted(artifact_id for artifact_id in found if artifact_id > query.after)[: query.limit]
 
     def _soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._state.transaction():
@@ -112,12 +114,14 @@ class MemoryMaintenance(MemoryReader, Maintenance):
     def _find_faults(self) -> list[str]:
         with self._state.lock:
             return [
-                f"Session {session_id} has an event {max(log)} beyond its last number {self._state.counters[session_id]}."
+                f"Session {session_id} has an event {max(log)}, beyond its last, {self._state.counters[session_id]}"
                 for session_id, log in self._state.logs.items()
                 if log and max(log) > self._state.counters.get(session_id, 0)
             ]
 
-    def _ids(self, query: ExpiredSessions | DeletedSessions | OversizedSessions, passes: Callable[[Session], bool]) -> list[str]:
+    def _ids(
+        self, query: ExpiredSessions | DeletedSessions | OversizedSessions, passes: Callable[[Session], bool]
+    ) -> list[str]:
         with self._state.lock:
             found = [
                 session.id

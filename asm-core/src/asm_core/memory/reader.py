@@ -73,7 +73,7 @@ class MemoryReader(Reader):
         by_number = query.order.name == "sequence_asc"
         start = query.start if by_number and query.start else ("", 0)
         ids = self._state.logs if query.session_ids is None else query.session_ids
-        for session_id in sorted(id for id in ids if id >= start[0]):
+        for session_id in sorted(wanted for wanted in ids if wanted >= start[0]):
             after = max(query.after or 0, start[1] if session_id == start[0] else 0)
             last = self._state.counters.get(session_id, 0)
             before = last + 1 if query.before is None else min(query.before, last + 1)
@@ -130,7 +130,7 @@ def _allowed(value: object, choice: Collection[object] | None) -> bool:
     return choice is None or value in choice
 
 
-def _cut(items: Iterable[M], query: Any) -> list[M]:  # noqa: ANN401  any of the listing queries
+def _cut(items: Iterable[M], query: Any) -> list[M]:
     order = query.order
     keyed = sorted(((order.key_of(item), item) for item in items), key=lambda pair: pair[0], reverse=order.descending)
     if query.start is not None:

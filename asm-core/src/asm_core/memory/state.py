@@ -37,8 +37,8 @@ class State:
     def transaction(self) -> Iterator[None]:
         """Make one unit of the changes inside: kept at the end, taken back on an exception. Others wait."""
         with self.lock:
-            outer, undo = self._undo, []
-            self._undo = undo
+            outer = self._undo
+            self._undo = undo = list["Callable[[], object]"]()
             try:
                 yield
             except BaseException:

@@ -49,7 +49,7 @@ class Artifact(Model, frozen=True, kw_only=True):
     deleted_at: datetime | None = None
 
     @classmethod
-    def new(  # noqa: PLR0913  a keyword for each field
+    def new(
         cls,
         *,
         key: str,

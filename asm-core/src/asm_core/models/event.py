@@ -47,7 +47,7 @@ class Event(Model, frozen=True, kw_only=True):
     named: ClassVar[Mapping[str, Callable[[object], object]]] = {"type": check_event_type}
 
     @classmethod
-    def new(  # noqa: PLR0913  a keyword for each field
+    def new(
         cls,
         *,
         type: EventType | str,  # noqa: A002  the field's name

@@ -59,7 +59,7 @@ class Run(Model, frozen=True, kw_only=True):
     named: ClassVar[Mapping[str, Callable[[object], object]]] = {"status": check_run_status}
 
     @classmethod
-    def new(  # noqa: PLR0913  a keyword for each field
+    def new(
         cls,
         *,
         session_id: str,
@@ -174,7 +174,7 @@ class Run(Model, frozen=True, kw_only=True):
             total[name] = total.get(name, 0) + count
         return self._changed(token_usage=total).checked()
 
-    def _changed(self, **fields: Any) -> Self:  # noqa: ANN401  the fields' own types
+    def _changed(self, **fields: Any) -> Self:
         return msgspec.structs.replace(self, **fields)
 
 

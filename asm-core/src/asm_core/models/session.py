@@ -46,7 +46,7 @@ class Session(Model, frozen=True, kw_only=True):
     named: ClassVar[Mapping[str, Callable[[object], object]]] = {"status": check_session_status}
 
     @classmethod
-    def new(  # noqa: PLR0913  a keyword for each field
+    def new(
         cls,
         *,
         agent_id: str,
@@ -119,7 +119,7 @@ class Session(Model, frozen=True, kw_only=True):
         """Return the session with these tags instead of those it has."""
         return self._changed(tags=check_tags("tags", tags))
 
-    def _changed(self, **fields: Any) -> Self:  # noqa: ANN401  the fields' own types
+    def _changed(self, **fields: Any) -> Self:
         return msgspec.structs.replace(self, updated_at=utc_now(), **fields)
 
 

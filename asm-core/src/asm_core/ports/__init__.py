@@ -1,7 +1,7 @@
 """The ports: what applications call, and what adapters implement.
 
-Each is an abstract class with a whole public surface and a few abstract methods, whose names begin with an underscore: these
-are all that an adapter writes. Nothing here knows of tables.
+Each is an abstract class with a whole public surface and a few abstract methods, whose names begin with an underscore:
+these are all that an adapter writes. Nothing here knows of tables.
 """
 
 from asm_core.ports.artifact_registry import ArtifactRegistry

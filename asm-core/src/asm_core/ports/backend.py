@@ -60,7 +60,7 @@ class Backend(ABC):
         """
         raise UnsupportedCapabilityError(self.name, Capability.TRANSACTIONS)
 
-    def bind(self, connection: Any) -> AbstractContextManager[None]:  # noqa: ANN401  whatever the ORM has
+    def bind(self, connection: Any) -> AbstractContextManager[None]:
         """Return a context in which the ports, in this thread, work inside the caller's transaction on `connection`.
 
         They commit with it and roll back with it.

@@ -36,9 +36,9 @@ class Progress(Protocol):
 class Maintenance(Reader):
     """Applies retention policies, and checks the store's health.
 
-    Everything works in batches of `policy.batch_size`, each a transaction of its own, so that others are not kept waiting
-    and a step that is interrupted keeps what it has done. Sequence numbers are never given out again, whatever is pruned.
-    Any method may raise `StorageError`.
+    Everything works in batches of `policy.batch_size`, each a transaction of its own, so that others are not kept
+    waiting and a step that is interrupted keeps what it has done. Sequence numbers are never given out again, whatever
+    is pruned. Any method may raise `StorageError`.
     """
 
     def execute(
@@ -46,8 +46,8 @@ class Maintenance(Reader):
     ) -> MaintenanceReport:
         """Do all that `policy` asks for, and say what was done.
 
-        In order: soft-delete expired sessions, remove for good what was soft-deleted long enough ago, prune sessions with
-        too many events, prune the oldest events of all, remove artifacts that nothing owns.
+        In order: soft-delete expired sessions, remove for good what was soft-deleted long enough ago, prune sessions
+        with too many events, prune the oldest events of all, remove artifacts that nothing owns.
 
         Args:
             policy: what to keep for how long.
@@ -74,7 +74,7 @@ class Maintenance(Reader):
         return self._steps(policy).soft_delete()
 
     def hard_delete_expired_sessions(self, policy: RetentionPolicy) -> int:
-        """Remove sessions that were soft-deleted `hard_delete_after_days` ago, with runs and events; return how many."""
+        """Remove sessions soft-deleted `hard_delete_after_days` ago, with runs and events; return how many."""
         return self._steps(policy).hard_delete()
 
     def prune_session_events(self, session_id: str, policy: RetentionPolicy) -> int:
@@ -96,9 +96,7 @@ class Maintenance(Reader):
         """Return what is wrong with the store, a sentence each; an empty list is healthy."""
         return self._find_faults()
 
-    def _steps(
-        self, policy: RetentionPolicy, *, dry_run: bool = False, progress: Progress | None = None
-    ) -> Steps:
+    def _steps(self, policy: RetentionPolicy, *, dry_run: bool = False, progress: Progress | None = None) -> Steps:
         if not isinstance(policy, RetentionPolicy):
             message = f"This takes a RetentionPolicy, not {shown(policy)}."
             raise ValidationError(message)

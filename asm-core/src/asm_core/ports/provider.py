@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TYPE_CHECKING
 
 import msgspec
 
-from asm_core.models import EventType, Run, Session
 from asm_core.payloads import Payload
+
+if TYPE_CHECKING:
+    from asm_core.models import EventType, Run, Session
+    from collections.abc import Mapping
 
 
 class Emit(Protocol):

@@ -49,7 +49,7 @@ class QueryAPI(Reader):
     (`ValidationError`). Any method may raise `StorageError`.
     """
 
-    def search_sessions(  # noqa: PLR0913  a keyword for each filter
+    def search_sessions(
         self,
         *,
         agent_id: str | Iterable[str] | None = None,
@@ -73,7 +73,8 @@ class QueryAPI(Reader):
             created_after: only those created later than this.
             created_before: only those created earlier than this.
             include_deleted: soft-deleted ones too.
-            order_by: ``created_at_asc``, ``created_at_desc`` or ``updated_at_desc``; ids break ties, the same way round.
+            order_by: ``created_at_asc``, ``created_at_desc`` or ``updated_at_desc``; ids break ties, the same way
+            round.
             limit: the size of the page.
             cursor: that of the page before.
         """
@@ -96,7 +97,7 @@ class QueryAPI(Reader):
         count = len(found) if len(found) <= size and cursor is None else self._count_sessions(query)
         return cut_page("sessions", order, found, size, count)
 
-    def search_runs(  # noqa: PLR0913  a keyword for each filter
+    def search_runs(
         self,
         *,
         session_id: str | Iterable[str] | None = None,
@@ -135,7 +136,7 @@ class QueryAPI(Reader):
         size, query = _paged("runs", query, order, limit, cursor)
         return cut_page("runs", order, [] if allows_nothing(query) else self._find_runs(query), size)
 
-    def search_events(  # noqa: PLR0913  a keyword for each filter
+    def search_events(
         self,
         *,
         session_ids: str | Iterable[str] | None = None,
@@ -169,7 +170,7 @@ class QueryAPI(Reader):
         size, query = _paged("events", query, order, limit, cursor)
         return cut_page("events", order, [] if allows_nothing(query) else self._find_events(query), size)
 
-    def count_events(  # noqa: PLR0913  a keyword for each filter
+    def count_events(
         self,
         *,
         session_ids: str | Iterable[str] | None = None,
@@ -220,12 +221,12 @@ class QueryAPI(Reader):
     ) -> UsageSummary:
         """Return the tokens that runs used, in all and by provider and model.
 
-        Runs count that started at `since` or later and before `until`, those of soft-deleted sessions included: what was
-        spent was spent.
+        Runs count that started at `since` or later and before `until`, those of soft-deleted sessions included: what
+        was spent was spent.
         """
         return UsageSummary.of(self._usage_rows(session_id, agent_id, provider, since, until))
 
-    def get_cost_summary(  # noqa: PLR0913  a keyword for each filter
+    def get_cost_summary(
         self,
         *,
         session_id: str | Iterable[str] | None = None,
@@ -312,14 +313,14 @@ class QueryAPI(Reader):
         """Return the live artifacts of a session by (created_at, id)."""
 
 
-def _paged(resource: str, query: Any, order: Order, limit: int, cursor: str | None) -> tuple[int, Any]:  # noqa: ANN401
+def _paged(resource: str, query: Any, order: Order, limit: int, cursor: str | None) -> tuple[int, Any]:
     size = check_limit(limit)
     start = None if cursor is None else decode_cursor(resource, order, cursor)
     # One more than the page holds tells whether another one follows; it must still be an integer of 64 bits.
     return size, msgspec.structs.replace(query, order=order, start=start, limit=min(size + 1, MAX_INTEGER))
 
 
-def _event_query(  # noqa: PLR0913, PLR0917  the filters, in their order
+def _event_query(  # noqa: PLR0917  the filters, in their order
     session_ids: str | Iterable[str] | None,
     run_ids: str | Iterable[str] | None,
     types: EventType | str | Iterable[EventType | str] | None,

@@ -56,9 +56,9 @@ class ExecutionResult(msgspec.Struct, frozen=True):
 class SessionStore(Reader):
     """Keeps sessions, runs and the append-only log of each session.
 
-    All arguments are checked before the database is touched (`ValidationError`). All ids are strings; statuses and types
-    may be given as members or as strings; a filter that takes one value takes an iterable of them, any of which matches.
-    Any method may raise `StorageError`; a `StorageConnectionError` is retryable.
+    All arguments are checked before the database is touched (`ValidationError`). All ids are strings; statuses and
+    types may be given as members or as strings; a filter that takes one value takes an iterable of them, any of which
+    matches. Any method may raise `StorageError`; a `StorageConnectionError` is retryable.
     """
 
     # -- sessions ------------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ class SessionStore(Reader):
         self._watcher.notify()
         return stored
 
-    def get_events(  # noqa: PLR0913  a keyword for each filter
+    def get_events(
         self,
         session_id: str,
         *,
@@ -349,7 +349,9 @@ class SessionStore(Reader):
         last = check_natural("last_sequence", last_sequence)
         for item in (*checked_runs, *checked_events):
             if item.session_id != session.id:
-                message = f"{item.id} belongs to {item.session_id}, not to {session.id}; restore it with its own session."
+                message = (
+                    f"{item.id} belongs to {item.session_id}, not to {session.id}; restore it with its own session."
+                )
                 raise ValidationError(message)
         for event in checked_events:
             if event.sequence_number is None:
@@ -421,7 +423,7 @@ def _check_new(event: object) -> Event:
     return checked
 
 
-def _check_instance(kind: Any, value: Any) -> Any:  # noqa: ANN401  typed by `kind`
+def _check_instance(kind: Any, value: Any) -> Any:
     if not isinstance(value, kind):
         message = f"This takes a {kind.__name__}, not {shown(value)}."
         raise ValidationError(message)

@@ -1,7 +1,7 @@
 """The append on SQLite: the protocol by which every backend on a live database numbers and stores events.
 
-It stands here once because all of them must follow it to the letter: whoever appends locks the session's counter by raising it,
-so that numbers are given out in the order of commits. The caller holds a write transaction.
+It stands here once because all of them must follow it to the letter: whoever appends locks the session's counter by
+raising it, so that numbers are given out in the order of commits. The caller holds a write transaction.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _ID_CHUNK: Final = 500
 
 
 def append_events(execute: Execute, events: list[Event]) -> list[Event]:
-    """Number and store `events`, in the caller's write transaction; return each as stored, in the order given.
+    """Append `events`, in the caller's write transaction; return each as stored, in the order given.
 
     Raises:
         SessionNotFoundError: a session does not exist.

@@ -188,11 +188,11 @@ class Codec:
             deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
         )
 
-    def encode(self, value: object) -> Any:  # noqa: ANN401  whatever the driver takes
+    def encode(self, value: object) -> Any:
         """Return what a column holds for one value of a query."""
         return self.encode_time(value) if isinstance(value, datetime) else value
 
-    def _encode_optional_time(self, time: datetime | None) -> Any:  # noqa: ANN401  whatever the driver takes
+    def _encode_optional_time(self, time: datetime | None) -> Any:
         return None if time is None else self.encode_time(time)
 
 

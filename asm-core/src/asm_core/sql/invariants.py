@@ -33,7 +33,8 @@ _QUESTIONS: Final = (
     ),
     (
         "{1} events belong to session {0}, which does not exist.",
-        "SELECT e.session_id, e.count FROM (SELECT session_id, COUNT(*) AS count FROM asm_events GROUP BY session_id) e "
+        "SELECT e.session_id, e.count "
+        "FROM (SELECT session_id, COUNT(*) AS count FROM asm_events GROUP BY session_id) e "
         "LEFT JOIN asm_sessions s ON s.id = e.session_id WHERE s.id IS NULL",
     ),
     (
@@ -47,15 +48,15 @@ _QUESTIONS: Final = (
     ),
     (
         "Session {0} has the unknown status {1}.",
-        f"SELECT id, status FROM asm_sessions WHERE status NOT IN ({_names(SESSION_STATUSES)})",  # noqa: S608  our names
+        f"SELECT id, status FROM asm_sessions WHERE status NOT IN ({_names(SESSION_STATUSES)})",
     ),
     (
         "Run {0} has the unknown status {1}.",
-        f"SELECT id, status FROM asm_runs WHERE status NOT IN ({_names(RUN_STATUSES)})",  # noqa: S608  our names
+        f"SELECT id, status FROM asm_runs WHERE status NOT IN ({_names(RUN_STATUSES)})",
     ),
     (
         "Event {0} has the unknown type {1}.",
-        f"SELECT id, type FROM asm_events WHERE type NOT IN ({_names(EVENT_TYPES)})",  # noqa: S608  our names
+        f"SELECT id, type FROM asm_events WHERE type NOT IN ({_names(EVENT_TYPES)})",
     ),
 )
 

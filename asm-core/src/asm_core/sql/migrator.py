@@ -115,8 +115,8 @@ def check_version(current: int, *, store: str) -> None:
     _refuse_newer(current)
     if current < LATEST_VERSION:
         message = (
-            f"{store} has schema version {current}, and this program needs {LATEST_VERSION}. Run `asm db upgrade`, or open "
-            "it with migrate=True."
+            f"{store} has schema version {current}, and this program needs {LATEST_VERSION}. Run `asm db upgrade`, or "
+            "open it with migrate=True."
         )
         raise MigrationRequiredError(message, details={"current": current, "required": LATEST_VERSION})
 
@@ -135,7 +135,5 @@ def check_target(value: object) -> int:
 
 def _refuse_newer(current: int) -> None:
     if current > LATEST_VERSION:
-        message = (
-            f"The schema has version {current}, and this program knows versions up to {LATEST_VERSION}. Upgrade asm-core."
-        )
+        message = f"The schema has version {current}, and this asm-core knows up to {LATEST_VERSION}. Upgrade asm-core."
         raise MigrationRequiredError(message, details={"current": current, "required": LATEST_VERSION})

@@ -123,8 +123,8 @@ CREATE TABLE asm_events (
 )""",
 )
 
-# One for each filter and order of the ports. Every one on asm_events is paid for by each append: filters by type and provider
-# have none, since they come with a session, a time or an order, whose index serves them.
+# One for each filter and order of the ports. Every one on asm_events is paid for by each append: filters by type and
+# provider have none, since they come with a session, a time or an order, whose index serves them.
 _INDEXES: Final = (
     "CREATE INDEX asm_sessions_by_creation ON asm_sessions (created_at, id)",
     "CREATE INDEX asm_sessions_by_update ON asm_sessions (updated_at, id)",
