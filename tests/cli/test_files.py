@@ -130,9 +130,10 @@ def test_an_exported_file_has_the_usual_permissions(
 def test_a_directory_that_does_not_exist_is_a_clear_error(
     asm: Callable[..., Result], fill: Callable[..., Session], tmp_path: Path
 ) -> None:
-    result = asm("export", fill().id, "-o", str(tmp_path / "no" / "x.jsonl"))
+    target = tmp_path / "no" / "x.jsonl"
+    result = asm("export", fill().id, "-o", str(target))
     assert result.exit_code == 1
-    assert result.stderr.startswith("error: No such file or directory: ")
+    assert result.stderr == f"error: {target} cannot be written: No such file or directory.\n"
 
 
 def test_an_unknown_session_leaves_no_file(

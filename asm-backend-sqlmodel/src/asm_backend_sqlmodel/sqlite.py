@@ -35,6 +35,9 @@ class SQLiteFile:
         self._watch: sqlite3.Connection | None = None
         self._watch_lock = threading.Lock()
         if not self._in_memory:
+            if Path(path).is_dir():
+                message = f"{path} is a directory; name the database file in it."
+                raise StorageError(message)
             if create:
                 self._create()
             self._identity = self._look()
@@ -136,6 +139,7 @@ def open_database(url: str, options: Any, *, create: bool) -> Database:
     Raises:
         ValidationError: `url` is none that this backend understands.
         StorageConnectionError: there is no such file, or it cannot be made.
+        StorageError: it is a directory.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         message = f"SQLite {sqlite3.sqlite_version} is too old; this needs 3.37 or newer."
@@ -145,10 +149,16 @@ def open_database(url: str, options: Any, *, create: bool) -> Database:
     except ArgumentError:
         message = "The url is not of the form sqlite:///path/to/file.db."
         raise ValidationError(message) from None
-    if parsed.get_backend_name() != "sqlite" or parsed.query or parsed.host:
+    if parsed.get_backend_name() != "sqlite":
         message = (
             "The sqlmodel backend takes a url of the form sqlite:///path/to/file.db, not "
-            f"{parsed.get_backend_name()}://…; settings are options, not parts of the url."
+            f"{parsed.get_backend_name()}://…."
+        )
+        raise ValidationError(message)
+    if "?" in url or "\0" in (parsed.database or "") or parsed.host:
+        message = (
+            "The url must be of the form sqlite:///path/to/file.db, with nothing but a path behind the third slash; "
+            "settings are options, not parts of the url."
         )
         raise ValidationError(message)
     file = SQLiteFile(parsed.database or ":memory:", options, create=create)
