@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from asm_core.payloads import Payload
 
 if TYPE_CHECKING:
-    from asm_core.models import EventType, Run, Session
     from collections.abc import Mapping
+
+    from asm_core.models import EventType, Run, Session
 
 
 class Emit(Protocol):
