@@ -105,6 +105,12 @@ def test_every_field_of_a_model_is_documented(model: type) -> None:
         assert f"`{field}`" in page("ports.md"), field
 
 
+def test_every_room_of_core_is_in_the_architecture() -> None:
+    for path in (ROOT / "asm-core" / "src" / "asm_core").iterdir():
+        if path.suffix in {".py", ""} and not path.name.startswith("__"):
+            assert f"`{path.stem}`" in page("architecture.md"), path
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", TEXTS[path]):
