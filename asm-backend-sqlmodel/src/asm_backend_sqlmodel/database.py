@@ -53,6 +53,7 @@ class Database:
         self._lock = threading.RLock()
         self._joined = threading.local()
         self._writer: Connection | None = None
+        self._writer_of: object = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -148,7 +149,7 @@ class Database:
                 if connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
                     execute("ROLLBACK")
                 raise
-            self._check_file()
+            self._check_file(self._writer_of)
         except BaseException:
             self._drop_writer()
             raise
@@ -158,8 +159,12 @@ class Database:
 
     def _take_writer(self) -> Connection:
         self._check_file()
+        if self._file is not None and self._writer_of != self._file.identity:
+            self._drop_writer()
         if self._writer is not None:
             return self._writer
+        if self._file is not None:
+            self._writer_of = self._file.identity
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if self._file is not None:
             self._writer = connection
@@ -170,8 +175,9 @@ class Database:
             self._writer.close()
             self._writer = None
 
-    def _check_file(self) -> None:
-        if self._file is not None and not self._file.is_the_same():
+    def _check_file(self, written: object = None) -> None:
+        """Raise an error if the file, or the one that was `written` to, is no longer the one in its place."""
+        if self._file is not None and not (self._file.is_the_same() and written in {None, self._file.identity}):
             # What was written since went into a file that nobody will find again: it must not be acknowledged.
             self._engine.dispose()
             raise self._file.gone()

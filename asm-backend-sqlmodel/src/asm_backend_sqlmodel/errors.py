@@ -42,7 +42,7 @@ def translate(error: Exception) -> StorageError:
     if code in _BUSY:
         return StorageConnectionError(f"The database is busy: {cause}; try again, or raise busy_timeout.")
     if code in _AWAY:
-        return StorageConnectionError(f"The database cannot be reached: {cause}; check that the file is there.")
+        return StorageConnectionError(f"The database cannot be reached: {cause}; check its file and disk.")
     if code in _ADVICE:
         return StorageError(f"The database refused: {_ADVICE[code]} ({cause}).")
     if isinstance(cause, sqlite3.OperationalError):

@@ -24,14 +24,20 @@ _WAL_PAUSE = 0.01
 
 
 class SQLiteFile:
-    """A database file: how to connect to it, and whether it is still where it was."""
+    """A database file: how to connect to it, and whether it is still where it was.
+
+    Attributes:
+        options: how to connect.
+        path: where it is.
+        identity: what tells it from a file that takes its place; None in memory.
+    """
 
     def __init__(self, path: str, options: Any, *, create: bool) -> None:
         """Look at the file at `path`; make it if `create` is set and it is not there."""
         self.options = options
         self.path = path
         self._in_memory = path in {"", ":memory:"}
-        self._identity: tuple[int, int] | None = None
+        self.identity: tuple[int, int] | None = None
         self._watch: sqlite3.Connection | None = None
         self._watch_lock = threading.Lock()
         if not self._in_memory:
@@ -40,8 +46,8 @@ class SQLiteFile:
                 raise StorageError(message)
             if create:
                 self._create()
-            self._identity = self._look()
-            if self._identity is None:
+            self.identity = self._look()
+            if self.identity is None:
                 raise self.missing()
 
     def connect(self) -> sqlite3.Connection:
@@ -63,7 +69,7 @@ class SQLiteFile:
 
     def is_the_same(self) -> bool:
         """Return whether the file is still the one that was opened."""
-        return self._identity is None or self._look() == self._identity
+        return self.identity is None or self._look() == self.identity
 
     def data_version(self) -> int:
         """Return a number that changes with each commit of another connection."""
@@ -86,7 +92,7 @@ class SQLiteFile:
         identity = self._look()
         if identity is not None:
             # Another file is there now, say a restored backup: the next call goes on with that one.
-            self._identity = identity
+            self.identity = identity
         return StorageConnectionError(
             f"The database file {self.path} was removed or replaced while it was in use; bring it back and try again.",
             details={"path": self.path},

@@ -16,7 +16,7 @@ from asm_core.cli.exits import FAILED, INTERRUPTED, TIMED_OUT
 from asm_core.cli.live import LiveOutput
 from asm_core.cli.store import with_backend
 from asm_core.commands import CommandProvider
-from asm_core.errors import ProviderError, StorageError
+from asm_core.errors import AsmError, ProviderError
 from asm_core.manager import SessionManager
 from asm_core.ports import Backend, SessionStore
 
@@ -70,11 +70,6 @@ def _run(store: SessionStore, live: LiveOutput, given: dict[str, Any], **options
     except KeyboardInterrupt:
         _let_the_end_be_recorded()
         return INTERRUPTED
-    except StorageError as error:
-        lost = error.details.get("events_not_recorded")
-        if lost:
-            output.note(f"The command was ended, as up to {lost} events of it could not be recorded.")
-        raise
     except ProviderError as error:
         if "timeout" in error.details:
             output.note(f"error: {error.message}")
@@ -83,6 +78,11 @@ def _run(store: SessionStore, live: LiveOutput, given: dict[str, Any], **options
         if status is None or status in _NOT_STARTED:
             output.note(f"error: {error.message}")
         return FAILED if status is None else int(status)
+    except AsmError as error:
+        lost = error.details.get("events_not_recorded")
+        if lost:
+            output.note(f"The command was ended, as up to {lost} events of it could not be recorded.")
+        raise
     return 0
 
 
@@ -100,7 +100,7 @@ def _report(store: SessionStore, live: LiveOutput) -> str:
         status = str(store.get_session(session_id).status)
         # More than was shown, if nobody read it to the end.
         events = store.get_latest_sequence(session_id)
-    except StorageError:
+    except AsmError:
         status = "its end is not known, as the store cannot be read"
     return f"Recorded session {session_id}: {status}, {events} events."
 
