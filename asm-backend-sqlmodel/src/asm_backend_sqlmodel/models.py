@@ -6,7 +6,7 @@ Core's migrations make the tables; these models only describe them, and a test c
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Text, UniqueConstraint
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -73,6 +73,7 @@ class EventRow(AsmRow, table=True):
     """An event."""
 
     __tablename__ = "asm_events"
+    __table_args__ = (UniqueConstraint("session_id", "sequence_number"),)
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
     session_id: str = Field(sa_column=Column(Text, nullable=False))

@@ -1,0 +1,116 @@
+"""The row models describe just the tables that the migrations make."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import inspect
+from sqlmodel import Session as OrmSession
+from sqlmodel import SQLModel, select
+
+import asm_core as asm
+from asm_backend_sqlmodel import models
+from asm_core.sql.tables import ARTIFACT_COLUMNS, EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine, Table
+
+TABLES: dict[str, Table] = dict(models.AsmRow.metadata.tables)
+BOOKKEEPING = "asm_schema_migrations"
+OF_CORE = {
+    "asm_sessions": SESSION_COLUMNS,
+    "asm_runs": RUN_COLUMNS,
+    "asm_events": EVENT_COLUMNS,
+    "asm_artifacts": ARTIFACT_COLUMNS,
+}
+
+
+def affinity(kind: Any) -> str:
+    return "INTEGER" if "INT" in str(kind).upper() else str(kind).upper()
+
+
+@pytest.fixture
+def migrated(backend: asm.Backend, engine: Engine) -> Any:  # noqa: ARG001  the tables are there
+    return inspect(engine)
+
+
+def test_there_is_a_model_for_each_table(migrated: Any) -> None:
+    assert set(migrated.get_table_names()) == {*TABLES, BOOKKEEPING}
+
+
+def test_the_models_have_metadata_of_their_own() -> None:
+    assert not set(TABLES) & set(SQLModel.metadata.tables)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_columns_types_and_null_are_the_same(migrated: Any, name: str) -> None:
+    found = {one["name"]: (affinity(one["type"]), one["nullable"]) for one in migrated.get_columns(name)}
+    described = {one.name: (affinity(getattr(one.type, "impl", one.type)), one.nullable) for one in TABLES[name].c}
+    assert described == found
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_primary_keys_are_the_same(migrated: Any, name: str) -> None:
+    described = [column.name for column in TABLES[name].primary_key]
+    assert described == migrated.get_pk_constraint(name)["constrained_columns"]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_foreign_keys_are_the_same(migrated: Any, name: str) -> None:
+    with migrated.engine.connect() as connection:
+        rows = connection.exec_driver_sql(f"PRAGMA foreign_key_list({name})").mappings().all()
+    found = {(row["from"], row["table"], row["to"], row["on_delete"]) for row in rows}
+    keys = TABLES[name].foreign_keys
+    assert {(key.parent.name, key.column.table.name, key.column.name, key.ondelete) for key in keys} == found
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_what_is_unique_is_the_same(migrated: Any, name: str) -> None:
+    found = {tuple(one["column_names"]) for one in migrated.get_unique_constraints(name)}
+    table = TABLES[name]
+    described = {(column.name,) for column in table.c if column.unique}
+    described |= {tuple(c.columns.keys()) for c in table.constraints if type(c).__name__ == "UniqueConstraint"}
+    assert described == found
+
+
+@pytest.mark.parametrize("name", OF_CORE)
+def test_the_models_have_the_columns_that_core_reads_and_writes(name: str) -> None:
+    assert set(TABLES[name].c.keys()) == set(OF_CORE[name])
+
+
+def test_the_models_read_what_the_ports_wrote(backend: asm.Backend, engine: Engine) -> None:
+    session = asm.Session.new(agent_id="a", metadata={"key": "é\0🙂"}, tags=["one", "two"])
+    backend.session_store.save_session(session)
+    event = backend.session_store.append_event(
+        asm.Event.new(type="message_sent", session_id=session.id, data={"b": 1, "a": [None, 1.5]})
+    )
+    with OrmSession(engine) as orm:
+        row = orm.exec(select(models.SessionRow)).one()
+        assert (row.id, row.session_metadata, row.tags) == (session.id, session.metadata, ["one", "two"])
+        assert row.created_at == session.created_at
+        log = orm.exec(select(models.EventRow).where(models.EventRow.session_id == session.id)).one()
+        assert (log.id, log.sequence_number, list(log.data)) == (event.id, 1, ["b", "a"])
+        assert orm.exec(select(models.SequenceRow)).one().last_sequence == 1
+
+
+def test_the_ports_read_what_the_models_wrote(backend: asm.Backend, engine: Engine) -> None:
+    now = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    with OrmSession(engine) as orm:
+        orm.add(
+            models.SessionRow(
+                id="ses_own",
+                agent_id="a",
+                status="active",
+                session_metadata={"b": 1, "a": 2},
+                context={},
+                tags=["t"],
+                created_at=now,
+                updated_at=now,
+            )
+        )
+        orm.commit()
+    (found,) = backend.query_api.search_sessions(tags=["t"])
+    assert (found.created_at, list(found.metadata), found.deleted_at) == (now, ["b", "a"], None)
+    assert backend.maintenance.health_check() == []
