@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from asm_core import ValidationError
 
 _SYNCHRONOUS = ("full", "normal")
+_LONGEST_WAIT = (1 << 31) // 1000
+"""SQLite counts milliseconds, in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +35,8 @@ class SQLiteOptions:
             ValidationError: one has a value that makes no sense.
         """
         timeout = self.busy_timeout
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout < math.inf:
-            message = f"busy_timeout must be a number of seconds, 0 or more, not {timeout!r}."
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout <= _LONGEST_WAIT:
+            message = f"busy_timeout must be a number of seconds from 0 to {_LONGEST_WAIT}, not {timeout!r}."
             raise ValidationError(message)
         if self.synchronous not in _SYNCHRONOUS:
             message = f"synchronous must be one of {', '.join(_SYNCHRONOUS)}, not {self.synchronous!r}."
