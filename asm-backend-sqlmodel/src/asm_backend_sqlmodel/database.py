@@ -99,10 +99,10 @@ class Database:
         self._joined.connection = connection
         try:
             with translated():
-                driver = execute_on(connection)
                 if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
                     # The driver begins only at the first change; a savepoint before it would commit by itself.
-                    driver("BEGIN IMMEDIATE")
+                    # Said to the connection, as it must know of a transaction to commit it.
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield
         finally:
             self._joined.connection = outer
