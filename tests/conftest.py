@@ -39,6 +39,7 @@ class Environment:
             "PIP_NO_INDEX": "1",
             "PIP_NO_BUILD_ISOLATION": "0",  # as pip reads it: no isolation
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PYTEST_ADDOPTS": "-x",  # one failure tells enough, and those of a broken store take their time
         }
 
     def run(self, *command: str, cwd: Path) -> str:

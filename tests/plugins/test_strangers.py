@@ -37,7 +37,7 @@ def opened(environment: Environment, name: str, place: Path) -> Any:
     return json.loads(environment.run("python", "-c", OPEN, name, cwd=place))
 
 
-@pytest.mark.timeout(600)  # the whole suite
+@pytest.mark.timeout(300)  # the whole suite
 def test_a_strangers_backend_is_found_by_name_and_passes_the_contract(installed: Environment, tmp_path: Path) -> None:
     assert opened(installed, "stranger", tmp_path) == {"name": "stranger"}
     (tmp_path / "test_stranger.py").write_text(CONTRACT, "utf-8")
