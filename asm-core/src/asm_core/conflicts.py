@@ -31,6 +31,8 @@ def split_repeats(events: list[Event]) -> tuple[list[Event], list[Event]]:
     Raises:
         AlreadyExistsError: one says something else than the first of its id.
     """
+    if len({event.id for event in events}) == len(events):
+        return events, []
     first: dict[str, Event] = {}
     repeats = []
     for event in events:

@@ -28,8 +28,11 @@ _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _INNERMOST: Final = re.compile(rb"\[\]|\{\}")
 
-encode_json = msgspec.json.Encoder().encode
-decode_json = msgspec.json.Decoder().decode
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder()
+
+encode_json = _encoder.encode
+decode_json = _decoder.decode
 
 
 def check_payload(field: str, value: object) -> Payload:
@@ -58,6 +61,25 @@ def check_payload(field: str, value: object) -> Payload:
         pass
     message = f"{field} is nested more than {MAX_NESTING} levels deep; flatten it."
     raise ValidationError(message)
+
+
+def copy_payloads(values: list[Any]) -> list[Payload] | None:
+    """Return copies of payloads that are all in JSON's own shapes; None if one of them needs `check_payload`."""
+    if not any(values) and set(map(type, values)) == {dict}:
+        return [{} for _ in values]
+    try:
+        text = _encoder.encode_lines(values)
+        copies = _decoder.decode_lines(text)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
+    # Each has a bracket of its own, so that no more than the rest can be those of one.
+    shallow = text.count(b"{") + text.count(b"[") < len(values) + MAX_NESTING
+    return copies if shallow and copies == values and set(map(type, copies)) == {dict} else None
+
+
+def encode_payloads(values: list[Payload]) -> list[str]:
+    """Return the JSON text of each of the checked payloads."""
+    return _encoder.encode_lines(values).decode().split("\n")[:-1]
 
 
 def check_optional_payload(field: str, value: object) -> Payload | None:

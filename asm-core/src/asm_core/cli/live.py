@@ -9,7 +9,7 @@ from collections import deque
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
-from asm_core.commands import output_bytes
+from asm_core.commands import joined_output
 from asm_core.models import EventType
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from asm_core.models import Event
     from asm_core.payloads import Payload
+
+_STREAMED: Final = EventType.MESSAGE_STREAMED  # looked up once: an enum's attributes are slow to find
 
 _MOST_LINES: Final = 10_000
 _MOST_CHARACTERS: Final = 16 << 20
@@ -68,7 +70,7 @@ class LiveOutput:
             OSError: nobody reads the output any more.
         """
         self.last_event = event
-        if event.type is not EventType.MESSAGE_STREAMED:
+        if event.type is not _STREAMED:
             return
         self._waiting.append(event.data)
         self._taken += len(event.data["text"])
@@ -100,7 +102,7 @@ class LiveOutput:
     def _write(self, lines: list[Payload]) -> None:
         for name, group in itertools.groupby(lines, itemgetter("stream")):
             stream, part = self._streams[name], list(group)
-            stream.write(b"".join(map(output_bytes, part)))
+            stream.write(joined_output(part))
             stream.flush()
             self._written += sum(len(line["text"]) for line in part)
             self._progress.set()

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from asm_core.payloads import Payload
+
+_PLAIN_FIELDS: Final = 2
+"""A line with no more than ``stream`` and ``text`` is whole, and all there is to it is its text."""
+
+_text: Final = itemgetter("text")
 
 _CONTINUES: Final = 0x80
 """The two highest bits of a byte of UTF-8 that goes on with a character."""
@@ -79,6 +85,13 @@ class Lines:
         if partial:
             data["partial"] = True
         return data
+
+
+def joined_output(lines: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return the bytes that several recorded lines were made of."""
+    if max(map(len, lines), default=0) <= _PLAIN_FIELDS:
+        return "\n".join([*map(_text, lines), ""]).encode()
+    return b"".join(map(output_bytes, lines))
 
 
 def output_bytes(data: Mapping[str, Any]) -> bytes:

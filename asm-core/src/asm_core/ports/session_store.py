@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from asm_core.batches import check_new_events
 from asm_core.errors import RunNotFoundError, SessionNotFoundError, ValidationError, shown
 from asm_core.ids import check_name
 from asm_core.models import Event, Run, RunStatus, Session
@@ -194,7 +195,7 @@ class SessionStore(Reader):
             AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
             ValidationError: an event bears a number already; only the store gives these out.
         """
-        checked = [_check_new(event) for event in _check_iterable("events", events)]
+        checked = check_new_events(list(_check_iterable("events", events)))
         if not checked:
             return []
         stored = self._append(checked)
@@ -217,7 +218,7 @@ class SessionStore(Reader):
                 message = "provider_metadata belongs to a run, and the result has none; give the run too."
                 raise ValidationError(message)
             run = run.with_provider_metadata(metadata)
-        events = [_check_new(event) for event in _check_iterable("events", result.events)]
+        events = check_new_events(list(_check_iterable("events", result.events)))
         stored = self._flush(session, run, events)
         self._watcher.notify()
         return stored
@@ -410,17 +411,6 @@ class SessionStore(Reader):
         if watcher is None:
             watcher = self.__dict__.setdefault("_asm_watcher", Watcher(self._latest_sequences, self._change_token))
         return watcher
-
-
-def _check_new(event: object) -> Event:
-    checked: Event = _check_instance(Event, event).checked()
-    if checked.sequence_number is not None:
-        message = (
-            f"Event {checked.id} already bears the number {checked.sequence_number}; append one without, as "
-            "Event.new makes it, or use restore_session to copy a log."
-        )
-        raise ValidationError(message)
-    return checked
 
 
 def _check_instance(kind: Any, value: Any) -> Any:

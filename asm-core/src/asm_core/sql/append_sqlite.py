@@ -6,7 +6,8 @@ raising it, so that numbers are given out in the order of commits. The caller ho
 
 from __future__ import annotations
 
-from itertools import chain
+from collections import Counter
+from itertools import chain, count
 from typing import TYPE_CHECKING, Final
 
 from asm_core.conflicts import check_same_event, number_taken, split_repeats
@@ -55,24 +56,22 @@ def append_events(execute: Execute, events: list[Event]) -> list[Event]:
         AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
     """
     if len(events) == 1:
-        numbered = _number(execute, events)
-        if _insert(execute, numbered) == 1:
-            return numbered
-        _take_back(execute, numbered)
-        stored = _stored(execute, events)
-        return [check_same_event(stored[events[0].id], events[0])]
+        return [_append_one(execute, events[0])]
     first, repeats = split_repeats(events)
     execute("SAVEPOINT asm_append")
     numbered = _number(execute, first)
     if _insert(execute, numbered) == len(numbered):
         execute("RELEASE asm_append")
-        found = {event.id: event for event in numbered}
+        stored = numbered
     else:
         # Some are stored already: only now is it worth asking which.
         execute("ROLLBACK TO asm_append")
         execute("RELEASE asm_append")
-        found = _append_rest(execute, first)
-    return [found[event.id] for event in events] if repeats else list(found.values())
+        stored = _append_rest(execute, first)
+    if not repeats:
+        return stored
+    found = {event.id: event for event in stored}
+    return [found[event.id] for event in events]
 
 
 def restore_events(execute: Execute, session_id: str, events: list[Event], last_sequence: int) -> int:
@@ -99,7 +98,15 @@ def restore_events(execute: Execute, session_id: str, events: list[Event], last_
     return len(fresh)
 
 
-def _append_rest(execute: Execute, events: list[Event]) -> dict[str, Event]:
+def _append_one(execute: Execute, event: Event) -> Event:
+    numbered = _number(execute, [event])[0]
+    if execute(_INSERTS[1], _CODEC.event_row(numbered)).rowcount == 1:
+        return numbered
+    execute(_RAISE, (-1, _CODEC.encode_time(utc_now()), event.session_id)).fetchall()
+    return check_same_event(_stored(execute, [event])[event.id], event)
+
+
+def _append_rest(execute: Execute, events: list[Event]) -> list[Event]:
     stored = _stored(execute, events)
     rest = []
     for event in events:
@@ -110,44 +117,32 @@ def _append_rest(execute: Execute, events: list[Event]) -> dict[str, Event]:
     numbered = _number(execute, rest)
     _insert(execute, numbered)
     new = {event.id: event for event in numbered}
-    return {event.id: stored.get(event.id) or new[event.id] for event in events}
+    return [stored.get(event.id) or new[event.id] for event in events]
 
 
 def _number(execute: Execute, events: list[Event]) -> list[Event]:
     """Give each event the next number of its session, locking the counters in the order of the session ids."""
-    counts: dict[str, int] = {}
-    for event in events:
-        counts[event.session_id] = counts.get(event.session_id, 0) + 1
+    counts = Counter(event.session_id for event in events)
     now = _CODEC.encode_time(utc_now())
-    following: dict[str, int] = {}
+    numbers = {}
     for session_id in sorted(counts):
         parameters = (counts[session_id], now, session_id)
         rows = execute(_RAISE, parameters).fetchall() or execute(_BEGIN_COUNT, parameters).fetchall()
         if not rows:
             raise SessionNotFoundError(session_id)
-        following[session_id] = rows[0][0] - counts[session_id] + 1
-    numbered = []
-    for event in events:
-        number = following[event.session_id]
-        following[event.session_id] = number + 1
-        numbered.append(event.numbered(number))
-    return numbered
-
-
-def _take_back(execute: Execute, events: list[Event]) -> None:
-    for event in events:
-        execute(_RAISE, (-1, _CODEC.encode_time(utc_now()), event.session_id)).fetchall()
+        numbers[session_id] = count(rows[0][0] - counts[session_id] + 1)
+    return [event.numbered(next(numbers[event.session_id])) for event in events]
 
 
 def _insert(execute: Execute, events: list[Event]) -> int:
-    rows = [_CODEC.event_row(event, event.sequence_number) for event in events]
-    count, start = 0, 0
+    rows = _CODEC.event_rows(events)
+    inserted, start = 0, 0
     for size in _CHUNKS:
         while len(rows) - start >= size:
             parameters = list(chain.from_iterable(rows[start : start + size]))
-            count += execute(_INSERTS[size], parameters).rowcount
+            inserted += execute(_INSERTS[size], parameters).rowcount
             start += size
-    return count
+    return inserted
 
 
 def _stored(execute: Execute, events: list[Event]) -> dict[str, Event]:
