@@ -57,7 +57,7 @@ def import_from_file(
     The file is checked to its end before anything is written, and all of it is written or nothing. A session that is
     stored already is left alone if it is the same, and an error if it differs.
     """
-    with contextlib.nullcontext(sys.stdin.buffer) if source == STANDARD_STREAM else _existing_file(source) as file:
+    with _standard_input() if source == STANDARD_STREAM else _existing_file(source) as file:
         report = import_session(backend, file)
     if report.changed:
         output.line(
@@ -66,6 +66,13 @@ def import_from_file(
         )
     else:
         output.line(f"Session {report.session_id} is there already, and the same; nothing was imported.")
+
+
+def _standard_input() -> contextlib.nullcontext[BinaryIO]:
+    if sys.stdin is None:  # closed by whoever started this process
+        message = "Standard input is closed."
+        raise ValidationError(message)
+    return contextlib.nullcontext(sys.stdin.buffer)
 
 
 def _existing_file(path: str) -> BinaryIO:

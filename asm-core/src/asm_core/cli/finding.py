@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from asm_core.cli.text import moment
+from asm_core.cli.text import moment, visible
 from asm_core.errors import AsmError, NotFoundError, SessionNotFoundError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def all_sessions(backend: Backend, **filters: Any) -> Iterator[Session]:  # thos
 
 
 def _ambiguous(prefix: str, found: list[Session]) -> AmbiguousIdError:
-    shown = [f"  {one.id}  {one.agent_id}  {moment(one.created_at)}" for one in found[:_MOST_SHOWN]]
+    shown = [f"  {one.id}  {visible(one.agent_id)}  {moment(one.created_at)}" for one in found[:_MOST_SHOWN]]
     more = ["  …"] if len(found) > _MOST_SHOWN else []
     message = "\n".join([f"Several sessions' ids begin with {prefix!r}; give more of one:", *shown, *more])
     return AmbiguousIdError(message, details={"candidates": [one.id for one in found[:_MOST_SHOWN]]})

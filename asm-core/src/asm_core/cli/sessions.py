@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
@@ -52,7 +53,7 @@ def list_sessions(
         created_before=parse_time("--until", until),
         include_deleted=deleted,
     )
-    rows = with_stats(backend, found if everything else itertools.islice(found, limit))
+    rows = with_stats(backend, found if everything else itertools.islice(found, min(limit, sys.maxsize)))
     if as_json:
         output.json_array(_document(session, stats) for session, stats in rows)
     else:

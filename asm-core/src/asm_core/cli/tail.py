@@ -16,7 +16,7 @@ from asm_core.models.statuses import check_event_type
 from asm_core.ports import Backend, SessionStore
 
 _LAST_EVENTS = frozenset({EventType.SESSION_COMPLETED, EventType.SESSION_FAILED, EventType.SESSION_CANCELLED})
-_CHUNK = 500
+_CHUNK = 200
 _LOOK_SECONDS = 1.0
 """How long a session may be silent before `--follow` looks whether it has ended without an event that says so."""
 

@@ -63,7 +63,8 @@ class CommandProvider(Provider):
         except OSError as error:
             exit_code = NOT_FOUND if _is_missing(error, command) else NOT_EXECUTABLE
             facts = {"exit_code": exit_code, "duration_ms": _milliseconds_since(started)}
-            raise _failed(emit, f"{command.command[0]} could not be started: {error.strerror}.", facts) from error
+            name = command.command[0] + ("" if command.cwd is None else f", in {command.cwd},")
+            raise _failed(emit, f"{name} could not be started: {error.strerror}.", facts) from error
         with child:
             ended, counts = self._attend(run.id, child, emit)
         facts = {**_status(ended), "duration_ms": _milliseconds_since(started), **counts}
