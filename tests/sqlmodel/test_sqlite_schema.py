@@ -83,8 +83,8 @@ def test_what_is_printed_makes_the_tables_that_migrating_makes(tmp_path: Path) -
     migrated = at(tmp_path / "a.db", LATEST_VERSION)
     with closing(sqlite3.connect(tmp_path / "b.db")) as connection:
         connection.executescript(printed())
-    made = schema(tmp_path / "b.db")
-    assert {**migrated, "asm_schema_migrations": ""} == {**made, "asm_schema_migrations": ""}
+    assert schema(tmp_path / "b.db") == migrated
+    asm.open_backend("sqlmodel", url=f"sqlite:///{tmp_path}/b.db").close()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -93,8 +93,7 @@ def test_what_is_printed_for_the_way_down_leads_there(tmp_path: Path, version: i
     at(tmp_path / "b.db", LATEST_VERSION)
     with closing(sqlite3.connect(tmp_path / "b.db")) as connection:
         connection.executescript(printed("--from", str(LATEST_VERSION), "--to", str(version)))
-    found = schema(tmp_path / "b.db")
-    assert {**found, "asm_schema_migrations": ""} == {**lower, "asm_schema_migrations": ""}
+    assert schema(tmp_path / "b.db") == lower
 
 
 @pytest.mark.parametrize("migrate", [False, True, 1, 0])

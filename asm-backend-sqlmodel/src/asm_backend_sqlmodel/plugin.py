@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from asm_core import PORT_VERSION, BackendSpec, Capability, hookimpl
+from asm_core import BackendSpec, Capability, hookimpl
 from asm_core.config import DEFAULT_URL
 
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ CAPABILITIES: Final = frozenset(Capability)
 @hookimpl
 def asm_backend() -> BackendSpec:
     """Describe the SQLModel backend."""
-    return BackendSpec(
-        name="sqlmodel", open=_open, capabilities=CAPABILITIES, port_version=PORT_VERSION, databases=("SQLite",)
-    )
+    return BackendSpec(name="sqlmodel", open=_open, capabilities=CAPABILITIES, port_version=1, databases=("SQLite",))
 
 
 def _open(

@@ -8,6 +8,9 @@
 1
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
 from asm_core.config import StoreConfig, resolve_store
 from asm_core.errors import (
     AlreadyExistsError,
@@ -61,6 +64,14 @@ from asm_core.summaries import (
     UsageSummary,
 )
 
+if TYPE_CHECKING:
+    from asm_core.abandoned import close_abandoned
+    from asm_core.commands import CommandProvider
+    from asm_core.manager import SessionManager
+    from asm_core.memory import MemoryBackend
+    from asm_core.results import RunResult
+    from asm_core.transfer import export_session, import_session
+
 __all__ = [
     "PORT_VERSION",
     "AlreadyExistsError",
@@ -73,6 +84,7 @@ __all__ = [
     "BackendSpec",
     "BrokenBackendError",
     "Capability",
+    "CommandProvider",
     "CostRow",
     "CostSummary",
     "DependencyNotAvailableError",
@@ -88,6 +100,7 @@ __all__ = [
     "Maintenance",
     "MaintenanceError",
     "MaintenanceReport",
+    "MemoryBackend",
     "MigrationRequiredError",
     "NotFoundError",
     "Page",
@@ -100,9 +113,11 @@ __all__ = [
     "RetentionPolicy",
     "Run",
     "RunNotFoundError",
+    "RunResult",
     "RunStatus",
     "Session",
     "SessionExport",
+    "SessionManager",
     "SessionNotFoundError",
     "SessionStats",
     "SessionStatus",
@@ -116,8 +131,35 @@ __all__ = [
     "UsageRow",
     "UsageSummary",
     "ValidationError",
+    "close_abandoned",
+    "export_session",
     "hookimpl",
+    "import_session",
     "installed_backends",
     "open_backend",
     "resolve_store",
 ]
+
+_LATER: Final = {
+    "CommandProvider": "commands",
+    "MemoryBackend": "memory",
+    "RunResult": "results",
+    "SessionManager": "manager",
+    "close_abandoned": "abandoned",
+    "export_session": "transfer",
+    "import_session": "transfer",
+}
+"""Names whose modules are imported when they are first used: who only stores and reads does not wait for them."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -27,6 +27,14 @@ class StoreConfig(msgspec.Struct, frozen=True, kw_only=True):
         return f"StoreConfig(backend={self.backend!r}, options={sorted(self.options)})"
 
 
+class _Source(NamedTuple):
+    """What one source says of the store: nothing is said where there is None."""
+
+    backend: str | None
+    url: str | None
+    options: dict[str, Any]
+
+
 def resolve_store(
     name: str | None = None, *, url: str | None = None, config: str | None = None, options: dict[str, Any] | None = None
 ) -> StoreConfig:
@@ -40,34 +48,43 @@ def resolve_store(
     Raises:
         ValidationError: a file cannot be read as TOML, a key's value makes no sense, or `config` names no store.
     """
-    table = _named_store(config) if config is not None else {**_file_table(), **_environment()}
-    table = {key: value for key, value in table.items() if key != "stores"}
-    backend, found_url = table.pop("backend", None), table.pop("url", None)
-    for key, value in (("backend", backend), ("url", found_url)):
-        if value is not None and not isinstance(value, str):
-            message = f"The configuration's {key} must be a string, not {shown(type(value).__name__)}."
-            raise ValidationError(message)
-    if name is not None and name != backend:
-        # What a file says of one backend is not meant for another: neither its URL nor its options.
-        table, found_url = {}, None if backend is not None else found_url
+    given = _Source(backend=name, url=url, options=options or {})
+    sources = [given, _named_store(config)] if config is not None else [given, _environment(), _configured()]
+    backend = next((source.backend for source in sources if source.backend), DEFAULT_BACKEND)
+    # What is said of one backend is not meant for another: neither its URL nor its options.
+    fitting = [source for source in sources if source.backend in {None, backend}]
     return StoreConfig(
-        backend=name or backend or DEFAULT_BACKEND, url=url or found_url, options={**table, **(options or {})}
+        backend=backend,
+        url=next((source.url for source in fitting if source.url), None),
+        options={key: value for source in reversed(fitting) for key, value in source.options.items()},
     )
 
 
-def _environment() -> dict[str, str]:
-    keys = {"backend": "ASM_BACKEND", "url": "ASM_URL"}
-    return {key: value for key, variable in keys.items() if (value := os.environ.get(variable))}
+def _environment() -> _Source:
+    return _Source(backend=os.environ.get("ASM_BACKEND") or None, url=os.environ.get("ASM_URL") or None, options={})
 
 
-def _named_store(name: str) -> dict[str, Any]:
+def _configured() -> _Source:
+    return _from_table({key: value for key, value in _file_table().items() if key != "stores"})
+
+
+def _from_table(table: dict[str, Any]) -> _Source:
+    for key in ("backend", "url"):
+        value = table.get(key, "")
+        if not isinstance(value, str):
+            message = f"The configuration's {key} must be a string, not {shown(type(value).__name__)}."
+            raise ValidationError(message)
+    options = {key: value for key, value in table.items() if key not in {"backend", "url"}}
+    return _Source(backend=table.get("backend"), url=table.get("url"), options=options)
+
+
+def _named_store(name: str) -> _Source:
     stores = _file_table().get("stores", {})
     if not isinstance(stores, dict) or not isinstance(stores.get(name), dict):
         known = ", ".join(sorted(stores)) if isinstance(stores, dict) and stores else "none"
         message = f"No store is configured as [stores.{name}] in asm.toml or pyproject.toml. There are: {known}."
         raise ValidationError(message)
-    table: dict[str, Any] = stores[name]
-    return table
+    return _from_table(stores[name])
 
 
 def _file_table() -> dict[str, Any]:

@@ -129,8 +129,8 @@ def load_spec(name: str) -> BackendSpec:
     except Exception as error:
         raise _broken(entry, error) from error
     if not isinstance(spec, BackendSpec) or spec.name != name:
-        reason = f"its hook asm_backend() gives {shown(spec)} where a BackendSpec named {name!r} should be"
-        raise _broken(entry, TypeError(reason))
+        mistake = TypeError(f"its hook asm_backend() gives {shown(spec)} where a BackendSpec named {name!r} should be")
+        raise _broken(entry, mistake) from mistake
     if spec.port_version != PORT_VERSION:
         distribution, version = _origin(entry)
         newer = "asm-core" if spec.port_version > PORT_VERSION else distribution
@@ -197,8 +197,8 @@ def _check_options(spec: BackendSpec, options: dict[str, Any]) -> None:
     parameters = inspect.signature(spec.open).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
-    known = sorted(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
-    known.remove("migrate")
+    keywords = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+    known = sorted(keywords - {"migrate"})
     for option in options:
         if option not in known:
             message = f"The backend {spec.name!r} has no option {option!r}. It has: {', '.join(known) or 'none'}."

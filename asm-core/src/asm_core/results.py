@@ -13,7 +13,7 @@ from asm_core.payloads import Payload
 if TYPE_CHECKING:
     from asm_core.ports import SessionStore
 
-_PAGE: Final = 500
+_PAGE: Final = 200
 
 
 class RecordedEvents(Iterable[Event]):

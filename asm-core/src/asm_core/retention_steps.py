@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from asm_core.errors import AsmError, MaintenanceError
 from asm_core.queries import EventQuery, RunQuery
 from asm_core.retention import (
     DeletedSessions,
@@ -25,12 +26,12 @@ from asm_core.times import utc_now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from asm_core.models import Event, Session
+    from asm_core.models import Event, Run, Session
     from asm_core.ports.maintenance import Maintenance, Progress
     from asm_core.ports.session_store import SessionStore
     from asm_core.retention import RetentionPolicy
 
-_ARCHIVE_PAGE = 500
+_ARCHIVE_PAGE = 200
 
 
 class Steps:
@@ -46,6 +47,7 @@ class Steps:
         self._exempt = Exemption(statuses=policy.exempt_statuses, tags=policy.exempt_tags)
         self._due = days_before(self._now, policy.hard_delete_after_days)
         self._events_of_removed_sessions = 0
+        self._runs_archived: set[str] = set()
 
     def soft_delete(self) -> int:
         """Mark expired sessions as deleted."""
@@ -162,8 +164,8 @@ class Steps:
 
     def _remove_sessions(self, session_ids: list[str]) -> None:
         for session_id in session_ids if self._policy.archive_store else ():
-            for page in self._pages(session_id):
-                self._archive(session_id, page)
+            for events in self._pages_of_events(session_id):
+                self._archive(session_id, events)
         self._port._remove_sessions(session_ids)
 
     def _archive_events(self, event_ids: list[str]) -> None:
@@ -178,12 +180,28 @@ class Steps:
     def _archive(self, session_id: str, events: list[Event]) -> None:
         archive: SessionStore | None = self._policy.archive_store
         session = self._port._load_session(session_id)
-        if archive is not None and session is not None:
-            runs = self._port._find_runs(RunQuery(session_ids=(session_id,)))
-            last_sequence = self._port._latest_sequences([session_id])[session_id]
-            archive.restore_session(session, runs, events, last_sequence=last_sequence)
+        if archive is None or session is None:
+            return
+        last_sequence = self._port._latest_sequences([session_id])[session_id]
+        try:
+            if session_id not in self._runs_archived:
+                for runs in self._pages_of_runs(session_id):
+                    archive.restore_session(session, runs)
+                self._runs_archived.add(session_id)
+            archive.restore_session(session, events=events, last_sequence=last_sequence)
+        except AsmError as error:
+            if error.retryable:
+                raise
+            message = f"Session {session_id} cannot be archived, so nothing of it was removed: {error.message}"
+            raise MaintenanceError(message, details={"session_id": session_id}) from error
 
-    def _pages(self, session_id: str) -> Iterator[list[Event]]:
+    def _pages_of_runs(self, session_id: str) -> Iterator[list[Run]]:
+        query = RunQuery(session_ids=(session_id,), limit=_ARCHIVE_PAGE)
+        while runs := self._port._find_runs(query):
+            yield runs
+            query = msgspec.structs.replace(query, start=query.order.key_of(runs[-1]))
+
+    def _pages_of_events(self, session_id: str) -> Iterator[list[Event]]:
         query = EventQuery(session_ids=(session_id,), after=0, limit=_ARCHIVE_PAGE)
         while True:
             events = self._port._find_events(query)

@@ -19,7 +19,7 @@ _text: Final = itemgetter("text")
 _CONTINUES: Final = 0x80
 """The two highest bits of a byte of UTF-8 that goes on with a character."""
 
-PART_BYTES: Final = 1 << 20
+PART_BYTES: Final = 1 << 18
 """A longer line is recorded in parts of at most so many bytes, so that a line of any length takes bounded memory."""
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from asm_core.models import EventType, SessionStatus
 
-_FOLLOW_PAGE = 500
+_FOLLOW_PAGE = 200
 
 
 class ExecutionResult(msgspec.Struct, frozen=True):

@@ -8,6 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
+from asm_core.errors import StorageError, shown
 from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session
 from asm_core.money import nanos_from_usd, usd_from_nanos
 from asm_core.payloads import decode_json, encode_json, encode_payloads
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Row = tuple[Any, ...]
+
+_UNREADABLE: Final = (KeyError, TypeError, ValueError, msgspec.DecodeError)
+"""What a row raises that none of ours wrote: an unknown status or type, no JSON, no time."""
 
 
 def _text_of_time(time: datetime) -> str:
@@ -63,18 +69,21 @@ class Codec:
     def session(self, row: Sequence[Any]) -> Session:
         """Return the session of a row."""
         id_, agent, status, parent, metadata, context, tags, created_at, updated_at, deleted_at = row
-        return Session(
-            id=id_,
-            agent_id=agent,
-            status=SESSION_STATUSES[status],
-            parent_session_id=parent,
-            metadata=decode_json(metadata),
-            context=decode_json(context),
-            tags=tuple(decode_json(tags)),
-            created_at=self.decode_time(created_at),
-            updated_at=self.decode_time(updated_at),
-            deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
-        )
+        try:
+            return Session(
+                id=id_,
+                agent_id=agent,
+                status=SESSION_STATUSES[status],
+                parent_session_id=parent,
+                metadata=decode_json(metadata),
+                context=decode_json(context),
+                tags=tuple(decode_json(tags)),
+                created_at=self.decode_time(created_at),
+                updated_at=self.decode_time(updated_at),
+                deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
+            )
+        except _UNREADABLE as error:
+            raise _unreadable(Session, id_, error) from error
 
     def run_row(self, run: Run) -> Row:
         """Return the row of a checked run."""
@@ -103,22 +112,25 @@ class Codec:
         """Return the run of a row; the columns for totals may be left out."""
         id_, session_id, status, input_, output, error, metadata, turns, usage, started_at, ended_at = row[:11]
         provider, provider_metadata, nanos = row[11:14]
-        return Run(
-            id=id_,
-            session_id=session_id,
-            status=RUN_STATUSES[status],
-            input=None if input_ is None else decode_json(input_),
-            output=None if output is None else decode_json(output),
-            error=None if error is None else decode_json(error),
-            metadata=decode_json(metadata),
-            turn_count=turns,
-            token_usage=decode_json(usage),
-            started_at=self.decode_time(started_at),
-            ended_at=None if ended_at is None else self.decode_time(ended_at),
-            provider=provider,
-            provider_metadata=decode_json(provider_metadata),
-            cost_usd=None if nanos is None else usd_from_nanos(nanos),
-        )
+        try:
+            return Run(
+                id=id_,
+                session_id=session_id,
+                status=RUN_STATUSES[status],
+                input=None if input_ is None else decode_json(input_),
+                output=None if output is None else decode_json(output),
+                error=None if error is None else decode_json(error),
+                metadata=decode_json(metadata),
+                turn_count=turns,
+                token_usage=decode_json(usage),
+                started_at=self.decode_time(started_at),
+                ended_at=None if ended_at is None else self.decode_time(ended_at),
+                provider=provider,
+                provider_metadata=decode_json(provider_metadata),
+                cost_usd=None if nanos is None else usd_from_nanos(nanos),
+            )
+        except _UNREADABLE as error:
+            raise _unreadable(Run, id_, error) from error
 
     def event_row(self, event: Event) -> Row:
         """Return the row of a checked and numbered event."""
@@ -157,19 +169,22 @@ class Codec:
     def event(self, row: Sequence[Any]) -> Event:
         """Return the event of a row."""
         id_, session_id, number, kind, timestamp, run_id, data, metadata, version, provider, correlation_id = row
-        return Event(
-            id=id_,
-            type=EVENT_TYPES[kind],
-            timestamp=self.decode_time(timestamp),
-            session_id=session_id,
-            run_id=run_id,
-            sequence_number=number,
-            data=decode_json(data),
-            metadata=decode_json(metadata),
-            schema_version=version,
-            provider=provider,
-            correlation_id=correlation_id,
-        )
+        try:
+            return Event(
+                id=id_,
+                type=EVENT_TYPES[kind],
+                timestamp=self.decode_time(timestamp),
+                session_id=session_id,
+                run_id=run_id,
+                sequence_number=number,
+                data=decode_json(data),
+                metadata=decode_json(metadata),
+                schema_version=version,
+                provider=provider,
+                correlation_id=correlation_id,
+            )
+        except _UNREADABLE as error:
+            raise _unreadable(Event, id_, error) from error
 
     def artifact_row(self, artifact: Artifact) -> Row:
         """Return the row of a checked artifact."""
@@ -191,20 +206,23 @@ class Codec:
     def artifact(self, row: Sequence[Any]) -> Artifact:
         """Return the artifact of a row."""
         id_, session_id, run_id, key, content_type, size, checksum, backend, ref, metadata, created_at, deleted_at = row
-        return Artifact(
-            id=id_,
-            session_id=session_id,
-            run_id=run_id,
-            key=key,
-            content_type=content_type,
-            byte_size=size,
-            checksum_sha256=checksum,
-            storage_backend=backend,
-            storage_ref=ref,
-            metadata=decode_json(metadata),
-            created_at=self.decode_time(created_at),
-            deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
-        )
+        try:
+            return Artifact(
+                id=id_,
+                session_id=session_id,
+                run_id=run_id,
+                key=key,
+                content_type=content_type,
+                byte_size=size,
+                checksum_sha256=checksum,
+                storage_backend=backend,
+                storage_ref=ref,
+                metadata=decode_json(metadata),
+                created_at=self.decode_time(created_at),
+                deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
+            )
+        except _UNREADABLE as error:
+            raise _unreadable(Artifact, id_, error) from error
 
     def encode(self, value: object) -> Any:
         """Return what a column holds for one value of a query."""
@@ -223,6 +241,14 @@ _CODECS: Final = {
 def codec_of(dialect: Dialect) -> Codec:
     """Return the codec of a dialect."""
     return _CODECS[dialect]
+
+
+def _unreadable(kind: type, id_: object, error: Exception) -> StorageError:
+    message = (
+        f"{kind.__name__} {shown(id_)} cannot be read ({type(error).__name__}: {error}): it is damaged, or a newer "
+        "asm-core wrote it; upgrade asm-core, or see `asm health`."
+    )
+    return StorageError(message, details={"id": id_})
 
 
 def _text(payload: dict[str, Any]) -> str:

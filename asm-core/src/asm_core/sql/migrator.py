@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from asm_core.errors import MigrationRequiredError, ValidationError, shown
-from asm_core.sql.codec import codec_of
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.migrations import MIGRATIONS
-from asm_core.times import utc_now
 
 if TYPE_CHECKING:
     from asm_core.sql.dialects import Execute
@@ -34,14 +32,7 @@ _TABLE_EXISTS: Final = {
     Dialect.SQLITE: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'asm_schema_migrations'",
     Dialect.POSTGRESQL: "SELECT 1 WHERE to_regclass('asm_schema_migrations') IS NOT NULL",
 }
-_INSERT: Final = {
-    Dialect.SQLITE: "INSERT INTO asm_schema_migrations (version, name, applied_at) VALUES (?, ?, ?)",
-    Dialect.POSTGRESQL: "INSERT INTO asm_schema_migrations (version, name, applied_at) VALUES (%s, %s, %s)",
-}
-_DELETE: Final = {
-    Dialect.SQLITE: "DELETE FROM asm_schema_migrations WHERE version = ?",
-    Dialect.POSTGRESQL: "DELETE FROM asm_schema_migrations WHERE version = %s",
-}
+_NOW: Final = {Dialect.SQLITE: "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", Dialect.POSTGRESQL: "now()"}
 
 
 def schema_version(execute: Execute, dialect: Dialect) -> int:
@@ -64,20 +55,9 @@ def migrate(execute: Execute, dialect: Dialect, version: int | None = None) -> l
     _refuse_newer(current)
     if target == current:
         return []
-    execute(_BOOKKEEPING[dialect])
-    passed = []
-    for migration in steps(current, target):
-        if target > current:
-            for statement in migration.up[dialect]:
-                execute(statement)
-            applied_at = codec_of(dialect).encode_time(utc_now())
-            execute(_INSERT[dialect], (migration.version, migration.name, applied_at))
-        else:
-            for statement in migration.down:
-                execute(statement)
-            execute(_DELETE[dialect], (migration.version,))
-        passed.append(migration.version)
-    return passed
+    for statement in ddl(dialect, start=current, stop=target):
+        execute(statement)
+    return [migration.version for migration in steps(current, target)]
 
 
 def steps(start: int, stop: int) -> list[Migration]:
@@ -88,7 +68,7 @@ def steps(start: int, stop: int) -> list[Migration]:
 
 
 def ddl(dialect: Dialect | str, *, start: int = 0, stop: int | None = None) -> list[str]:
-    """Return the statements that lead from one version of the schema to another, up or down.
+    """Return the statements that lead from one version of the schema to another, up or down; `migrate` runs these.
 
     Raises:
         ValidationError: there is no such dialect or version.
@@ -99,7 +79,11 @@ def ddl(dialect: Dialect | str, *, start: int = 0, stop: int | None = None) -> l
     dialect, start = Dialect(dialect), check_target(start)
     stop = check_target(LATEST_VERSION if stop is None else stop)
     found = steps(start, stop)
-    return [statement for step in found for statement in (step.up[dialect] if stop > start else step.down)]
+    if stop >= start:
+        begin = [] if start or not found else [_BOOKKEEPING[dialect]]
+        return begin + [statement for step in found for statement in (*step.up[dialect], _entry(step, dialect))]
+    end = [] if stop else ["DROP TABLE asm_schema_migrations"]
+    return [statement for step in found for statement in (*step.down, _removal(step))] + end
 
 
 def check_version(current: int, *, store: str) -> None:
@@ -131,6 +115,15 @@ def check_target(value: object) -> int:
         message = f"There is no schema version {shown(value)}; the versions are 0 to {LATEST_VERSION}."
         raise ValidationError(message)
     return value
+
+
+def _entry(step: Migration, dialect: Dialect) -> str:
+    columns = "version, name, applied_at"
+    return f"INSERT INTO asm_schema_migrations ({columns}) VALUES ({step.version}, '{step.name}', {_NOW[dialect]})"
+
+
+def _removal(step: Migration) -> str:
+    return f"DELETE FROM asm_schema_migrations WHERE version = {step.version}"
 
 
 def _refuse_newer(current: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_event, days_ago, deleted, numbers, some_events
-from asm_core import AlreadyExistsError, Maintenance, RetentionPolicy, Session, SessionNotFoundError, SessionStore
+from asm_core import Maintenance, MaintenanceError, RetentionPolicy, Session, SessionNotFoundError, SessionStore
 from asm_core.memory import MemoryBackend
 
 
@@ -95,7 +95,7 @@ class ArchiveContract(Contract):
         store.append_events(some_events(session, 3))
         archive.restore_session(session, events=[an_event(session).numbered(2)])
         policy = RetentionPolicy(max_events_per_session=0, archive_before_prune=True, archive_store=archive)
-        with pytest.raises(AlreadyExistsError):
+        with pytest.raises(MaintenanceError, match=session.id):
             maintenance.execute(policy)
         assert numbers(store.get_events(session.id)) == [1, 2, 3]
 
