@@ -102,6 +102,7 @@ def test_a_batch_with_an_odd_event_is_checked_as_each_of_its_events_is(field: st
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
             lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner),
+            max_leaves=4,  # a batch has many, and only so much can be drawn
         ),
         min_size=BATCH,
         max_size=BATCH,

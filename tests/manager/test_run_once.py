@@ -111,7 +111,7 @@ def test_events_are_read_page_by_page(store: SessionStore, monkeypatch: pytest.M
     find = store._find_events
     monkeypatch.setattr(store, "_find_events", lambda query: [find(query), sizes.append(query.limit)][0])
     list(itertools.islice(events, 3))
-    assert sizes == [500]
+    assert sizes == [200]
 
 
 def test_tags_set_during_the_run_stay(store: SessionStore) -> None:
