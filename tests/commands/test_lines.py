@@ -10,7 +10,8 @@ from running import joined
 
 from asm_core import Event
 from asm_core.commands import lines as module
-from asm_core.commands.lines import PART_BYTES, Lines
+from asm_core.commands.lines import PART_BYTES, Lines, joined_output
+from asm_core.payloads import check_payload
 
 PIECES = st.sampled_from(
     [b"\n", b"\r\n", b"\0", b"\xff", b"\xc3", b"\xed\xa0\x80", b"a", "ü€😀".encode(), b"words of text"]
@@ -26,6 +27,17 @@ def fed(chunks: list[bytes]) -> list[dict[str, Any]]:
 @given(CHUNKS)
 def test_what_is_recorded_gives_back_the_bytes(chunks: list[bytes]) -> None:
     assert joined(fed(chunks)) == b"".join(chunks)
+
+
+@given(CHUNKS)
+def test_what_is_recorded_needs_no_check(chunks: list[bytes]) -> None:
+    for item in fed(chunks):
+        assert repr(check_payload("data", item)) == repr(item)
+
+
+@given(CHUNKS)
+def test_output_is_passed_on_as_its_lines_are(chunks: list[bytes]) -> None:
+    assert joined_output(fed(chunks)) == b"".join(chunks)
 
 
 @given(st.lists(st.one_of(st.binary(min_size=1, max_size=4), PIECES.map(lambda piece: piece[:4]))), st.integers(4, 12))

@@ -14,25 +14,34 @@ from asm_core.models.base import MAX_INTEGER
 from asm_core.payloads import copy_payloads
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _FEW: Final = 8
 """Up to so many events are checked faster one by one."""
 
 
-def check_new_events(events: Sequence[Any]) -> list[Event]:
+class CheckedEvents(list[Event]):
+    """Events to append that were checked, and that nobody changes any more: the store does not check them again."""
+
+
+def check_new_events(given: Iterable[Any]) -> CheckedEvents:
     """Return copies of events to append, each field checked and in its normal shape.
 
     Raises:
         ValidationError: one is no event, bears a number already, or has a value that cannot be kept.
     """
+    if type(given) is CheckedEvents:
+        return given
+    events = list(given)
     if len(events) > _FEW and _fields_are_normal(events):
         data = copy_payloads([event.data for event in events])
         metadata = copy_payloads([event.metadata for event in events])
         if data is not None and metadata is not None:
             pairs = zip(data, metadata, strict=True)
-            return [replace(event, data=d, metadata=m) for event, (d, m) in zip(events, pairs, strict=True)]
-    return [_check_new(event) for event in events]
+            return CheckedEvents(
+                replace(event, data=d, metadata=m) for event, (d, m) in zip(events, pairs, strict=True)
+            )
+    return CheckedEvents(_check_new(event) for event in events)
 
 
 def _fields_are_normal(events: Sequence[Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from asm_core.batches import CheckedEvents
 from asm_core.ids import new_ids
 from asm_core.models import Event, EventType
 from asm_core.payloads import encode_json
@@ -36,12 +37,13 @@ class Emitter:
         """
         run = self._run
         event = Event.new(type=type, session_id=run.session_id, run_id=run.id, provider=run.provider, data=dict(data))
-        self._recorder.put([event], len(encode_json(event.data)))
+        self._recorder.put(CheckedEvents([event]), len(encode_json(event.data)))
 
     def many(self, type: EventType, items: list[Payload], size: int) -> None:  # noqa: A002  the field's name
-        """Hand over an event for each of `items`, of about `size` bytes together: a fifth of the cost of one by one.
+        """Hand over an event for each of `items`, of about `size` bytes together: a tenth of the cost of one by one.
 
-        They are checked when they are stored, so that `items` must not be changed any more.
+        For payloads that are in JSON's own shapes by the way they were made, as `asm_core.commands.Lines` makes them,
+        and that nobody changes any more: they are not checked again.
 
         Raises:
             StorageError: events could not be stored.
@@ -51,7 +53,7 @@ class Emitter:
         for start in range(0, len(items), _SLICE):
             now = utc_now()
             slice_ = items[start : start + _SLICE]
-            events = [
+            events = CheckedEvents(
                 Event(
                     id=event_id,
                     type=type,
@@ -62,5 +64,5 @@ class Emitter:
                     provider=provider,
                 )
                 for event_id, data in zip(new_ids("evt", len(slice_)), slice_, strict=True)
-            ]
+            )
             self._recorder.put(events, size * len(events) // len(items))

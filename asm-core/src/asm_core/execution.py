@@ -209,11 +209,15 @@ class Execution:
 
     def _announce(self, events: Sequence[Event]) -> None:
         """Tell the caller what was stored; one that fails at it ends the run, and hears no more."""
-        if self._on_event is None:
+        if self._on_event is None or not events:
             return
         try:
-            for event in events:
-                self._on_event(event)
+            many = getattr(self._on_event, "many", None)
+            if many is not None:
+                many(events)
+            else:
+                for event in events:
+                    self._on_event(event)
         except BaseException as error:  # noqa: BLE001  the caller gets it
             self._on_event = None
             self._unheard = error

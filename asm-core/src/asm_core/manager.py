@@ -75,7 +75,8 @@ class SessionManager:
             context: kept with the session.
             tags: names to find the session by.
             on_event: called with each event, with its number, once it is stored, in order, never twice at a time, in
-                another thread. If it raises, the run is ended and recorded as failed, and the exception is raised.
+                another thread; if it has a method `many`, that is called with lists of them instead. If it raises, the
+                run is ended and recorded as failed, and the exception is raised.
             timeout: seconds after which the run is ended.
 
         Raises:

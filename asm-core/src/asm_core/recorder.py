@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
+from asm_core.batches import CheckedEvents
 from asm_core.errors import ProviderError, StorageError
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BATCH_EVENTS: Final = 2_048
+BATCH_EVENTS: Final = 4_096
 BATCH_BYTES: Final = 8 << 20
 """The most that is appended at once. Larger batches spare little more, and hold up other writers for longer."""
 
-QUEUE_EVENTS: Final = 8_192
+QUEUE_EVENTS: Final = 16_384
 QUEUE_BYTES: Final = 16 << 20
 """The most that waits to be stored: who hands over more waits, too."""
 
@@ -63,7 +64,7 @@ class Recorder:
         self._on_stored = on_stored
         self._on_failure = on_failure
         self._condition = threading.Condition()
-        self._queue: deque[tuple[list[Event], int]] = deque()
+        self._queue: deque[tuple[CheckedEvents, int]] = deque()
         self._events = 0
         self._bytes = 0
         self._closed = False
@@ -85,7 +86,7 @@ class Recorder:
             self._condition.notify_all()
         self._thread.join()
 
-    def put(self, events: list[Event], size: int) -> None:
+    def put(self, events: CheckedEvents, size: int) -> None:
         """Hand over events of about `size` bytes; wait while too much waits to be stored.
 
         Raises:
@@ -110,7 +111,7 @@ class Recorder:
         return fits or self._closed or self.error is not None
 
     def _record(self) -> None:
-        batch: list[Event] = []
+        batch = CheckedEvents()
         try:
             while True:
                 batch, size = self._next_batch()
@@ -122,11 +123,11 @@ class Recorder:
         except BaseException as error:  # noqa: BLE001  whatever it is, the run must not wait for ever
             self._fail(error)
 
-    def _next_batch(self) -> tuple[list[Event], int]:
+    def _next_batch(self) -> tuple[CheckedEvents, int]:
         """Wait for events, and return as many as make a batch; none when there will be no more."""
         with self._condition:
             self._condition.wait_for(lambda: self._queue or self._closed)
-            batch: list[Event] = []
+            batch = CheckedEvents()
             size = 0
             while self._queue and (not batch or self._fits(len(batch), size)):
                 events, weight = self._queue.popleft()

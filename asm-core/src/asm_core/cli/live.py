@@ -13,6 +13,7 @@ from asm_core.commands import joined_output
 from asm_core.models import EventType
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from asm_core.models import Event
@@ -69,13 +70,19 @@ class LiveOutput:
         Raises:
             OSError: nobody reads the output any more.
         """
-        self.last_event = event
-        if event.type is not _STREAMED:
-            return
-        self._waiting.append(event.data)
-        self._taken += len(event.data["text"])
-        if not self._awake.is_set():
-            self._awake.set()
+        self.many([event])
+
+    def many(self, events: Sequence[Event]) -> None:
+        """Take events that were stored together: waking the writer once for all of them spares most of the cost.
+
+        Raises:
+            OSError: nobody reads the output any more.
+        """
+        self.last_event = events[-1]
+        lines = [event.data for event in events if event.type is _STREAMED]
+        self._waiting.extend(lines)
+        self._taken += sum(len(line["text"]) for line in lines)
+        self._awake.set()
         while self._is_full():
             self._progress.clear()
             if self._is_full():

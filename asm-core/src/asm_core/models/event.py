@@ -15,7 +15,7 @@ from asm_core.payloads import Payload, check_payload
 from asm_core.times import check_time, utc_now
 
 
-class Event(Model, frozen=True, kw_only=True):
+class Event(Model, frozen=True, kw_only=True, gc=False):
     """An immutable fact in a session's append-only log.
 
     Attributes:

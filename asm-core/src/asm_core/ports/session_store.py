@@ -195,7 +195,7 @@ class SessionStore(Reader):
             AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
             ValidationError: an event bears a number already; only the store gives these out.
         """
-        checked = check_new_events(list(_check_iterable("events", events)))
+        checked = check_new_events(_check_iterable("events", events))
         if not checked:
             return []
         stored = self._append(checked)
@@ -218,7 +218,7 @@ class SessionStore(Reader):
                 message = "provider_metadata belongs to a run, and the result has none; give the run too."
                 raise ValidationError(message)
             run = run.with_provider_metadata(metadata)
-        events = check_new_events(list(_check_iterable("events", result.events)))
+        events = check_new_events(_check_iterable("events", result.events))
         stored = self._flush(session, run, events)
         self._watcher.notify()
         return stored

@@ -148,23 +148,22 @@ class Codec:
             event.correlation_id,
         )
 
-    def event_rows(self, events: list[Event]) -> list[Row]:
-        """Return the rows of checked and numbered events; column by column it takes a third of the time."""
+    def event_columns(self, events: list[Event]) -> dict[str, list[Any]]:
+        """Return what the columns hold for checked and numbered events; a third of the time of so many rows."""
         times = {time: self.encode_time(time) for time in {event.timestamp for event in events}}
-        columns = (
-            [event.id for event in events],
-            [event.session_id for event in events],
-            [event.sequence_number for event in events],
-            [event.type._value_ for event in events],
-            [times[event.timestamp] for event in events],
-            [event.run_id for event in events],
-            encode_payloads([event.data for event in events]),
-            encode_payloads([event.metadata for event in events]),
-            [event.schema_version for event in events],
-            [event.provider for event in events],
-            [event.correlation_id for event in events],
-        )
-        return list(zip(*columns, strict=True))
+        return {
+            "id": [event.id for event in events],
+            "session_id": [event.session_id for event in events],
+            "sequence_number": [event.sequence_number for event in events],
+            "type": [event.type._value_ for event in events],
+            "timestamp": [times[event.timestamp] for event in events],
+            "run_id": [event.run_id for event in events],
+            "data": encode_payloads([event.data for event in events]),
+            "metadata": encode_payloads([event.metadata for event in events]),
+            "schema_version": [event.schema_version for event in events],
+            "provider": [event.provider for event in events],
+            "correlation_id": [event.correlation_id for event in events],
+        }
 
     def event(self, row: Sequence[Any]) -> Event:
         """Return the event of a row."""

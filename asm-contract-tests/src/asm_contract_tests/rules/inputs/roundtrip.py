@@ -84,6 +84,19 @@ class RoundTripContract(Contract):
         assert {exactly(value) for value in found} == {exactly(payload)}
 
     @pytest.mark.guarantee("G9")
+    @pytest.mark.parametrize("alike", [True, False], ids=["alike", "mixed"])
+    def test_a_batch_keeps_any_json(self, store: SessionStore, session: Session, *, alike: bool) -> None:
+        """Look at how `_append` writes many events at once, those that differ only in data among them."""
+        types = ["message_streamed"] if alike else ["message_streamed", "run_failed", "tool_call_started"]
+        stored = store.append_events(
+            an_event(session, type=types[number % len(types)], data=PAYLOADS[number % len(PAYLOADS)])
+            for number in range(10 * len(PAYLOADS))
+        )
+        found = store.get_events(session.id)
+        assert found == stored
+        assert [exactly(event.data) for event in found] == [exactly(payload) for payload in PAYLOADS * 10]
+
+    @pytest.mark.guarantee("G9")
     def test_any_payload_comes_back_as_it_was(self, store: SessionStore, session: Session) -> None:
         """Look at how `_append` writes JSON and `_find_events` reads it; Hypothesis shows the smallest that differs."""
 

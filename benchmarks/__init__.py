@@ -1,0 +1,1 @@
+"""Each backend against a hand-written floor, in one run: ratios, not times."""
