@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _COLUMNS = "id, session_id, sequence_number, type, timestamp, run_id, data, metadata, schema_version"
 _RAISE = (
     "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) VALUES (?, ?, ?) "
-    "ON CONFLICT (session_id) DO UPDATE SET last_sequence = last_sequence + excluded.last_sequence, updated_at = excluded.updated_at "
-    "RETURNING last_sequence"
+    "ON CONFLICT (session_id) DO UPDATE SET last_sequence = last_sequence + excluded.last_sequence, "
+    "updated_at = excluded.updated_at RETURNING last_sequence"
 )
 _ROWS = 100
 
