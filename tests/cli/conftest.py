@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import completer, starter
 from typer.testing import CliRunner
 
 from asm_core.cli.program import app
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from processes import Complete, Start
     from typer.testing import Result
 
     from asm_core.ports import Backend
@@ -50,29 +51,15 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def start(tmp_path: Path, environment: dict[str, str]) -> Callable[..., subprocess.Popen[str]]:
+def start(tmp_path: Path, environment: dict[str, str]) -> Start:
     """Start a command as a process of its own."""
-
-    def begin(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        command = [sys.executable, "-m", "asm_core", *arguments]
-        return subprocess.Popen(command, cwd=tmp_path, env=environment, **{"text": True, **pipes})
-
-    return begin
+    return starter((sys.executable, "-m", "asm_core"), tmp_path, environment)
 
 
 @pytest.fixture
-def process(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., subprocess.CompletedProcess[str]]:
+def process(start: Start) -> Complete:
     """Run a command as a process of its own to its end."""
-
-    def complete(*arguments: str, given: Any = None, **options: Any) -> subprocess.CompletedProcess[str]:
-        if given is not None:
-            options["stdin"] = subprocess.PIPE
-        with start(*arguments, **options) as child:
-            out, err = child.communicate(given)
-        return subprocess.CompletedProcess(arguments, child.returncode, out, err)
-
-    return complete
+    return completer(start)
 
 
 @pytest.fixture

@@ -51,15 +51,16 @@ def test_a_strangers_backend_is_found_by_name_and_passes_the_contract(installed:
     [
         ("torn", "ModuleNotFoundError(\"No module named 'a_module_that_is_missing'\")"),
         ("driverless", "ModuleNotFoundError(\"No module named 'a_driver_that_is_missing'\")"),
-        ("hookless", "None"),
-        ("misnamed", "None"),
+        ("hookless", "TypeError('its hook asm_backend() gives None"),
+        ("misnamed", "TypeError('its hook asm_backend() gives BackendSpec(name="),
     ],
 )
 def test_a_backend_that_cannot_be_loaded_is_broken(
     installed: Environment, tmp_path: Path, name: str, cause: str
 ) -> None:
     error = opened(installed, name, tmp_path)
-    assert (error["code"], error["cause"]) == ("broken_backend", cause)
+    assert error["code"] == "broken_backend"
+    assert error["cause"].replace('"its', "'its").startswith(cause)
     assert error["details"] == {"name": name, "distribution": f"asm-backend-{name}", "version": "3.2.1"}
     assert f"asm-backend-{name} 3.2.1" in error["message"]
 

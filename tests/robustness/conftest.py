@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import completer, starter
 from typer.testing import CliRunner
 
 from asm_core.cli.program import app
@@ -17,6 +17,7 @@ from asm_core.cli.program import app
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from processes import Complete, Start
     from typer.testing import Result
 
 ASM = str(Path(sys.executable).with_name("asm"))
@@ -36,28 +37,15 @@ def environment(url: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def start(tmp_path: Path, environment: dict[str, str]) -> Callable[..., subprocess.Popen[str]]:
+def start(tmp_path: Path, environment: dict[str, str]) -> Start:
     """Start the installed command."""
-
-    def begin(*arguments: str, program: tuple[str, ...] = (ASM,), **options: Any) -> subprocess.Popen[str]:
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        return subprocess.Popen((*program, *arguments), cwd=tmp_path, env=environment, **{"text": True, **pipes})
-
-    return begin
+    return starter((ASM,), tmp_path, environment)
 
 
 @pytest.fixture
-def asm(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., subprocess.CompletedProcess[str]]:
+def asm(start: Start) -> Complete:
     """Run the installed command to its end."""
-
-    def complete(*arguments: str, given: Any = None, **options: Any) -> subprocess.CompletedProcess[str]:
-        if given is not None:
-            options["stdin"] = subprocess.PIPE
-        with start(*arguments, **options) as child:
-            out, err = child.communicate(given)
-        return subprocess.CompletedProcess(arguments, child.returncode, out, err)
-
-    return complete
+    return completer(start)
 
 
 @pytest.fixture

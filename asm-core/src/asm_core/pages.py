@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
 from asm_core.cursors import encode_cursor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from asm_core.queries import Order
 
@@ -36,6 +36,17 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     def __len__(self) -> int:
         """Return the number of items on this page."""
         return len(self.items)
+
+
+def all_items(search: Callable[..., Page[T]], **filters: Any) -> Iterator[T]:
+    """Yield what all pages of a search hold; one page is held at a time."""
+    cursor = None
+    while True:
+        page = search(**filters, cursor=cursor)
+        yield from page
+        cursor = page.cursor
+        if cursor is None:
+            return
 
 
 def cut_page(resource: str, order: Order, found: list[T], limit: int, total_count: int | None = None) -> Page[T]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from asm_core.cli.text import moment, visible
 from asm_core.errors import AsmError, NotFoundError, SessionNotFoundError
+from asm_core.pages import all_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,14 +71,8 @@ def _matching(backend: Backend, prefix: str, **window: datetime) -> list[Session
 
 
 def all_sessions(backend: Backend, **filters: Any) -> Iterator[Session]:  # those of search_sessions
-    """Yield sessions, newest first, page by page."""
-    cursor = None
-    while True:
-        page = backend.query_api.search_sessions(order_by="created_at_desc", limit=_PAGE, cursor=cursor, **filters)
-        yield from page
-        cursor = page.cursor
-        if cursor is None:
-            return
+    """Return sessions, newest first, read page by page."""
+    return all_items(backend.query_api.search_sessions, order_by="created_at_desc", limit=_PAGE, **filters)
 
 
 def _ambiguous(prefix: str, found: list[Session]) -> AmbiguousIdError:

@@ -12,6 +12,7 @@ from asm_core.cli.finding import find_session
 from asm_core.cli.store import with_backend
 from asm_core.cli.text import dollars, json_text, moment
 from asm_core.models import Run, Session
+from asm_core.pages import all_items
 from asm_core.ports import Backend
 from asm_core.stamps import STAMP_KEY
 from asm_core.summaries import SessionStats
@@ -83,12 +84,5 @@ def _print_json(backend: Backend, session: Session) -> None:
 
 
 def _runs(backend: Backend, session_id: str) -> Iterator[Run]:
-    cursor = None
-    while True:
-        page = backend.query_api.search_runs(
-            session_id=session_id, order_by="started_at_asc", limit=_RUN_PAGE, cursor=cursor
-        )
-        yield from page
-        cursor = page.cursor
-        if cursor is None:
-            return
+    filters = {"session_id": session_id, "order_by": "started_at_asc", "limit": _RUN_PAGE}
+    return all_items(backend.query_api.search_runs, **filters)

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 
 from asm_core.errors import StorageError
+from asm_core.pages import all_items
 from asm_core.transfer.lines import Header, Totals, end_line, line_of
 
 if TYPE_CHECKING:
@@ -111,12 +112,5 @@ def _state(backend: Backend, session_id: str) -> Iterator[Model]:
 
 
 def _runs(backend: Backend, session_id: str) -> Iterator[Run]:
-    cursor = None
-    while True:
-        page = backend.query_api.search_runs(
-            session_id=session_id, order_by="started_at_asc", limit=_RUN_PAGE, cursor=cursor
-        )
-        yield from page
-        cursor = page.cursor
-        if cursor is None:
-            return
+    filters = {"session_id": session_id, "order_by": "started_at_asc", "limit": _RUN_PAGE}
+    return all_items(backend.query_api.search_runs, **filters)
