@@ -1,0 +1,68 @@
+"""The schema on PostgreSQL, as its migrations make it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from asm_core.sql import LATEST_VERSION, Dialect, ddl, find_faults, migrate, schema_version
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+COLUMNS = (
+    "SELECT table_name, column_name, data_type, is_nullable, collation_name FROM information_schema.columns "
+    "WHERE table_schema = 'public' ORDER BY table_name, ordinal_position"
+)
+INDEXES = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexdef"
+CONSTRAINTS = (
+    "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+    "WHERE connamespace = 'public'::regnamespace ORDER BY conname"
+)
+VERSIONS = range(LATEST_VERSION + 1)
+
+
+def schema(connection: Connection) -> list[Any]:
+    return [connection.execute(question).fetchall() for question in (COLUMNS, INDEXES, CONSTRAINTS)]
+
+
+def run(connection: Connection, statements: list[str]) -> None:
+    for statement in statements:
+        connection.execute(statement)  # type: ignore[call-overload]  # a text of core's own
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_up_down_and_up_again_is_the_same(connection: Connection, version: int) -> None:
+    assert migrate(connection.execute, Dialect.POSTGRESQL) == list(VERSIONS[1:])
+    made = schema(connection)
+    migrate(connection.execute, Dialect.POSTGRESQL, version)
+    assert schema_version(connection.execute, Dialect.POSTGRESQL) == version
+    migrate(connection.execute, Dialect.POSTGRESQL)
+    assert schema(connection) == made
+
+
+def test_down_to_0_leaves_nothing(connection: Connection) -> None:
+    migrate(connection.execute, Dialect.POSTGRESQL)
+    migrate(connection.execute, Dialect.POSTGRESQL, 0)
+    assert schema(connection) == [[], [], []]
+
+
+def test_what_is_printed_is_what_migrating_runs(connection: Connection) -> None:
+    run(connection, ddl(Dialect.POSTGRESQL))
+    made = schema(connection)
+    assert schema_version(connection.execute, Dialect.POSTGRESQL) == LATEST_VERSION
+    run(connection, ddl(Dialect.POSTGRESQL, start=LATEST_VERSION, stop=0))
+    migrate(connection.execute, Dialect.POSTGRESQL)
+    assert schema(connection) == made
+
+
+def test_text_is_ordered_as_on_sqlite(connection: Connection) -> None:
+    migrate(connection.execute, Dialect.POSTGRESQL)
+    columns = connection.execute(COLUMNS).fetchall()
+    assert {collation for *_, kind, _, collation in columns if kind == "text"} == {"C"}
+
+
+def test_a_fresh_schema_is_healthy(connection: Connection) -> None:
+    migrate(connection.execute, Dialect.POSTGRESQL)
+    assert find_faults(connection.execute) == []
