@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import math
+import os
 import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakes import HookedStore, ScriptedProvider, log, only_session, types
+from fakes import HookedStore, Outage, ScriptedProvider, log, only_session, types
 
 import asm_core as asm
-from asm_core import Event, Run, Session, SessionStore
+from asm_core import Event, Run, Session, SessionStore, StorageConnectionError
 from asm_core.abandoned import close_abandoned
 from asm_core.manager import SessionManager
 from asm_core.ports import ExecutionResult
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 def dead_stamp() -> dict[str, Any]:
     """Return the stamp of a process before the machine was last started."""
     return {**make_stamp(), "boot": "the one before"}
+
+
+def living_stamp() -> dict[str, Any]:
+    """Return the stamp of another process that is alive."""
+    return {**make_stamp(), "pid": os.getppid(), "started": None}
 
 
 def abandon(store: SessionStore, status: str = "active", runs: int = 1) -> Session:
@@ -103,8 +110,19 @@ def test_a_run_that_goes_on_is_left_alone(store: SessionStore) -> None:
     assert only_session(store).status == "completed"
 
 
+def test_a_session_of_this_process_whose_end_could_not_be_stored_is_closed(store: SessionStore) -> None:
+    outage = Outage("a", math.inf)
+    provider = ScriptedProvider(lambda _provider, _run, _session, emit: emit("message_streamed", {"text": "a"}))
+    with pytest.raises(StorageConnectionError):
+        SessionManager(HookedStore(store, outage), provider, storage_timeout=0.01).run_once({})
+    assert only_session(store).status == "active"
+    assert close_abandoned(store) == [only_session(store).id]
+    assert only_session(store).status == "failed"
+    assert log(store)[-3].data["reason"] == "recorder gave up"
+
+
 def test_all_pages_are_looked_through(store: SessionStore) -> None:
-    alive = [Session.new(agent_id="a", status="active", metadata={"asm": make_stamp()}) for _ in range(130)]
+    alive = [Session.new(agent_id="a", status="active", metadata={"asm": living_stamp()}) for _ in range(130)]
     dead = []
     for session in alive:
         store.save_session(session)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from asm_core.errors import SessionNotFoundError
 from asm_core.models import Event, EventType, RunStatus, SessionStatus
 from asm_core.ports import ExecutionResult
-from asm_core.stamps import STAMP_KEY, is_gone
+from asm_core.stamps import STAMP_KEY, is_gone, make_stamp, recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,40 +19,46 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 100
 _OPEN: Final = (SessionStatus.PENDING, SessionStatus.ACTIVE)
-_REASON: Final = "recorder died"
 _NAMESPACE: Final = uuid.UUID("8f5c1f8e-5a0b-5d0a-9d58-2f6b3f0f5c11")
 """What the ids of closing events are made in (RFC 9562, section 5.5): whoever closes a session makes the same ones."""
 
 
 def close_abandoned(session_store: SessionStore) -> list[str]:
-    """Close the sessions whose process was killed while it ran them; return the ids of those that this call closed.
+    """Close the sessions that nobody records any more; return the ids of those that this call closed.
 
-    That is: sessions that `SessionManager.run_once` began in a process which ran on this machine and has ended. They
-    and their unfinished runs become failed, with the events error_occurred (reason "recorder died"), run_failed and
-    session_failed. A process that is alive, or of which nothing can be known here (another machine, another container),
-    keeps its sessions. Any number of processes may do this at once; each event is stored once.
+    That is: sessions that `SessionManager.run_once` began in a process which ran on this machine and has ended, and
+    those of this process whose end could not be stored, as the store was away for too long. They and their unfinished
+    runs become failed, with the events error_occurred (reason "recorder died" or "recorder gave up"), run_failed and
+    session_failed. Another process that is alive, or of which nothing can be known here (another machine, another
+    container), keeps its sessions. Any number of processes may do this at once; each event is stored once.
 
     Raises:
         StorageError: the store could not be read or written; what was closed before stays closed.
     """
+    own = make_stamp()
     closed: list[str] = []
     while True:
         before = len(closed)
         # Closing changes what the list is paged by, for other processes' scans too: look until nothing is left.
-        closed += [session.id for session in _abandoned(session_store) if _close(session_store, session)]
+        closed += [session.id for session in _abandoned(session_store, own) if _close(session_store, session, own)]
         if len(closed) == before:
             return closed
 
 
-def _abandoned(session_store: SessionStore) -> Iterator[Session]:
+def _abandoned(session_store: SessionStore, own: Payload) -> Iterator[Session]:
     offset = 0
     while page := session_store.list_sessions(status=_OPEN, limit=_PAGE, offset=offset):
-        gone = [session for session in page if is_gone(session.metadata.get(STAMP_KEY))]
-        yield from gone
-        offset += len(page) - len(gone)
+        left = [session for session in page if _is_left(session, own)]
+        yield from left
+        offset += len(page) - len(left)
 
 
-def _close(session_store: SessionStore, listed: Session) -> bool:
+def _is_left(session: Session, own: Payload) -> bool:
+    stamp = session.metadata.get(STAMP_KEY)
+    return session.id not in recording if stamp == own else is_gone(stamp)
+
+
+def _close(session_store: SessionStore, listed: Session, own: Payload) -> bool:
     """Close a session, and return whether it was this call that did."""
     try:
         # The runs first: while the session is seen open after them, nobody has closed the last of them.
@@ -62,7 +68,7 @@ def _close(session_store: SessionStore, listed: Session) -> bool:
         return False  # deleted meanwhile
     if session.status not in _OPEN:
         return False  # closed by another process
-    error = _error(session)
+    error = _error(session, own)
     for run in runs[:-1]:
         session_store.flush(ExecutionResult(session, _failed_run(run, error), _run_events(session, run, error)))
     last = runs[-1] if runs else None
@@ -83,7 +89,8 @@ def _failed_run(run: Run, error: Payload) -> Run:
 
 
 def _run_events(session: Session, run: Run | None, error: Payload) -> list[Event]:
-    events = [_event(EventType.ERROR_OCCURRED, session, run, {"reason": _REASON, "error": error})]
+    reason = error["details"]["reason"]
+    events = [_event(EventType.ERROR_OCCURRED, session, run, {"reason": reason, "error": error})]
     if run is not None:
         events.append(_event(EventType.RUN_FAILED, session, run, {"error": error}))
     return events
@@ -102,11 +109,15 @@ def _event(kind: EventType, session: Session, run: Run | None, data: dict[str, A
     )
 
 
-def _error(session: Session) -> Payload:
+def _error(session: Session, own: Payload) -> Payload:
     stamp = session.metadata[STAMP_KEY]
+    who = f"Process {stamp['pid']} on {stamp['host']}"
+    reason, message = "recorder died", f"{who}, which recorded this session, ended before the run did."
+    if stamp == own:
+        reason, message = "recorder gave up", f"{who} could not store the end of this session, and gave up."
     return {
         "code": "provider_error",
-        "message": f"Process {stamp['pid']} on {stamp['host']}, which recorded this session, ended before the run did.",
-        "details": {"reason": _REASON, "host": stamp["host"], "pid": stamp["pid"]},
+        "message": message,
+        "details": {"reason": reason, "host": stamp["host"], "pid": stamp["pid"]},
         "retryable": False,
     }

@@ -18,6 +18,7 @@ from asm_core.outcomes import cancelled, completed, failed, timed_out
 from asm_core.ports import ExecutionResult
 from asm_core.recorder import Recorder, persist
 from asm_core.results import RecordedEvents, RunResult
+from asm_core.stamps import recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -127,6 +128,7 @@ class Execution:
     def _carry_out(self, opening: ExecutionResult) -> None:
         if self._called_off:
             return
+        recording.add(self._run.session_id)
         try:
             self._announce(self._store.flush(opening))
             outcome = self._execute(opening)
@@ -135,6 +137,7 @@ class Execution:
         except BaseException as error:  # noqa: BLE001  the caller gets it
             self._failure = error
         finally:
+            recording.discard(self._run.session_id)
             self._place(self._failure)
             self._done.set()
             self._wake.set()

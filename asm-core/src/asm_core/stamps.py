@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 STAMP_KEY: Final = "asm"
 """The key of a session's metadata that holds the stamp."""
 
+recording: Final[set[str]] = set()
+"""The sessions that this process records at this moment, until their end is stored or given up."""
+
 _STATE, _STARTED = 0, 19
 """Fields of /proc/<pid>/stat, counted from behind the name (proc(5): 3 and 22)."""
 
