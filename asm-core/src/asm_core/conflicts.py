@@ -36,9 +36,11 @@ def split_repeats(events: list[Event]) -> tuple[list[Event], list[Event]]:
     first: dict[str, Event] = {}
     repeats = []
     for event in events:
-        if first.setdefault(event.id, event) is not event:
+        if event.id in first:
             check_same_event(first[event.id], event)
             repeats.append(event)
+        else:
+            first[event.id] = event
     return list(first.values()), repeats
 
 

@@ -5,7 +5,7 @@ Rows are tuples of what the driver takes and gives, in the order of `asm_core.sq
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -36,6 +36,11 @@ def _time_of_text(text: str) -> datetime:
 
 def _same(time: datetime) -> datetime:
     return time
+
+
+def _in_utc(time: datetime) -> datetime:
+    # A driver gives it in the zone of the connection.
+    return time.astimezone(UTC)
 
 
 class Codec:
@@ -233,7 +238,7 @@ class Codec:
 
 _CODECS: Final = {
     Dialect.SQLITE: Codec(_text_of_time, _time_of_text),
-    Dialect.POSTGRESQL: Codec(_same, _same),
+    Dialect.POSTGRESQL: Codec(_same, _in_utc),
 }
 
 

@@ -1,0 +1,136 @@
+"""The append on PostgreSQL: one statement raises the counters and stores the events, whatever their number.
+
+It follows the same protocol as the append on SQLite: whoever appends holds the session's counter from the raise to the
+commit, so that numbers are given out in the order of commits. Ids are not looked up first: an id that is stored, or is
+being stored by somebody else, makes the statement fail as a whole, counters included, and only then is it asked which.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from asm_core.conflicts import check_same_event, split_repeats
+from asm_core.errors import SessionNotFoundError, StorageError
+from asm_core.sql.codec import codec_of
+from asm_core.sql.dialects import Dialect
+from asm_core.sql.tables import EVENT_COLUMNS
+from asm_core.times import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from asm_core.models import Event
+    from asm_core.sql.dialects import Execute
+
+    Unit = Callable[[], AbstractContextManager[Execute]]
+
+_CODEC: Final = codec_of(Dialect.POSTGRESQL)
+_TRIES: Final = 100
+
+_TYPES: Final = {"timestamp": "timestamptz", "schema_version": "bigint"}
+_GIVEN: Final = tuple(name for name in EVENT_COLUMNS if name != "sequence_number")
+_JSON: Final = ("data", "metadata")
+_APPEND: Final = f"""\
+WITH given AS (
+    SELECT *, count(*) OVER of_session AS events, row_number() OVER (of_session ORDER BY place) AS nth
+    FROM unnest({", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in _GIVEN)})
+    WITH ORDINALITY AS events ({", ".join(_GIVEN)}, place)
+    WINDOW of_session AS (PARTITION BY session_id)
+), counters AS (
+    INSERT INTO asm_session_sequences AS counter (session_id, last_sequence, updated_at)
+    SELECT session_id, max(events), %s::timestamptz FROM given GROUP BY session_id ORDER BY session_id COLLATE "C"
+    ON CONFLICT (session_id) DO UPDATE
+    SET last_sequence = counter.last_sequence + excluded.last_sequence, updated_at = excluded.updated_at
+    RETURNING session_id, last_sequence
+)
+INSERT INTO asm_events ({", ".join(_GIVEN)}, sequence_number)
+SELECT {", ".join(f"{name}::json" if name in _JSON else name for name in _GIVEN)}, last_sequence - events + nth
+FROM given JOIN counters USING (session_id) ORDER BY place
+RETURNING id, sequence_number"""
+
+_COLUMNS: Final = ", ".join(f"{name}::text" if name in _JSON else name for name in EVENT_COLUMNS)
+_STORED: Final = f"SELECT {_COLUMNS} FROM asm_events WHERE id = ANY(%s)"
+_LOCK: Final = "SELECT 1 FROM asm_session_sequences WHERE session_id = ANY(%s) ORDER BY session_id FOR UPDATE"
+_SESSIONS: Final = "SELECT id FROM asm_sessions WHERE id = ANY(%s)"
+
+_COLLISION: Final = {"23503", "23505"}
+"""The SQLSTATEs of a session that is not there (foreign key) and of an id that is (unique)."""
+
+
+def append_events(statement: Unit, transaction: Unit, events: list[Event]) -> list[Event]:
+    """Append `events`; return each as stored, in the order given.
+
+    Args:
+        statement: opens a context for a statement that is committed, or undone, by itself: without a transaction, or
+            with a savepoint in the caller's.
+        transaction: opens a transaction, or a savepoint in the caller's.
+        events: checked events without numbers.
+
+    Raises:
+        SessionNotFoundError: a session does not exist.
+        AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
+    """
+    first, repeats = split_repeats(events)
+    found = _append_new(statement, first)
+    for _ in range(_TRIES):
+        if found is not None:
+            return [found[event.id] for event in events] if repeats else list(found.values())
+        found = _append_rest(transaction, first)
+    message = f"Other writers stored events of the same ids {_TRIES} times meanwhile; try again."
+    raise StorageError(message)
+
+
+def _append_new(unit: Unit, events: list[Event]) -> dict[str, Event] | None:
+    """Append events; None, with nothing done, if an id is stored or a session is not there."""
+    try:
+        with unit() as execute:
+            return _append(execute, events)
+    except Exception as error:
+        if not _is_collision(error):
+            raise
+        return None
+
+
+def _append_rest(transaction: Unit, events: list[Event]) -> dict[str, Event] | None:
+    """Append those events that are not stored; None, with nothing done, if somebody else just stored one."""
+    try:
+        with transaction() as execute:
+            _lock_counters(execute, sorted({event.session_id for event in events}))
+            rows = execute(_STORED, ([event.id for event in events],)).fetchall()
+            stored = {row[0]: _CODEC.event(row) for row in rows}
+            for event in events:
+                if event.id in stored:
+                    check_same_event(stored[event.id], event)
+            stored |= _append(execute, [event for event in events if event.id not in stored])
+            return {event.id: stored[event.id] for event in events}
+    except Exception as error:
+        if not _is_collision(error):
+            raise
+        return None
+
+
+def _lock_counters(execute: Execute, session_ids: list[str]) -> None:
+    execute(_LOCK, (session_ids,)).fetchall()
+    known = {row[0] for row in execute(_SESSIONS, (session_ids,)).fetchall()}
+    for session_id in session_ids:
+        if session_id not in known:
+            raise SessionNotFoundError(session_id)
+
+
+def _append(execute: Execute, events: list[Event]) -> dict[str, Event]:
+    if not events:
+        return {}
+    columns = _CODEC.event_columns(events)
+    parameters: list[Any] = [columns[name] for name in _GIVEN]
+    numbers = dict(execute(_APPEND, (*parameters, utc_now())).fetchall())
+    return {event.id: event.numbered(numbers[event.id]) for event in events}
+
+
+def _is_collision(error: BaseException | None) -> bool:
+    """Return whether the driver's error, or the one it was translated to, tells of a collision."""
+    while error is not None:
+        if (getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)) in _COLLISION:
+            return True
+        error = error.__cause__
+    return False
