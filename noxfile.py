@@ -15,7 +15,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 
 DISTRIBUTIONS = ("asm-core", "asm-backend-sqlmodel", "asm-contract-tests")
-EDITABLE = ("-e", "./asm-core[cli]", "-e", "./asm-backend-sqlmodel", "-e", "./asm-contract-tests")
+EDITABLE = ("-e", "./asm-core[cli]", "-e", "./asm-backend-sqlmodel[postgresql]", "-e", "./asm-contract-tests")
 GROUPS = nox.project.load_toml("pyproject.toml")
 MAIN_JOB = ("run", "--agent", "builder", "--", "python", "-m", "compileall", "-q", ".")
 ON_MINIMUMS = ("tests/contract/test_sqlmodel_sqlite.py", "tests/cli/test_documentation.py", "tests/cli/test_show.py")

@@ -165,7 +165,7 @@ def test_an_engine_of_another_database_is_refused() -> None:
         class dialect:  # noqa: N801  as an engine has it
             name = "mysql"
 
-    with pytest.raises(asm.ValidationError, match="runs on SQLite, not on mysql"):
+    with pytest.raises(asm.ValidationError, match="runs on SQLite and PostgreSQL, not on mysql"):
         SQLModelBackend(Elsewhere())  # type: ignore[arg-type]
 
 

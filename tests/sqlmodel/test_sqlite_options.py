@@ -11,7 +11,6 @@ from sqlalchemy import create_engine
 
 import asm_core as asm
 from asm_backend_sqlmodel import SQLModelBackend
-from asm_backend_sqlmodel.options import SQLiteOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +35,10 @@ if TYPE_CHECKING:
         ({"readers": 0}, "readers must be an integer of at least 1, not 0"),
         ({"readers": 1 << 31}, "readers must be an integer of at least 1"),
         ({"readers": None}, "readers must be an integer of at least 1, not None"),
-        ({"busy_timout": 1}, "The backend 'sqlmodel' has no option 'busy_timout'. It has: busy_timeout, "),
+        (
+            {"busy_timout": 1},
+            "The backend 'sqlmodel' has no option 'busy_timout' for this database. It has: busy_timeout, ",
+        ),
     ],
 )
 def test_an_option_that_cannot_be(url: str, tmp_path: Path, options: dict[str, Any], message: str) -> None:
@@ -62,7 +64,7 @@ def test_a_url_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, u
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ASM_URL", raising=False)
     with pytest.raises(asm.ValidationError, match=r"sqlite:///path/to/file\.db"):
-        SQLModelBackend.open(url, SQLiteOptions(), migrate=True)
+        SQLModelBackend.open(url, migrate=True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,8 +10,9 @@ from asm_backend_sqlmodel.columns import raw_columns
 from asm_backend_sqlmodel.database import exact_sum, whole_sum
 from asm_backend_sqlmodel.models import ArtifactRow
 from asm_backend_sqlmodel.reader import SESSIONS
-from asm_core import ArtifactRegistry, SessionNotFoundError
+from asm_core import ArtifactRegistry, SessionNotFoundError, StorageError
 from asm_core.conflicts import artifact_taken
+from asm_core.sql import is_collision
 from asm_core.sql.tables import ARTIFACT_COLUMNS
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ARTIFACTS: Final[Table] = ArtifactRow.__table__  # type: ignore[attr-defined]
 
+_TRIES: Final = 100
 _ARTIFACTS: Final = select(*raw_columns(ARTIFACTS, ARTIFACT_COLUMNS))
 
 
@@ -37,6 +39,17 @@ class SQLModelArtifactRegistry(ArtifactRegistry):
         self._codec = database.codec
 
     def _register(self, artifact: Artifact) -> None:
+        for _ in range(_TRIES):
+            try:
+                return self._register_once(artifact)
+            except StorageError as error:
+                if not is_collision(error):
+                    raise
+                # Somebody registered the id or the key since it was looked for: look again.
+        message = f"The key {artifact.key!r} was registered and removed {_TRIES} times meanwhile; try again."
+        raise StorageError(message)
+
+    def _register_once(self, artifact: Artifact) -> None:
         with self._database.write() as connection:
             session_id = artifact.session_id
             if session_id is not None:

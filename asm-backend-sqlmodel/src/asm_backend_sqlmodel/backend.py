@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, Self
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session as OrmSession
 
+from asm_backend_sqlmodel import postgresql, sqlite
 from asm_backend_sqlmodel.artifact_registry import SQLModelArtifactRegistry
 from asm_backend_sqlmodel.database import Database, execute_on
 from asm_backend_sqlmodel.maintenance import SQLModelMaintenance
+from asm_backend_sqlmodel.options import PostgreSQLOptions, SQLiteOptions
 from asm_backend_sqlmodel.plugin import CAPABILITIES
+from asm_backend_sqlmodel.postgresql import parsed
 from asm_backend_sqlmodel.query_api import SQLModelQueryAPI
 from asm_backend_sqlmodel.session_store import SQLModelSessionStore
-from asm_backend_sqlmodel.sqlite import open_database
 from asm_core import Backend, Capability, ValidationError
-from asm_core.sql import check_version, migrate, schema_version
+from asm_core.sql import Dialect, check_version, migrate, schema_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Engine
 
-    from asm_backend_sqlmodel.options import SQLiteOptions
+
+T = TypeVar("T")
 
 
 class SQLModelBackend(Backend):
@@ -42,7 +46,7 @@ class SQLModelBackend(Backend):
         Raises:
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
-        database = engine if isinstance(engine, Database) else Database(engine)
+        database = engine if isinstance(engine, Database) else _on(engine)
         self._database = database
         self.session_store = SQLModelSessionStore(database)
         self.query_api = SQLModelQueryAPI(database)
@@ -54,9 +58,14 @@ class SQLModelBackend(Backend):
             self.migrate(None if migrate is True else migrate)
 
     @classmethod
-    def open(cls, url: str, options: SQLiteOptions, *, migrate: bool | int = False) -> Self:
-        """Open a database at `url`, with connections of its own."""
-        database = open_database(url, options, create=migrate is not False)
+    def open(cls, url: str, *, migrate: bool | int = False, **options: Any) -> Self:
+        """Open a database at `url`, with connections of its own; `options` are those of its kind of database."""
+        place = parsed(url)
+        database: Database
+        if place.get_backend_name() == Dialect.POSTGRESQL:
+            database = postgresql.open_database(place, _made(PostgreSQLOptions, options))
+        else:
+            database = sqlite.open_database(url, _made(SQLiteOptions, options), create=migrate is not False)
         try:
             return cls(database, migrate=migrate)
         except BaseException:
@@ -93,3 +102,22 @@ class SQLModelBackend(Backend):
     def close(self) -> None:
         """Close the connections, if the backend opened them itself."""
         self._database.close()
+
+
+def _on(engine: Engine) -> Database:
+    match engine.dialect.name:
+        case Dialect.SQLITE:
+            return sqlite.SQLiteDatabase(engine)
+        case Dialect.POSTGRESQL:
+            return postgresql.PostgreSQLDatabase(engine)
+    message = f"The sqlmodel backend runs on SQLite and PostgreSQL, not on {engine.dialect.name}."
+    raise ValidationError(message)
+
+
+def _made(kind: type[T], options: dict[str, Any]) -> T:
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for option in options:
+        if option not in known:
+            message = f"The backend 'sqlmodel' has no option {option!r} for this database. It has: {', '.join(known)}."
+            raise ValidationError(message)
+    return kind(**options)

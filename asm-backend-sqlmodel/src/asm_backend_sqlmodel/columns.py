@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Text, TypeDecorator, type_coerce
+from sqlalchemy import TIMESTAMP, Boolean, ColumnElement, Text, TypeDecorator, type_coerce
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType, UserDefinedType
 
 from asm_core.payloads import decode_json, encode_json
 from asm_core.sql import Dialect, codec_of
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
     from sqlalchemy.engine import Dialect as EngineDialect
+    from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy.types import TypeEngine
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -22,6 +27,10 @@ class UtcTime(TypeDecorator[datetime]):
 
     impl = Text
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: EngineDialect) -> TypeEngine[Any]:
+        """Return the type of the column."""
+        return dialect.type_descriptor(TIMESTAMP(timezone=True) if dialect.name == Dialect.POSTGRESQL else Text())
 
     def process_bind_param(self, value: datetime | None, dialect: EngineDialect) -> Any:
         """Return what the column holds."""
@@ -32,11 +41,31 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else codec_of(Dialect(dialect.name)).decode_time(value)
 
 
+class JsonText(UserDefinedType[str]):
+    """JSON as its text, on PostgreSQL."""
+
+    cache_ok = True
+    render_bind_cast = True
+
+    def __init__(self, name: str = "json") -> None:
+        """Take ``json``, which keeps the text to the letter, or ``jsonb``, which can be indexed."""
+        self.name = name
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the name of the type."""
+        return self.name.upper()
+
+
 class Json(TypeDecorator[Any]):
     """A payload."""
 
     impl = Text
     cache_ok = True
+    name = "json"
+
+    def load_dialect_impl(self, dialect: EngineDialect) -> TypeEngine[Any]:
+        """Return the type of the column."""
+        return dialect.type_descriptor(JsonText(self.name) if dialect.name == Dialect.POSTGRESQL else Text())
 
     def process_bind_param(self, value: Any, dialect: EngineDialect) -> Any:  # noqa: ARG002  SQLAlchemy's signature
         """Return what the column holds."""
@@ -44,12 +73,38 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: EngineDialect) -> Any:  # noqa: ARG002  SQLAlchemy's signature
         """Return the payload that the column holds."""
-        return None if value is None else decode_json(value)
+        return decode_json(value) if isinstance(value, str) else value
+
+
+class Tags(Json):
+    """Tags: JSON with an index where the database has one for it."""
+
+    cache_ok = True
+    name = "jsonb"
+
+
+class carries(FunctionElement[bool]):  # noqa: N801  as functions are called
+    """Whether the tags of a column hold a tag."""
+
+    inherit_cache = True
+    type = Boolean()
+
+
+@compiles(carries, "sqlite")
+def _carries_on_sqlite(element: carries, compiler: SQLCompiler, **options: Any) -> str:
+    tags, tag = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"EXISTS (SELECT 1 FROM json_each({tags}) WHERE value = {tag})"  # noqa: S608  compiled clauses
+
+
+@compiles(carries, "postgresql")
+def _carries_on_postgresql(element: carries, compiler: SQLCompiler, **options: Any) -> str:
+    tags, tag = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({tags} @> jsonb_build_array({tag}))"
 
 
 def raw_columns(table: Table, names: Iterable[str]) -> list[ColumnElement[Any]]:
     """Return columns to select as the driver gives them, which is what core's codec takes."""
     return [
-        type_coerce(column, Text()) if isinstance(column.type, UtcTime | Json) else column
+        type_coerce(column, NullType()) if isinstance(column.type, UtcTime | Json) else column
         for column in (table.c[name] for name in names)
     ]

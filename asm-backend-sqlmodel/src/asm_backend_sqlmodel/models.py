@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Text, UniqueConstraint
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from asm_backend_sqlmodel.columns import Json, UtcTime
+from asm_backend_sqlmodel.columns import Json, Tags, UtcTime
 
 
 class AsmRow(SQLModel, registry=registry()):
@@ -28,7 +28,7 @@ class SessionRow(AsmRow, table=True):
     parent_session_id: str | None = Field(default=None, sa_column=Column(Text))
     session_metadata: dict[str, Any] = Field(sa_column=Column("metadata", Json, nullable=False))
     context: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
-    tags: list[str] = Field(sa_column=Column(Json, nullable=False))
+    tags: list[str] = Field(sa_column=Column(Tags, nullable=False))
     created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     updated_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     deleted_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))

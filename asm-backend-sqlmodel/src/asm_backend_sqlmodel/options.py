@@ -34,14 +34,55 @@ class SQLiteOptions:
         Raises:
             ValidationError: one has a value that makes no sense.
         """
-        timeout = self.busy_timeout
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout <= _LONGEST_WAIT:
-            message = f"busy_timeout must be a number of seconds from 0 to {_LONGEST_WAIT}, not {timeout!r}."
-            raise ValidationError(message)
+        _check_seconds("busy_timeout", self.busy_timeout)
         if self.synchronous not in _SYNCHRONOUS:
             message = f"synchronous must be one of {', '.join(_SYNCHRONOUS)}, not {self.synchronous!r}."
             raise ValidationError(message)
-        for name, value in (("wal_autocheckpoint", self.wal_autocheckpoint), ("readers", self.readers)):
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 1 << 31:
-                message = f"{name} must be an integer of at least 1, not {value!r}."
-                raise ValidationError(message)
+        _check_integer("wal_autocheckpoint", self.wal_autocheckpoint)
+        _check_integer("readers", self.readers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgreSQLOptions:
+    """How to connect to PostgreSQL.
+
+    Attributes:
+        pool_size: how many connections are open at the most.
+        pool_timeout: how many seconds a call waits for one of them before it fails with a retryable error.
+        connect_timeout: how many seconds to wait for the server when a connection is opened.
+        application_name: what the server's own views call these connections.
+        prepare_threshold: after how many uses a statement is prepared on the server; 0 is never, as poolers want it
+            that give out connections by transaction.
+    """
+
+    pool_size: int = 5
+    pool_timeout: float = 30.0
+    connect_timeout: int = 10
+    application_name: str = "asm"
+    prepare_threshold: int = 5
+
+    def __post_init__(self) -> None:
+        """Check the options.
+
+        Raises:
+            ValidationError: one has a value that makes no sense.
+        """
+        _check_integer("pool_size", self.pool_size)
+        _check_integer("connect_timeout", self.connect_timeout)
+        _check_integer("prepare_threshold", self.prepare_threshold, least=0)
+        _check_seconds("pool_timeout", self.pool_timeout)
+        if not isinstance(self.application_name, str):
+            message = f"application_name must be a string, not {self.application_name!r}."
+            raise ValidationError(message)
+
+
+def _check_seconds(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST_WAIT:
+        message = f"{name} must be a number of seconds from 0 to {_LONGEST_WAIT}, not {value!r}."
+        raise ValidationError(message)
+
+
+def _check_integer(name: str, value: object, *, least: int = 1) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 1 << 31:
+        message = f"{name} must be an integer of at least {least}, not {value!r}."
+        raise ValidationError(message)

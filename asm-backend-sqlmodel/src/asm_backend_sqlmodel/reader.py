@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Text, bindparam, exists, func, literal, select, tuple_
 
-from asm_backend_sqlmodel.columns import raw_columns
+from asm_backend_sqlmodel.columns import carries, raw_columns
 from asm_backend_sqlmodel.models import EventRow, RunRow, SequenceRow, SessionRow
 from asm_core.ports import Reader
 from asm_core.sql.tables import EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
@@ -169,10 +169,4 @@ def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
 
 def tagged(tag: str) -> Condition:
     """Return the condition that a session carries `tag`."""
-    tags = func.json_each(SESSIONS.c.tags).table_valued("value", joins_implicitly=True)
-    return exists(select(literal(1)).select_from(tags).where(tags.c.value == tag))
-
-
-def all_of(conditions: list[Condition]) -> Condition:
-    """Return the condition that all of these hold."""
-    return and_(literal(value=True), *conditions)
+    return carries(SESSIONS.c.tags, literal(tag, Text))

@@ -2,54 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, literal, select
-from sqlalchemy.dialects.sqlite import insert
 
-from asm_backend_sqlmodel.database import execute_on
 from asm_backend_sqlmodel.reader import EVENTS, RUNS, SEQUENCES, SESSIONS, SQLModelReader
 from asm_core import SessionNotFoundError, SessionStore
 from asm_core.money import nanos_from_usd
-from asm_core.sql import append_events, restore_events
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
+    from asm_backend_sqlmodel.database import Database
     from asm_core import Event, Run, Session
 
 
-def _upsert(table: Table) -> Any:
+def _upsert(insert: Any, table: Table) -> Any:
     statement = insert(table)
     columns = {column.name: statement.excluded[column.name] for column in table.c if column.name != "id"}
     return statement.on_conflict_do_update(index_elements=["id"], set_=columns)
 
 
-_SAVE_SESSION: Final = _upsert(SESSIONS)
-_SAVE_RUN: Final = _upsert(RUNS)
-_ADD_SESSION: Final = insert(SESSIONS).on_conflict_do_nothing(index_elements=["id"])
-_ADD_RUN: Final = insert(RUNS).on_conflict_do_nothing(index_elements=["id"])
-
-
 class SQLModelSessionStore(SQLModelReader, SessionStore):
     """The session store on SQLModel."""
 
+    def __init__(self, database: Database) -> None:
+        """Write to `database`."""
+        super().__init__(database)
+        self._upsert_session = _upsert(database.insert, SESSIONS)
+        self._upsert_run = _upsert(database.insert, RUNS)
+        self._add_session = database.insert(SESSIONS).on_conflict_do_nothing(index_elements=["id"])
+        self._add_run = database.insert(RUNS).on_conflict_do_nothing(index_elements=["id"])
+
     def _save_session(self, session: Session) -> None:
         with self._database.write() as connection:
-            connection.execute(_SAVE_SESSION, _session_values(session))
+            connection.execute(self._upsert_session, _session_values(session))
 
     def _save_run(self, run: Run) -> None:
         with self._database.write() as connection:
             self._require_session(connection, run.session_id)
-            connection.execute(_SAVE_RUN, _run_values(run))
+            connection.execute(self._upsert_run, _run_values(run))
 
     def _delete_session(self, session_id: str) -> None:
         with self._database.write() as connection:
             remove_sessions(connection, [session_id])
 
     def _append(self, events: list[Event]) -> list[Event]:
-        with self._database.write() as connection:
-            return append_events(execute_on(connection), events)
+        return self._database.append(events)
 
     def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
         with self._database.write():
@@ -60,25 +59,30 @@ class SQLModelSessionStore(SQLModelReader, SessionStore):
 
     def _restore(self, session: Session, runs: list[Run], events: list[Event], last_sequence: int) -> int:
         with self._database.write() as connection:
-            connection.execute(_ADD_SESSION, _session_values(session))
+            connection.execute(self._add_session, _session_values(session))
             for run in runs:
-                connection.execute(_ADD_RUN, _run_values(run))
-            return restore_events(execute_on(connection), session.id, events, last_sequence)
+                connection.execute(self._add_run, _run_values(run))
+            return self._database.restore(session.id, events, last_sequence)
 
     def _change_token(self) -> object:
         return self._database.change_token()
 
     def _require_session(self, connection: Connection, session_id: str) -> None:
-        found = connection.execute(select(literal(1)).where(SESSIONS.c.id == session_id)).first()
+        # Held, where the database has row locks, so that it is still there when what belongs to it is written.
+        known = select(literal(1)).where(SESSIONS.c.id == session_id).with_for_update(read=True, key_share=True)
+        found = connection.execute(known).first()
         if found is None:
             raise SessionNotFoundError(session_id)
 
 
 def remove_sessions(connection: Connection, session_ids: list[str]) -> None:
     """Remove sessions with their runs, events and counters."""
+    # Locked first, where the database has row locks: an append would put an event into a log that is being removed.
+    held = select(SESSIONS.c.id).where(SESSIONS.c.id.in_(session_ids)).order_by(SESSIONS.c.id).with_for_update()
+    connection.execute(held).all()
+    connection.execute(delete(SEQUENCES).where(SEQUENCES.c.session_id.in_(session_ids)))
     connection.execute(delete(EVENTS).where(EVENTS.c.session_id.in_(session_ids)))
     connection.execute(delete(RUNS).where(RUNS.c.session_id.in_(session_ids)))
-    connection.execute(delete(SEQUENCES).where(SEQUENCES.c.session_id.in_(session_ids)))
     connection.execute(delete(SESSIONS).where(SESSIONS.c.id.in_(session_ids)))
 
 

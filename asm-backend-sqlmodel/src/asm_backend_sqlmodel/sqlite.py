@@ -1,4 +1,4 @@
-"""A SQLite file that the backend opens itself."""
+"""SQLite: the file, and the connections to it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,27 @@ import os
 import sqlite3
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sqlalchemy import create_engine, make_url
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from asm_backend_sqlmodel.database import Database
+from asm_backend_sqlmodel.database import Database, execute_on
+from asm_backend_sqlmodel.errors import translated
 from asm_core import StorageConnectionError, StorageError, ValidationError
+from asm_core.sql import Dialect, append_events, restore_events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+
+    from asm_core import Event
 
 OLDEST_SQLITE = (3, 37, 0)
 """The first version with STRICT tables."""
@@ -139,7 +150,149 @@ class SQLiteFile:
         connection.execute("PRAGMA foreign_keys = on")
 
 
-def open_database(url: str, options: Any, *, create: bool) -> Database:
+class SQLiteDatabase(Database):
+    """SQLite, which knows one writer at a time.
+
+    A database that the backend opened itself has one writing connection behind a lock, and a pool of readers; with an
+    engine of the application's, connections come from its pool. Both run in the driver's autocommit mode, and a write
+    says ``BEGIN IMMEDIATE`` itself: a transaction that begins as a reader and writes later fails at once when another
+    writer came first, whatever the timeout.
+    """
+
+    insert = staticmethod(insert)
+
+    def __init__(self, engine: Engine, file: SQLiteFile | None = None) -> None:
+        """Use an engine of the application's, or, with `file`, one of the backend's own."""
+        super().__init__(engine, Dialect.SQLITE)
+        self._file = file
+        self._busy_timeout = file.options.busy_timeout if file else 30.0
+        self._one_connection = isinstance(engine.pool, StaticPool)
+        self._lock = threading.RLock()
+        self._writer: Connection | None = None
+        self._writer_of: object = None
+
+    def append(self, events: list[Event]) -> list[Event]:
+        """Append events in a write transaction."""
+        with self.write() as connection:
+            return append_events(execute_on(connection), events)
+
+    def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
+        """Store events with the numbers they bear, inside a transaction; return how many were new."""
+        with self.write() as connection:
+            return restore_events(execute_on(connection), session_id, events, last_sequence)
+
+    def change_token(self) -> object:
+        """Return what changes with each commit of another connection; None if that cannot be told."""
+        if self._file is None or self._one_connection:
+            return None
+        with translated():
+            self._check_file()
+            return self._file.data_version()
+
+    def close(self) -> None:
+        """Close what this backend opened itself."""
+        self._closed = True
+        if self._file is not None:
+            with self._lock, translated():
+                self._drop_writer()
+                self._file.close()
+                self._engine.dispose()
+
+    def _forked(self) -> None:
+        super()._forked()
+        self._lock = threading.RLock()
+        self._writer = None
+        if self._file is not None:
+            self._file.forget()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        if self._one_connection:
+            with self.write() as connection:
+                yield connection
+        else:
+            self._check_file()
+            with self._engine.connect() as connection:
+                yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        if not self._lock.acquire(timeout=self._busy_timeout):
+            message = f"Another thread has been writing for {self._busy_timeout} seconds; try again."
+            raise StorageConnectionError(message)
+        try:
+            with self._transaction() as connection:
+                yield connection
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        connection = self._take_writer()
+        try:
+            execute = execute_on(connection)
+            execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                execute("COMMIT")
+            except BaseException:
+                if connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+                    execute("ROLLBACK")
+                raise
+            self._check_file(self._writer_of)
+        except BaseException:
+            self._drop_writer()
+            raise
+        finally:
+            if self._writer is not connection:
+                connection.close()
+
+    def _take_writer(self) -> Connection:
+        self._check_file()
+        if self._file is not None and self._writer_of != self._file.identity:
+            self._drop_writer()
+        if self._writer is not None:
+            return self._writer
+        if self._file is not None:
+            self._writer_of = self._file.identity
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        if self._file is not None:
+            self._writer = connection
+        return connection
+
+    def _drop_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _check_file(self, written: object = None) -> None:
+        """Raise an error if the file, or the one that was `written` to, is no longer the one in its place."""
+        if self._file is not None and not (self._file.is_the_same() and written in {None, self._file.identity}):
+            # What was written since went into a file that nobody will find again: it must not be acknowledged.
+            self._engine.dispose()
+            raise self._file.gone()
+
+    @contextmanager
+    def _savepoint(self, connection: Connection) -> Iterator[None]:
+        execute = execute_on(connection)
+        execute("SAVEPOINT asm_write")
+        try:
+            yield
+        except BaseException:
+            if connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+                execute("ROLLBACK TO asm_write")
+                execute("RELEASE asm_write")
+            raise
+        execute("RELEASE asm_write")
+
+    def _begin(self, connection: Connection) -> None:
+        if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+            # The driver begins only at the first change; a savepoint before it would commit by itself.
+            # Said to the connection, as it must know of a transaction to commit it.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def open_database(url: str, options: Any, *, create: bool) -> SQLiteDatabase:
     """Open the database at `url`.
 
     Raises:
@@ -157,8 +310,8 @@ def open_database(url: str, options: Any, *, create: bool) -> Database:
         raise ValidationError(message) from None
     if parsed.get_backend_name() != "sqlite":
         message = (
-            "The sqlmodel backend takes a url of the form sqlite:///path/to/file.db, not "
-            f"{parsed.get_backend_name()}://…."
+            "The sqlmodel backend takes a url of the form sqlite:///path/to/file.db or postgresql://user@host/database,"
+            f" not {parsed.get_backend_name()}://…."
         )
         raise ValidationError(message)
     if "?" in url or "\0" in (parsed.database or "") or parsed.host:
@@ -178,4 +331,4 @@ def open_database(url: str, options: Any, *, create: bool) -> Database:
             "pool_reset_on_return": None,
         }
     engine = create_engine("sqlite://", creator=file.connect, isolation_level="AUTOCOMMIT", **pool)
-    return Database(engine, file)
+    return SQLiteDatabase(engine, file)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from asm_core.errors import AlreadyExistsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from asm_core.models import Artifact, Event
 
 
@@ -42,6 +44,34 @@ def split_repeats(events: list[Event]) -> tuple[list[Event], list[Event]]:
         else:
             first[event.id] = event
     return list(first.values()), repeats
+
+
+def check_restored(
+    events: list[Event], stored: Mapping[str, Event], numbers_between: Callable[[int, int], set[int]]
+) -> list[Event]:
+    """Return those of the events, which bear numbers, that are not stored yet.
+
+    Args:
+        events: events of one session, each id once.
+        stored: those of their ids that are stored.
+        numbers_between: the numbers in use in the session from one to another, both included.
+
+    Raises:
+        AlreadyExistsError: an id or a number is taken by another event.
+    """
+    for event in events:
+        if event.id in stored:
+            check_same_event(stored[event.id], event)
+            if stored[event.id].sequence_number != event.sequence_number:
+                raise number_taken(event)
+    fresh = [event for event in events if event.id not in stored]
+    wanted = [event.sequence_number or 0 for event in fresh]
+    taken = numbers_between(min(wanted), max(wanted)) if wanted else set()
+    for event, number in zip(fresh, wanted, strict=True):
+        if number in taken:
+            raise number_taken(event)
+        taken.add(number)
+    return fresh
 
 
 def number_taken(event: Event) -> AlreadyExistsError:

@@ -4,6 +4,7 @@ Nothing here opens a connection: a backend hands in a function that executes a s
 in the transaction that the ORM opened.
 """
 
+from asm_core.sql.append_postgresql import is_collision
 from asm_core.sql.append_sqlite import append_events, restore_events
 from asm_core.sql.codec import Codec, codec_of
 from asm_core.sql.dialects import Cursor, Dialect, Execute
@@ -21,6 +22,7 @@ __all__ = [
     "codec_of",
     "ddl",
     "find_faults",
+    "is_collision",
     "migrate",
     "restore_events",
     "schema_version",

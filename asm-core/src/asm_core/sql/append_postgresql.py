@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.conflicts import check_same_event, split_repeats
+from asm_core.conflicts import check_restored, check_same_event, split_repeats
 from asm_core.errors import SessionNotFoundError, StorageError
 from asm_core.sql.codec import codec_of
 from asm_core.sql.dialects import Dialect
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _CODEC: Final = codec_of(Dialect.POSTGRESQL)
 _TRIES: Final = 100
 
-_TYPES: Final = {"timestamp": "timestamptz", "schema_version": "bigint"}
+_TYPES: Final = {"timestamp": "timestamptz", "schema_version": "bigint", "sequence_number": "bigint"}
 _GIVEN: Final = tuple(name for name in EVENT_COLUMNS if name != "sequence_number")
 _JSON: Final = ("data", "metadata")
 _APPEND: Final = f"""\
@@ -51,6 +51,16 @@ RETURNING id, sequence_number"""
 
 _COLUMNS: Final = ", ".join(f"{name}::text" if name in _JSON else name for name in EVENT_COLUMNS)
 _STORED: Final = f"SELECT {_COLUMNS} FROM asm_events WHERE id = ANY(%s)"
+_NUMBERS: Final = "SELECT sequence_number FROM asm_events WHERE session_id = %s AND sequence_number BETWEEN %s AND %s"
+_RESTORE: Final = f"""\
+INSERT INTO asm_events ({", ".join(EVENT_COLUMNS)})
+SELECT {", ".join(f"{name}::json" if name in _JSON else name for name in EVENT_COLUMNS)}
+FROM unnest({", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in EVENT_COLUMNS)})
+AS events ({", ".join(EVENT_COLUMNS)})"""
+_RAISE_TO: Final = (
+    "INSERT INTO asm_session_sequences AS counter (session_id, last_sequence, updated_at) VALUES (%s, %s, %s) "
+    "ON CONFLICT (session_id) DO UPDATE SET last_sequence = GREATEST(counter.last_sequence, excluded.last_sequence)"
+)
 _LOCK: Final = "SELECT 1 FROM asm_session_sequences WHERE session_id = ANY(%s) ORDER BY session_id FOR UPDATE"
 _SESSIONS: Final = "SELECT id FROM asm_sessions WHERE id = ANY(%s)"
 
@@ -81,13 +91,37 @@ def append_events(statement: Unit, transaction: Unit, events: list[Event]) -> li
     raise StorageError(message)
 
 
+def restore_events(execute: Execute, session_id: str, events: list[Event], last_sequence: int) -> int:
+    """Store events with the numbers they bear, and raise the session's counter; return how many were new.
+
+    Raises:
+        AlreadyExistsError: an id or a number is taken by another event.
+    """
+    execute(_RAISE_TO, (session_id, last_sequence, utc_now()))
+    first, _ = split_repeats(events)
+    fresh = check_restored(first, _stored(execute, first), lambda low, high: _numbers(execute, session_id, low, high))
+    if fresh:
+        columns = _CODEC.event_columns(fresh)
+        execute(_RESTORE, [columns[name] for name in EVENT_COLUMNS])
+    return len(fresh)
+
+
+def _stored(execute: Execute, events: list[Event]) -> dict[str, Event]:
+    rows = execute(_STORED, ([event.id for event in events],)).fetchall()
+    return {row[0]: _CODEC.event(row) for row in rows}
+
+
+def _numbers(execute: Execute, session_id: str, low: int, high: int) -> set[int]:
+    return {row[0] for row in execute(_NUMBERS, (session_id, low, high)).fetchall()}
+
+
 def _append_new(unit: Unit, events: list[Event]) -> dict[str, Event] | None:
     """Append events; None, with nothing done, if an id is stored or a session is not there."""
     try:
         with unit() as execute:
             return _append(execute, events)
     except Exception as error:
-        if not _is_collision(error):
+        if not is_collision(error):
             raise
         return None
 
@@ -97,15 +131,14 @@ def _append_rest(transaction: Unit, events: list[Event]) -> dict[str, Event] | N
     try:
         with transaction() as execute:
             _lock_counters(execute, sorted({event.session_id for event in events}))
-            rows = execute(_STORED, ([event.id for event in events],)).fetchall()
-            stored = {row[0]: _CODEC.event(row) for row in rows}
+            stored = _stored(execute, events)
             for event in events:
                 if event.id in stored:
                     check_same_event(stored[event.id], event)
             stored |= _append(execute, [event for event in events if event.id not in stored])
             return {event.id: stored[event.id] for event in events}
     except Exception as error:
-        if not _is_collision(error):
+        if not is_collision(error):
             raise
         return None
 
@@ -127,7 +160,7 @@ def _append(execute: Execute, events: list[Event]) -> dict[str, Event]:
     return {event.id: event.numbered(numbers[event.id]) for event in events}
 
 
-def _is_collision(error: BaseException | None) -> bool:
+def is_collision(error: BaseException | None) -> bool:
     """Return whether the driver's error, or the one it was translated to, tells of a collision."""
     while error is not None:
         if (getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)) in _COLLISION:

@@ -10,7 +10,7 @@ from collections import Counter
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.conflicts import check_same_event, number_taken, split_repeats
+from asm_core.conflicts import check_restored, check_same_event, split_repeats
 from asm_core.errors import SessionNotFoundError
 from asm_core.payloads import encode_json
 from asm_core.sql.codec import codec_of
@@ -36,6 +36,7 @@ _RAISE_TO: Final = (
     "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) VALUES (?, ?, ?) "
     "ON CONFLICT (session_id) DO UPDATE SET last_sequence = MAX(last_sequence, excluded.last_sequence)"
 )
+_NUMBERS: Final = "SELECT sequence_number FROM asm_events WHERE session_id = ? AND sequence_number BETWEEN ? AND ?"
 _COLUMNS: Final = ", ".join(EVENT_COLUMNS)
 _PLACES: Final = f"({', '.join('?' * len(EVENT_COLUMNS))})"
 _SELECT: Final = f"SELECT {_COLUMNS} FROM asm_events WHERE "
@@ -94,18 +95,7 @@ def restore_events(execute: Execute, session_id: str, events: list[Event], last_
         AlreadyExistsError: an id or a number is taken by another event.
     """
     first, _ = split_repeats(events)
-    stored = _stored(execute, first)
-    for event in first:
-        if event.id in stored:
-            check_same_event(stored[event.id], event)
-            if stored[event.id].sequence_number != event.sequence_number:
-                raise number_taken(event)
-    fresh = [event for event in first if event.id not in stored]
-    numbers = _numbers_taken(execute, session_id, fresh)
-    for event in fresh:
-        if event.sequence_number in numbers:
-            raise number_taken(event)
-        numbers.add(event.sequence_number)
+    fresh = check_restored(first, _stored(execute, first), lambda low, high: _numbers(execute, session_id, low, high))
     _insert(execute, fresh)
     execute(_RAISE_TO, (session_id, last_sequence, _CODEC.encode_time(utc_now())))
     return len(fresh)
@@ -182,12 +172,5 @@ def _stored(execute: Execute, events: list[Event]) -> dict[str, Event]:
     return found
 
 
-def _numbers_taken(execute: Execute, session_id: str, events: list[Event]) -> set[int | None]:
-    numbers = [event.sequence_number or 0 for event in events]
-    if not numbers:
-        return set()
-    rows = execute(
-        "SELECT sequence_number FROM asm_events WHERE session_id = ? AND sequence_number BETWEEN ? AND ?",
-        (session_id, min(numbers), max(numbers)),
-    ).fetchall()
-    return {row[0] for row in rows}
+def _numbers(execute: Execute, session_id: str, low: int, high: int) -> set[int]:
+    return {row[0] for row in execute(_NUMBERS, (session_id, low, high)).fetchall()}

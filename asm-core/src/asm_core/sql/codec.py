@@ -38,6 +38,11 @@ def _same(time: datetime) -> datetime:
     return time
 
 
+def _payload(value: Any) -> Any:
+    # The driver of an application's own engine may have decoded it already.
+    return decode_json(value) if isinstance(value, str) else value
+
+
 def _in_utc(time: datetime) -> datetime:
     # A driver gives it in the zone of the connection.
     return time.astimezone(UTC)
@@ -49,10 +54,17 @@ class Codec:
     Attributes:
         encode_time: what a column holds for an aware time in UTC.
         decode_time: its inverse.
+        decode_payload: the payload of what a column holds.
     """
 
-    def __init__(self, encode_time: Callable[[datetime], Any], decode_time: Callable[[Any], datetime]) -> None:
-        """Use this pair for times; all else is the same everywhere."""
+    def __init__(
+        self,
+        encode_time: Callable[[datetime], Any],
+        decode_time: Callable[[Any], datetime],
+        decode_payload: Callable[[Any], Any],
+    ) -> None:
+        """Use these for times and payloads; all else is the same everywhere."""
+        self.decode_payload = decode_payload
         self.encode_time = encode_time
         self.decode_time = decode_time
 
@@ -80,9 +92,9 @@ class Codec:
                 agent_id=agent,
                 status=SESSION_STATUSES[status],
                 parent_session_id=parent,
-                metadata=decode_json(metadata),
-                context=decode_json(context),
-                tags=tuple(decode_json(tags)),
+                metadata=self.decode_payload(metadata),
+                context=self.decode_payload(context),
+                tags=tuple(self.decode_payload(tags)),
                 created_at=self.decode_time(created_at),
                 updated_at=self.decode_time(updated_at),
                 deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
@@ -122,16 +134,16 @@ class Codec:
                 id=id_,
                 session_id=session_id,
                 status=RUN_STATUSES[status],
-                input=None if input_ is None else decode_json(input_),
-                output=None if output is None else decode_json(output),
-                error=None if error is None else decode_json(error),
-                metadata=decode_json(metadata),
+                input=None if input_ is None else self.decode_payload(input_),
+                output=None if output is None else self.decode_payload(output),
+                error=None if error is None else self.decode_payload(error),
+                metadata=self.decode_payload(metadata),
                 turn_count=turns,
-                token_usage=decode_json(usage),
+                token_usage=self.decode_payload(usage),
                 started_at=self.decode_time(started_at),
                 ended_at=None if ended_at is None else self.decode_time(ended_at),
                 provider=provider,
-                provider_metadata=decode_json(provider_metadata),
+                provider_metadata=self.decode_payload(provider_metadata),
                 cost_usd=None if nanos is None else usd_from_nanos(nanos),
             )
         except _UNREADABLE as error:
@@ -181,8 +193,8 @@ class Codec:
                 session_id=session_id,
                 run_id=run_id,
                 sequence_number=number,
-                data=decode_json(data),
-                metadata=decode_json(metadata),
+                data=self.decode_payload(data),
+                metadata=self.decode_payload(metadata),
                 schema_version=version,
                 provider=provider,
                 correlation_id=correlation_id,
@@ -221,7 +233,7 @@ class Codec:
                 checksum_sha256=checksum,
                 storage_backend=backend,
                 storage_ref=ref,
-                metadata=decode_json(metadata),
+                metadata=self.decode_payload(metadata),
                 created_at=self.decode_time(created_at),
                 deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
             )
@@ -237,8 +249,8 @@ class Codec:
 
 
 _CODECS: Final = {
-    Dialect.SQLITE: Codec(_text_of_time, _time_of_text),
-    Dialect.POSTGRESQL: Codec(_same, _in_utc),
+    Dialect.SQLITE: Codec(_text_of_time, _time_of_text, decode_json),
+    Dialect.POSTGRESQL: Codec(_same, _in_utc, _payload),
 }
 
 

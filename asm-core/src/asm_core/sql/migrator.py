@@ -32,6 +32,9 @@ _TABLE_EXISTS: Final = {
     Dialect.SQLITE: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'asm_schema_migrations'",
     Dialect.POSTGRESQL: "SELECT 1 WHERE to_regclass('asm_schema_migrations') IS NOT NULL",
 }
+_LOCK: Final = "SELECT pg_advisory_xact_lock(7237973420)"
+"""One migration at a time: on SQLite the caller's write transaction sees to that. The number is this project's own."""
+
 _NOW: Final = {Dialect.SQLITE: "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", Dialect.POSTGRESQL: "now()"}
 
 
@@ -51,6 +54,8 @@ def migrate(execute: Execute, dialect: Dialect, version: int | None = None) -> l
         MigrationRequiredError: the schema is newer than this program knows; nothing is touched.
     """
     target = check_target(LATEST_VERSION if version is None else version)
+    if dialect == Dialect.POSTGRESQL:
+        execute(_LOCK).fetchall()
     current = schema_version(execute, dialect)
     _refuse_newer(current)
     if target == current:
