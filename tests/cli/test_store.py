@@ -28,11 +28,15 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """Note what is asked for when a store is opened."""
     calls: list[tuple[Any, ...]] = []
 
-    def note(name: str | None, *, url: str | None, config: str | None, migrate: bool) -> MemoryBackend:
-        calls.append((name, url, config, migrate))
+    def note(name: str | None, *, url: str | None, config: str | None) -> tuple[Any, ...]:
+        return (name, url, config)
+
+    def opened(asked: tuple[Any, ...], *, migrate: bool) -> MemoryBackend:
+        calls.append((*asked, migrate))
         return MemoryBackend()
 
-    monkeypatch.setattr("asm_core.cli.store.open_backend", note)
+    monkeypatch.setattr("asm_core.cli.store.resolve_store", note)
+    monkeypatch.setattr("asm_core.cli.store.open_store", opened)
     return calls
 
 

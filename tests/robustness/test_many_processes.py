@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import asm_core as asm_library
+from asm_backend_sqlmodel import SQLModelBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +94,7 @@ def test_processes_that_open_a_fresh_file_at_once_all_succeed(url: str, tmp_path
 
 
 def test_processes_that_upgrade_an_old_file_at_once_all_succeed(url: str) -> None:
-    with asm_library.open_backend("sqlmodel", url=url, migrate=1) as backend:
+    with SQLModelBackend.open(url, migrate=1) as backend:
         backend.session_store.save_session(asm_library.Session.new(agent_id="old"))
     in_processes(OPENS, url)
     with asm_library.open_backend("sqlmodel", url=url) as backend:

@@ -77,14 +77,14 @@ def test_a_password_in_a_url_is_not_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("migrate", [False, True])
 def test_a_directory_is_no_database(tmp_path: Path, migrate: bool) -> None:  # noqa: FBT001
     with pytest.raises(asm.StorageError, match="is a directory; name the database file in it"):
-        asm.open_backend("sqlmodel", url=f"sqlite:///{tmp_path}", migrate=migrate)
+        SQLModelBackend.open(f"sqlite:///{tmp_path}", migrate=migrate)
 
 
 @pytest.mark.parametrize("migrate", [False, True])
 def test_a_file_of_something_else_is_no_database(tmp_path: Path, migrate: bool) -> None:  # noqa: FBT001
     (tmp_path / "letter").write_text("Dear reader, " * 500)
     with pytest.raises(asm.StorageError, match="the file is no SQLite database"):
-        asm.open_backend("sqlmodel", url=f"sqlite:///{tmp_path}/letter", migrate=migrate)
+        SQLModelBackend.open(f"sqlite:///{tmp_path}/letter", migrate=migrate)
     assert (tmp_path / "letter").read_text() == "Dear reader, " * 500
     assert [path.name for path in tmp_path.iterdir()] == ["letter"]
 

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import asm_core as asm
+from asm_backend_sqlmodel import SQLModelBackend
 from asm_core.cli.program import app
 from asm_core.sql import LATEST_VERSION
 
@@ -30,7 +31,7 @@ def applied(path: Path) -> list[int]:
 
 
 def at(path: Path, version: int) -> dict[str, str]:
-    with asm.open_backend("sqlmodel", url=f"sqlite:///{path}", migrate=version):
+    with SQLModelBackend.open(f"sqlite:///{path}", migrate=version):
         return schema(path)
 
 
@@ -105,7 +106,7 @@ def test_a_newer_schema_is_refused_and_not_touched(tmp_path: Path, migrate: Any)
         connection.execute("ALTER TABLE asm_sessions ADD COLUMN tomorrow TEXT")
     before = schema(path), applied(path)
     with pytest.raises(asm.MigrationRequiredError, match="Upgrade asm-core") as raised:
-        asm.open_backend("sqlmodel", url=f"sqlite:///{path}", migrate=migrate)
+        SQLModelBackend.open(f"sqlite:///{path}", migrate=migrate)
     assert raised.value.details == {"current": LATEST_VERSION + 1, "required": LATEST_VERSION}
     assert (schema(path), applied(path)) == before
 

@@ -75,7 +75,7 @@ class SQLModelBackend(Backend):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make one atomic unit of what the ports do inside, in this thread."""
-        with self._database.write():
+        with self._database.unit():
             yield
 
     @contextmanager

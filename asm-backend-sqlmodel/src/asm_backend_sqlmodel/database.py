@@ -60,29 +60,54 @@ class Database(ABC):
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection to write with, in one transaction; inside another one of this thread, in a savepoint."""
+        with self.unit() as connection, translated():
+            yield connection
+
+    @contextmanager
+    def unit(self) -> Iterator[Connection]:
+        """Do as `write`, but let errors of what is done inside through as they are: they may be the caller's own."""
         joined = self._current()
-        if joined is not None:
-            with translated(), self._savepoint(joined):
-                yield joined
-            return
-        with translated(), self._writing() as connection:
-            self._joined.connection = connection
+        scope = self._own_transaction() if joined is None else self._inner(joined)
+        with translated():
+            connection = scope.__enter__()
+        try:
+            yield connection
+        except BaseException as error:
+            with translated():
+                scope.__exit__(type(error), error, error.__traceback__)
+            raise
+        with translated():
+            scope.__exit__(None, None, None)
+
+    @contextmanager
+    def _own_transaction(self) -> Iterator[Connection]:
+        with self._writing() as connection:
             try:
+                self._joined.connection, self._joined.is_own = connection, True
                 yield connection
             finally:
-                self._joined.connection = None
+                self._joined.connection, self._joined.is_own = None, False
+
+    @contextmanager
+    def _inner(self, joined: Connection) -> Iterator[Connection]:
+        with self._savepoint(joined):
+            yield joined
 
     @contextmanager
     def bind(self, connection: Connection) -> Iterator[None]:
         """Let this thread read and write on the caller's connection, in the caller's transaction."""
-        outer = self._current()
-        self._joined.connection = connection
+        outer, own = self._current(), self._is_own()
         try:
+            self._joined.connection, self._joined.is_own = connection, False
             with translated():
                 self._begin(connection)
             yield
         finally:
-            self._joined.connection = outer
+            self._joined.connection, self._joined.is_own = outer, own
+
+    def batch(self) -> AbstractContextManager[Connection]:
+        """Give a connection to write with, in one transaction, while nobody else is in such a batch."""
+        return self.write()
 
     @abstractmethod
     def append(self, events: list[Event]) -> list[Event]:
@@ -116,8 +141,12 @@ class Database(ABC):
     def _begin(self, connection: Connection) -> None:
         """See to it that a transaction is open on the caller's connection."""
 
+    def _is_own(self) -> bool:
+        """Return whether this thread is in a transaction of the backend's own, not in one of the caller's."""
+        return getattr(self._joined, "is_own", False)
+
     def _forked(self) -> None:
-        """Let go, in a forked child, of what belongs to the parent: it must neither be used nor closed."""
+        """Let go, in a forked child, of what belongs to the parent: it must not be used."""
         self._engine.dispose(close=False)
         self._process = os.getpid()
         self._joined = threading.local()

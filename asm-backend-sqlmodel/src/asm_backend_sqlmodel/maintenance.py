@@ -34,7 +34,7 @@ class SQLModelMaintenance(SQLModelReader, Maintenance):
     """Maintenance on SQLModel."""
 
     def _batch(self) -> AbstractContextManager[object]:
-        return self._database.write()
+        return self._database.batch()
 
     def _find_expired(self, query: ExpiredSessions) -> list[str]:
         sessions = SESSIONS.c

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event, make_url
+from sqlalchemy import create_engine, event, func, make_url, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import ArgumentError
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from asm_core import Event
     from asm_core.sql import Execute
 
+_BATCHES = 7237973421
+"""The advisory lock of maintenance; core's migrations have the number before it."""
+
 
 class PostgreSQLDatabase(Database):
     """PostgreSQL, whose row locks let many write at once. Connections come from the engine's pool."""
@@ -35,6 +38,13 @@ class PostgreSQLDatabase(Database):
         super().__init__(engine, Dialect.POSTGRESQL)
         self._owned = owned
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def batch(self) -> Iterator[Connection]:
+        """Give a connection to write with, in one transaction, while nobody else is in such a batch."""
+        with self.write() as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(_BATCHES)))
+            yield connection
 
     def append(self, events: list[Event]) -> list[Event]:
         """Append events: one statement, committed by itself where no transaction is open."""
@@ -122,6 +132,6 @@ def parsed(url: str) -> URL:
     """
     try:
         return make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         message = "The url is neither of the form sqlite:///path/to/file.db nor postgresql://user@host/database."
         raise ValidationError(message) from None

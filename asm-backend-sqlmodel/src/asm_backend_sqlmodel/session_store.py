@@ -77,9 +77,10 @@ class SQLModelSessionStore(SQLModelReader, SessionStore):
 
 def remove_sessions(connection: Connection, session_ids: list[str]) -> None:
     """Remove sessions with their runs, events and counters."""
-    # Locked first, where the database has row locks: an append would put an event into a log that is being removed.
+    # Locked first, where the database has row locks, and only these: an append would put an event into a log that is
+    # being removed.
     held = select(SESSIONS.c.id).where(SESSIONS.c.id.in_(session_ids)).order_by(SESSIONS.c.id).with_for_update()
-    connection.execute(held).all()
+    session_ids = [row[0] for row in connection.execute(held)]
     connection.execute(delete(SEQUENCES).where(SEQUENCES.c.session_id.in_(session_ids)))
     connection.execute(delete(EVENTS).where(EVENTS.c.session_id.in_(session_ids)))
     connection.execute(delete(RUNS).where(RUNS.c.session_id.in_(session_ids)))

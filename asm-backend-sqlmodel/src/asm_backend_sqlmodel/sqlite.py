@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -34,6 +35,21 @@ OLDEST_SQLITE = (3, 37, 0)
 _WAL_PAUSE = 0.01
 
 
+class _RollingBack(sqlite3.Connection):
+    """A connection that lets go of its locks when it is closed.
+
+    SQLite keeps a closed connection, and its locks, for as long as a statement of it is somewhere referred to, as from
+    the traceback of the interruption for which SQLAlchemy closed it.
+    """
+
+    def close(self) -> None:
+        """Undo what is not committed, and close."""
+        with contextlib.suppress(sqlite3.Error):
+            if self.in_transaction:
+                self.execute("ROLLBACK")
+        super().close()
+
+
 class SQLiteFile:
     """A database file: how to connect to it, and whether it is still where it was.
 
@@ -48,11 +64,13 @@ class SQLiteFile:
         self.options = options
         self.path = path
         self._in_memory = path in {"", ":memory:"}
+        # Once and for all: the program may change its directory.
+        self._place = os.path.abspath(path)  # noqa: PTH100  Path.absolute keeps ".."
         self.identity: tuple[int, int] | None = None
         self._watch: sqlite3.Connection | None = None
         self._watch_lock = threading.Lock()
         if not self._in_memory:
-            if Path(path).is_dir():
+            if Path(self._place).is_dir():
                 message = f"{path} is a directory; name the database file in it."
                 raise StorageError(message)
             if create:
@@ -63,13 +81,14 @@ class SQLiteFile:
 
     def connect(self) -> sqlite3.Connection:
         """Open a connection, with the options set; never makes a file."""
-        place = ":memory:" if self._in_memory else f"file:{quote(os.path.abspath(self.path))}?mode=rw"  # noqa: PTH100
+        place = ":memory:" if self._in_memory else f"file:{quote(self._place)}?mode=rw"
         connection = sqlite3.connect(
             place,
             uri=not self._in_memory,
             timeout=self.options.busy_timeout,
             isolation_level=None,
             check_same_thread=False,
+            factory=_RollingBack,
         )
         try:
             self._set_up(connection)
@@ -119,18 +138,20 @@ class SQLiteFile:
     def forget(self) -> None:
         """Let go, in a forked child, of what belongs to the parent."""
         self._watch_lock = threading.Lock()
-        self._watch = None
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
 
     def _create(self) -> None:
         try:
-            Path(self.path).touch()
+            Path(self._place).touch()
         except OSError as error:
             message = f"The database {self.path} cannot be made: {error.strerror}; check that its directory is there."
             raise StorageConnectionError(message) from error
 
     def _look(self) -> tuple[int, int] | None:
         try:
-            found = os.stat(self.path)  # noqa: PTH116  asked for at each write
+            found = os.stat(self._place)  # noqa: PTH116  asked for at each write
         except OSError:
             return None
         return found.st_dev, found.st_ino
@@ -185,6 +206,7 @@ class SQLiteDatabase(Database):
         """Return what changes with each commit of another connection; None if that cannot be told."""
         if self._file is None or self._one_connection:
             return None
+        self._current()
         with translated():
             self._check_file()
             return self._file.data_version()
@@ -199,11 +221,15 @@ class SQLiteDatabase(Database):
                 self._engine.dispose()
 
     def _forked(self) -> None:
+        # Closed rather than left: SQLite would take the locks of the parent for this process's own.
+        if self._file is not None:
+            with contextlib.suppress(Exception):
+                self._drop_writer()
+            self._engine.dispose()
+            self._file.forget()
         super()._forked()
         self._lock = threading.RLock()
         self._writer = None
-        if self._file is not None:
-            self._file.forget()
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -217,27 +243,30 @@ class SQLiteDatabase(Database):
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        if not self._lock.acquire(timeout=self._busy_timeout):
-            message = f"Another thread has been writing for {self._busy_timeout} seconds; try again."
-            raise StorageConnectionError(message)
+        taken = False
         try:
+            taken = self._lock.acquire(timeout=self._busy_timeout)
+            if not taken:
+                message = f"Another thread has been writing for {self._busy_timeout} seconds; try again."
+                raise StorageConnectionError(message)
             with self._transaction() as connection:
                 yield connection
         finally:
-            self._lock.release()
+            if taken:
+                self._lock.release()
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         connection = self._take_writer()
+        # The driver's own: of a connection that an interruption broke, SQLAlchemy gives it out no more.
+        driver: Any = connection.connection.dbapi_connection
         try:
-            execute = execute_on(connection)
-            execute("BEGIN IMMEDIATE")
             try:
+                driver.execute("BEGIN IMMEDIATE")
                 yield connection
-                execute("COMMIT")
+                driver.execute("COMMIT")
             except BaseException:
-                if connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
-                    execute("ROLLBACK")
+                _roll_back(driver)
                 raise
             self._check_file(self._writer_of)
         except BaseException:
@@ -249,6 +278,7 @@ class SQLiteDatabase(Database):
 
     def _take_writer(self) -> Connection:
         self._check_file()
+        self._check_only_connection()
         if self._file is not None and self._writer_of != self._file.identity:
             self._drop_writer()
         if self._writer is not None:
@@ -259,6 +289,17 @@ class SQLiteDatabase(Database):
         if self._file is not None:
             self._writer = connection
         return connection
+
+    def _check_only_connection(self) -> None:
+        """Refuse to work beside the application's transaction where both have but one connection."""
+        if self._file is None and self._one_connection:
+            driver: Any = self._engine.pool.connection.dbapi_connection  # type: ignore[attr-defined]
+            if driver is not None and driver.in_transaction:
+                message = (
+                    "The engine has one connection, and the application's transaction is open on it; give it to "
+                    "bind(), or end the transaction first."
+                )
+                raise StorageError(message)
 
     def _drop_writer(self) -> None:
         if self._writer is not None:
@@ -274,22 +315,39 @@ class SQLiteDatabase(Database):
 
     @contextmanager
     def _savepoint(self, connection: Connection) -> Iterator[None]:
-        execute = execute_on(connection)
-        execute("SAVEPOINT asm_write")
+        driver: Any = connection.connection.dbapi_connection
+        if not driver.in_transaction:
+            # A savepoint would be a transaction of its own, and commit by itself.
+            if self._is_own():
+                message = (
+                    "The transaction was undone by an error inside it (a full disk, say); leave it and begin anew."
+                )
+                raise StorageError(message)
+            self._begin(connection)
+        driver.execute("SAVEPOINT asm_write")
         try:
             yield
         except BaseException:
-            if connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
-                execute("ROLLBACK TO asm_write")
-                execute("RELEASE asm_write")
+            with contextlib.suppress(sqlite3.ProgrammingError):  # closed already, and undone with that
+                if driver.in_transaction:
+                    driver.execute("ROLLBACK TO asm_write")
+                    # Not while an interrupted statement is referred to; an open savepoint without changes does no harm.
+                    with contextlib.suppress(sqlite3.OperationalError):
+                        driver.execute("RELEASE asm_write")
             raise
-        execute("RELEASE asm_write")
+        driver.execute("RELEASE asm_write")
 
     def _begin(self, connection: Connection) -> None:
         if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
             # The driver begins only at the first change; a savepoint before it would commit by itself.
             # Said to the connection, as it must know of a transaction to commit it.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _roll_back(driver: Any) -> None:
+    with contextlib.suppress(sqlite3.ProgrammingError):  # closed already, and rolled back with that
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
 
 
 def open_database(url: str, options: Any, *, create: bool) -> SQLiteDatabase:
@@ -305,7 +363,7 @@ def open_database(url: str, options: Any, *, create: bool) -> SQLiteDatabase:
         raise StorageError(message)
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         message = "The url is not of the form sqlite:///path/to/file.db."
         raise ValidationError(message) from None
     if parsed.get_backend_name() != "sqlite":

@@ -54,10 +54,11 @@ def _fields_are_normal(events: Sequence[Any]) -> bool:
         others = {event.run_id for event in events} | {event.provider for event in events}
         others |= {event.correlation_id for event in events}
         versions = {event.schema_version for event in events}
+        numbers = {event.sequence_number for event in events}
     except TypeError:
         return False  # not hashable, so no name either
     return (
-        {event.sequence_number for event in events} == {None}
+        numbers == {None}
         and are_plain([event.id for event in events])
         and are_plain(sessions)
         and are_plain(others - {None})

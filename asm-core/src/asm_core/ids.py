@@ -28,6 +28,15 @@ _lock = threading.Lock()
 _last_tick = 0
 
 
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603  the one lock of the process
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)  # a thread of the parent may have held it
+
+
 def new_id(prefix: str) -> str:
     """Return a new identifier: `prefix`, ``_`` and a UUID version 7 as 32 hex digits.
 

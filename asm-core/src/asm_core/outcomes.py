@@ -109,7 +109,7 @@ def describe(error: BaseException) -> Payload:
     else:
         fields = {
             "code": "exception",
-            "message": str(error),
+            "message": _told(error),
             "details": {"type": type(error).__qualname__},
             "retryable": False,
         }
@@ -118,6 +118,13 @@ def describe(error: BaseException) -> Payload:
         return check_payload("error", fields)
     except ValidationError:
         return {**fields, "details": {"repr": _text(repr(fields["details"]))}}
+
+
+def _told(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failure:  # noqa: BLE001  an error that cannot say what it is
+        return f"{type(error).__qualname__}, which cannot be shown ({type(failure).__name__})"
 
 
 def _text(value: str) -> str:

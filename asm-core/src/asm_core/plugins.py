@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 import pluggy
 
-from asm_core.config import resolve_store
+from asm_core.config import StoreConfig, resolve_store
 from asm_core.errors import (
     AsmError,
     BrokenBackendError,
@@ -79,7 +79,7 @@ def open_backend(
     name: str | None = None,
     *,
     url: str | None = None,
-    migrate: bool | int = False,
+    migrate: bool = False,
     config: str | None = None,
     **options: Any,
 ) -> Backend:
@@ -90,8 +90,7 @@ def open_backend(
     Args:
         name: the backend's name, such as ``sqlmodel`` or ``memory``.
         url: the store's place, such as ``sqlite:///asm.db``.
-        migrate: bring the store's schema up to date first; a number: up or down to that version, which is then taken as
-            it is, as `asm db` needs it.
+        migrate: bring the store's schema up to date first.
         config: the name of a store that a file configures as ``[stores.NAME]``.
         **options: the backend's own options.
 
@@ -102,7 +101,16 @@ def open_backend(
         MigrationRequiredError: the schema is behind, and `migrate` is not set.
         ValidationError: the backend has no such option.
     """
-    store = resolve_store(name, url=url, config=config, options=options)
+    if not isinstance(migrate, bool):
+        message = (
+            f"migrate must be True or False, not {shown(migrate)}; for a version of the schema use Backend.migrate()."
+        )
+        raise ValidationError(message)
+    return open_store(resolve_store(name, url=url, config=config, options=options), migrate=migrate)
+
+
+def open_store(store: StoreConfig, *, migrate: bool | int = False) -> Backend:
+    """Open a store that was resolved; `migrate` may be a version too, which is then taken as it is."""
     spec = load_spec(store.backend)
     _check_options(spec, store.options)
     try:

@@ -137,30 +137,31 @@ class Steps:
 
     def _prune(self, session_id: str | None, most: int, *, already_gone: int = 0, already_pruned: int = 0) -> int:
         everything = PrunableEvents(exempt=self._exempt, session_id=session_id, deleted_before=self._due)
-        excess = self._port._count_stored(None if session_id is None else [session_id]) - already_gone - most
         if self._dry_run:
-            if excess <= 0:
-                return 0
-            return max(0, min(excess, self._port._count_prunable(everything) - already_pruned))
+            excess = self._excess(session_id, most + already_gone)
+            return max(0, min(excess, self._port._count_prunable(everything) - already_pruned)) if excess > 0 else 0
         first = self._policy.prune_event_types_first
-        pruned = 0
-        for types in (first, None) if first else (None,):
-            pruned += self._prune_up_to(excess - pruned, msgspec.structs.replace(everything, types=types))
-        return pruned
+        return sum(
+            self._prune_down_to(most, msgspec.structs.replace(everything, types=types))
+            for types in ((first, None) if first else (None,))
+        )
 
-    def _prune_up_to(self, excess: int, query: PrunableEvents) -> int:
+    def _excess(self, session_id: str | None, most: int) -> int:
+        return self._port._count_stored(None if session_id is None else [session_id]) - most
+
+    def _prune_down_to(self, most: int, query: PrunableEvents) -> int:
         pruned = 0
-        while pruned < excess:
+        while True:
             with self._port._batch():
-                limit = min(self._policy.batch_size, excess - pruned)
-                found = self._port._find_prunable(msgspec.structs.replace(query, limit=limit))
+                # Counted anew in each batch: another process may prune at the same time.
+                limit = min(self._policy.batch_size, self._excess(query.session_id, most))
+                found = self._port._find_prunable(msgspec.structs.replace(query, limit=limit)) if limit > 0 else []
                 self._archive_events(found)
                 self._port._remove_events(found)
             pruned += len(found)
             self._report("events_pruned", len(found))
-            if len(found) < limit:
-                break
-        return pruned
+            if len(found) < self._policy.batch_size:
+                return pruned
 
     def _remove_sessions(self, session_ids: list[str]) -> None:
         for session_id in session_ids if self._policy.archive_store else ():
@@ -185,8 +186,11 @@ class Steps:
         last_sequence = self._port._latest_sequences([session_id])[session_id]
         try:
             if session_id not in self._runs_archived:
+                # What an earlier pass archived of session and runs has changed since; their last state counts.
+                archive.save_session(session)
                 for runs in self._pages_of_runs(session_id):
-                    archive.restore_session(session, runs)
+                    for run in runs:
+                        archive.save_run(run)
                 self._runs_archived.add(session_id)
             archive.restore_session(session, events=events, last_sequence=last_sequence)
         except AsmError as error:

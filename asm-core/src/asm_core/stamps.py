@@ -40,7 +40,8 @@ def is_gone(stamp: object) -> bool:
     if stamp.get("host") != here["host"] or stamp.get("machine") != here["machine"]:
         return False
     if stamp.get("boot") != here["boot"]:
-        return True
+        # Only of the same machine does it say that this one was started anew.
+        return here["machine"] is not None
     if stamp.get("pids") != here["pids"]:
         return False
     return not _is_running(pid, stamp.get("started"))

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from asm_core.errors import AsmError, ValidationError, shown
+from asm_core.errors import AsmError, StorageError, ValidationError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -107,6 +107,11 @@ class Watcher:
             except AsmError as error:
                 self._fail(error)
                 return
+            except BaseException as error:  # noqa: BLE001  whoever waits must not wait for ever
+                failure = StorageError(f"Looking for new events failed: {type(error).__name__}: {error}.")
+                failure.__cause__ = error
+                self._fail(failure)
+                return
             with self._condition:
                 if not self._stale:
                     self._condition.wait(self._pause())
@@ -139,4 +144,4 @@ def check_wait(field: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         message = f"{field} must be a number of seconds, 0 or more, not {shown(value)}."
         raise ValidationError(message)
-    return float(value)
+    return float(min(value, threading.TIMEOUT_MAX))

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from asm_core.plugins import open_backend
+from asm_core.config import resolve_store
+from asm_core.plugins import open_store
 from asm_core.ports import Backend
 
 BackendOption = Annotated[
@@ -35,8 +36,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     store: str | None = None
 
     def open(self, *, migrate: bool | int = False) -> Backend:
-        """Open the store; `migrate` is that of `open_backend`."""
-        return open_backend(self.backend, url=self.url, config=self.store, migrate=migrate)
+        """Open the store; `migrate` is that of `open_store`."""
+        return open_store(resolve_store(self.backend, url=self.url, config=self.store), migrate=migrate)
 
 
 def chosen(context: typer.Context, given: Choice) -> Choice:

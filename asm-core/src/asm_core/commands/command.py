@@ -43,13 +43,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
             message = f'The input of a command is {{"command": [...], "cwd"?: str, "env"?: {{...}}}}: {error}.'
             raise ValidationError(message) from None
         if not command.command or not command.command[0]:
-            message = f"command must begin with the name of a program: {shown(value)}."
+            message = f"command must begin with the name of a program: {shown(list(command.command))}."
             raise ValidationError(message)
         if "\0" in "".join((*command.command, command.cwd or "", *command.env, *command.env.values())):
-            message = f"No part of a command may hold a NUL character: {shown(value)}."
+            message = f"No part of a command may hold a NUL character: {shown(list(command.command))}."
             raise ValidationError(message)
         if any(not name or "=" in name for name in command.env):
-            message = f"The name of a variable in env must not be empty or hold '=': {shown(command.env)}."
+            message = f"The name of a variable in env must not be empty or hold '=': {shown(list(command.env))}."
             raise ValidationError(message)
         return command
 

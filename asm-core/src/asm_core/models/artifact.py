@@ -80,7 +80,7 @@ class Artifact(Model, frozen=True, kw_only=True):
             storage_backend=storage_backend,
             storage_ref=storage_ref,
             metadata={} if metadata is None else metadata,
-            created_at=created_at or utc_now(),
+            created_at=utc_now() if created_at is None else created_at,
         ).checked()
 
     def checked(self) -> Self:

@@ -70,7 +70,7 @@ class Event(Model, frozen=True, kw_only=True, gc=False):
         return cls(
             id=new_id("evt") if id is None else id,
             type=check_event_type(type),
-            timestamp=timestamp or utc_now(),
+            timestamp=utc_now() if timestamp is None else timestamp,
             session_id=session_id,
             run_id=run_id,
             data={} if data is None else data,

@@ -85,7 +85,7 @@ class Run(Model, frozen=True, kw_only=True):
             input=input,
             metadata={} if metadata is None else metadata,
             token_usage={} if token_usage is None else token_usage,
-            started_at=started_at or utc_now(),
+            started_at=utc_now() if started_at is None else started_at,
             provider=provider,
             provider_metadata={} if provider_metadata is None else provider_metadata,
             cost_usd=cost_usd,

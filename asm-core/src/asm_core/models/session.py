@@ -68,7 +68,7 @@ class Session(Model, frozen=True, kw_only=True):
         >>> session.status, session.tags
         (<SessionStatus.PENDING: 'pending'>, ('demo',))
         """
-        created_at = created_at or utc_now()
+        created_at = utc_now() if created_at is None else created_at
         return cls(
             id=new_id("ses") if id is None else id,
             agent_id=agent_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
@@ -407,9 +408,11 @@ class SessionStore(Reader):
     @property
     def _watcher(self) -> Watcher:
         """The one watcher of this store, made when it is first needed."""
-        watcher: Watcher | None = self.__dict__.get("_asm_watcher")
+        # By process: a forked child has none of its parent's threads.
+        name = f"_asm_watcher_{os.getpid()}"
+        watcher: Watcher | None = self.__dict__.get(name)
         if watcher is None:
-            watcher = self.__dict__.setdefault("_asm_watcher", Watcher(self._latest_sequences, self._change_token))
+            watcher = self.__dict__.setdefault(name, Watcher(self._latest_sequences, self._change_token))
         return watcher
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_event, days_ago, deleted, numbers, some_events
+from asm_contract_tests.making import a_run, a_session, an_event, changed, days_ago, deleted, numbers, some_events
 from asm_core import Maintenance, MaintenanceError, RetentionPolicy, Session, SessionNotFoundError, SessionStore
 from asm_core.memory import MemoryBackend
 
@@ -77,6 +77,20 @@ class ArchiveContract(Contract):
             policy = RetentionPolicy(max_events_per_session=most, archive_before_prune=True, archive_store=archive)
             maintenance.prune_session_events(session.id, policy)
         assert archive.get_events(session.id) == events[:3]
+
+    def test_the_last_state_of_a_session_and_its_runs_is_in_the_archive(
+        self, store: SessionStore, maintenance: Maintenance, archive: SessionStore, session: Session
+    ) -> None:
+        """Look at an archive that an earlier pass began: what has changed since must go there too."""
+        run = store.save_run(a_run(session, status="running"))
+        store.append_events(some_events(session, 4))
+        policy = RetentionPolicy(max_events_per_session=2, archive_before_prune=True, archive_store=archive)
+        maintenance.prune_session_events(session.id, policy)
+        run = store.save_run(run.with_output({"answer": 42}).with_status("completed"))
+        session = store.save_session(changed(session, tags=("final",), deleted_at=days_ago(99)))
+        assert maintenance.hard_delete_expired_sessions(policy) == 1
+        assert (archive.get_session(session.id), archive.list_runs(session.id)) == (session, [run])
+        assert numbers(archive.get_events(session.id)) == [1, 2, 3, 4]
 
     def test_what_stays_is_not_archived(
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore, session: Session

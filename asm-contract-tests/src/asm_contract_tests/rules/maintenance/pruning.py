@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_event, at, ids, numbers, some_events
+from asm_contract_tests.together import in_threads
 from asm_core import (
+    Backend,
     EventType,
     Maintenance,
     RetentionPolicy,
@@ -207,3 +210,17 @@ class PruneTotalContract(Contract):
         """Look at `_remove_events`: counters stay."""
         maintenance.execute(RetentionPolicy(max_total_events=0))
         assert (store.get_latest_sequence("s1"), store.get_latest_sequence("s2")) == (4, 2)
+
+    def test_prunings_at_once_keep_what_is_to_be_kept(
+        self, backend: Backend, other_backend: Backend, session: Session
+    ) -> None:
+        """Look at `_batch`: what is counted in it must still be so when it removes."""
+        backend.session_store.append_events(some_events(session, 200))
+        policy = RetentionPolicy(max_events_per_session=100, batch_size=10)
+        in_threads(
+            *(
+                partial(each.maintenance.prune_session_events, session.id, policy)
+                for each in (backend, other_backend) * 2
+            )
+        )
+        assert numbers(backend.session_store.get_events(session.id)) == list(range(101, 201))
