@@ -61,9 +61,8 @@ def test_who_waits_is_told_of_the_close(backend: asm.Backend, session: asm.Sessi
 
 
 def test_errors_of_the_application_pass_through_a_transaction(backend: asm.Backend, session: asm.Session) -> None:
-    with pytest.raises(sqlite3.IntegrityError, match="its own"), backend.transaction():
-        backend.session_store.append_event(asm.Event.new(type="session_started", session_id=session.id))
-        raise sqlite3.IntegrityError("of its own")
+    with pytest.raises(sqlite3.IntegrityError, match="its own"):
+        interrupted(backend, session, sqlite3.IntegrityError("of its own"))
     assert backend.session_store.get_latest_sequence(session.id) == 0
 
 

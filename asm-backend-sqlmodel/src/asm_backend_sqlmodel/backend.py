@@ -31,7 +31,10 @@ T = TypeVar("T")
 
 
 class SQLModelBackend(Backend):
-    """The four ports on SQLModel and SQLAlchemy. Safe to share between threads, and usable after a fork."""
+    """The four ports on SQLModel and SQLAlchemy. Safe to share between threads.
+
+    After a fork the child works on connections of its own; fork while no other thread is in a transaction.
+    """
 
     name = "sqlmodel"
     capabilities: ClassVar[frozenset[Capability]] = CAPABILITIES
