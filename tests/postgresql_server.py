@@ -6,9 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 import psycopg
+import psycopg.errors
 import pytest
 from psycopg import sql
 from sqlalchemy import make_url
+
+from asm_core.sql import LATEST_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,17 +37,34 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     started.cleanup()
 
 
-@pytest.fixture
-def postgresql_url(postgresql_server: str) -> str:
-    """Return how to connect to a database of this worker's own, emptied for this test."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-    name = f"asm_test_{worker}"
+@pytest.fixture(scope="session")
+def postgresql_database(postgresql_server: str) -> Iterator[psycopg.Connection]:
+    """Return a connection to a database of this worker's own."""
+    name = f"asm_test_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        # What the test before left open would hold its locks.
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
-    url = make_url(postgresql_server).set(database=name).render_as_string(hide_password=False)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    return url
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    with psycopg.connect(postgresql_server, dbname=name, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str, postgresql_database: psycopg.Connection) -> str:
+    """Return how to connect to the worker's database, which is empty or has nothing but empty tables."""
+    execute = postgresql_database.execute
+    # What the test before left open would hold its locks.
+    execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    try:
+        whole = execute("SELECT array_agg(version ORDER BY version) FROM asm_schema_migrations").fetchone()
+    except psycopg.errors.UndefinedTable:
+        whole = None
+    if whole == (list(range(1, LATEST_VERSION + 1)),):
+        for table in ("asm_artifacts", "asm_events", "asm_session_sequences", "asm_runs", "asm_sessions"):
+            execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+    else:
+        execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    url = make_url(postgresql_server).set(database=postgresql_database.info.dbname)
+    return url.render_as_string(hide_password=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from postgresql_server import postgresql_server, postgresql_url  # noqa: F401  fixtures
+from postgresql_server import postgresql_database, postgresql_server, postgresql_url  # noqa: F401  fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

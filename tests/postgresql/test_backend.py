@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 PROCESSES = 6
-ROUNDS = 3
+ROUNDS = 2
 OPEN = """
 import sys, asm_core as asm
 with asm.open_backend("sqlmodel", url=sys.argv[1], migrate=True) as backend:
@@ -68,7 +68,8 @@ def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
     assert "hunter2" not in f"{raised.value!r} {raised.value} {raised.value.to_dict()}"
 
 
-def test_a_database_without_the_schema_says_what_helps(url: str) -> None:
+def test_a_database_without_the_schema_says_what_helps(url: str, connection: Connection) -> None:
+    connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     with pytest.raises(asm.MigrationRequiredError, match="asm db upgrade"):
         asm.open_backend("sqlmodel", url=url)
 

@@ -23,6 +23,13 @@ CONSTRAINTS = (
 VERSIONS = range(LATEST_VERSION + 1)
 
 
+@pytest.fixture
+def connection(connection: Connection) -> Connection:
+    """Return a connection to an empty database."""
+    connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return connection
+
+
 def schema(connection: Connection) -> list[Any]:
     return [connection.execute(question).fetchall() for question in (COLUMNS, INDEXES, CONSTRAINTS)]
 
