@@ -13,7 +13,7 @@ import msgspec
 from asm_core.errors import StorageError, shown
 from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session
 from asm_core.money import nanos_from_usd, usd_from_nanos
-from asm_core.payloads import decode_json, encode_json, encode_payloads
+from asm_core.payloads import decode_json, encode_json, encode_payload, encode_payloads
 from asm_core.sql.dialects import Dialect
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ class Codec:
             session.agent_id,
             session.status.value,
             session.parent_session_id,
-            _text(session.metadata),
-            _text(session.context),
+            encode_payload(session.metadata),
+            encode_payload(session.context),
             encode_json(session.tags).decode(),
             self.encode_time(session.created_at),
             self.encode_time(session.updated_at),
@@ -108,16 +108,16 @@ class Codec:
             run.id,
             run.session_id,
             run.status.value,
-            None if run.input is None else _text(run.input),
-            None if run.output is None else _text(run.output),
-            None if run.error is None else _text(run.error),
-            _text(run.metadata),
+            None if run.input is None else encode_payload(run.input),
+            None if run.output is None else encode_payload(run.output),
+            None if run.error is None else encode_payload(run.error),
+            encode_payload(run.metadata),
             run.turn_count,
-            _text(run.token_usage),
+            encode_payload(run.token_usage),
             self.encode_time(run.started_at),
             self._encode_optional_time(run.ended_at),
             run.provider,
-            _text(run.provider_metadata),
+            encode_payload(run.provider_metadata),
             None if run.cost_usd is None else nanos_from_usd(run.cost_usd),
             run.input_tokens,
             run.output_tokens,
@@ -158,8 +158,8 @@ class Codec:
             event.type.value,
             self.encode_time(event.timestamp),
             event.run_id,
-            _text(event.data),
-            _text(event.metadata),
+            encode_payload(event.data),
+            encode_payload(event.metadata),
             event.schema_version,
             event.provider,
             event.correlation_id,
@@ -214,7 +214,7 @@ class Codec:
             artifact.checksum_sha256,
             artifact.storage_backend,
             artifact.storage_ref,
-            _text(artifact.metadata),
+            encode_payload(artifact.metadata),
             self.encode_time(artifact.created_at),
             self._encode_optional_time(artifact.deleted_at),
         )
@@ -265,7 +265,3 @@ def _unreadable(kind: type, id_: object, error: Exception) -> StorageError:
         "asm-core wrote it; upgrade asm-core, or see `asm health`."
     )
     return StorageError(message, details={"id": id_})
-
-
-def _text(payload: dict[str, Any]) -> str:
-    return encode_json(payload).decode()
