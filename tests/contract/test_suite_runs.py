@@ -5,10 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 pytest_plugins = ["pytester"]
 
@@ -145,6 +143,19 @@ def test_the_plugin_registers_its_markers_and_says_nothing(pytester: pytest.Pyte
     result.stdout.fnmatch_lines(["@pytest.mark.requires(capability): *", "@pytest.mark.guarantee(name): *"])
     quiet = pytester.runpytest_inprocess(*QUIET)
     assert "contract" not in quiet.stdout.str().replace("asm-contract-tests", "")
+
+
+@pytest.mark.parametrize(("args", "number"), [((), 1), (("--soak", "20"), 20)])
+def test_a_test_may_ask_how_long_to_go_on(pytester: pytest.Pytester, args: tuple[str, ...], number: int) -> None:
+    pytester.makepyfile(f"def test_it(soak): assert soak == {number}")
+    pytester.runpytest_inprocess(*QUIET, *args).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "long"])
+def test_a_senseless_soak_is_a_usage_error(pytester: pytest.Pytester, value: str) -> None:
+    result = pytester.runpytest_subprocess(*QUIET, f"--soak={value}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*argument --soak: it must be a whole number from 1 on, not '{value}'"])
 
 
 def test_the_plugin_imports_nothing_of_core() -> None:

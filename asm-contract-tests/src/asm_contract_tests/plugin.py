@@ -1,13 +1,43 @@
-"""The pytest plugin: markers, known gaps, and assertions that tell what they compared.
+"""The pytest plugin: the option --soak, markers, known gaps, and assertions that tell what they compared.
 
 It imports nothing of the suite and nothing of core, so that it costs other users of pytest nothing.
 """
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 
 pytest.register_assert_rewrite("asm_contract_tests.rules", "asm_contract_tests.together")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option --soak."""
+    parser.getgroup("asm").addoption(
+        "--soak",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="how many times as long the tests of concurrency, kills and hostile input go on (default: 1)",
+    )
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        message = f"it must be a whole number from 1 on, not {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+@pytest.fixture(scope="session")
+def soak(request: pytest.FixtureRequest) -> int:
+    """Return how many times as long tests of concurrency, kills and hostile input go on."""
+    return int(request.config.getoption("soak"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
