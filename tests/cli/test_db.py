@@ -123,3 +123,13 @@ def test_an_unknown_dialect_says_which_there_are(asm: Callable[..., Result]) -> 
     result = asm("db", "sql", "--dialect", "oracle")
     assert result.exit_code == 1
     assert result.stderr == "error: No dialect is called 'oracle'. There are: sqlite, postgresql.\n"
+
+
+def test_the_sql_may_be_for_a_schema_of_postgresql(asm: Any) -> None:
+    printed = asm("db", "sql", "--dialect", "postgresql", "--schema", "agents").stdout
+    assert printed.startswith('CREATE SCHEMA IF NOT EXISTS "agents";\n')
+    assert 'CREATE TABLE "agents".asm_events (' in printed
+    assert (
+        asm("db", "sql", "--schema", "agents").stderr
+        == "error: SQLite has no schemas; name one for postgresql alone.\n"
+    )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from conftest import Environment
 
 README = ROOT / "README.md"
+POSTGRESQL = "postgresql://me@localhost/application"
+"""What the pages call the test's own database."""
 SET_UP = [block for block in blocks_of(README) if block.language == "bash"][:2]
 """What .ci/run runs, to the letter: it sets up a machine, which is none of a test's business."""
 
@@ -28,9 +30,10 @@ SET_UP = [block for block in blocks_of(README) if block.language == "bash"][:2]
 class Reader:
     """Does with a page what its reader would do, block after block, in a directory of its own."""
 
-    def __init__(self, place: Path, environment: Environment) -> None:
+    def __init__(self, place: Path, environment: Environment, postgresql_url: str) -> None:
         self.place = place
         self.environment = environment
+        self.postgresql_url = postgresql_url
         self.names: dict[str, Any] = {"__name__": "__main__"}
 
     def read(self, block: Block) -> None:
@@ -42,7 +45,8 @@ class Reader:
             LANGUAGES[block.language](self, block)
 
     def python(self, block: Block) -> None:
-        exec(compile(block.text, str(block), "exec"), self.names)  # noqa: S102  our own documentation
+        code = block.text.replace(POSTGRESQL, self.postgresql_url)
+        exec(compile(code, str(block), "exec"), self.names)  # noqa: S102  our own documentation
 
     def bash(self, block: Block) -> None:
         if block in SET_UP:
@@ -82,12 +86,12 @@ LANGUAGES: dict[str, Callable[[Reader, Block], None]] = {
 @pytest.mark.timeout(300)  # one page runs the contract suite
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_blocks_of_a_page_run(
-    page: Path, tmp_path: Path, environment: Environment, monkeypatch: pytest.MonkeyPatch
+    page: Path, tmp_path: Path, environment: Environment, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("ASM_BACKEND", "ASM_URL"):
         monkeypatch.delenv(name, raising=False)
-    reader = Reader(tmp_path, environment)
+    reader = Reader(tmp_path, environment, postgresql_url)
     if page == README:
         record_the_first_run(reader)
     for block in blocks_of(page):

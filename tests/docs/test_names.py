@@ -76,7 +76,8 @@ def test_every_capability_is_documented(capability: str) -> None:
 @pytest.mark.parametrize("options", [SQLiteOptions, PostgreSQLOptions])
 def test_every_option_of_a_backend_is_documented(options: type) -> None:
     for name, parameter in inspect.signature(options).parameters.items():
-        default = f'"{parameter.default}"' if isinstance(parameter.default, str) else f"{parameter.default:g}"
+        default = f'"{parameter.default}"' if isinstance(parameter.default, str) else f"{parameter.default}"
+        default = default.removesuffix(".0")
         assert re.search(rf"^\| `{name}` \|.*\| {default} \|$", page("configuration.md"), re.MULTILINE), name
 
 

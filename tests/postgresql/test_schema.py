@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
 from asm_core.sql import LATEST_VERSION, Dialect, ddl, find_faults, migrate, schema_version
 
@@ -73,3 +74,14 @@ def test_text_is_ordered_as_on_sqlite(connection: Connection) -> None:
 def test_a_fresh_schema_is_healthy(connection: Connection) -> None:
     migrate(connection.execute, Dialect.POSTGRESQL)
     assert find_faults(connection.execute) == []
+
+
+def test_alembic_can_run_the_statements(connection: Connection, url: str) -> None:
+    migrate(connection.execute, Dialect.POSTGRESQL)
+    made = schema(connection)
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as own:
+        for statement in [*ddl(Dialect.POSTGRESQL, start=LATEST_VERSION, stop=0), *ddl(Dialect.POSTGRESQL)]:
+            own.execute(text(statement))  # as op.execute does
+    engine.dispose()
+    assert schema(connection) == made

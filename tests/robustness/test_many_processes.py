@@ -74,7 +74,7 @@ def in_processes(program: str, *arguments: str) -> None:
 
 def schema(backend: Any) -> list[Any]:
     with backend._database.read() as connection:
-        return sorted(tuple(row) for row in connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master"))
+        return sorted(connection.execute_sql("SELECT type, name, sql FROM sqlite_master").fetchall())
 
 
 def fresh(place: Path) -> Iterator[str]:

@@ -199,7 +199,7 @@ def test_deleting_leaves_nothing_though_the_engine_checks_no_foreign_keys(
     assert own.maintenance.health_check() == []
     with own._database.read() as connection:
         for table in ("asm_sessions", "asm_runs", "asm_events", "asm_session_sequences"):
-            assert connection.exec_driver_sql(f"SELECT COUNT(*) FROM {table}").scalar() == 0  # noqa: S608
+            assert connection.execute_sql(f"SELECT COUNT(*) FROM {table}").fetchall() == [(0,)]  # noqa: S608
 
 
 def test_a_database_in_memory_is_one_for_all_threads() -> None:

@@ -132,7 +132,7 @@ def plans(backend: Any, ask: Callable[[asm.Backend], Any]) -> list[list[str]]:
     finally:
         listening.remove(engine, "before_cursor_execute", note)
     with backend._database.read() as connection:
-        driver = connection.connection.dbapi_connection
+        driver = connection.connection.connection.dbapi_connection
         return [[row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {one}", values)] for one, values in sent]
 
 

@@ -137,7 +137,7 @@ def test_the_options_reach_the_connections(url: str) -> None:
     with asm.open_backend("sqlmodel", url=url, migrate=True, **chosen) as backend:
         for use in (backend._database.read, backend._database.write):
             with use() as connection:
-                found = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in wanted}
+                found = {name: connection.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in wanted}
                 assert found == wanted
 
 

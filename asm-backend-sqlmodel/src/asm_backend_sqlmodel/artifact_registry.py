@@ -18,8 +18,9 @@ from asm_core.sql.tables import ARTIFACT_COLUMNS
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Table
 
+    from asm_backend_sqlmodel.connection import TableConnection
     from asm_backend_sqlmodel.database import Database
     from asm_core import Artifact
     from asm_core.sql import Codec
@@ -90,7 +91,7 @@ class SQLModelArtifactRegistry(ArtifactRegistry):
             connection.execute(update(ARTIFACTS).where(*live).values(deleted_at=at))
 
 
-def find_artifacts(connection: Connection, codec: Codec, session_id: str) -> list[Artifact]:
+def find_artifacts(connection: TableConnection, codec: Codec, session_id: str) -> list[Artifact]:
     """Return the live artifacts of a session by (created_at, id)."""
     statement = _ARTIFACTS.where(ARTIFACTS.c.session_id == session_id, ARTIFACTS.c.deleted_at.is_(None))
     rows = connection.execute(statement.order_by(ARTIFACTS.c.created_at, ARTIFACTS.c.id))

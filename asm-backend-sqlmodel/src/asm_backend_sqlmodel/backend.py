@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from asm_backend_sqlmodel import postgresql, sqlite
 from asm_backend_sqlmodel.artifact_registry import SQLModelArtifactRegistry
-from asm_backend_sqlmodel.database import Database, execute_on
+from asm_backend_sqlmodel.database import Database
 from asm_backend_sqlmodel.maintenance import SQLModelMaintenance
 from asm_backend_sqlmodel.options import PostgreSQLOptions, SQLiteOptions
 from asm_backend_sqlmodel.plugin import CAPABILITIES
@@ -19,7 +19,7 @@ from asm_backend_sqlmodel.postgresql import parsed
 from asm_backend_sqlmodel.query_api import SQLModelQueryAPI
 from asm_backend_sqlmodel.session_store import SQLModelSessionStore
 from asm_core import Backend, Capability, ValidationError
-from asm_core.sql import Dialect, check_version, migrate, schema_version
+from asm_core.sql import Dialect, check_schema, check_version, migrate, schema_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,17 +39,19 @@ class SQLModelBackend(Backend):
     name = "sqlmodel"
     capabilities: ClassVar[frozenset[Capability]] = CAPABILITIES
 
-    def __init__(self, engine: Engine | Database, *, migrate: bool | int = False) -> None:
+    def __init__(self, engine: Engine | Database, *, migrate: bool | int = False, schema: str | None = None) -> None:
         """Use an engine of the application's, with its pool and its settings; it is not closed.
 
         Args:
             engine: the application's; or what `open` opened.
             migrate: bring the schema up to date first; a number: up or down to that version.
+            schema: the schema of PostgreSQL in which the tables stand; None: the one that a connection has, or that
+                the engine's ``schema_translate_map`` gives for None.
 
         Raises:
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
-        database = engine if isinstance(engine, Database) else _on(engine)
+        database = engine if isinstance(engine, Database) else _on(engine, schema)
         self._database = database
         self.session_store = SQLModelSessionStore(database)
         self.query_api = SQLModelQueryAPI(database)
@@ -95,26 +97,32 @@ class SQLModelBackend(Backend):
     def migrate(self, version: int | None = None) -> list[int]:
         """Bring the schema to `version`, up or down; other processes that do so wait for this one."""
         with self._database.write() as connection:
-            return migrate(execute_on(connection), self._database.dialect, version)
+            database = self._database
+            return migrate(connection.execute_sql, database.dialect, version, schema=database.schema)
 
     def schema_version(self) -> int:
         """Return the version of the schema."""
         with self._database.read() as connection:
-            return schema_version(execute_on(connection), self._database.dialect)
+            return schema_version(connection.execute_sql, self._database.dialect)
 
     def close(self) -> None:
         """Close the connections, if the backend opened them itself."""
         self._database.close()
 
 
-def _on(engine: Engine) -> Database:
-    match engine.dialect.name:
-        case Dialect.SQLITE:
-            return sqlite.SQLiteDatabase(engine)
-        case Dialect.POSTGRESQL:
-            return postgresql.PostgreSQLDatabase(engine)
-    message = f"The sqlmodel backend runs on SQLite and PostgreSQL, not on {engine.dialect.name}."
-    raise ValidationError(message)
+def _on(engine: Engine, schema: str | None) -> Database:
+    dialect = engine.dialect.name
+    if dialect not in list(Dialect):
+        message = f"The sqlmodel backend runs on SQLite and PostgreSQL, not on {dialect}."
+        raise ValidationError(message)
+    if schema is None:
+        schema = engine.get_execution_options().get("schema_translate_map", {}).get(None)
+    if dialect == Dialect.POSTGRESQL:
+        return postgresql.PostgreSQLDatabase(engine, schema=None if schema is None else check_schema(schema))
+    if schema is not None:
+        message = f"SQLite has no schemas, so that the tables cannot stand in {schema!r}."
+        raise ValidationError(message)
+    return sqlite.SQLiteDatabase(engine)
 
 
 def _made(kind: type[T], options: dict[str, Any]) -> T:

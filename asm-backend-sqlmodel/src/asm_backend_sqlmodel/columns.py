@@ -102,9 +102,29 @@ def _carries_on_postgresql(element: carries, compiler: SQLCompiler, **options: A
     return f"({tags} @> jsonb_build_array({tag}))"
 
 
+class in_utc(FunctionElement[Any]):  # noqa: N801  as functions are called
+    """A time as core's codec takes it, whatever the time zone of the connection."""
+
+    inherit_cache = True
+    type = NullType()
+
+
+@compiles(in_utc, "sqlite")
+def _in_utc_on_sqlite(element: in_utc, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(in_utc, "postgresql")
+def _in_utc_on_postgresql(element: in_utc, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} AT TIME ZONE 'UTC')"
+
+
 def raw_columns(table: Table, names: Iterable[str]) -> list[ColumnElement[Any]]:
     """Return columns to select as the driver gives them, which is what core's codec takes."""
-    return [
-        type_coerce(column, NullType()) if isinstance(column.type, UtcTime | Json) else column
-        for column in (table.c[name] for name in names)
-    ]
+    return [_raw(table.c[name]) for name in names]
+
+
+def _raw(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    if isinstance(column.type, UtcTime):
+        return in_utc(column)
+    return type_coerce(column, NullType()) if isinstance(column.type, Json) else column

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, func, literal
 
+from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.errors import translated
 from asm_core import StorageError
 from asm_core.sql import Dialect, codec_of
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Table
 
     from asm_core import Event
-    from asm_core.sql import Execute
 
 _HALF = 32
 
@@ -33,13 +33,15 @@ class Database(ABC):
         dialect: which database it is.
         codec: how its columns hold the fields of models.
         insert: the ORM's INSERT of this database, which has ON CONFLICT.
+        schema: where the tables stand; None: where a connection finds them.
     """
 
     insert: Callable[[Table], Any]
 
-    def __init__(self, engine: Engine, dialect: Dialect) -> None:
+    def __init__(self, engine: Engine, dialect: Dialect, *, schema: str | None = None) -> None:
         """Use an engine, the application's or the backend's own."""
         self.dialect = dialect
+        self.schema = schema
         self.codec = codec_of(dialect)
         self._engine = engine
         self._closed = False
@@ -47,21 +49,21 @@ class Database(ABC):
         self._joined = threading.local()
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Iterator[TableConnection]:
         """Give a connection to read with; inside a transaction of this thread, that of the transaction."""
         joined = self._current()
         if joined is not None:
             with translated():
-                yield joined
+                yield TableConnection(joined, self.schema)
         else:
             with translated(), self._reading() as connection:
-                yield connection
+                yield TableConnection(connection, self.schema)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> Iterator[TableConnection]:
         """Give a connection to write with, in one transaction; inside another one of this thread, in a savepoint."""
         with self.unit() as connection, translated():
-            yield connection
+            yield TableConnection(connection, self.schema)
 
     @contextmanager
     def unit(self) -> Iterator[Connection]:
@@ -105,7 +107,7 @@ class Database(ABC):
         finally:
             self._joined.connection, self._joined.is_own = outer, own
 
-    def batch(self) -> AbstractContextManager[Connection]:
+    def batch(self) -> AbstractContextManager[TableConnection]:
         """Give a connection to write with, in one transaction, while nobody else is in such a batch."""
         return self.write()
 
@@ -171,15 +173,3 @@ def exact_sum(value: Any) -> tuple[ColumnElement[int], ColumnElement[int]]:
 def whole_sum(high: int | None, low: int | None) -> int:
     """Return the sum whose halves `exact_sum` selected; 0 of no rows."""
     return (int(high or 0) << _HALF) + int(low or 0)
-
-
-def execute_on(connection: Connection) -> Execute:
-    """Return what executes core's own statements on the driver's connection, in the transaction that is open there."""
-    driver: Any = connection.connection.dbapi_connection
-
-    def execute(sql: str, parameters: Any = (), /) -> Any:
-        cursor = driver.cursor()
-        # Without parameters a percent sign is one.
-        return cursor.execute(sql, parameters) or cursor if parameters else cursor.execute(sql) or cursor
-
-    return execute

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, exists, func, literal, not_, or_, select, update
 
 from asm_backend_sqlmodel.artifact_registry import ARTIFACTS
-from asm_backend_sqlmodel.database import execute_on
 from asm_backend_sqlmodel.reader import EVENTS, SEQUENCES, SESSIONS, Condition, SQLModelReader, allowed, tagged
 from asm_backend_sqlmodel.session_store import remove_sessions
 from asm_core import Maintenance
@@ -102,7 +101,7 @@ class SQLModelMaintenance(SQLModelReader, Maintenance):
 
     def _find_faults(self) -> list[str]:
         with self._database.read() as connection:
-            return find_faults(execute_on(connection))
+            return find_faults(connection.execute_sql)
 
     def _session_ids(self, query: Any, *conditions: Condition) -> list[str]:
         statement = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from asm_core import ValidationError
+from asm_core.sql import check_schema
 
 _SYNCHRONOUS = ("full", "normal")
 _LONGEST_WAIT = (1 << 31) // 1000
@@ -51,6 +52,7 @@ class PostgreSQLOptions:
         pool_timeout: how many seconds a call waits for one of them before it fails with a retryable error.
         connect_timeout: how many seconds to wait for the server when a connection is opened.
         application_name: what the server's own views call these connections.
+        schema: the schema in which the tables stand; None: the one that a connection has, usually ``public``.
         prepare_threshold: after how many uses a statement is prepared on the server; 0 is never, as poolers want it
             that give out connections by transaction.
     """
@@ -59,6 +61,7 @@ class PostgreSQLOptions:
     pool_timeout: float = 30.0
     connect_timeout: int = 10
     application_name: str = "asm"
+    schema: str | None = None
     prepare_threshold: int = 5
 
     def __post_init__(self) -> None:
@@ -71,6 +74,8 @@ class PostgreSQLOptions:
         _check_integer("connect_timeout", self.connect_timeout)
         _check_integer("prepare_threshold", self.prepare_threshold, least=0)
         _check_seconds("pool_timeout", self.pool_timeout)
+        if self.schema is not None:
+            check_schema(self.schema)
         if not isinstance(self.application_name, str):
             message = f"application_name must be a string, not {self.application_name!r}."
             raise ValidationError(message)

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, event, func, make_url, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import ArgumentError
 
-from asm_backend_sqlmodel.database import Database, execute_on
+from asm_backend_sqlmodel.database import Database
 from asm_core import DependencyNotAvailableError, ValidationError
 from asm_core.sql import Dialect
 from asm_core.sql.append_postgresql import append_events, restore_events
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
 
+    from asm_backend_sqlmodel.connection import TableConnection
     from asm_backend_sqlmodel.options import PostgreSQLOptions
     from asm_core import Event
     from asm_core.sql import Execute
@@ -33,14 +34,14 @@ class PostgreSQLDatabase(Database):
 
     insert = staticmethod(insert)
 
-    def __init__(self, engine: Engine, *, owned: bool = False) -> None:
+    def __init__(self, engine: Engine, *, schema: str | None = None, owned: bool = False) -> None:
         """Use an engine, of the application's unless it is `owned`."""
-        super().__init__(engine, Dialect.POSTGRESQL)
+        super().__init__(engine, Dialect.POSTGRESQL, schema=schema)
         self._owned = owned
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
-    def batch(self) -> Iterator[Connection]:
+    def batch(self) -> Iterator[TableConnection]:
         """Give a connection to write with, in one transaction, while nobody else is in such a batch."""
         with self.write() as connection:
             connection.execute(select(func.pg_advisory_xact_lock(_BATCHES)))
@@ -69,12 +70,12 @@ class PostgreSQLDatabase(Database):
     @contextmanager
     def _execute_alone(self) -> Iterator[Execute]:
         with self.read() as connection:
-            yield execute_on(connection)
+            yield connection.execute_sql
 
     @contextmanager
     def _execute_together(self) -> Iterator[Execute]:
         with self.write() as connection:
-            yield execute_on(connection)
+            yield connection.execute_sql
 
     def _reading(self) -> AbstractContextManager[Connection]:
         return self._autocommit.connect()
@@ -98,7 +99,6 @@ def open_database(url: URL, options: PostgreSQLOptions) -> PostgreSQLDatabase:
     connect = {
         "connect_timeout": options.connect_timeout,
         "application_name": options.application_name,
-        "options": "-c TimeZone=UTC",
         "prepare_threshold": options.prepare_threshold or None,
     }
     try:
@@ -113,7 +113,7 @@ def open_database(url: URL, options: PostgreSQLOptions) -> PostgreSQLDatabase:
         message = "PostgreSQL needs psycopg. Install it: pip install 'asm-backend-sqlmodel[postgresql]'"
         raise DependencyNotAvailableError(message) from error
     event.listen(engine, "connect", _leave_json_alone)
-    return PostgreSQLDatabase(engine, owned=True)
+    return PostgreSQLDatabase(engine, schema=options.schema, owned=True)
 
 
 def _leave_json_alone(connection: Any, _record: object) -> None:

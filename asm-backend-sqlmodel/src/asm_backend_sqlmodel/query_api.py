@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, case, func, select
 
 from asm_backend_sqlmodel.artifact_registry import find_artifacts
+from asm_backend_sqlmodel.columns import in_utc
 from asm_backend_sqlmodel.database import exact_sum, whole_sum
 from asm_backend_sqlmodel.reader import EVENTS, RUNS, SESSIONS, SQLModelReader, allowed, event_filters, session_filters
 from asm_core import QueryAPI, RunStatus, UsageRow
@@ -85,12 +86,17 @@ class SQLModelQueryAPI(SQLModelReader, QueryAPI):
     def _total_events(self, session_ids: Collection[str]) -> list[EventTotals]:
         times = EVENTS.c.timestamp
         statement = (
-            select(EVENTS.c.session_id, func.count(), func.min(times), func.max(times))
+            select(EVENTS.c.session_id, func.count(), in_utc(func.min(times)), in_utc(func.max(times)))
             .where(EVENTS.c.session_id.in_(session_ids))
             .group_by(EVENTS.c.session_id)
         )
         return [
-            EventTotals(session_id=session_id, event_count=count, first_event_at=first, last_event_at=last)
+            EventTotals(
+                session_id=session_id,
+                event_count=count,
+                first_event_at=self._codec.decode_time(first),
+                last_event_at=self._codec.decode_time(last),
+            )
             for session_id, count, first, last in self._rows(statement)
         ]
 

@@ -11,8 +11,9 @@ from asm_core import SessionNotFoundError, SessionStore
 from asm_core.money import nanos_from_usd
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Table
 
+    from asm_backend_sqlmodel.connection import TableConnection
     from asm_backend_sqlmodel.database import Database
     from asm_core import Event, Run, Session
 
@@ -67,7 +68,7 @@ class SQLModelSessionStore(SQLModelReader, SessionStore):
     def _change_token(self) -> object:
         return self._database.change_token()
 
-    def _require_session(self, connection: Connection, session_id: str) -> None:
+    def _require_session(self, connection: TableConnection, session_id: str) -> None:
         # Held, where the database has row locks, so that it is still there when what belongs to it is written.
         known = select(literal(1)).where(SESSIONS.c.id == session_id).with_for_update(read=True, key_share=True)
         found = connection.execute(known).first()
@@ -75,7 +76,7 @@ class SQLModelSessionStore(SQLModelReader, SessionStore):
             raise SessionNotFoundError(session_id)
 
 
-def remove_sessions(connection: Connection, session_ids: list[str]) -> None:
+def remove_sessions(connection: TableConnection, session_ids: list[str]) -> None:
     """Remove sessions with their runs, events and counters."""
     # Locked first, where the database has row locks, and only these: an append would put an event into a log that is
     # being removed.

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from asm_backend_sqlmodel.database import Database, execute_on
+from asm_backend_sqlmodel.database import Database
 from asm_backend_sqlmodel.errors import translated
 from asm_backend_sqlmodel.sqlite_file import SQLiteFile
 from asm_core import StorageConnectionError, StorageError, ValidationError
@@ -54,12 +54,12 @@ class SQLiteDatabase(Database):
     def append(self, events: list[Event]) -> list[Event]:
         """Append events in a write transaction."""
         with self.write() as connection:
-            return append_events(execute_on(connection), events)
+            return append_events(connection.execute_sql, events)
 
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
         """Store events with the numbers they bear, inside a transaction; return how many were new."""
         with self.write() as connection:
-            return restore_events(execute_on(connection), session_id, events, last_sequence)
+            return restore_events(connection.execute_sql, session_id, events, last_sequence)
 
     def change_token(self) -> object:
         """Return what changes with each commit of another connection; None if that cannot be told."""
@@ -93,8 +93,8 @@ class SQLiteDatabase(Database):
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         if self._one_connection:
-            with self.write() as connection:
-                yield connection
+            with self.write() as written:
+                yield written.connection
         else:
             self._check_file()
             with self._engine.connect() as connection:

@@ -75,12 +75,15 @@ def print_sql(
     stop: Annotated[
         int, typer.Option("--to", metavar="VERSION", help="The version to arrive at.", show_default="the newest")
     ] = LATEST_VERSION,
+    schema: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The schema of PostgreSQL in which the tables stand.")
+    ] = None,
 ) -> None:
     """Print the SQL between two versions of the schema.
 
     It leads up or down; no database is needed.
     """
-    for statement in ddl(dialect, start=start, stop=stop):
+    for statement in ddl(dialect, start=start, stop=stop, schema=schema):
         output.line(f"{statement.rstrip(';')};\n")
 
 

@@ -10,6 +10,7 @@ from asm_core.sql.codec import Codec, codec_of
 from asm_core.sql.dialects import Cursor, Dialect, Execute
 from asm_core.sql.invariants import find_faults
 from asm_core.sql.migrator import LATEST_VERSION, check_version, ddl, migrate, schema_version
+from asm_core.sql.schemas import check_schema, qualified
 
 __all__ = [
     "LATEST_VERSION",
@@ -18,12 +19,14 @@ __all__ = [
     "Dialect",
     "Execute",
     "append_events",
+    "check_schema",
     "check_version",
     "codec_of",
     "ddl",
     "find_faults",
     "is_collision",
     "migrate",
+    "qualified",
     "restore_events",
     "schema_version",
 ]

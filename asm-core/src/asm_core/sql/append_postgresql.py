@@ -49,7 +49,8 @@ SELECT {", ".join(f"{name}::json" if name in _JSON else name for name in _GIVEN)
 FROM given JOIN counters USING (session_id) ORDER BY place
 RETURNING id, sequence_number"""
 
-_COLUMNS: Final = ", ".join(f"{name}::text" if name in _JSON else name for name in EVENT_COLUMNS)
+_READ: Final = {"data": "data::text", "metadata": "metadata::text", "timestamp": "timestamp AT TIME ZONE 'UTC'"}
+_COLUMNS: Final = ", ".join(_READ.get(name, name) for name in EVENT_COLUMNS)
 _STORED: Final = f"SELECT {_COLUMNS} FROM asm_events WHERE id = ANY(%s)"
 _NUMBERS: Final = "SELECT sequence_number FROM asm_events WHERE session_id = %s AND sequence_number BETWEEN %s AND %s"
 _RESTORE: Final = f"""\

@@ -44,8 +44,8 @@ def _payload(value: Any) -> Any:
 
 
 def _in_utc(time: datetime) -> datetime:
-    # A driver gives it in the zone of the connection.
-    return time.astimezone(UTC)
+    # Without a zone when it was selected in UTC; else a driver gives it in the zone of the connection.
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 class Codec:

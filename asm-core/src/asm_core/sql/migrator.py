@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from asm_core.errors import MigrationRequiredError, ValidationError, shown
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.migrations import MIGRATIONS
+from asm_core.sql.schemas import check_schema, creation, exists, qualified
 
 if TYPE_CHECKING:
     from asm_core.sql.dialects import Execute
@@ -46,8 +47,14 @@ def schema_version(execute: Execute, dialect: Dialect) -> int:
     return version
 
 
-def migrate(execute: Execute, dialect: Dialect, version: int | None = None) -> list[int]:
+def migrate(execute: Execute, dialect: Dialect, version: int | None = None, *, schema: str | None = None) -> list[int]:
     """Bring the schema to `version` (None: the newest); return the versions passed, in the order of their passing.
+
+    Args:
+        execute: executes a statement; with the tables in `schema`, where that is given.
+        dialect: the database.
+        version: where to go.
+        schema: the named schema, which is made if it is not there.
 
     Raises:
         ValidationError: there is no such version.
@@ -60,6 +67,8 @@ def migrate(execute: Execute, dialect: Dialect, version: int | None = None) -> l
     _refuse_newer(current)
     if target == current:
         return []
+    if schema is not None and not exists(execute, schema):
+        execute(creation(schema))
     for statement in ddl(dialect, start=current, stop=target):
         execute(statement)
     return [migration.version for migration in steps(current, target)]
@@ -72,12 +81,29 @@ def steps(start: int, stop: int) -> list[Migration]:
     return [migration for migration in reversed(MIGRATIONS) if stop < migration.version <= start]
 
 
-def ddl(dialect: Dialect | str, *, start: int = 0, stop: int | None = None) -> list[str]:
+def ddl(dialect: Dialect | str, *, start: int = 0, stop: int | None = None, schema: str | None = None) -> list[str]:
     """Return the statements that lead from one version of the schema to another, up or down; `migrate` runs these.
 
+    Args:
+        dialect: ``sqlite`` or ``postgresql``.
+        start: the version to begin with; 0 is an empty database.
+        stop: the version to arrive at; None is the newest.
+        schema: the schema of PostgreSQL in which the tables stand; None: the one that the connection has.
+
     Raises:
-        ValidationError: there is no such dialect or version.
+        ValidationError: there is no such dialect or version, or no such schema can be.
     """
+    if schema is None:
+        return _ddl(dialect, start, stop)
+    if dialect == Dialect.SQLITE:
+        message = "SQLite has no schemas; name one for postgresql alone."
+        raise ValidationError(message)
+    name = check_schema(schema)
+    statements = [qualified(statement, name) for statement in _ddl(dialect, start, stop)]
+    return statements if start or not statements else [creation(name), *statements]
+
+
+def _ddl(dialect: Dialect | str, start: int, stop: int | None) -> list[str]:
     if dialect not in list(Dialect):
         message = f"No dialect is called {shown(dialect)}. There are: {', '.join(Dialect)}."
         raise ValidationError(message)

@@ -1,0 +1,43 @@
+"""A connection that finds the tables where they stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asm_core.sql import qualified
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, CursorResult, Executable
+
+
+class TableConnection:
+    """Executes statements, SQLAlchemy's and core's own, on the tables in their schema.
+
+    The schema is named in each statement: a connection of the caller's keeps its own settings for the caller's tables.
+
+    Attributes:
+        connection: SQLAlchemy's.
+    """
+
+    __slots__ = ("_options", "_schema", "connection")
+
+    def __init__(self, connection: Connection, schema: str | None) -> None:
+        """Work on `connection`, with the tables in `schema`; None: where the connection finds them."""
+        self.connection = connection
+        self._schema = schema
+        own = schema is not None or "schema_translate_map" in connection.get_execution_options()
+        self._options: dict[str, Any] = {"schema_translate_map": {None: schema}} if own else {}
+
+    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]:
+        """Execute a statement of SQLAlchemy's."""
+        return self.connection.execute(statement, parameters, execution_options=self._options)
+
+    def execute_sql(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
+        """Execute a statement of core's on the driver's connection, in the transaction that is open there."""
+        cursor: Any = self.connection.connection.cursor()
+        if self._schema is not None:
+            sql = qualified(sql, self._schema)
+        # Without parameters a percent sign is one.
+        return (cursor.execute(sql, parameters) if parameters else cursor.execute(sql)) or cursor
