@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from postgresql_server import postgresql_database, postgresql_server, postgresql_url  # noqa: F401  fixtures
+from sqlalchemy import Engine, create_engine, make_url
 
 import asm_core as asm
 
@@ -11,10 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlalchemy import URL
+
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/asm.db"
+def database() -> str:
+    """Return which database it is; a module that proves something of both has parameters here."""
+    return "sqlite"
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> str:
+    if database == "sqlite":
+        return f"sqlite:///{tmp_path}/asm.db"
+    return str(request.getfixturevalue("postgresql_url"))
 
 
 @pytest.fixture
@@ -24,8 +35,15 @@ def backend(url: str) -> Iterator[asm.Backend]:
 
 
 @pytest.fixture
-def engine(url: str) -> Iterator[Engine]:
-    """Make an engine of the application's, on the same file."""
-    made = create_engine(url)
+def engine_url(url: str) -> URL:
+    """Return how an engine of the application's connects to the same database."""
+    place = make_url(url)
+    return place.set(drivername="postgresql+psycopg") if place.get_backend_name() == "postgresql" else place
+
+
+@pytest.fixture
+def engine(engine_url: URL) -> Iterator[Engine]:
+    """Make an engine of the application's, on the same database."""
+    made = create_engine(engine_url)
     yield made
     made.dispose()

@@ -18,6 +18,8 @@ from asm_backend_sqlmodel.models import EventRow, SessionRow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy import URL
+
 
 class Note(SQLModel, table=True):
     """A table of the application's."""
@@ -26,11 +28,17 @@ class Note(SQLModel, table=True):
     words: str
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def own(engine: Engine) -> SQLModelBackend:
+def own(engine: Engine) -> Iterator[SQLModelBackend]:
     """Open the backend on the application's engine."""
     SQLModel.metadata.create_all(engine)
-    return SQLModelBackend(engine, migrate=True)
+    yield SQLModelBackend(engine, migrate=True)
+    SQLModel.metadata.drop_all(engine)
 
 
 @pytest.fixture
@@ -217,8 +225,8 @@ def test_a_database_in_memory_is_one_for_all_threads() -> None:
         assert numbers == list(range(1, 81))
 
 
-def test_a_pool_that_is_used_up_is_a_retryable_error(url: str) -> None:
-    engine = create_engine(url, pool_size=1, max_overflow=0, pool_timeout=0.05)
+def test_a_pool_that_is_used_up_is_a_retryable_error(engine_url: URL) -> None:
+    engine = create_engine(engine_url, pool_size=1, max_overflow=0, pool_timeout=0.05)
     backend = SQLModelBackend(engine, migrate=True)
     with engine.connect(), pytest.raises(asm.StorageConnectionError, match="All connections of the pool are in use"):
         backend.session_store.list_sessions()
