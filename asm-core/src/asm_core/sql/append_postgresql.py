@@ -3,6 +3,7 @@
 It follows the same protocol as the append on SQLite: whoever appends holds the session's counter from the raise to the
 commit, so that numbers are given out in the order of commits. Ids are not looked up first: an id that is stored, or is
 being stored by somebody else, makes the statement fail as a whole, counters included, and only then is it asked which.
+Counters are raised, and then events stored, in the order of their ids: two writers never wait for each other.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ WITH given AS (
 )
 INSERT INTO asm_events ({", ".join(_GIVEN)}, sequence_number)
 SELECT {", ".join(f"{name}::json" if name in _JSON else name for name in _GIVEN)}, last_sequence - events + nth
-FROM given JOIN counters USING (session_id) ORDER BY place
+FROM given JOIN counters USING (session_id) ORDER BY id COLLATE "C"
 RETURNING id, sequence_number"""
 
 _READ: Final = {"data": "data::text", "metadata": "metadata::text", "timestamp": "timestamp AT TIME ZONE 'UTC'"}
