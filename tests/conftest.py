@@ -10,6 +10,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from postgresql_server import postgresql_database, postgresql_server, postgresql_url  # noqa: F401  fixtures, once for all
 
 COMMANDS = {"asm": "from asm_core.cli import main", "pytest": "from pytest import console_main as main"}
 

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from postgresql_server import postgresql_database, postgresql_server, postgresql_url  # noqa: F401  fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture
-def url(postgresql_url: str) -> str:  # noqa: F811  the fixture
+def url(postgresql_url: str) -> str:
     """Return how to connect to a database of the test's own."""
     return postgresql_url
 

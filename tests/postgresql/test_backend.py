@@ -53,7 +53,10 @@ def test_a_connection_that_was_terminated_is_told_and_replaced(backend: asm.Back
     store = backend.session_store
     session = store.save_session(asm.Session.new(agent_id="a"))
     store.append_event(asm.Event.new(type="session_created", session_id=session.id))
-    connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'asm'")
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'asm' AND datname = current_database()"
+    )
     event = asm.Event.new(type="session_started", session_id=session.id)
     with pytest.raises(asm.StorageConnectionError) as raised:
         store.append_event(event)

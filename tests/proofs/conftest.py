@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from postgresql_server import postgresql_database, postgresql_server, postgresql_url  # noqa: F401  fixtures
 
 import asm_core as asm
 

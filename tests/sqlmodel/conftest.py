@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from postgresql_server import postgresql_database, postgresql_server, postgresql_url  # noqa: F401  fixtures
 from sqlalchemy import Engine, create_engine, make_url
 
 import asm_core as asm
