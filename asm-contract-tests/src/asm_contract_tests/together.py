@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+import time
 import traceback
 import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -66,7 +67,7 @@ class Child:
         theirs.close()
 
     def go(self) -> None:
-        """Let the work begin."""
+        """Let the child open its handle, and then, the second time, begin with the work."""
         self._pipe.send("go")
 
     def receive(self) -> Any:
@@ -75,12 +76,28 @@ class Child:
             pytest.fail(f"a process said nothing for {PATIENCE} seconds")
         try:
             return self._pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):  # the second, where it was killed in the middle of a word
             return None
 
     def said(self) -> Any:
         """Return what the child said next."""
         return self._expect("said")
+
+    def opens_within(self, seconds: float) -> bool:
+        """Return whether the child opened its handle within so many seconds."""
+        return self._pipe.poll(seconds)
+
+    def listen(self, seconds: float) -> list[Any]:
+        """Return what the child said within so many seconds."""
+        heard, end = [], time.monotonic() + seconds
+        while self._pipe.poll(max(0, end - time.monotonic())):
+            heard.append(self.said())
+        return heard
+
+    def last_words(self) -> list[Any]:
+        """Kill the child, and return what it had said that nobody has heard yet."""
+        self.kill()
+        return list(iter(self._said_before, None))
 
     def ready(self) -> None:
         """Wait until the child has opened its handle."""
@@ -101,10 +118,16 @@ class Child:
         self._pipe.close()
         self._process.close()
 
+    def _said_before(self) -> Any:
+        return None if (message := self.receive()) is None else self._told("said", message)
+
     def _expect(self, kind: str) -> Any:
         message = self.receive()
         if message is None:
             pytest.fail(f"a process ended where {kind!r} was expected, with exit status {self._process.exitcode}")
+        return self._told(kind, message)
+
+    def _told(self, kind: str, message: tuple[str, Any]) -> Any:
         found, value = message
         if found != kind:
             pytest.fail(f"in another process, {found} where {kind!r} was expected: {value}")
@@ -121,12 +144,14 @@ def need_fork() -> None:
 def children(
     open_backend: Callable[[], Backend], works: Sequence[Callable[[Backend, Callable[[Any], None]], Any]]
 ) -> Iterator[list[Child]]:
-    """Fork a process for each work; all have opened their handles and begin at once."""
+    """Fork a process for each work; all open their handles at once, and when all have, begin at once."""
     need_fork()
     forked: list[Child] = []
     try:
         for work in works:
             forked.append(Child(open_backend, work))  # noqa: PERF401  if one fails, those before it must end
+        for child in forked:
+            child.go()
         for child in forked:
             child.ready()
         for child in forked:
@@ -155,6 +180,7 @@ def _child(
 ) -> None:
     # Whatever happens, nothing of the parent's pytest may run on in here.
     try:
+        pipe.recv()
         with open_backend() as backend:
             pipe.send(("ready", None))
             pipe.recv()

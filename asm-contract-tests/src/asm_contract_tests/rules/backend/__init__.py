@@ -1,7 +1,8 @@
 """The contract of backends as a whole."""
 
-from asm_contract_tests.rules.backend.handles import BackendShapeContract, MigrationsContract, SeveralHandlesContract
+from asm_contract_tests.rules.backend.handles import BackendShapeContract, SeveralHandlesContract
 from asm_contract_tests.rules.backend.joining import JoinContract
+from asm_contract_tests.rules.backend.migrations import MigrationsContract
 from asm_contract_tests.rules.backend.processes import ProcessesContract
 from asm_contract_tests.rules.backend.threads import ConcurrencyContract
 from asm_contract_tests.rules.backend.transactions import OwnTransactionsContract
