@@ -9,6 +9,7 @@ from asm_core.errors import InvalidTransitionError, ProviderError, ValidationErr
 from asm_core.execution import Execution
 from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, RunStatus, Session, SessionStatus
 from asm_core.outcomes import cancelled
+from asm_core.payloads import check_payload
 from asm_core.ports import ExecutionResult
 from asm_core.stamps import STAMP_KEY, is_gone, make_stamp
 from asm_core.waiting import check_wait
@@ -84,7 +85,7 @@ class SessionManager:
                 long (``timeout``). All have ``session_id`` and ``run_id``.
             StorageError: events could not be stored; ``events_not_recorded`` in `details` is how many at most.
         """
-        metadata = {} if metadata is None else metadata
+        metadata = {} if metadata is None else check_payload("metadata", metadata)
         if STAMP_KEY in metadata:
             message = f"The key {STAMP_KEY!r} of metadata is this library's own; choose another."
             raise ValidationError(message)

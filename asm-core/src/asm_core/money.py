@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
+from typing import TYPE_CHECKING
 
 from asm_core.errors import ValidationError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
 DECIMAL_PLACES = 9
 _MAX_NANOS = (1 << 63) - 1
@@ -33,11 +38,22 @@ def check_optional_usd(field: str, value: object) -> Decimal | None:
     raise ValidationError(message)
 
 
+def exactly() -> AbstractContextManager[Context]:
+    """Give a context of decimals in which sums and prices are exact, whatever the caller's own."""
+    return localcontext(Context(prec=80))
+
+
+def total_usd(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the sum of `amounts`."""
+    with exactly():
+        return sum(amounts, Decimal(0))
+
+
 def nanos_from_usd(amount: Decimal) -> int:
     """Return `amount` in 10**-9 US dollars, cut where it is finer or too large to be kept."""
     if amount.adjusted() > 9:  # noqa: PLR2004  ten digits before the point are the most that 64 bits hold
         return _MAX_NANOS
-    with localcontext(prec=40):
+    with exactly():
         return min(int(amount.scaleb(DECIMAL_PLACES)), _MAX_NANOS)
 
 

@@ -87,6 +87,11 @@ def check_optional_payload(field: str, value: object) -> Payload | None:
     return None if value is None else check_payload(field, value)
 
 
+def encode_sorted(value: Payload) -> bytes:
+    """Return the JSON text of a checked payload, its keys in order: equal for payloads that say the same."""
+    return msgspec.json.encode(value, order="sorted")
+
+
 def encode_payload(value: Payload) -> str:
     """Return the JSON text of a checked payload."""
     return encode_json(value).decode()

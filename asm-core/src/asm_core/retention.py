@@ -113,6 +113,9 @@ class RetentionPolicy:
         Raises:
             ValidationError: a field is unknown or has a value that makes no sense.
         """
+        if not isinstance(fields, dict):
+            message = f"A retention policy is made of a table, not of {shown(fields)}."
+            raise ValidationError(message)
         known = set(vars(cls())) - {"archive_store"}
         unknown = sorted(set(fields) - known)
         if unknown:

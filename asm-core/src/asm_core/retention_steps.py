@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from asm_core.errors import AsmError, MaintenanceError
+from asm_core.errors import AsmError, MaintenanceError, ValidationError
+from asm_core.models import Session
 from asm_core.queries import EventQuery, RunQuery
 from asm_core.retention import (
     DeletedSessions,
@@ -26,7 +27,7 @@ from asm_core.times import utc_now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from asm_core.models import Event, Run, Session
+    from asm_core.models import Event, Run
     from asm_core.ports.maintenance import Maintenance, Progress
     from asm_core.ports.session_store import SessionStore
     from asm_core.retention import RetentionPolicy
@@ -48,6 +49,8 @@ class Steps:
         self._due = days_before(self._now, policy.hard_delete_after_days)
         self._events_of_removed_sessions = 0
         self._runs_archived: set[str] = set()
+        if policy.archive_store is not None and not dry_run:
+            self._refuse_itself_as_archive(policy.archive_store)
 
     def soft_delete(self) -> int:
         """Mark expired sessions as deleted."""
@@ -122,6 +125,18 @@ class Steps:
             lambda after: self._port._find_removable(msgspec.structs.replace(query, after=after)),
             self._port._remove_artifacts,
         )
+
+    def _refuse_itself_as_archive(self, archive: SessionStore) -> None:
+        # What is archived onto itself would be gone with what is removed. Only a write shows what a handle stands on.
+        probe = Session.new(agent_id="asm: is this archive another store?")
+        archive.save_session(probe)
+        try:
+            same = self._port._load_session(probe.id) is not None
+        finally:
+            archive.delete_session(probe.id)
+        if same:
+            message = "The archive_store is the store itself; archive to another one."
+            raise ValidationError(message)
 
     def _in_batches(self, step: str, find: Callable[[str], list[str]], apply: Callable[[list[str]], None]) -> int:
         count, after = 0, ""

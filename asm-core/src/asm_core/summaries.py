@@ -12,6 +12,7 @@ import msgspec
 from asm_core.errors import ValidationError, shown
 from asm_core.models import Artifact, Event, Run, RunStatus, Session
 from asm_core.models.base import Model
+from asm_core.money import exactly, total_usd
 
 _MILLION = 1_000_000
 _ZERO = Decimal(0)
@@ -90,7 +91,7 @@ class SessionStats(msgspec.Struct, frozen=True, kw_only=True):
             input_tokens=sum(total.input_tokens for total in runs),
             output_tokens=sum(total.output_tokens for total in runs),
             total_tokens=sum(total.total_tokens for total in runs),
-            cost_usd=sum((total.cost_usd for total in runs), _ZERO),
+            cost_usd=total_usd(total.cost_usd for total in runs),
         )
 
 
@@ -152,11 +153,12 @@ class CostSummary(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, rows: Iterable[UsageRow], pricing: PricingTable) -> Self:
         """Return the costs of what a backend added up."""
-        costs = [_cost_row(row, pricing) for row in sorted(rows, key=_provider_and_model)]
+        with exactly():
+            costs = [_cost_row(row, pricing) for row in sorted(rows, key=_provider_and_model)]
         return cls(
             run_count=sum(row.run_count for row in costs),
             unpriced_run_count=sum(row.unpriced_run_count for row in costs),
-            total_cost_usd=sum((row.cost_usd for row in costs), _ZERO),
+            total_cost_usd=total_usd(row.cost_usd for row in costs),
             rows=costs,
         )
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from asm_core.memory.artifact_registry import live_artifacts
 from asm_core.memory.reader import MemoryReader
+from asm_core.money import total_usd
 from asm_core.ports import QueryAPI
 from asm_core.summaries import EventTotals, RunTotals, UsageRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable
+    from decimal import Decimal
 
     from asm_core.models import Artifact, Run
     from asm_core.queries import EventQuery, SessionQuery, UsageQuery
@@ -95,7 +96,7 @@ def _usage_row(provider: str | None, model: str | None, runs: list[Run]) -> Usag
 
 
 def _cost(runs: Iterable[Run]) -> Decimal:
-    return sum((run.cost_usd for run in runs if run.cost_usd is not None), Decimal(0))
+    return total_usd(run.cost_usd for run in runs if run.cost_usd is not None)
 
 
 def _grouped(runs: Iterable[Run], key: Callable[[Run], K]) -> Iterable[tuple[K, list[Run]]]:

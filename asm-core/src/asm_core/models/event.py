@@ -11,7 +11,7 @@ import msgspec
 from asm_core.ids import check_name, check_optional_name, new_id
 from asm_core.models.base import Model, check_natural
 from asm_core.models.statuses import EventType, check_event_type
-from asm_core.payloads import Payload, check_payload
+from asm_core.payloads import Payload, check_payload, encode_sorted
 from asm_core.times import check_time, utc_now
 
 
@@ -108,4 +108,6 @@ class Event(Model, frozen=True, kw_only=True, gc=False):
             and self.run_id == other.run_id
             and self.type == other.type
             and self.data == other.data
+            # In Python 1, 1.0 and True are equal; in JSON they are not.
+            and encode_sorted(self.data) == encode_sorted(other.data)
         )

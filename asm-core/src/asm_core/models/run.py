@@ -157,7 +157,8 @@ class Run(Model, frozen=True, kw_only=True):
 
     def with_provider_metadata(self, metadata: Payload) -> Self:
         """Return the run with `metadata` laid over what its provider told so far, key by key."""
-        return self._changed(provider_metadata={**self.provider_metadata, **metadata}).checked()
+        told = check_payload("provider_metadata", metadata)
+        return self._changed(provider_metadata={**self.provider_metadata, **told}).checked()
 
     def with_cost(self, cost_usd: Decimal) -> Self:
         """Return the run with what it cost, in US dollars."""

@@ -109,7 +109,7 @@ class Session(Model, frozen=True, kw_only=True):
 
     def with_metadata(self, metadata: Payload) -> Self:
         """Return the session with `metadata` laid over what it has, key by key."""
-        return self._changed(metadata=check_payload("metadata", {**self.metadata, **metadata}))
+        return self._changed(metadata={**self.metadata, **check_payload("metadata", metadata)})
 
     def with_context(self, context: Payload) -> Self:
         """Return the session with `context` laid over what it has, key by key."""

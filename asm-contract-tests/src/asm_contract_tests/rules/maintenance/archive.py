@@ -6,7 +6,16 @@ import pytest
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_event, changed, days_ago, deleted, numbers, some_events
-from asm_core import Maintenance, MaintenanceError, RetentionPolicy, Session, SessionNotFoundError, SessionStore
+from asm_core import (
+    Backend,
+    Maintenance,
+    MaintenanceError,
+    RetentionPolicy,
+    Session,
+    SessionNotFoundError,
+    SessionStore,
+    ValidationError,
+)
 from asm_core.memory import MemoryBackend
 
 
@@ -44,6 +53,18 @@ class ArchiveContract(Contract):
         policy = RetentionPolicy(max_total_events=0, archive_before_prune=True, archive_store=archive)
         assert maintenance.execute(policy).events_pruned == 4
         assert [numbers(archive.get_events(name)) for name in ("s1", "s2")] == [[1, 2], [1, 2]]
+
+    def test_the_store_itself_is_no_archive(
+        self, store: SessionStore, other_backend: Backend, maintenance: Maintenance, session: Session
+    ) -> None:
+        """Look at what the archive is asked before anything goes: what is archived onto itself would be lost."""
+        events = store.append_events(some_events(session, 3))
+        for archive in (store, other_backend.session_store):
+            policy = RetentionPolicy(max_events_per_session=1, archive_before_prune=True, archive_store=archive)
+            with pytest.raises(ValidationError, match="the store itself"):
+                maintenance.execute(policy)
+        assert store.get_events(session.id) == events
+        assert store.list_sessions() == [session]
 
     def test_removed_sessions_are_in_the_archive(
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore

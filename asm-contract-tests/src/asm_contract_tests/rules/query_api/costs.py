@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -84,6 +84,18 @@ class CostsContract(Contract):
             store.save_run(a_run(session, cost_usd=Decimal("0.1")))
         assert query.get_cost_summary().total_cost_usd == Decimal(1)
         assert query.get_session_stats(session.id).cost_usd == Decimal(1)
+
+    @pytest.mark.guarantee("G9")
+    def test_costs_are_exact_in_any_decimal_context(
+        self, store: SessionStore, query: QueryAPI, session: Session
+    ) -> None:
+        """Look for sums and prices that are worked out in the caller's context, which may round."""
+        cost, used = Decimal("1.234567891"), {"input_tokens": 1_234_567, "output_tokens": 7}
+        store.save_run(a_run(session, cost_usd=cost, provider="acme"))
+        store.save_run(a_run(session, token_usage=used, provider="acme", provider_metadata={"model": "m"}))
+        with localcontext(Context(prec=3)):
+            summary = query.get_cost_summary(pricing_table={"acme": {"m": TokenPrice(input=Decimal(3), output=Decimal(15))}})
+        assert summary.total_cost_usd == cost + Decimal("3.703806")
 
     def test_a_sum_may_be_larger_than_any_single_cost(
         self, store: SessionStore, query: QueryAPI, session: Session

@@ -15,6 +15,8 @@ OTHER_FACTS: list[dict[str, Any]] = [
     {"run_id": "run_other"},
     {"type": "message_sent"},
     {"data": {"n": 2}},
+    {"data": {"n": True}},
+    {"data": {"n": 1.0}},
 ]
 
 
