@@ -94,7 +94,9 @@ class CostsContract(Contract):
         store.save_run(a_run(session, cost_usd=cost, provider="acme"))
         store.save_run(a_run(session, token_usage=used, provider="acme", provider_metadata={"model": "m"}))
         with localcontext(Context(prec=3)):
-            summary = query.get_cost_summary(pricing_table={"acme": {"m": TokenPrice(input=Decimal(3), output=Decimal(15))}})
+            summary = query.get_cost_summary(
+                pricing_table={"acme": {"m": TokenPrice(input=Decimal(3), output=Decimal(15))}}
+            )
         assert summary.total_cost_usd == cost + Decimal("3.703806")
 
     def test_a_sum_may_be_larger_than_any_single_cost(
