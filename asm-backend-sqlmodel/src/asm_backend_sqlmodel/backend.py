@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session as OrmSession
 from asm_backend_sqlmodel import postgresql, sqlite
 from asm_backend_sqlmodel.artifact_registry import SQLModelArtifactRegistry
 from asm_backend_sqlmodel.database import Database
+from asm_backend_sqlmodel.errors import translated
 from asm_backend_sqlmodel.maintenance import SQLModelMaintenance
 from asm_backend_sqlmodel.options import PostgreSQLOptions, SQLiteOptions
 from asm_backend_sqlmodel.plugin import CAPABILITIES
@@ -87,7 +88,8 @@ class SQLModelBackend(Backend):
     def bind(self, connection: Connection | OrmSession) -> Iterator[None]:
         """Let the ports, in this thread, work inside the transaction of a SQLModel ``Session`` or a ``Connection``."""
         if isinstance(connection, OrmSession):
-            connection = connection.connection()
+            with translated():
+                connection = connection.connection()
         if not isinstance(connection, Connection):
             message = f"bind() takes a SQLModel Session or a SQLAlchemy Connection, not a {type(connection).__name__}."
             raise ValidationError(message)

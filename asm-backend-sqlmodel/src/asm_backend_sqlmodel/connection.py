@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from asm_core.sql import qualified
 
@@ -39,5 +42,15 @@ class TableConnection:
         cursor: Any = self.connection.connection.cursor()
         if self._schema is not None:
             sql = qualified(sql, self._schema)
-        # Without parameters a percent sign is one.
-        return (cursor.execute(sql, parameters) if parameters else cursor.execute(sql)) or cursor
+        try:
+            # Without parameters a percent sign is one.
+            return (cursor.execute(sql, parameters) if parameters else cursor.execute(sql)) or cursor
+        except Exception:
+            self._tell_if_lost()
+            raise
+
+    def _tell_if_lost(self) -> None:
+        """Let SQLAlchemy find out as well that the connection is lost: it gives out none of its age any more."""
+        if getattr(self.connection.connection.dbapi_connection, "closed", False):
+            with suppress(SQLAlchemyError):
+                self.connection.exec_driver_sql("SELECT 1")

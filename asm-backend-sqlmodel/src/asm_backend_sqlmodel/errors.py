@@ -23,12 +23,31 @@ _ADVICE: Final = {
     sqlite3.SQLITE_TOOBIG: "a value is larger than SQLite holds",
 }
 
-# Of PostgreSQL, by SQLSTATE (or its first two letters, the class).
-_UNREACHABLE: Final = {"08", "53", "57"}
-"""Connections, resources, and what an administrator does."""
-_CONTENDED: Final = {"40001", "40P01", "55P03"}
-"""Serialization failure, deadlock, a lock that was not to be had."""
-_QUESTIONS: Final = {"22", "42"}
+_LOST: Final = (StorageConnectionError, "The database cannot be reached: {}; check the url, or try again.")
+_CONTENDED: Final = (StorageConnectionError, "The database is contended: {}; try again.")
+_GAVE_UP: Final = (StorageConnectionError, "The database gave up: {}; try again.")
+_UNANSWERED: Final = (QueryError, "The database could not answer: {}.")
+_UNDONE: Final = (StorageError, "The transaction was undone by an error inside it; leave it and begin anew.")
+_READ_ONLY: Final = "write to the primary server, or have default_transaction_read_only set off"
+_OF_POSTGRESQL: Final = {
+    "08": _LOST,  # connections
+    "53": _LOST,  # resources
+    "57": _LOST,  # an administrator
+    "58": _LOST,  # the operating system
+    "40001": _CONTENDED,  # serialization failure
+    "40P01": _CONTENDED,  # deadlock
+    "55P03": _CONTENDED,  # a lock that was not to be had
+    "57014": _GAVE_UP,  # a statement that was cancelled
+    "25P03": _GAVE_UP,  # an idle transaction
+    "25P04": _GAVE_UP,  # a transaction that took too long
+    "25P02": _UNDONE,
+    "25006": (StorageError, f"The database refused: it is read-only; {_READ_ONLY} ({{}})."),
+    "42501": (StorageError, "The database refused: a permission is missing; have it granted ({})."),
+    "53100": (StorageError, "The database refused: the disk is full; make room and try again ({})."),
+    "22": _UNANSWERED,
+    "42": _UNANSWERED,
+}
+"""What a SQLSTATE, or its first two letters, the class, means: which error, and what it says of the driver's words."""
 
 
 @contextmanager
@@ -37,7 +56,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not isinstance(error, (exc.SQLAlchemyError, sqlite3.Error)) and not _is_of_a_driver(error):
+        # Drivers raise a UnicodeError for the name of a host that cannot be.
+        if not isinstance(error, (exc.SQLAlchemyError, sqlite3.Error, UnicodeError)) and not _is_of_a_driver(error):
             raise
         raise translate(error) from error
 
@@ -71,14 +91,19 @@ def _of_sqlite(error: sqlite3.Error) -> StorageError | None:
 
 def _of_postgresql(error: Exception, cause: BaseException) -> StorageError | None:
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or ""
-    lost = isinstance(error, exc.DBAPIError) and error.connection_invalidated
-    if lost or state[:2] in _UNREACHABLE or (not state and type(cause).__name__ == "OperationalError"):
-        return StorageConnectionError(f"The database cannot be reached: {_first_line(cause)}; try again.")
-    if state in _CONTENDED:
-        return StorageConnectionError(f"The database is contended: {_first_line(cause)}; try again.")
-    if state[:2] in _QUESTIONS:
-        return QueryError(f"The database could not answer: {_first_line(cause)}.")
-    return None
+    meaning = _OF_POSTGRESQL.get(state) or _OF_POSTGRESQL.get(state[:2])
+    if isinstance(error, exc.PendingRollbackError):
+        meaning = _UNDONE
+    elif meaning is None and (_is_lost(error) or (not state and type(cause).__name__ == "OperationalError")):
+        meaning = _LOST
+    if meaning is None:
+        return None
+    kind, message = meaning
+    return kind(message.format(_first_line(cause)))
+
+
+def _is_lost(error: Exception) -> bool:
+    return isinstance(error, exc.DBAPIError) and error.connection_invalidated
 
 
 def _first_line(error: BaseException) -> str:

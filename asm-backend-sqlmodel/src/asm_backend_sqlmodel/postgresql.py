@@ -11,8 +11,10 @@ from sqlalchemy.exc import ArgumentError
 
 from asm_backend_sqlmodel.database import Database
 from asm_core import DependencyNotAvailableError, ValidationError
+from asm_core.errors import shown
 from asm_core.sql import Dialect
 from asm_core.sql.append_postgresql import append_events, restore_events
+from asm_core.sql.urls import check_server_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +97,7 @@ def open_database(url: URL, options: PostgreSQLOptions) -> PostgreSQLDatabase:
 
     Raises:
         DependencyNotAvailableError: psycopg is not installed.
+        ValidationError: the url has settings that make no sense.
     """
     connect = {
         "connect_timeout": options.connect_timeout,
@@ -112,8 +115,23 @@ def open_database(url: URL, options: PostgreSQLOptions) -> PostgreSQLDatabase:
     except ModuleNotFoundError as error:
         message = "PostgreSQL needs psycopg. Install it: pip install 'asm-backend-sqlmodel[postgresql]'"
         raise DependencyNotAvailableError(message) from error
+    except ArgumentError:
+        message = "The url's hosts and ports do not fit together."
+        raise ValidationError(message) from None
+    _check_settings(url)
     event.listen(engine, "connect", _leave_json_alone)
     return PostgreSQLDatabase(engine, schema=options.schema, owned=True)
+
+
+def _check_settings(url: URL) -> None:
+    """Refuse what libpq does not know, or could not tell from its text; SQLAlchemy takes several hosts."""
+    from psycopg.pq import Conninfo  # noqa: PLC0415  the driver is there by now
+
+    known = {setting.keyword.decode() for setting in Conninfo.get_defaults()}
+    for name, value in url.query.items():
+        if name not in known or not (isinstance(value, str) or name == "host"):
+            message = f"The url's setting {shown(name)} is none that PostgreSQL's client knows, or is there twice."
+            raise ValidationError(message)
 
 
 def _leave_json_alone(connection: Any, _record: object) -> None:
@@ -131,7 +149,10 @@ def parsed(url: str) -> URL:
         ValidationError: it is none.
     """
     try:
-        return make_url(url)
+        place = make_url(url)
     except (ArgumentError, ValueError):
         message = "The url is neither of the form sqlite:///path/to/file.db nor postgresql://user@host/database."
         raise ValidationError(message) from None
+    if place.get_backend_name() == Dialect.POSTGRESQL:
+        check_server_url(url)
+    return place
