@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from asm_backend_sqlmodel.artifact_registry import find_artifacts
 from asm_backend_sqlmodel.columns import in_utc
 from asm_backend_sqlmodel.database import exact_sum, whole_sum
+from asm_backend_sqlmodel.hints import unindexed
 from asm_backend_sqlmodel.reader import EVENTS, RUNS, SESSIONS, SQLModelReader, allowed, event_filters, session_filters
 from asm_core import QueryAPI, RunStatus, UsageRow
 from asm_core.money import usd_from_nanos
@@ -63,7 +64,7 @@ class SQLModelQueryAPI(SQLModelReader, QueryAPI):
                 *_sums((*_TOTALS, *_UNPRICED_TOKENS)),
             )
             .where(*allowed(runs.session_id, query.session_ids), *allowed(runs.provider, query.providers))
-            .group_by(runs.provider, runs.model)
+            .group_by(unindexed(runs.provider), runs.model)
         )
         if query.agent_ids is not None:
             statement = statement.where(

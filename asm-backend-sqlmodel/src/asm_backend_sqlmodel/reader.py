@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import ColumnElement, Text, bindparam, exists, func, literal, select, tuple_
 
 from asm_backend_sqlmodel.columns import carries, raw_columns
+from asm_backend_sqlmodel.hints import unindexed
 from asm_backend_sqlmodel.models import EventRow, RunRow, SequenceRow, SessionRow
 from asm_core.ports import Reader
 from asm_core.sql.tables import EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
@@ -157,14 +158,6 @@ def allowed(column: ColumnElement[Any], choice: Collection[Any] | None) -> Itera
     if len(choice) == 1:
         return (column == str(next(iter(choice))),)
     return (column.in_([str(value) for value in choice]),)
-
-
-def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
-    """Return what equals `column` and has no index, so that the database looks a session's runs up by their session.
-
-    Left to itself, SQLite may go through all runs of a status or a provider instead, for each session.
-    """
-    return column + ""
 
 
 def tagged(tag: str) -> Condition:

@@ -113,6 +113,9 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None = None
 
 
+Q = TypeVar("Q", SessionQuery, RunQuery, EventQuery)
+
+
 class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Runs whose usage to add up: `since` is inclusive, `until` exclusive, both of the time a run started."""
 
@@ -121,6 +124,35 @@ class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[str, ...] | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+_FIRST_BOUNDS: Final = {
+    ("created_at", False): "created_after",
+    ("created_at", True): "created_before",
+    ("started_at", False): "started_after",
+    ("started_at", True): "started_before",
+    ("timestamp", False): "since",
+    ("timestamp", True): "until",
+}
+"""The filter that cuts an order off at its beginning, by the order's first field and whether it descends."""
+
+
+def without_needless_bound(query: Q) -> Q:
+    """Return what finds the same items as `query`, whose order is cut off at its beginning but once.
+
+    By its start or by a filter, whichever is narrower: of two such bounds a database takes one to go to in the index,
+    and may take the wider one, so that each page would go through all pages before it.
+    """
+    order: Order = query.order
+    start = query.start
+    field = _FIRST_BOUNDS.get((order.key[0], order.descending))
+    bound = field and getattr(query, field)
+    if start is None or field is None or bound is None:
+        return query
+    narrower = start[0] < bound if order.descending else start[0] > bound
+    if narrower or (field == "since" and start[0] == bound):
+        return msgspec.structs.replace(query, **{field: None})
+    return msgspec.structs.replace(query, start=None)
 
 
 def allows_nothing(query: SessionQuery | RunQuery | EventQuery | UsageQuery) -> bool:

@@ -28,6 +28,7 @@ from asm_core.queries import (
     check_choice,
     check_limit,
     check_order,
+    without_needless_bound,
 )
 from asm_core.summaries import CostSummary, SessionExport, SessionStats, UsageSummary, check_pricing_table
 from asm_core.times import check_optional_time
@@ -92,7 +93,7 @@ class QueryAPI(Reader):
         size, query = _paged("sessions", query, order, limit, cursor)
         if allows_nothing(query):
             return Page(items=[], total_count=0)
-        found = self._find_sessions(query)
+        found = self._find_sessions(without_needless_bound(query))
         # A first page that is the last one has counted itself.
         count = len(found) if len(found) <= size and cursor is None else self._count_sessions(query)
         return cut_page("sessions", order, found, size, count)
@@ -134,7 +135,9 @@ class QueryAPI(Reader):
             order=order,
         )
         size, query = _paged("runs", query, order, limit, cursor)
-        return cut_page("runs", order, [] if allows_nothing(query) else self._find_runs(query), size)
+        return cut_page(
+            "runs", order, [] if allows_nothing(query) else self._find_runs(without_needless_bound(query)), size
+        )
 
     def search_events(
         self,
@@ -168,7 +171,7 @@ class QueryAPI(Reader):
         order = check_order(EVENT_ORDERS, order_by)
         query = _event_query(session_ids, run_ids, types, providers, since, until, correlation_id)
         size, query = _paged("events", query, order, limit, cursor)
-        return cut_page("events", order, [] if allows_nothing(query) else self._find_events(query), size)
+        return cut_page("events", order, [] if allows_nothing(query) else self._page_of_events(query), size)
 
     def count_events(
         self,
@@ -268,6 +271,22 @@ class QueryAPI(Reader):
         return SessionExport(
             session=session, runs=runs, events=events, artifacts=artifacts, last_sequence=last_sequence
         )
+
+    def _page_of_events(self, query: EventQuery) -> list[Event]:
+        ids = query.session_ids
+        if query.start is None or ids is None or query.order.name != "sequence_asc":
+            return self._find_events(without_needless_bound(query))
+        # The rest of the session in which the page before ended, and then those behind it: asked for both at once, a
+        # database would go through that session from its beginning on.
+        session_id, number = query.start
+        query, size = msgspec.structs.replace(query, start=None), query.limit or MAX_INTEGER
+        found = []
+        if session_id in ids:
+            found = self._find_events(msgspec.structs.replace(query, session_ids=(session_id,), after=number))
+        behind = tuple(other for other in ids if other > session_id)
+        if behind and len(found) < size:
+            found += self._find_events(msgspec.structs.replace(query, session_ids=behind, limit=size - len(found)))
+        return found
 
     def _usage_rows(
         self,

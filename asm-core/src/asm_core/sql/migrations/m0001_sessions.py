@@ -124,13 +124,15 @@ CREATE TABLE asm_events (
 )
 
 # One for each filter and order of the ports. Every one on asm_events is paid for by each append: filters by type and
-# provider have none, since they come with a session, a time or an order, whose index serves them.
+# provider have none, since they come with a session, a time or an order, whose index serves them. Nor has what only
+# maintenance asks, which goes through all sessions once.
 _INDEXES: Final = (
     "CREATE INDEX asm_sessions_by_creation ON asm_sessions (created_at, id)",
     "CREATE INDEX asm_sessions_by_update ON asm_sessions (updated_at, id)",
     "CREATE INDEX asm_sessions_by_agent ON asm_sessions (agent_id, updated_at, id)",
     "CREATE INDEX asm_sessions_by_status ON asm_sessions (status, updated_at, id)",
-    "CREATE INDEX asm_sessions_deleted ON asm_sessions (deleted_at) WHERE deleted_at IS NOT NULL",
+    "CREATE INDEX asm_sessions_of_agent ON asm_sessions (agent_id, created_at, id)",
+    "CREATE INDEX asm_sessions_in_status ON asm_sessions (status, created_at, id)",
     "CREATE INDEX asm_runs_of_session ON asm_runs (session_id, started_at, id)",
     "CREATE INDEX asm_runs_by_start ON asm_runs (started_at, id)",
     "CREATE INDEX asm_runs_by_provider ON asm_runs (provider, started_at, id)",

@@ -42,10 +42,7 @@ CREATE TABLE asm_artifacts (
     deleted_at timestamptz
 )"""
 
-_INDEXES: Final = (
-    "CREATE INDEX asm_artifacts_of_session ON asm_artifacts (session_id, created_at, id)",
-    "CREATE INDEX asm_artifacts_deleted ON asm_artifacts (deleted_at) WHERE deleted_at IS NOT NULL",
-)
+_INDEXES: Final = ("CREATE INDEX asm_artifacts_of_session ON asm_artifacts (session_id, created_at, id)",)
 
 MIGRATION: Final = Migration(
     version=2,

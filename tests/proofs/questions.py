@@ -1,0 +1,179 @@
+"""What the ports are asked, over a seeded store, and the index that is to answer it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from seeding import LONG, START
+
+import asm_core as asm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SESSION: Final = "ses_0000005"
+RUN: Final = "run_0000150"
+CORRELATION: Final = "corr_0000007"
+LATE: Final = START + timedelta(days=144)
+"""When nearly everything has happened."""
+EARLY: Final = START + timedelta(days=1)
+"""When next to nothing has."""
+LOG: Final = "asm_events_session_id_sequence_number_key"
+"""What numbers a session's events, as PostgreSQL calls it; SQLite has another name for it."""
+
+
+class Question(NamedTuple):
+    """What is asked, and the indexes any of which may answer it.
+
+    Attributes:
+        whole: the tables all of which an answer needs, or as good as all.
+    """
+
+    ask: Callable[[asm.Backend], Any]
+    indexes: tuple[str, ...]
+    whole: tuple[str, ...] = ()
+
+
+FEW: Final = asm.RetentionPolicy(max_events_per_session=100, batch_size=10_000)
+
+
+def undone(backend: asm.Backend, change: Callable[[], object]) -> None:
+    """Change what all tests of a module share, and take it back."""
+    with suppress(ZeroDivisionError), backend.transaction():
+        change()
+        raise ZeroDivisionError
+
+
+class Pages(NamedTuple):
+    """A listing in pages, and the index that gives it in its order."""
+
+    method: str
+    order: str
+    index: str
+    filters: dict[str, Any] = {}  # noqa: RUF012  never changed
+
+    def page(self, backend: asm.Backend, *, limit: int = 5, cursor: str | None = None) -> asm.Page[Any]:
+        page: asm.Page[Any] = getattr(backend.query_api, self.method)(
+            order_by=self.order, limit=limit, cursor=cursor, **self.filters
+        )
+        return page
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """A page of sessions tells how many there are."""
+        return ("asm_sessions",) if self.method == "search_sessions" else ()
+
+
+def sessions(order: str, index: str, **filters: Any) -> Pages:
+    return Pages("search_sessions", order, f"asm_sessions_{index}", filters)
+
+
+def runs(order: str, index: str, **filters: Any) -> Pages:
+    return Pages("search_runs", order, f"asm_runs_{index}", filters)
+
+
+def events(order: str, index: str, **filters: Any) -> Pages:
+    return Pages("search_events", order, index, filters)
+
+
+PAGES: Final = {
+    "sessions by creation": sessions("created_at_asc", "by_creation"),
+    "sessions by creation, back": sessions("created_at_desc", "by_creation"),
+    "sessions by update": sessions("updated_at_desc", "by_update"),
+    "sessions of an agent": sessions("updated_at_desc", "by_agent", agent_id="agent 0"),
+    "sessions of an agent by creation": sessions("created_at_desc", "of_agent", agent_id="agent 0"),
+    "sessions in a status": sessions("updated_at_desc", "by_status", status="paused"),
+    "sessions in a status by creation": sessions("created_at_asc", "in_status", status="paused"),
+    "sessions after then": sessions("created_at_asc", "by_creation", created_after=EARLY),
+    "sessions before then": sessions("created_at_asc", "by_creation", created_before=LATE),
+    "sessions before then, back": sessions("created_at_desc", "by_creation", created_before=LATE),
+    "runs by start": runs("started_at_asc", "by_start"),
+    "runs by start, back": runs("started_at_desc", "by_start"),
+    "runs by tokens": runs("token_usage_desc", "by_tokens"),
+    "runs of many tokens": runs("token_usage_desc", "by_tokens", min_tokens=1_000),
+    "runs of a session": runs("started_at_asc", "of_session", session_id=LONG),
+    "runs of a session, back": runs("started_at_desc", "of_session", session_id=LONG),
+    "runs of a provider": runs("started_at_desc", "by_provider", provider="local"),
+    "runs in a status": runs("started_at_desc", "by_status", status="running"),
+    "runs after then": runs("started_at_asc", "by_start", started_after=EARLY),
+    "runs after then, back": runs("started_at_desc", "by_start", started_after=EARLY),
+    "runs before then, back": runs("started_at_desc", "by_start", started_before=LATE),
+    "events": events("sequence_asc", LOG),
+    "events of a session": events("sequence_asc", LOG, session_ids=LONG),
+    "events of sessions": events("sequence_asc", LOG, session_ids=[LONG, SESSION]),
+    "events by time": events("timestamp_asc", "asm_events_by_time"),
+    "events by time, back": events("timestamp_desc", "asm_events_by_time"),
+    "events since then by time": events("timestamp_asc", "asm_events_by_time", since=EARLY),
+    "events since then by time, back": events("timestamp_desc", "asm_events_by_time", since=EARLY),
+    "events until then by time": events("timestamp_asc", "asm_events_by_time", until=LATE),
+    "events until then by time, back": events("timestamp_desc", "asm_events_by_time", until=LATE),
+}
+OTHERS: Final = {
+    "a list of sessions": Question(lambda b: b.session_store.list_sessions(limit=10), ("asm_sessions_by_creation",)),
+    "a list of an agent's sessions": Question(
+        lambda b: b.session_store.list_sessions(agent_id="agent 323", limit=10), ("asm_sessions_of_agent",)
+    ),
+    "a list of sessions in a status": Question(
+        lambda b: b.session_store.list_sessions(status="paused", limit=10), ("asm_sessions_in_status",)
+    ),
+    "sessions with runs of a provider": Question(
+        lambda b: b.query_api.search_sessions(provider="local"),
+        ("asm_runs_of_session", "asm_runs_by_provider"),
+        whole=("asm_sessions",),
+    ),
+    "sessions with a tag": Question(
+        lambda b: b.query_api.search_sessions(tags="pinned"),
+        ("asm_sessions_by_tag", "asm_sessions_by_update"),
+        whole=("asm_sessions",),
+    ),
+    "a session": Question(lambda b: b.session_store.get_session(SESSION), ("asm_sessions_pkey",)),
+    "a run": Question(lambda b: b.session_store.get_run(RUN), ("asm_runs_pkey",)),
+    "runs of a session in a status": Question(
+        lambda b: b.session_store.list_runs(LONG, status="completed", limit=5), ("asm_runs_of_session",)
+    ),
+    "runs of a session by a provider": Question(
+        lambda b: b.query_api.search_runs(session_id=SESSION, provider="local"), ("asm_runs_of_session",)
+    ),
+    "the active run": Question(lambda b: b.session_store.get_active_run(SESSION), ("asm_runs_of_session",)),
+    "a log from a number on": Question(lambda b: b.session_store.get_events(LONG, after=3, limit=9), (LOG,)),
+    "the end of a log": Question(lambda b: b.session_store.get_events(SESSION, after=30), (LOG,)),
+    "a log of a run": Question(
+        lambda b: b.session_store.get_events(SESSION, run_id="run_0000104"), (LOG, "asm_events_of_run")
+    ),
+    "events of a run": Question(lambda b: b.query_api.search_events(run_ids=[RUN]), ("asm_events_of_run",)),
+    "correlated events": Question(
+        lambda b: b.query_api.search_events(correlation_id=CORRELATION), ("asm_events_correlated",)
+    ),
+    "how many are correlated": Question(
+        lambda b: b.query_api.count_events(correlation_id=CORRELATION), ("asm_events_correlated",)
+    ),
+    "how many events there are of a session": Question(lambda b: b.query_api.count_events(session_ids=SESSION), (LOG,)),
+    "how many events there are of late": Question(
+        lambda b: b.query_api.count_events(since=LATE), ("asm_events_by_time",)
+    ),
+    "a session in numbers": Question(lambda b: b.query_api.get_session_stats(SESSION), ("asm_runs_of_session",)),
+    "the usage of a session": Question(
+        lambda b: b.query_api.get_usage_summary(session_id=SESSION), ("asm_runs_of_session",)
+    ),
+    "the usage of an agent": Question(
+        lambda b: b.query_api.get_usage_summary(agent_id="agent 323"), ("asm_runs_of_session",)
+    ),
+    "the usage of a provider": Question(
+        lambda b: b.query_api.get_usage_summary(provider="local"), ("asm_runs_by_provider",)
+    ),
+    "the usage of late": Question(lambda b: b.query_api.get_usage_summary(since=LATE), ("asm_runs_by_start",)),
+    "the last number": Question(lambda b: b.session_store.get_latest_sequence(SESSION), ("asm_sessions_pkey",)),
+    "an export": Question(lambda b: b.query_api.export_session(SESSION), (LOG,)),
+    "artifacts of a session": Question(
+        lambda b: b.artifact_registry.list_by_session(SESSION), ("asm_artifacts_of_session",)
+    ),
+    "an artifact": Question(lambda b: b.artifact_registry.get_by_key("key 7"), ("asm_artifacts_key_key",)),
+    "what to prune of a session": Question(
+        lambda b: undone(b, lambda: b.maintenance.prune_session_events(LONG, FEW)), (LOG,)
+    ),
+    "what goes with a session": Question(
+        lambda b: undone(b, lambda: b.session_store.delete_session(SESSION)), (LOG, "asm_runs_of_session")
+    ),
+}
