@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from administrator import administrator  # noqa: F401  fixtures, here and below
+from calls import stored  # noqa: F401
+from cutting_proxy import proxy  # noqa: F401
+from own_server import own_server  # noqa: F401
+from transaction_pooler import pooler  # noqa: F401
 
 import asm_core as asm
 

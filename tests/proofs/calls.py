@@ -1,0 +1,75 @@
+"""Calls of all ports, each of which may be repeated, on a store with a few things in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import asm_core as asm
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, changed, days_ago, some_events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Calls = dict[str, Callable[[asm.Backend], Any]]
+
+OLD = changed(a_session(id="old", status="completed"), created_at=days_ago(200), updated_at=days_ago(200))
+GONE = changed(OLD, id="gone", deleted_at=days_ago(100))
+POLICY = asm.RetentionPolicy(max_events_per_session=3)
+RUN = a_run("s")
+EVENT = an_event("s")
+BATCH = [*some_events("s", 2), *some_events("old", 2)]
+RESULT = asm.ExecutionResult(OLD, a_run(OLD), some_events("s", 3))
+COPY = (a_session(id="copy"), [a_run("copy")], [an_event("copy").numbered(7)])
+ARTIFACT = an_artifact()
+KEPT = an_artifact(key="kept")
+
+WRITES: Calls = {
+    "save_session": lambda backend: backend.session_store.save_session(GONE),
+    "delete_session": lambda backend: backend.session_store.delete_session("old"),
+    "save_run": lambda backend: backend.session_store.save_run(RUN),
+    "append_event": lambda backend: backend.session_store.append_event(EVENT),
+    "append_events": lambda backend: backend.session_store.append_events(BATCH),
+    "flush": lambda backend: backend.session_store.flush(RESULT),
+    "restore_session": lambda backend: backend.session_store.restore_session(*COPY),
+    "prune_session_events": lambda backend: backend.maintenance.prune_session_events("s", POLICY),
+    "soft_delete": lambda backend: backend.maintenance.soft_delete_expired_sessions(POLICY),
+    "hard_delete": lambda backend: backend.maintenance.hard_delete_expired_sessions(POLICY),
+    "register": lambda backend: backend.artifact_registry.register(ARTIFACT),
+    "delete": lambda backend: backend.artifact_registry.delete("kept"),
+}
+READS: Calls = {
+    "get_session": lambda backend: backend.session_store.get_session("s"),
+    "list_runs": lambda backend: backend.session_store.list_runs("s"),
+    "get_events": lambda backend: backend.session_store.get_events("s"),
+    "search_sessions": lambda backend: backend.query_api.search_sessions(),
+    "search_events": lambda backend: backend.query_api.search_events(),
+    "get_usage_summary": lambda backend: backend.query_api.get_usage_summary(),
+    "export_session": lambda backend: backend.query_api.export_session("s"),
+    "get_by_key": lambda backend: backend.artifact_registry.get_by_key("kept"),
+    "health_check": lambda backend: backend.maintenance.health_check(),
+}
+CALLS = {**WRITES, **READS}
+
+
+def fill(backend: asm.Backend) -> None:
+    """Store what the calls are about."""
+    for session in (a_session(id="s"), OLD, GONE):
+        backend.session_store.save_session(session)
+    backend.session_store.append_events(some_events("s", 5))
+    backend.artifact_registry.register(KEPT)
+
+
+def state(backend: asm.Backend) -> Any:
+    """Return all that is stored."""
+    sessions = backend.query_api.search_sessions(include_deleted=True).items
+    exports = [backend.query_api.export_session(session.id, include_artifacts=True) for session in sessions]
+    return exports, [backend.artifact_registry.get_by_key(key) for key in ("kept", ARTIFACT.key)]
+
+
+@pytest.fixture
+def stored(backend: asm.Backend) -> asm.Backend:
+    """Return the backend, with what the calls are about."""
+    fill(backend)
+    return backend

