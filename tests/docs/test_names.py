@@ -12,7 +12,7 @@ from test_code_blocks import README
 
 import asm_core as asm
 import asm_core.sql
-from asm_backend_sqlmodel.options import PostgreSQLOptions, SQLiteOptions
+from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions
 from asm_core import errors
 from asm_core.models import RunStatus, SessionStatus
 from asm_core.queries import EVENT_ORDERS, RUN_ORDERS, SESSION_ORDERS

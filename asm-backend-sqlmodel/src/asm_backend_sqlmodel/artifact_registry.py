@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import delete, func, insert, literal, or_, select, update
 
 from asm_backend_sqlmodel.columns import raw_columns
-from asm_backend_sqlmodel.database import exact_sum, whole_sum
+from asm_backend_sqlmodel.database import exact_sum
 from asm_backend_sqlmodel.models import ArtifactRow
 from asm_backend_sqlmodel.reader import SESSIONS
 from asm_core import ArtifactRegistry, SessionNotFoundError, StorageError
 from asm_core.conflicts import artifact_taken
 from asm_core.sql import is_collision
+from asm_core.sql.summing import whole_sum
 from asm_core.sql.tables import ARTIFACT_COLUMNS
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A connection that finds the tables where they stand."""
+"""A connection of SQLAlchemy's that finds the tables where they stand."""
 
 from __future__ import annotations
 
@@ -26,12 +26,17 @@ class TableConnection:
 
     __slots__ = ("_options", "_schema", "connection")
 
-    def __init__(self, connection: Connection, schema: str | None) -> None:
+    def __init__(self, connection: Connection, schema: str | None = None) -> None:
         """Work on `connection`, with the tables in `schema`; None: where the connection finds them."""
         self.connection = connection
         self._schema = schema
         own = schema is not None or "schema_translate_map" in connection.get_execution_options()
         self._options: dict[str, Any] = {"schema_translate_map": {None: schema}} if own else {}
+
+    @property
+    def driver(self) -> Any:
+        """The driver's connection."""
+        return self.connection.connection.dbapi_connection
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]:
         """Execute a statement of SQLAlchemy's."""
@@ -49,8 +54,12 @@ class TableConnection:
             self._tell_if_lost()
             raise
 
+    def close(self) -> None:
+        """Give the connection back to its pool."""
+        self.connection.close()
+
     def _tell_if_lost(self) -> None:
         """Let SQLAlchemy find out as well that the connection is lost: it gives out none of its age any more."""
-        if getattr(self.connection.connection.dbapi_connection, "closed", False):
+        if getattr(self.driver, "closed", False):
             with suppress(SQLAlchemyError):
                 self.connection.exec_driver_sql("SELECT 1")

@@ -1,104 +1,79 @@
-"""PostgreSQL."""
+"""PostgreSQL through SQLAlchemy and psycopg."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event, func, make_url, select
+from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import ArgumentError
 
-from asm_backend_sqlmodel.database import Database
+from asm_backend_sqlmodel.connection import TableConnection
+from asm_backend_sqlmodel.errors import translated
 from asm_core import DependencyNotAvailableError, ValidationError
 from asm_core.errors import shown
-from asm_core.sql import Dialect
-from asm_core.sql.append_postgresql import append_events, restore_events
+from asm_core.sql.postgresql import PostgreSQL
 from asm_core.sql.urls import check_server_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import URL, Engine
 
-    from asm_backend_sqlmodel.connection import TableConnection
-    from asm_backend_sqlmodel.options import PostgreSQLOptions
-    from asm_core import Event
-    from asm_core.sql import Execute
-
-_BATCHES = 7237973421
-"""The advisory lock of maintenance; core's migrations have the number before it."""
+    from asm_core.sql import PostgreSQLOptions
 
 
-class PostgreSQLDatabase(Database):
-    """PostgreSQL, whose row locks let many write at once. Connections come from the engine's pool."""
+class PostgreSQLDatabase(PostgreSQL[TableConnection]):
+    """PostgreSQL on an engine, the application's or the backend's own."""
 
     insert = staticmethod(insert)
 
     def __init__(self, engine: Engine, *, schema: str | None = None, owned: bool = False) -> None:
         """Use an engine, of the application's unless it is `owned`."""
-        super().__init__(engine, Dialect.POSTGRESQL, schema=schema)
+        super().__init__(schema=schema)
+        self._engine = engine
         self._owned = owned
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    @contextmanager
-    def batch(self) -> Iterator[TableConnection]:
-        """Give a connection to write with, in one transaction, while nobody else is in such a batch."""
-        with self.write() as connection:
-            connection.execute(select(func.pg_advisory_xact_lock(_BATCHES)))
-            yield connection
-
-    def append(self, events: list[Event]) -> list[Event]:
-        """Append events: one statement, committed by itself where no transaction is open."""
-        statement = self._execute_alone if self._current() is None else self._execute_together
-        return append_events(statement, self._execute_together, events)
-
-    def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
-        """Store events with the numbers they bear, inside a transaction; return how many were new."""
-        with self._execute_together() as execute:
-            return restore_events(execute, session_id, events, last_sequence)
-
-    def change_token(self) -> object:
-        """Return None: there is no question cheaper than the counters themselves."""
-        return None
-
     def close(self) -> None:
-        """Close what this backend opened itself."""
+        """Close what the backend opened itself."""
         self._closed = True
         if self._owned:
             self._engine.dispose()
 
-    @contextmanager
-    def _execute_alone(self) -> Iterator[Execute]:
-        with self.read() as connection:
-            yield connection.execute_sql
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated()
 
     @contextmanager
-    def _execute_together(self) -> Iterator[Execute]:
-        with self.write() as connection:
-            yield connection.execute_sql
+    def _reading(self) -> Iterator[TableConnection]:
+        with self._autocommit.connect() as connection:
+            yield TableConnection(connection, self.schema)
 
-    def _reading(self) -> AbstractContextManager[Connection]:
-        return self._autocommit.connect()
+    @contextmanager
+    def _writing(self) -> Iterator[TableConnection]:
+        with self._engine.begin() as connection:
+            yield TableConnection(connection, self.schema)
 
-    def _writing(self) -> AbstractContextManager[Connection]:
-        return self._engine.begin()
+    def _savepoint(self, connection: TableConnection) -> AbstractContextManager[object]:
+        return connection.connection.begin_nested()
 
-    def _savepoint(self, connection: Connection) -> AbstractContextManager[object]:
-        return connection.begin_nested()
-
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self, connection: TableConnection) -> None:
         """Leave it to SQLAlchemy, which begins with the first statement."""
 
+    def _abandon(self) -> None:
+        self._engine.dispose(close=False)
 
-def open_database(url: URL, options: PostgreSQLOptions) -> PostgreSQLDatabase:
+
+def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
     """Open the database at `url` with a pool of its own.
 
     Raises:
         DependencyNotAvailableError: psycopg is not installed.
-        ValidationError: the url has settings that make no sense.
+        ValidationError: the url is none, or has settings that make no sense.
     """
+    place = _parsed(url)
     connect = {
         "connect_timeout": options.connect_timeout,
         "application_name": options.application_name,
@@ -106,7 +81,7 @@ def open_database(url: URL, options: PostgreSQLOptions) -> PostgreSQLDatabase:
     }
     try:
         engine = create_engine(
-            url.set(drivername="postgresql+psycopg"),
+            place.set(drivername="postgresql+psycopg"),
             connect_args=connect,
             pool_size=options.pool_size,
             max_overflow=0,
@@ -118,9 +93,18 @@ def open_database(url: URL, options: PostgreSQLOptions) -> PostgreSQLDatabase:
     except ArgumentError:
         message = "The url's hosts and ports do not fit together."
         raise ValidationError(message) from None
-    _check_settings(url)
+    _check_settings(place)
     event.listen(engine, "connect", _leave_json_alone)
     return PostgreSQLDatabase(engine, schema=options.schema, owned=True)
+
+
+def _parsed(url: str) -> URL:
+    check_server_url(url)
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        message = "The url is not of the form postgresql://user@host/database."
+        raise ValidationError(message) from None
 
 
 def _check_settings(url: URL) -> None:
@@ -140,19 +124,3 @@ def _leave_json_alone(connection: Any, _record: object) -> None:
 
     for kind in ("json", "jsonb"):
         connection.adapters.register_loader(kind, TextLoader)
-
-
-def parsed(url: str) -> URL:
-    """Return a url taken apart.
-
-    Raises:
-        ValidationError: it is none.
-    """
-    try:
-        place = make_url(url)
-    except (ArgumentError, ValueError):
-        message = "The url is neither of the form sqlite:///path/to/file.db nor postgresql://user@host/database."
-        raise ValidationError(message) from None
-    if place.get_backend_name() == Dialect.POSTGRESQL:
-        check_server_url(url)
-    return place

@@ -6,21 +6,31 @@ in the transaction that the ORM opened.
 
 from asm_core.sql.append_postgresql import is_collision
 from asm_core.sql.append_sqlite import append_events, restore_events
+from asm_core.sql.backend import SQLBackend
 from asm_core.sql.codec import Codec, codec_of
+from asm_core.sql.connection import SQLConnection
+from asm_core.sql.database import Database
 from asm_core.sql.dialects import Cursor, Dialect, Execute
 from asm_core.sql.invariants import find_faults
 from asm_core.sql.migrator import LATEST_VERSION, check_version, ddl, migrate, schema_version
+from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions, chosen
 from asm_core.sql.schemas import check_schema, qualified
 
 __all__ = [
     "LATEST_VERSION",
     "Codec",
     "Cursor",
+    "Database",
     "Dialect",
     "Execute",
+    "PostgreSQLOptions",
+    "SQLBackend",
+    "SQLConnection",
+    "SQLiteOptions",
     "append_events",
     "check_schema",
     "check_version",
+    "chosen",
     "codec_of",
     "ddl",
     "find_faults",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from asm_core import StorageConnectionError, StorageError
+from asm_core.errors import StorageConnectionError, StorageError
 
 _WAL_PAUSE = 0.01
 
@@ -37,6 +37,7 @@ class SQLiteFile:
     Attributes:
         options: how to connect.
         path: where it is.
+        in_memory: whether there is no file.
         identity: what tells it from a file that takes its place; None in memory.
     """
 
@@ -44,13 +45,13 @@ class SQLiteFile:
         """Look at the file at `path`; make it if `create` is set and it is not there."""
         self.options = options
         self.path = path
-        self._in_memory = path in {"", ":memory:"}
+        self.in_memory = path in {"", ":memory:"}
         # Once and for all: the program may change its directory.
         self._place = os.path.abspath(path)  # noqa: PTH100  Path.absolute keeps ".."
         self.identity: tuple[int, int] | None = None
         self._watch: sqlite3.Connection | None = None
         self._watch_lock = threading.Lock()
-        if not self._in_memory:
+        if not self.in_memory:
             if Path(self._place).is_dir():
                 message = f"{path} is a directory; name the database file in it."
                 raise StorageError(message)
@@ -62,10 +63,10 @@ class SQLiteFile:
 
     def connect(self) -> sqlite3.Connection:
         """Open a connection, with the options set; never makes a file."""
-        place = ":memory:" if self._in_memory else f"file:{quote(self._place)}?mode=rw"
+        place = ":memory:" if self.in_memory else f"file:{quote(self._place)}?mode=rw"
         connection = sqlite3.connect(
             place,
-            uri=not self._in_memory,
+            uri=not self.in_memory,
             timeout=self.options.busy_timeout,
             isolation_level=None,
             check_same_thread=False,

@@ -1,11 +1,14 @@
-"""The options of a database that the backend opens itself."""
+"""The options of a database that a backend opens itself: the same for every ORM."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
-from asm_core import ValidationError
-from asm_core.sql import check_schema
+from asm_core.errors import ValidationError, shown
+from asm_core.sql.schemas import check_schema
+
+T = TypeVar("T", "SQLiteOptions", "PostgreSQLOptions")
 
 _SYNCHRONOUS = ("full", "normal")
 _LONGEST_WAIT = (1 << 31) // 1000
@@ -79,6 +82,20 @@ class PostgreSQLOptions:
         if not isinstance(self.application_name, str):
             message = f"application_name must be a string, not {self.application_name!r}."
             raise ValidationError(message)
+
+
+def chosen(kind: type[T], options: dict[str, Any], *, backend: str) -> T:
+    """Return the options of `kind` with those that a user has chosen.
+
+    Raises:
+        ValidationError: there is no such option, or it has a value that makes no sense.
+    """
+    known = [field.name for field in fields(kind)]
+    for option in options:
+        if option not in known:
+            message = f"The backend {backend!r} has no option {shown(option)} for this database. It has: "
+            raise ValidationError(message + f"{', '.join(known)}.")
+    return kind(**options)
 
 
 def _check_seconds(name: str, value: object) -> None:

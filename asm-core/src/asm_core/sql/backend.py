@@ -1,0 +1,64 @@
+"""What a backend on SQL does besides its ports, whatever the ORM."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from asm_core.ports import Backend, Capability
+from asm_core.sql.migrator import check_version, migrate, schema_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asm_core.sql.database import Database
+
+
+class SQLBackend(Backend):
+    """A backend whose ports stand on one `Database`. Safe to share between threads.
+
+    After a fork the child works on connections of its own; fork while no other thread is in a transaction.
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+
+    def __init__(self, database: Database[Any], *, migrate: bool | int) -> None:
+        """Work on `database`.
+
+        Args:
+            database: where the connections come from.
+            migrate: bring the schema up to date first; a number: up or down to that version.
+
+        Raises:
+            MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
+        """
+        self._database = database
+        try:
+            if migrate is False:
+                check_version(self.schema_version(), store="The database")
+            else:
+                self.migrate(None if migrate is True else migrate)
+        except BaseException:
+            database.close()
+            raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make one atomic unit of what the ports do inside, in this thread."""
+        with self._database.unit():
+            yield
+
+    def migrate(self, version: int | None = None) -> list[int]:
+        """Bring the schema to `version`, up or down; other processes that do so wait for this one."""
+        database = self._database
+        with database.write() as connection:
+            return migrate(connection.execute_sql, database.dialect, version, schema=database.schema)
+
+    def schema_version(self) -> int:
+        """Return the version of the schema."""
+        with self._database.read() as connection:
+            return schema_version(connection.execute_sql, self._database.dialect)
+
+    def close(self) -> None:
+        """Close the connections, if the backend opened them itself."""
+        self._database.close()

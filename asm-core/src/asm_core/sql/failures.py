@@ -1,0 +1,104 @@
+"""Errors of drivers as errors of this project: by the codes of SQLite, and by SQLSTATE, whatever the driver."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from asm_core.errors import QueryError, StorageConnectionError, StorageError
+
+_DRIVERS: Final = {"psycopg", "psycopg2"}
+
+_BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_AWAY: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL}
+_ADVICE: Final = {
+    sqlite3.SQLITE_READONLY: "the database is read-only; check the permissions of the file and its directory",
+    sqlite3.SQLITE_FULL: "the disk, or the database's max_page_count, is full; make room and try again",
+    sqlite3.SQLITE_NOTADB: "the file is no SQLite database",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged; restore it from a backup",
+    sqlite3.SQLITE_TOOBIG: "a value is larger than SQLite holds",
+}
+
+_LOST: Final = (StorageConnectionError, "The database cannot be reached: {}; check the url, or try again.")
+_CONTENDED: Final = (StorageConnectionError, "The database is contended: {}; try again.")
+_GAVE_UP: Final = (StorageConnectionError, "The database gave up: {}; try again.")
+_UNANSWERED: Final = (QueryError, "The database could not answer: {}.")
+_UNDONE: Final = (StorageError, "The transaction was undone by an error inside it; leave it and begin anew.")
+_READ_ONLY: Final = "write to the primary server, or have default_transaction_read_only set off"
+_OF_POSTGRESQL: Final = {
+    "08": _LOST,  # connections
+    "53": _LOST,  # resources
+    "57": _LOST,  # an administrator
+    "58": _LOST,  # the operating system
+    "40001": _CONTENDED,  # serialization failure
+    "40P01": _CONTENDED,  # deadlock
+    "55P03": _CONTENDED,  # a lock that was not to be had
+    "57014": _GAVE_UP,  # a statement that was cancelled
+    "25P03": _GAVE_UP,  # an idle transaction
+    "25P04": _GAVE_UP,  # a transaction that took too long
+    "25P02": _UNDONE,
+    "25006": (StorageError, f"The database refused: it is read-only; {_READ_ONLY} ({{}})."),
+    "42501": (StorageError, "The database refused: a permission is missing; have it granted ({})."),
+    "53100": (StorageError, "The database refused: the disk is full; make room and try again ({})."),
+    "22": _UNANSWERED,
+    "42": _UNANSWERED,
+}
+"""What a SQLSTATE, or its first two letters, the class, means: which error, and what it says of the driver's words."""
+
+
+def is_of_a_driver(error: BaseException) -> bool:
+    """Return whether a driver raised `error`; for the name of a host that cannot be, that is a UnicodeError."""
+    module = type(error).__module__.partition(".")[0]
+    return isinstance(error, (sqlite3.Error, UnicodeError)) or module in _DRIVERS
+
+
+def translate(error: BaseException, *, is_lost: bool = False) -> StorageError:
+    """Return the error of the design for one of a driver's.
+
+    Args:
+        error: the driver's.
+        is_lost: the ORM found that the connection is lost, should the driver not say so.
+    """
+    found = _of_sqlite(error) if isinstance(error, sqlite3.Error) else _of_postgresql(error, is_lost=is_lost)
+    return found or StorageError(f"The database failed: {type(error).__name__}: {_first_line(error)}.")
+
+
+def exhausted() -> StorageConnectionError:
+    """Return the error for a pool whose connections are all in use."""
+    return StorageConnectionError(
+        "All connections of the pool are in use; try again, or allow more (readers, pool_size)."
+    )
+
+
+def undone() -> StorageError:
+    """Return the error for a transaction that an error inside it has undone."""
+    kind, message = _UNDONE
+    return kind(message)
+
+
+def _of_sqlite(error: sqlite3.Error) -> StorageError | None:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _BUSY:
+        return StorageConnectionError(f"The database is busy: {error}; try again, or raise busy_timeout.")
+    if code in _AWAY:
+        return StorageConnectionError(f"The database cannot be reached: {error}; check its file and disk.")
+    if code in _ADVICE:
+        return StorageError(f"The database refused: {_ADVICE[code]} ({error}).")
+    if isinstance(error, sqlite3.OperationalError):
+        return QueryError(f"The database could not answer: {error}.")
+    return None
+
+
+def _of_postgresql(error: BaseException, *, is_lost: bool) -> StorageError | None:
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
+    meaning = _OF_POSTGRESQL.get(state) or _OF_POSTGRESQL.get(state[:2])
+    if meaning is None and (is_lost or (not state and type(error).__name__ == "OperationalError")):
+        meaning = _LOST
+    if meaning is None:
+        return None
+    kind, message = meaning
+    return kind(message.format(_first_line(error)))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

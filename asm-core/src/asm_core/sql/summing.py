@@ -1,0 +1,74 @@
+"""Sums beyond 64 bits, and the rows of totals that a backend selects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from asm_core.models import RunStatus
+from asm_core.money import usd_from_nanos
+from asm_core.summaries import EventTotals, RunTotals, UsageRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asm_core.sql.codec import Codec
+
+HALF: Final = 32
+"""Bits. SQLite's SUM refuses a result beyond 64 of them: high and low halves are added up apart."""
+
+
+def whole_sum(high: int | None, low: int | None) -> int:
+    """Return the sum whose halves were selected; 0 of no rows."""
+    return (int(high or 0) << HALF) + int(low or 0)
+
+
+def usage_row(row: Sequence[Any]) -> UsageRow:
+    """Return what a row says: provider, model, runs, unpriced runs, then the halves of six sums.
+
+    These are the input, output and total tokens, the cost in 10**-9 US dollars, and the input and output tokens of runs
+    without a cost.
+    """
+    provider, model, run_count, unpriced_run_count = row[:4]
+    used, given, total, cost, unpriced_used, unpriced_given = _wholes(row[4:])
+    return UsageRow(
+        provider=provider,
+        model=model,
+        run_count=run_count,
+        input_tokens=used,
+        output_tokens=given,
+        total_tokens=total,
+        cost_usd=usd_from_nanos(cost),
+        unpriced_run_count=unpriced_run_count,
+        unpriced_input_tokens=unpriced_used,
+        unpriced_output_tokens=unpriced_given,
+    )
+
+
+def run_totals(row: Sequence[Any]) -> RunTotals:
+    """Return what a row says: session, status, runs, then the halves of the first four sums of `usage_row`."""
+    session_id, status, run_count = row[:3]
+    used, given, total, cost = _wholes(row[3:])
+    return RunTotals(
+        session_id=session_id,
+        status=RunStatus(status),
+        run_count=run_count,
+        input_tokens=used,
+        output_tokens=given,
+        total_tokens=total,
+        cost_usd=usd_from_nanos(cost),
+    )
+
+
+def event_totals(row: Sequence[Any], codec: Codec) -> EventTotals:
+    """Return what a row says: session, events, the times of the first and the last one."""
+    session_id, count, first, last = row
+    return EventTotals(
+        session_id=session_id,
+        event_count=count,
+        first_event_at=codec.decode_time(first),
+        last_event_at=codec.decode_time(last),
+    )
+
+
+def _wholes(halves: Sequence[int | None]) -> list[int]:
+    return [whole_sum(high, low) for high, low in zip(halves[::2], halves[1::2], strict=True)]
