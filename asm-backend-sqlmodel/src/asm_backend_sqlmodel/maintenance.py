@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, exists, func, literal, not_, or_, select, update
 
 from asm_backend_sqlmodel.artifact_registry import ARTIFACTS
-from asm_backend_sqlmodel.reader import EVENTS, SEQUENCES, SESSIONS, Condition, SQLModelReader, allowed, tagged
+from asm_backend_sqlmodel.reader import EVENTS, SEQUENCES, SESSIONS, Condition, SQLModelReader, allowed, behind, tagged
 from asm_backend_sqlmodel.session_store import remove_sessions
 from asm_core import Maintenance
 from asm_core.models import TERMINAL_SESSION_STATUSES
@@ -57,11 +57,10 @@ class SQLModelMaintenance(SQLModelReader, Maintenance):
         )
 
     def _find_prunable(self, query: PrunableEvents) -> list[str]:
-        events = EVENTS.c
-        age = [events.session_id, events.sequence_number]
-        if query.session_id is None:
-            age.insert(0, events.timestamp)
-        statement = select(events.id).where(*_prunable(query)).order_by(*age).limit(query.limit)
+        key = [EVENTS.c[field] for field in query.key]
+        statement = select(EVENTS.c.id).where(*_prunable(query)).order_by(*key).limit(query.limit)
+        if query.start is not None:
+            statement = statement.where(behind(key, query.start))
         return [row[0] for row in self._rows(statement)]
 
     def _count_prunable(self, query: PrunableEvents) -> int:

@@ -80,14 +80,19 @@ def arranged(statement: Select[Any], table: Table, query: Any) -> Select[Any]:
     """Return `statement` in the order of `query`, from its start on, no longer than its limit."""
     key = [table.c[field] for field in query.order.key]
     if query.start is not None:
-        start = tuple_(*[literal(value, column.type) for column, value in zip(key, query.start, strict=True)])
-        statement = statement.where(tuple_(*key) < start if query.order.descending else tuple_(*key) > start)
+        statement = statement.where(behind(key, query.start, descending=query.order.descending))
     statement = statement.order_by(*[column.desc() if query.order.descending else column for column in key])
     offset = getattr(query, "offset", 0)
     if query.limit is not None:
         # SQLite takes 64 bits; no table has more rows than that.
         statement = statement.limit(min(query.limit, (1 << 63) - 1))
     return statement.offset(offset) if offset else statement
+
+
+def behind(key: list[Any], start: tuple[Any, ...], *, descending: bool = False) -> Condition:
+    """Return the condition that a row comes behind the one with the key `start`."""
+    place = tuple_(*[literal(value, column.type) for column, value in zip(key, start, strict=True)])
+    return tuple_(*key) < place if descending else tuple_(*key) > place
 
 
 def session_filters(query: SessionQuery) -> list[Condition]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from asm_core.errors import SessionNotFoundError
 from asm_core.models import Event, EventType, RunStatus, SessionStatus
 from asm_core.ports import ExecutionResult
+from asm_core.queries import SESSION_ORDERS, SessionQuery
 from asm_core.stamps import STAMP_KEY, is_gone, make_stamp, recording
 
 if TYPE_CHECKING:
@@ -36,21 +39,15 @@ def close_abandoned(session_store: SessionStore) -> list[str]:
         StorageError: the store could not be read or written; what was closed before stays closed.
     """
     own = make_stamp()
-    closed: list[str] = []
-    while True:
-        before = len(closed)
-        # Closing changes what the list is paged by, for other processes' scans too: look until nothing is left.
-        closed += [session.id for session in _abandoned(session_store, own) if _close(session_store, session, own)]
-        if len(closed) == before:
-            return closed
+    return [session.id for session in _abandoned(session_store, own) if _close(session_store, session, own)]
 
 
 def _abandoned(session_store: SessionStore, own: Payload) -> Iterator[Session]:
-    offset = 0
-    while page := session_store.list_sessions(status=_OPEN, limit=_PAGE, offset=offset):
-        left = [session for session in page if _is_left(session, own)]
-        yield from left
-        offset += len(page) - len(left)
+    # By key, which neither this nor another process's closing moves.
+    query = SessionQuery(statuses=_OPEN, order=SESSION_ORDERS["created_at_asc"], limit=_PAGE)
+    while page := session_store._find_sessions(query):  # noqa: SLF001  the port's own listing pages by offset
+        yield from (session for session in page if _is_left(session, own))
+        query = msgspec.structs.replace(query, start=query.order.key_of(page[-1]))
 
 
 def _is_left(session: Session, own: Payload) -> bool:

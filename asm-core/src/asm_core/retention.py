@@ -27,6 +27,8 @@ PROTECTED_EVENT_TYPES: Final = (
 )
 """The events that pruning never takes: without them a log no longer tells what happened."""
 
+_AGE: Final = ("timestamp", "session_id", "sequence_number")
+_NUMBER: Final = ("sequence_number",)
 _MOST_DAYS: Final = 365_000
 
 
@@ -186,10 +188,13 @@ class OversizedSessions(msgspec.Struct, frozen=True, kw_only=True):
 class PrunableEvents(msgspec.Struct, frozen=True, kw_only=True):
     """Events that may be pruned, oldest first: of one session by number; of all by (timestamp, session_id, number).
 
+    A later batch goes on behind the one before: what pruning keeps, however much, is not gone through again.
+
     Attributes:
         session_id: the one session, or None for all.
         types: only these types, or None for all; never the protected ones.
         deleted_before: leave out sessions soft-deleted before this, as they are to be removed for good anyway.
+        start: only those behind this key of the order.
         limit: how many at the most; None where they are only counted.
     """
 
@@ -197,7 +202,13 @@ class PrunableEvents(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str | None = None
     types: tuple[EventType, ...] | None = None
     deleted_before: datetime | None = None
+    start: tuple[Any, ...] | None = None
     limit: int | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The fields of an event by which it is sorted."""
+        return _AGE if self.session_id is None else _NUMBER
 
 
 class RemovableArtifacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from asm_core.retention import RetentionPolicy
 
 _ARCHIVE_PAGE = 200
+_COUNTS = 32
+"""How often events are counted while the excess is halved, and somewhat more."""
 
 
 class Steps:
@@ -165,18 +167,29 @@ class Steps:
         return self._port._count_stored(None if session_id is None else [session_id]) - most
 
     def _prune_down_to(self, most: int, query: PrunableEvents) -> int:
-        pruned = 0
+        pruned, allowed = 0, 0
         while True:
             with self._port._batch():
-                # Counted anew in each batch: another process may prune at the same time.
-                limit = min(self._policy.batch_size, self._excess(query.session_id, most))
+                if allowed <= 0:
+                    # To count is to go through everything. So not for each batch, and yet so often that as many
+                    # processes may prune at the same time without pruning too much.
+                    excess = self._excess(query.session_id, most)
+                    allowed = max(excess // _COUNTS, min(excess, self._policy.batch_size))
+                limit = min(self._policy.batch_size, allowed)
                 found = self._port._find_prunable(msgspec.structs.replace(query, limit=limit)) if limit > 0 else []
+                query = self._behind(query, found)
                 self._archive_events(found)
                 self._port._remove_events(found)
-            pruned += len(found)
+            pruned, allowed = pruned + len(found), allowed - len(found)
             self._report("events_pruned", len(found))
-            if len(found) < self._policy.batch_size:
+            if len(found) < max(limit, 1):
                 return pruned
+
+    def _behind(self, query: PrunableEvents, found: list[str]) -> PrunableEvents:
+        if not found:
+            return query
+        (last,) = self._port._find_events(EventQuery(ids=(found[-1],)))
+        return msgspec.structs.replace(query, start=tuple(getattr(last, field) for field in query.key))
 
     def _remove_sessions(self, session_ids: list[str]) -> None:
         for session_id in session_ids if self._policy.archive_store else ():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heapq import nsmallest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -55,12 +55,12 @@ class MemoryMaintenance(MemoryReader, Maintenance):
         return self._ids(query, oversized)
 
     def _find_prunable(self, query: PrunableEvents) -> list[str]:
-        def age(event: Event) -> tuple[object, ...]:
-            place = (event.session_id, event.sequence_number)
-            return place if query.session_id is not None else (event.timestamp, *place)
+        def age(event: Event) -> tuple[Any, ...]:
+            return tuple([getattr(event, field) for field in query.key])
 
         with self._state.lock:
-            oldest = nsmallest(query.limit or len(self._state.events), self._prunable(query), key=age)
+            behind = (event for event in self._prunable(query) if query.start is None or age(event) > query.start)
+            oldest = nsmallest(query.limit or len(self._state.events), behind, key=age)
         return [event.id for event in oldest]
 
     def _count_prunable(self, query: PrunableEvents) -> int:

@@ -25,7 +25,7 @@ class MemoryQueryAPI(MemoryReader, QueryAPI):
 
     def _count_sessions(self, query: SessionQuery) -> int:
         with self._state.lock:
-            return len(self._passing_sessions(query))
+            return sum(1 for _ in self._passing_sessions(query))
 
     def _count_events(self, query: EventQuery) -> int:
         with self._state.lock:

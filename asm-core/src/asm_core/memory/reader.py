@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from heapq import nlargest, nsmallest
 from itertools import islice
+from operator import gt, lt
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asm_core.models import Model
@@ -44,29 +46,29 @@ class MemoryReader(Reader):
 
     def _find_runs(self, query: RunQuery) -> list[Run]:
         with self._state.lock:
-            return _cut([run for run in self._state.runs.values() if _run_passes(run, query)], query)
+            return _cut((run for run in self._state.runs.values() if _run_passes(run, query)), query)
 
     def _find_events(self, query: EventQuery) -> list[Event]:
         with self._state.lock:
             events = self._passing_events(query)
             if query.order.name == "sequence_asc":
                 return [event.checked() for event in islice(events, query.limit)]
-            return _cut(list(events), query)
+            return _cut(events, query)
 
     def _latest_sequences(self, session_ids: Collection[str]) -> dict[str, int]:
         with self._state.lock:
             known = [session_id for session_id in session_ids if session_id in self._state.sessions]
             return {session_id: self._state.counters.get(session_id, 0) for session_id in known}
 
-    def _passing_sessions(self, query: SessionQuery) -> list[Session]:
+    def _passing_sessions(self, query: SessionQuery) -> Iterable[Session]:
         providers = None
         if query.providers is not None:
             providers = {run.session_id for run in self._state.runs.values() if run.provider in query.providers}
-        return [
+        return (
             session
             for session in self._state.sessions.values()
             if (providers is None or session.id in providers) and _session_passes(session, query)
-        ]
+        )
 
     def _passing_events(self, query: EventQuery) -> Iterator[Event]:
         """Yield the events in the order of (session_id, sequence_number), from the start of a query in that order."""
@@ -131,10 +133,14 @@ def _allowed(value: object, choice: Collection[object] | None) -> bool:
 
 
 def _cut(items: Iterable[M], query: Any) -> list[M]:
-    order = query.order
-    keyed = sorted(((order.key_of(item), item) for item in items), key=lambda pair: pair[0], reverse=order.descending)
-    if query.start is not None:
-        keyed = [(key, item) for key, item in keyed if (key < query.start if order.descending else key > query.start)]
-    offset = getattr(query, "offset", 0)
-    stop = None if query.limit is None else offset + query.limit
-    return [item.checked() for _, item in keyed[offset:stop]]
+    order, start, offset = query.order, query.start, getattr(query, "offset", 0)
+    if start is not None:
+        is_behind = lt if order.descending else gt
+        items = (item for item in items if is_behind(order.key_of(item), start))
+    if query.limit is None:
+        found = sorted(items, key=order.key_of, reverse=order.descending)
+    else:
+        # Holds no more than it gives, however many there are.
+        first = nlargest if order.descending else nsmallest
+        found = first(offset + query.limit, items, key=order.key_of)
+    return [item.checked() for item in found[offset:]]

@@ -1,5 +1,6 @@
 """The contract of the query API."""
 
+from asm_contract_tests.rules.query_api.bounded import BoundedContract
 from asm_contract_tests.rules.query_api.costs import CostsContract
 from asm_contract_tests.rules.query_api.cursors import CursorsContract
 from asm_contract_tests.rules.query_api.events import SearchEventsContract
@@ -17,6 +18,7 @@ class QueryAPIContract(
     SearchRunsContract,
     SearchEventsContract,
     PagingContract,
+    BoundedContract,
     CursorsContract,
     SessionStatsContract,
     UsageContract,
