@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from file_backend import FileBackend, FileSessionStore
+
 from asm_core import ArtifactRegistry, Backend, Maintenance, QueryAPI, SessionStore
 from asm_core.memory import MemoryBackend, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 F = TypeVar("F", bound=type)
 
@@ -34,16 +37,30 @@ def caught_by(*tests: str) -> Callable[[F], F]:
     return register
 
 
-def faulty_backend(name: str) -> Callable[[], Backend]:
-    """Return what opens handles on one in-memory store through the faulty adapter of this name."""
-    adapter, state = _ADAPTERS[name], State()
+def faulty_backend(name: str, path: Path) -> Callable[[], Backend]:
+    """Return what opens handles on one store through the faulty adapter of this name."""
+    return _opener(_ADAPTERS[name], path)
+
+
+def sound_backend(name: str, path: Path) -> Callable[[], Backend]:
+    """Return what opens handles on a store of the kind that a faulty adapter has, without the fault."""
+    adapter = _ADAPTERS[name]
+    if issubclass(adapter, Backend):
+        return _opener(next(base for base in adapter.__mro__ if not base.__module__.startswith("faulty_")), path)
+    return _opener(FileBackend if issubclass(adapter, FileSessionStore) else MemoryBackend, path)
+
+
+def _opener(adapter: type, path: Path) -> Callable[[], Backend]:
+    state = State()
 
     def open_backend() -> Backend:
-        if issubclass(adapter, Backend):
+        if issubclass(adapter, FileBackend):
+            return adapter(path)
+        if issubclass(adapter, MemoryBackend):
             return adapter(state)
-        backend = MemoryBackend(state)
+        backend = FileBackend(path) if issubclass(adapter, FileSessionStore) else MemoryBackend(state)
         port = next(place for kind, place in _PORTS.items() if issubclass(adapter, kind))
-        setattr(backend, port, adapter(state))
+        setattr(backend, port, adapter(backend._state))
         return backend
 
     return open_backend

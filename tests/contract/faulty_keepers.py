@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -14,7 +14,7 @@ from asm_core.memory.artifact_registry import MemoryArtifactRegistry
 from asm_core.memory.maintenance import MemoryMaintenance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from asm_core import Artifact, Capability, Event, MaintenanceReport, RetentionPolicy
@@ -128,26 +128,6 @@ class DeletedArtifactsCounted(MemoryArtifactRegistry):
     def _total_artifacts(self, session_id: str) -> tuple[int, int]:
         found = [one for one in self._state.artifacts.values() if one.session_id == session_id]
         return len(found), sum(one.byte_size for one in found)
-
-
-@caught_by("test_a_transaction_undoes_what_every_port_did", "test_an_inner_transaction_is_undone_alone")
-class TransactionCommitsAnyway(MemoryBackend):
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        with self._state.lock:
-            yield
-
-
-@caught_by("test_an_inner_transaction_is_undone_with_the_outer_one")
-class InnerTransactionCommits(MemoryBackend):
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        with self._state.lock:
-            outer = self._state._undo
-            with self._state.transaction():
-                yield
-            if outer is not None:
-                outer.clear()
 
 
 @caught_by("test_what_is_not_declared_is_refused")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import faulty_inputs
 import faulty_keepers
+import faulty_processes
 import faulty_queries
 import faulty_stores
+import faulty_transactions
 import pytest
 from fault_registry import FAULTS
 
@@ -12,25 +15,29 @@ from asm_contract_tests import BackendContract
 
 pytest_plugins = ["pytester"]
 
-ADAPTERS = (faulty_stores, faulty_queries, faulty_keepers)
+ADAPTERS = (faulty_stores, faulty_queries, faulty_keepers, faulty_transactions, faulty_processes, faulty_inputs)
 INNER = """
 import pytest
 from asm_contract_tests.rules import BackendContract
-from asm_core.memory import MemoryBackend, State
-from fault_registry import faulty_backend
+from asm_core.memory import MemoryBackend
+from fault_registry import faulty_backend, sound_backend
 
 Contract = next(base for base in BackendContract.__mro__ if {test!r} in vars(base))
 
-class TestSound(Contract):
+class Opens:
     @pytest.fixture
-    def open_backend(self):
-        state = State()
-        return lambda: MemoryBackend(state)
+    def callers_transaction(self, backend):
+        return lambda: MemoryBackend.transaction(backend)
 
-class TestFaulty(Contract):
+class TestSound(Opens, Contract):
     @pytest.fixture
-    def open_backend(self):
-        return faulty_backend({fault!r})
+    def open_backend(self, tmp_path):
+        return sound_backend({fault!r}, tmp_path / "store")
+
+class TestFaulty(Opens, Contract):
+    @pytest.fixture
+    def open_backend(self, tmp_path):
+        return faulty_backend({fault!r}, tmp_path / "store")
 """
 
 
@@ -38,7 +45,7 @@ def outcomes(pytester: pytest.Pytester, fault: str, test: str) -> dict[str, list
     """Run one test on the sound backend and on a faulty one; return the outcomes of each."""
     path = pytester.makepyfile(INNER.format(fault=fault, test=test))
     nodes = [f"{path}::{kind}::{test}" for kind in ("TestSound", "TestFaulty")]
-    run = pytester.inline_run("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--strict-markers", *nodes)
+    run = pytester.inline_run("-q", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", "--strict-markers", *nodes)
     found: dict[str, list[str]] = {"TestSound": [], "TestFaulty": []}
     for report in run.getreports("pytest_runtest_logreport"):
         if report.when == "call" or report.failed:
@@ -49,6 +56,7 @@ def outcomes(pytester: pytest.Pytester, fault: str, test: str) -> dict[str, list
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     # What a fault makes hang need not hang for long: a test that gives up has caught it too.
+    monkeypatch.setattr("asm_contract_tests.together.PATIENCE", 20.0)
     monkeypatch.setattr("asm_contract_tests.rules.session_store.waiting.PATIENCE", 1.0)
     monkeypatch.setattr("asm_contract_tests.rules.machine.SHRINKING_SECONDS", 2)
 
@@ -72,5 +80,5 @@ def test_a_fault_is_found_by_comparing_with_memory(pytester: pytest.Pytester, fa
 def test_every_faulty_adapter_names_a_test_of_the_suite() -> None:
     adapters = {kind for module in ADAPTERS for kind in vars(module).values() if isinstance(kind, type)}
     named = {kind.__name__ for kind in adapters if kind.__module__.startswith("faulty_")}
-    assert named == {fault for fault, _ in FAULTS} | {"DeafWatcher"}
+    assert named == {fault for fault, _ in FAULTS} | {"DeafWatcher", "ImpatientLock", "RemovesInParts"}
     assert all(hasattr(BackendContract, test) for _, test in FAULTS)

@@ -71,7 +71,7 @@ class Child:
         self._pipe.send("go")
 
     def receive(self) -> Any:
-        """Return what the child handed over: ``("ready" | "said" | "done" | "failed", value)``; None at its end."""
+        """Return what the child handed over, None at its end: ``("awake", None)``, ``("said", value)`` and so on."""
         if not self._pipe.poll(PATIENCE):
             pytest.fail(f"a process said nothing for {PATIENCE} seconds")
         try:
@@ -98,6 +98,10 @@ class Child:
         """Kill the child, and return what it had said that nobody has heard yet."""
         self.kill()
         return list(iter(self._said_before, None))
+
+    def awake(self) -> None:
+        """Wait until the child is there, about to open its handle."""
+        self._expect("awake")
 
     def ready(self) -> None:
         """Wait until the child has opened its handle."""
@@ -151,6 +155,8 @@ def children(
         for work in works:
             forked.append(Child(open_backend, work))  # noqa: PERF401  if one fails, those before it must end
         for child in forked:
+            child.awake()
+        for child in forked:
             child.go()
         for child in forked:
             child.ready()
@@ -180,6 +186,7 @@ def _child(
 ) -> None:
     # Whatever happens, nothing of the parent's pytest may run on in here.
     try:
+        pipe.send(("awake", None))
         pipe.recv()
         with open_backend() as backend:
             pipe.send(("ready", None))

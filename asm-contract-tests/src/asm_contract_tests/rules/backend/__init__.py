@@ -3,6 +3,7 @@
 from asm_contract_tests.rules.backend.handles import BackendShapeContract, SeveralHandlesContract
 from asm_contract_tests.rules.backend.joining import JoinContract
 from asm_contract_tests.rules.backend.migrations import MigrationsContract
+from asm_contract_tests.rules.backend.nesting import NestingContract
 from asm_contract_tests.rules.backend.processes import ProcessesContract
 from asm_contract_tests.rules.backend.threads import ConcurrencyContract
 from asm_contract_tests.rules.backend.transactions import OwnTransactionsContract
@@ -14,5 +15,5 @@ class HandlesContract(BackendShapeContract, SeveralHandlesContract, MigrationsCo
     """A backend, its capabilities, and several handles on one store."""
 
 
-class TransactionsContract(OwnTransactionsContract, JoinContract):
+class TransactionsContract(OwnTransactionsContract, NestingContract, JoinContract):
     """What all ports do inside a transaction, their own or the caller's, is one atomic unit (G16)."""

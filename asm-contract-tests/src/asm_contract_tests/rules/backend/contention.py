@@ -205,7 +205,11 @@ class ContentionContract(Contract):
             in_processes(open_backend, *(partial(do_anything, names=names, seed=seed) for seed in seeds))
             with open_backend() as backend:
                 assert backend.maintenance.health_check() == []
-                for session in all_items(backend.query_api.search_sessions):
-                    last = backend.session_store.get_latest_sequence(session.id)
-                    stored = numbers(backend.session_store.get_events(session.id))
-                    assert stored == list(range(last - len(stored) + 1, last + 1))
+                logs = {
+                    session.id: numbers(backend.session_store.get_events(session.id))
+                    for session in all_items(backend.query_api.search_sessions)
+                }
+                assert backend.query_api.count_events() == sum(map(len, logs.values()))
+                for name, log in logs.items():
+                    last = backend.session_store.get_latest_sequence(name)
+                    assert log == list(range(last - len(log) + 1, last + 1))

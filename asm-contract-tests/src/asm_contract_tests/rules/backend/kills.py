@@ -114,10 +114,10 @@ class KillsContract(Contract):
     def test_a_store_is_healthy_after_maintenance_was_killed(self, open_backend: OpenBackend, soak: int) -> None:
         """Look at the batches of maintenance: each is a transaction that is there or not."""
         need_fork()
-        for acknowledged, seconds in instants(2 * soak):
+        for acknowledged, seconds in instants(4 * soak):
             with children(open_backend, [maintain_forever] * 2) as [first, other]:
                 gone = [first.said() for _ in range(acknowledged // 3)]
-                gone += [*first.listen(seconds), *first.last_words()]
+                gone += [*first.listen(5 * seconds), *first.last_words()]
                 gone += [other.said(), *other.last_words()]
             with open_backend() as backend:
                 assert backend.maintenance.health_check() == []

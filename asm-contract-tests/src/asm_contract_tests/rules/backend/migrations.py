@@ -128,6 +128,7 @@ class MigrationsContract(Contract):
             with open_backend() as backend:
                 backend.migrate(0)
             killed = Child(open_backend, lambda *_: None)
+            killed.awake()
             killed.go()
             killed.opens_within(random.uniform(0, A_MOMENT))
             killed.end()

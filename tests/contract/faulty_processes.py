@@ -1,0 +1,167 @@
+"""Backends for many processes with one fault each, and the test that is meant to catch it."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from fault_registry import caught_by
+from file_backend import FileBackend, FileLock, FileSessionStore
+from richer_backends import MigratingFile
+
+from asm_core import StorageError
+from asm_core.conflicts import check_same_event
+from asm_core.memory.maintenance import MemoryMaintenance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from asm_core import Event, Run, Session
+
+
+def linger(seconds: float = 0.002) -> None:
+    """Give others, and whoever kills, the time for it."""
+    time.sleep(seconds)
+
+
+@caught_by("test_what_was_read_never_changes_while_processes_append")
+class NumbersOutOfOrder(FileSessionStore):
+    def _append(self, events: list[Event]) -> list[Event]:
+        with self._state.transaction():
+            numbered = [event.numbered(self._state.counters.get(event.session_id, 0) + 1) for event in events]
+            for event in numbered:
+                self._state.put(self._state.counters, event.session_id, event.sequence_number)
+        linger()
+        with self._state.transaction():
+            for event in numbered:
+                self._store(event)
+        return numbered
+
+
+@caught_by(
+    "test_one_event_from_many_processes_is_stored_once",
+    "test_batches_of_processes_that_share_events_store_each_once",
+    "test_of_batches_of_processes_that_contradict_each_other_one_wins",
+)
+class LooksBeforeItLocks(FileSessionStore):
+    def _append(self, events: list[Event]) -> list[Event]:
+        with self._state.lock:
+            known = {event.id: self._state.events.get(event.id) for event in events}
+        linger()
+        with self._state.transaction():
+            stored = []
+            for event in events:
+                found = known[event.id]
+                number = self._state.counters.get(event.session_id, 0) + 1
+                stored.append(event.numbered(number) if found is None else check_same_event(found, event))
+                if found is None:
+                    self._state.put(self._state.counters, event.session_id, number)
+                    self._store(stored[-1])
+            return stored
+
+
+@caught_by("test_batches_of_processes_do_not_lock_each_other_out")
+class LocksInTheOrderOfTheBatch(FileSessionStore):
+    def _append(self, events: list[Event]) -> list[Event]:
+        place: Path = self._state.lock._path
+        locks = [
+            place.with_name(f"{one}.lock").open("w") for one in dict.fromkeys(event.session_id for event in events)
+        ]
+        try:
+            for lock in locks:
+                fcntl.lockf(lock, fcntl.LOCK_EX)
+                linger()
+            return super()._append(events)
+        except OSError as error:
+            raise StorageError(f"deadlock: {error}") from error
+        finally:
+            for lock in locks:
+                lock.close()
+
+
+class ImpatientLock(FileLock):
+    def __enter__(self) -> None:
+        with self._path.with_suffix(".lock").open("w") as probe:
+            if self._depth == 0:
+                try:
+                    fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise StorageError("somebody else is writing") from None
+        super().__enter__()
+
+
+@caught_by("test_processes_that_write_and_delete_do_not_lock_each_other_out")
+class FailsWhenBusy(FileBackend):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._state.lock = ImpatientLock(self._state, path)
+
+
+@caught_by(
+    "test_a_killed_process_has_done_what_it_acknowledged_and_nothing_by_halves",
+    "test_the_others_go_on_when_a_process_is_killed",
+)
+class FlushInParts(FileSessionStore):
+    def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
+        self._save_session(session)
+        if run is not None:
+            self._save_run(run)
+        linger(0.01)
+        return self._append(events) if events else []
+
+
+@caught_by("test_a_killed_process_has_done_what_it_acknowledged_and_nothing_by_halves")
+class AcknowledgesTooEarly(FileBackend):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._write = self._state.lock._save
+        self._state.lock._save = lambda: self._state.commits % 100 or self._write()
+
+    def close(self) -> None:
+        with self._state.lock:
+            self._write()
+
+
+class RemovesInParts(MemoryMaintenance):
+    def _batch(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def _remove_sessions(self, session_ids: Sequence[str]) -> None:
+        with self._state.transaction():
+            for session_id in session_ids:
+                self._state.drop(self._state.counters, session_id)
+        linger(0.05)
+        super()._remove_sessions(session_ids)
+
+
+@caught_by("test_a_store_is_healthy_after_maintenance_was_killed")
+class MaintainsInParts(FileBackend):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.maintenance = RemovesInParts(self._state)
+
+
+@caught_by("test_processes_may_bring_a_fresh_store_up_at_once", "test_processes_may_bring_an_old_store_up_at_once")
+class VersionReadTooEarly(MigratingFile):
+    def migrate(self, version: int | None = None) -> list[int]:
+        seen = self.schema_version()
+        linger(0.1)
+        with self._state.lock:
+            if seen != self.schema_version():
+                raise StorageError("there is such a table")
+            return super().migrate(version)
+
+
+@caught_by("test_a_process_killed_while_it_brings_a_store_up_does_no_harm")
+class MigrationLeavesItsMark(MigratingFile):
+    def migrate(self, version: int | None = None) -> list[int]:
+        with self._state.lock:
+            mark = self._path.with_suffix(".mark")
+            mark.touch(exist_ok=False)
+            linger(0.1)
+            mark.unlink()
+            return super().migrate(version)

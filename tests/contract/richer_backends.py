@@ -1,0 +1,49 @@
+"""Sound backends that can do what neither the one in memory nor the one in a file can."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, ClassVar
+
+from file_backend import TABLES, FileBackend
+
+from asm_core import Capability
+from asm_core.memory import MemoryBackend
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+
+class MigratingFile(FileBackend):
+    """A file that has versions, of which the last knows artifacts."""
+
+    capabilities: ClassVar[frozenset[Capability]] = FileBackend.capabilities | {Capability.MIGRATIONS}
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._path = path.with_name("version")
+        self.migrate()
+
+    def schema_version(self) -> int:
+        with self._state.lock:
+            return int(self._path.read_text()) if self._path.exists() else 0
+
+    def migrate(self, version: int | None = None) -> list[int]:
+        with self._state.transaction():
+            current, target = self.schema_version(), 2 if version is None else version
+            for table in TABLES[:-1] if target == 0 else TABLES[-2:-1] if target < current else ():
+                setattr(self._state, table, {})
+            new = self._path.with_suffix(".new")
+            new.write_text(str(target))
+            new.replace(self._path)  # whoever is killed leaves the old version or the new one
+            return list(range(current + 1, target + 1) if target > current else range(current, target, -1))
+
+
+class Joining(MemoryBackend):
+    """A backend in memory whose transactions are those of the application too."""
+
+    capabilities: ClassVar[frozenset[Capability]] = MemoryBackend.capabilities | {Capability.JOIN}
+
+    def bind(self, connection: object) -> AbstractContextManager[None]:  # noqa: ARG002
+        return nullcontext()
