@@ -10,13 +10,12 @@ from asm_backend_sqlmodel.columns import raw_columns
 from asm_backend_sqlmodel.database import exact_sum
 from asm_backend_sqlmodel.models import ArtifactRow
 from asm_backend_sqlmodel.reader import SESSIONS
-from asm_core import ArtifactRegistry, SessionNotFoundError, StorageError
-from asm_core.conflicts import artifact_taken
-from asm_core.sql import is_collision
+from asm_core.sql import SQLArtifactRegistry
 from asm_core.sql.summing import whole_sum
 from asm_core.sql.tables import ARTIFACT_COLUMNS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Table
@@ -28,11 +27,10 @@ if TYPE_CHECKING:
 
 ARTIFACTS: Final[Table] = ArtifactRow.__table__  # type: ignore[attr-defined]
 
-_TRIES: Final = 100
 _ARTIFACTS: Final = select(*raw_columns(ARTIFACTS, ARTIFACT_COLUMNS))
 
 
-class SQLModelArtifactRegistry(ArtifactRegistry):
+class SQLModelArtifactRegistry(SQLArtifactRegistry):
     """The artifact registry on SQLModel."""
 
     def __init__(self, database: Database) -> None:
@@ -40,32 +38,18 @@ class SQLModelArtifactRegistry(ArtifactRegistry):
         self._database = database
         self._codec = database.codec
 
-    def _register(self, artifact: Artifact) -> None:
-        for _ in range(_TRIES):
-            try:
-                return self._register_once(artifact)
-            except StorageError as error:
-                if not is_collision(error):
-                    raise
-                # Somebody registered the id or the key since it was looked for: look again.
-        message = f"The key {artifact.key!r} was registered and removed {_TRIES} times meanwhile; try again."
-        raise StorageError(message)
+    def _has_session(self, session_id: str) -> bool:
+        with self._database.read() as connection:
+            return connection.execute(select(literal(1)).where(SESSIONS.c.id == session_id)).first() is not None
 
-    def _register_once(self, artifact: Artifact) -> None:
+    def _find_like(self, artifact: Artifact) -> list[Artifact]:
+        same = or_(ARTIFACTS.c.id == artifact.id, ARTIFACTS.c.key == artifact.key)
+        with self._database.read() as connection:
+            return [self._codec.artifact(row) for row in connection.execute(_ARTIFACTS.where(same))]
+
+    def _put(self, in_place_of: Sequence[str], artifact: Artifact) -> None:
         with self._database.write() as connection:
-            session_id = artifact.session_id
-            if session_id is not None:
-                known = connection.execute(select(literal(1)).where(SESSIONS.c.id == session_id)).first()
-                if known is None:
-                    raise SessionNotFoundError(session_id)
-            same = or_(ARTIFACTS.c.id == artifact.id, ARTIFACTS.c.key == artifact.key)
-            found = [self._codec.artifact(row) for row in connection.execute(_ARTIFACTS.where(same))]
-            for other in sorted(found, key=lambda other: other.id != artifact.id):
-                if other == artifact:
-                    return
-                if other.deleted_at is None or other.key != artifact.key:
-                    raise artifact_taken(other, artifact)
-                connection.execute(delete(ARTIFACTS).where(ARTIFACTS.c.id == other.id))
+            connection.execute(delete(ARTIFACTS).where(ARTIFACTS.c.id.in_(in_place_of)))
             connection.execute(insert(ARTIFACTS), _values(artifact))
 
     def _load_by_key(self, key: str) -> Artifact | None:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, literal, select
 
 from asm_backend_sqlmodel.reader import EVENTS, RUNS, SEQUENCES, SESSIONS, SQLModelReader
-from asm_core import SessionNotFoundError, SessionStore
+from asm_core import SessionNotFoundError
 from asm_core.money import nanos_from_usd
+from asm_core.sql import SQLSessionStore
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from asm_backend_sqlmodel.connection import TableConnection
     from asm_backend_sqlmodel.database import Database
-    from asm_core import Event, Run, Session
+    from asm_core import Run, Session
 
 
 def _upsert(insert: Any, table: Table) -> Any:
@@ -24,7 +25,7 @@ def _upsert(insert: Any, table: Table) -> Any:
     return statement.on_conflict_do_update(index_elements=["id"], set_=columns)
 
 
-class SQLModelSessionStore(SQLModelReader, SessionStore):
+class SQLModelSessionStore(SQLModelReader, SQLSessionStore):
     """The session store on SQLModel."""
 
     def __init__(self, database: Database) -> None:
@@ -48,25 +49,11 @@ class SQLModelSessionStore(SQLModelReader, SessionStore):
         with self._database.write() as connection:
             remove_sessions(connection, [session_id])
 
-    def _append(self, events: list[Event]) -> list[Event]:
-        return self._database.append(events)
-
-    def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
-        with self._database.write():
-            self._save_session(session)
-            if run is not None:
-                self._save_run(run)
-            return self._append(events) if events else []
-
-    def _restore(self, session: Session, runs: list[Run], events: list[Event], last_sequence: int) -> int:
+    def _add(self, session: Session, runs: list[Run]) -> None:
         with self._database.write() as connection:
             connection.execute(self._add_session, _session_values(session))
             for run in runs:
                 connection.execute(self._add_run, _run_values(run))
-            return self._database.restore(session.id, events, last_sequence)
-
-    def _change_token(self) -> object:
-        return self._database.change_token()
 
     def _require_session(self, connection: TableConnection, session_id: str) -> None:
         # Held, where the database has row locks, so that it is still there when what belongs to it is written.

@@ -14,6 +14,7 @@ from asm_core.sql.dialects import Cursor, Dialect, Execute
 from asm_core.sql.invariants import find_faults
 from asm_core.sql.migrator import LATEST_VERSION, check_version, ddl, migrate, schema_version
 from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions, chosen
+from asm_core.sql.ports import SQLArtifactRegistry, SQLMaintenance, SQLSessionStore
 from asm_core.sql.schemas import check_schema, qualified
 
 __all__ = [
@@ -24,8 +25,11 @@ __all__ = [
     "Dialect",
     "Execute",
     "PostgreSQLOptions",
+    "SQLArtifactRegistry",
     "SQLBackend",
     "SQLConnection",
+    "SQLMaintenance",
+    "SQLSessionStore",
     "SQLiteOptions",
     "append_events",
     "check_schema",
