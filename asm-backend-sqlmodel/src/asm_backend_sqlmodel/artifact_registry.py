@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import delete, func, insert, literal, or_, select, update
 
 from asm_backend_sqlmodel.columns import raw_columns
-from asm_backend_sqlmodel.database import exact_sum
+from asm_backend_sqlmodel.database import Database, exact_sum
 from asm_backend_sqlmodel.models import ArtifactRow
 from asm_backend_sqlmodel.reader import SESSIONS
 from asm_core.sql import SQLArtifactRegistry
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from asm_backend_sqlmodel.connection import TableConnection
-    from asm_backend_sqlmodel.database import Database
     from asm_core import Artifact
     from asm_core.sql import Codec
 
@@ -30,7 +29,7 @@ ARTIFACTS: Final[Table] = ArtifactRow.__table__  # type: ignore[attr-defined]
 _ARTIFACTS: Final = select(*raw_columns(ARTIFACTS, ARTIFACT_COLUMNS))
 
 
-class SQLModelArtifactRegistry(SQLArtifactRegistry):
+class SQLModelArtifactRegistry(SQLArtifactRegistry[Database]):
     """The artifact registry on SQLModel."""
 
     def __init__(self, database: Database) -> None:

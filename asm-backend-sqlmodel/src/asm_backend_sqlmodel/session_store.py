@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, literal, select
 
+from asm_backend_sqlmodel.database import Database
 from asm_backend_sqlmodel.reader import EVENTS, RUNS, SEQUENCES, SESSIONS, SQLModelReader
 from asm_core import SessionNotFoundError
 from asm_core.money import nanos_from_usd
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from asm_backend_sqlmodel.connection import TableConnection
-    from asm_backend_sqlmodel.database import Database
     from asm_core import Run, Session
 
 
@@ -25,7 +25,7 @@ def _upsert(insert: Any, table: Table) -> Any:
     return statement.on_conflict_do_update(index_elements=["id"], set_=columns)
 
 
-class SQLModelSessionStore(SQLModelReader, SQLSessionStore):
+class SQLModelSessionStore(SQLModelReader, SQLSessionStore[Database]):
     """The session store on SQLModel."""
 
     def __init__(self, database: Database) -> None:
