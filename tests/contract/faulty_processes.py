@@ -110,7 +110,7 @@ class FlushInParts(FileSessionStore):
         self._save_session(session)
         if run is not None:
             self._save_run(run)
-        linger(0.01)
+        linger(0.05)
         return self._append(events) if events else []
 
 

@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import asm_core as asm_library
-from asm_backend_sqlmodel import SQLModelBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 PROCESSES = 8
 ROUNDS = 10
-EVENTS = 25
 
 # Forks processes that all begin at the same instant; forking spares each of them half a second of imports.
 AT_ONCE = f"""
@@ -53,16 +51,6 @@ def work(number):
 for url in sys.argv[1:]:
     at_once(work)
 """
-APPENDS = """
-def work(number):
-    with asm.open_backend("sqlmodel", url=sys.argv[1]) as opened:
-        for turn in range(int(sys.argv[2])):
-            for session_id in sys.argv[3:]:
-                data = {"by": number, "turn": turn}
-                opened.session_store.append_event(asm.Event.new(type="message_sent", session_id=session_id, data=data))
-
-at_once(work)
-"""
 
 
 def in_processes(program: str, *arguments: str) -> None:
@@ -93,15 +81,6 @@ def test_processes_that_open_a_fresh_file_at_once_all_succeed(url: str, tmp_path
             assert [backend.session_store.get_latest_sequence(one.id) for one in sessions] == [1] * PROCESSES
 
 
-def test_processes_that_upgrade_an_old_file_at_once_all_succeed(url: str) -> None:
-    with SQLModelBackend.open(url, migrate=1) as backend:
-        backend.session_store.save_session(asm_library.Session.new(agent_id="old"))
-    in_processes(OPENS, url)
-    with asm_library.open_backend("sqlmodel", url=url) as backend:
-        assert len(backend.session_store.list_sessions()) == PROCESSES + 1
-        assert backend.maintenance.health_check() == []
-
-
 def test_eight_runs_at_once_make_a_fresh_database_and_are_all_recorded(start: Any, here: Any) -> None:
     counts = "for number in range(500): print(number, flush=True)"
     runs = [start("run", "--agent", f"agent {n}", "--", sys.executable, "-c", counts) for n in range(PROCESSES)]
@@ -112,19 +91,3 @@ def test_eight_runs_at_once_make_a_fresh_database_and_are_all_recorded(start: An
     assert sorted(session["agent_id"] for session in sessions) == [f"agent {n}" for n in range(PROCESSES)]
     assert {(session["status"], session["events"]) for session in sessions} == {("completed", 508)}
     assert here("health").stdout == "healthy\n"
-
-
-def test_appends_of_eight_processes_to_one_session_and_to_eight_are_gap_free(url: str) -> None:
-    with asm_library.open_backend("sqlmodel", url=url, migrate=True) as backend:
-        store = backend.session_store
-        sessions = [store.save_session(asm_library.Session.new(agent_id="a")).id for _ in range(PROCESSES)]
-        in_processes(APPENDS, url, str(EVENTS), sessions[0])
-        in_processes(APPENDS, url, str(EVENTS), *sessions)
-        for session_id in sessions:
-            log = store.get_events(session_id)
-            rounds = 2 if session_id == sessions[0] else 1
-            assert [event.sequence_number for event in log] == list(range(1, rounds * PROCESSES * EVENTS + 1))
-            for by in range(PROCESSES):
-                mine = [event.data["turn"] for event in log if event.data["by"] == by]
-                assert mine == list(range(EVENTS)) * rounds
-        assert backend.maintenance.health_check() == []
