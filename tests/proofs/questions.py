@@ -36,9 +36,6 @@ class Question(NamedTuple):
     whole: tuple[str, ...] = ()
 
 
-FEW: Final = asm.RetentionPolicy(max_events_per_session=100, batch_size=10_000)
-
-
 def undone(backend: asm.Backend, change: Callable[[], object]) -> None:
     """Change what all tests of a module share, and take it back."""
     with suppress(ZeroDivisionError), backend.transaction():
@@ -170,10 +167,17 @@ OTHERS: Final = {
         lambda b: b.artifact_registry.list_by_session(SESSION), ("asm_artifacts_of_session",)
     ),
     "an artifact": Question(lambda b: b.artifact_registry.get_by_key("key 7"), ("asm_artifacts_key_key",)),
-    "what to prune of a session": Question(
-        lambda b: undone(b, lambda: b.maintenance.prune_session_events(LONG, FEW)), (LOG,)
-    ),
     "what goes with a session": Question(
         lambda b: undone(b, lambda: b.session_store.delete_session(SESSION)), (LOG, "asm_runs_of_session")
     ),
+}
+OF_ONE: Final = asm.RetentionPolicy(max_events_per_session=100, batch_size=1_000)
+OF_ALL: Final = asm.RetentionPolicy(
+    max_completed_session_age_days=None, hard_delete_after_days=None, max_total_events=95_000, batch_size=1_000
+)
+PRUNING: Final = {
+    "pruning a session": Question(
+        lambda b: undone(b, lambda: b.maintenance.prune_session_events(LONG, OF_ONE)), (LOG,)
+    ),
+    "pruning all": Question(lambda b: undone(b, lambda: b.maintenance.execute(OF_ALL)), ("asm_events_by_time",)),
 }

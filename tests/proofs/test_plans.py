@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from questions import LOG, OTHERS, PAGES
+from questions import LOG, OF_ONE, OTHERS, PAGES, PRUNING
 from seeded import new_store  # noqa: F401  a fixture
 from seeding import ask
 from statements import Step, note_statements, plan_of, work_of
@@ -34,6 +34,15 @@ DEEP = {"search_sessions": 60, "search_runs": 100, "search_events": 3_000}
 Plans = dict[str, list[Step]]
 
 
+def goes_on(plan: list[Step]) -> bool:
+    """Return whether it begins behind the last part of a key."""
+    return any(re.search(r"(\bid|sequence_number)\)? ?[<>]", step.begins) for step in plan)
+
+
+def index_names(url: str, indexes: tuple[str, ...]) -> set[str]:
+    return {ON_SQLITE.get(index, index) if url.startswith("sqlite:") else index for index in indexes}
+
+
 @pytest.fixture(scope="module")
 def stores(new_store: NewStore) -> Callable[[str], str]:  # noqa: F811  the fixture
     @cache
@@ -50,7 +59,7 @@ def url(request: pytest.FixtureRequest, stores: Callable[[str], str]) -> str:
     return stores(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     return note_statements(monkeypatch)
 
@@ -94,8 +103,7 @@ def known() -> dict[tuple[str, str], Plans]:
 def test_an_index_answers_every_question(url: str, plans: Callable[[], Plans]) -> None:
     def answered(what: str, plan: list[Step]) -> bool:
         wanted = (PAGES[what].index,) if what in PAGES else OTHERS[what].indexes
-        names = {ON_SQLITE.get(index, index) if url.startswith("sqlite:") else index for index in wanted}
-        return not names.isdisjoint(step.index for step in plan)
+        return not index_names(url, wanted).isdisjoint(step.index for step in plan)
 
     assert {what: plan for what, plan in plans().items() if not answered(what, plan)} == {}
 
@@ -111,10 +119,21 @@ def test_no_page_is_sorted(plans: Callable[[], Plans]) -> None:
 
 
 def test_a_later_page_begins_where_the_one_before_ended(plans: Callable[[], Plans]) -> None:
-    def goes_on(plan: list[Step]) -> bool:
-        return any(re.search(r"(\bid|sequence_number)\)? ?[<>]", step.begins) for step in plan)
-
     assert {what: plan for what, plan in plans().items() if what in PAGES and not goes_on(plan)} == {}
+
+
+@pytest.mark.parametrize("what", PRUNING)
+def test_a_later_batch_of_pruning_begins_where_the_one_before_ended(
+    url: str, backend: asm.Backend, sent: Sent, what: str
+) -> None:
+    PRUNING[what].ask(backend)
+    batches = [plan_of(url, [one]) for one in [*sent] if "asm_events" in str(one[0]) and "LIMIT" in str(one[0])]
+    (index,) = index_names(url, PRUNING[what].indexes)
+    first = [plan for plan in batches if not goes_on([step for step in plan if step.index == index])]
+    # Certain types go first, and then all others, from the beginning.
+    assert len(first) <= 2 <= len(batches) - 3, first
+    # The last ones may be found and sorted.
+    assert not [plan for plan in batches if any((step.sorts or 0) > 2 * OF_ONE.batch_size for step in plan)]
 
 
 def test_a_later_page_takes_no_more_work_than_the_first(

@@ -127,11 +127,13 @@ def _not_due(deleted_before: datetime | None) -> list[Condition]:
 
 def _prunable(query: PrunableEvents) -> list[Condition]:
     protected = [str(kind) for kind in PROTECTED_EVENT_TYPES]
-    session = [*_not_exempt(query.exempt), *_not_due(query.deleted_before)]
+    # Of one session this is asked once, and not of each event.
+    owner = EVENTS.c.session_id if query.session_id is None else query.session_id
+    session = [SESSIONS.c.id == owner, *_not_exempt(query.exempt), *_not_due(query.deleted_before)]
     conditions = [
         EVENTS.c.type.not_in(protected),
         *allowed(EVENTS.c.type, query.types),
-        exists(select(literal(1)).where(SESSIONS.c.id == EVENTS.c.session_id, *session)),
+        exists(select(literal(1)).where(*session)),
     ]
     if query.session_id is not None:
         conditions.append(EVENTS.c.session_id == query.session_id)
