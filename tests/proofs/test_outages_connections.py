@@ -163,6 +163,18 @@ def test_a_transaction_that_goes_on_after_its_connection_was_ended_is_not_taken_
     assert stored.session_store.append_event(EVENT).sequence_number == 6
 
 
+def test_a_backend_that_is_closed_while_it_is_used_leaves_no_connection_open(
+    open_backend: Callable[..., asm.Backend], administrator: Administrator
+) -> None:
+    backend = open_backend()
+    with backend.transaction():
+        backend.session_store.save_session(a_session())
+        backend.close()
+    administrator.wait_until_alone()
+    with pytest.raises(asm.StorageError, match="closed"):
+        backend.session_store.list_sessions()
+
+
 def test_a_part_of_a_transaction_that_is_ended_undoes_the_whole(
     stored: asm.Backend, administrator: Administrator
 ) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sqlalchemy import URL, Engine
+    from sqlalchemy.pool import ConnectionPoolEntry
 
     from asm_core.sql import PostgreSQLOptions
 
@@ -36,12 +37,19 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
         self._engine = engine
         self._owned = owned
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        if owned:
+            event.listen(engine, "checkin", self._let_go)
 
     def close(self) -> None:
         """Close what the backend opened itself."""
         self._closed = True
         if self._owned:
             self._engine.dispose()
+
+    def _let_go(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        """Close a connection that was in use while the backend was closed: nobody asks that pool for one any more."""
+        if self._closed:
+            record.invalidate()
 
     def _translated(self) -> AbstractContextManager[None]:
         return translated()

@@ -24,6 +24,10 @@ _CONTENDED: Final = (StorageConnectionError, "The database is contended: {}; try
 _GAVE_UP: Final = (StorageConnectionError, "The database gave up: {}; try again.")
 _UNANSWERED: Final = (QueryError, "The database could not answer: {}.")
 _UNDONE: Final = (StorageError, "The transaction was undone by an error inside it; leave it and begin anew.")
+_UNPREPARED: Final = (
+    StorageError,
+    "The database failed: {}; behind a pooler that gives out connections by transaction, set prepare_threshold=0.",
+)
 _READ_ONLY: Final = "write to the primary server, or have default_transaction_read_only set off"
 _OF_POSTGRESQL: Final = {
     "08": _LOST,  # connections
@@ -37,6 +41,8 @@ _OF_POSTGRESQL: Final = {
     "25P03": _GAVE_UP,  # an idle transaction
     "25P04": _GAVE_UP,  # a transaction that took too long
     "25P02": _UNDONE,
+    "26000": _UNPREPARED,  # no such prepared statement
+    "42P05": _UNPREPARED,  # there is one of this name
     "25006": (StorageError, f"The database refused: it is read-only; {_READ_ONLY} ({{}})."),
     "42501": (StorageError, "The database refused: a permission is missing; have it granted ({})."),
     "53100": (StorageError, "The database refused: the disk is full; make room and try again ({})."),
