@@ -31,10 +31,10 @@ class BoundedContract(Contract):
         """Look for a listing that is read, or sorted, as a whole and cut to its limit afterwards."""
         calls = _calls(backend)
         _store(backend, range(_SMALL))
-        before = {name: _peak(call) for name, call in calls.items()}
+        before = {name: peak(call) for name, call in calls.items()}
         _store(backend, range(_SMALL, _LARGE))
-        after = {name: _peak(call) for name, call in calls.items()}
-        grown = {name: (before[name], peak) for name, peak in after.items() if peak > 2 * before[name] + 10_000}
+        after = {name: peak(call) for name, call in calls.items()}
+        grown = {name: (before[name], most) for name, most in after.items() if most > 2 * before[name] + 10_000}
         assert grown == {}, "bytes at the peak, before and after"
 
 
@@ -62,13 +62,13 @@ def _calls(backend: Backend) -> dict[str, Callable[[], Any]]:
     }
 
 
-def _peak(call: Callable[[], Any]) -> int:
-    """Return how many bytes a call takes at its peak: the least of a few times, as others may take some meanwhile."""
+def peak(call: Callable[[], Any], *, tries: int = 3) -> int:
+    """Return how many bytes a call takes at its peak: the least of a few tries, as others may take some meanwhile."""
     call()  # whatever is made once, is made now
     traced = tracemalloc.is_tracing()
     tracemalloc.start()
     try:
-        return min(_peak_of_once(call) for _ in range(3))
+        return min(_peak_of_once(call) for _ in range(tries))
     finally:
         if not traced:
             tracemalloc.stop()
