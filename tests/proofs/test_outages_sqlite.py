@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import re
 import resource
 import sqlite3
+import tempfile
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from calls import EVENT, READS, WRITES, state
+from calls import EVENT, READS, WRITES, fill, state
 
 import asm_core as asm
 from asm_contract_tests.making import an_event
-from asm_contract_tests.together import PATIENCE, begun
+from asm_contract_tests.together import PATIENCE, begun, in_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -119,3 +122,60 @@ def test_a_disk_that_fills_up_keeps_what_was_acknowledged(
     with open_backend() as again:
         assert again.session_store.get_events("s") == acknowledged
         assert again.maintenance.health_check() == []
+
+
+NOBODY = 65534
+
+
+def as_nobody(backend_name: str, place: Path) -> str:
+    """Return what appending gives to who may not do everything there, in a process of its own."""
+
+    def work(_: asm.Backend) -> str:
+        if os.geteuid() == 0:
+            os.setuid(NOBODY)
+        try:
+            with asm.open_backend(backend_name, url=f"sqlite:///{place}/asm.db") as opened:
+                return opened.session_store.append_event(EVENT).id
+        except asm.AsmError as error:
+            return f"{error.code}: {error}"
+
+    return str(in_processes(lambda: asm.open_backend("memory"), work)[0])
+
+
+@pytest.fixture
+def for_all(backend_name: str) -> Iterator[Path]:
+    """Return a directory that anybody can reach, with a store in it that anybody can write to."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        with asm.open_backend(backend_name, url=f"sqlite:///{place}/asm.db", migrate=True) as opened:
+            fill(opened)
+        place.chmod(0o777)
+        (place / "asm.db").chmod(0o666)
+        yield place
+
+
+READ_ONLY = "storage_error: The database refused: the database is read-only; check the permissions of the file and its"
+UNREACHABLE = "storage_connection_failed: The database cannot be reached: .*; check its file and disk"
+
+
+@pytest.mark.parametrize(
+    ("file", "directory", "told"),
+    [(0o444, 0o555, READ_ONLY), (0o666, 0o555, READ_ONLY), (0o000, 0o777, UNREACHABLE), (0o666, 0o000, "storage_")],
+)
+def test_a_file_or_directory_without_the_permission_is_told(
+    backend_name: str, for_all: Path, file: int, directory: int, told: str
+) -> None:
+    (for_all / "asm.db").chmod(file)
+    for_all.chmod(directory)
+    assert re.match(told, as_nobody(backend_name, for_all))
+    for_all.chmod(0o777)
+    (for_all / "asm.db").chmod(0o666)
+    assert as_nobody(backend_name, for_all) == EVENT.id
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "x/" * 3000, "no/such/place", "\ud800", "asm.db/asm.db"])
+def test_a_path_that_cannot_be_is_told(stored: asm.Backend, backend_name: str, tmp_path: Path, path: str) -> None:
+    for migrate in (False, True):
+        with pytest.raises((asm.StorageConnectionError, asm.ValidationError)):
+            asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}/{path}", migrate=migrate)
+    assert stored.maintenance.health_check() == []

@@ -52,7 +52,7 @@ class SQLiteFile:
         self._watch: sqlite3.Connection | None = None
         self._watch_lock = threading.Lock()
         if not self.in_memory:
-            if Path(self._place).is_dir():
+            if os.path.isdir(self._place):  # noqa: PTH112  Path raises where it may not look
                 message = f"{path} is a directory; name the database file in it."
                 raise StorageError(message)
             if create:

@@ -40,9 +40,13 @@ def sqlite_path(url: str) -> str:
     """
     place = url.partition("://")[2]
     path = unquote(place)
-    if "?" in place or "\0" in path or (path and not path.startswith("/")):
+    if "?" in place or "\0" in path or _has_surrogate(path) or (path and not path.startswith("/")):
         raise ValidationError(_SQLITE_FORM)
     return path[1:] or IN_MEMORY
+
+
+def _has_surrogate(path: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in path)
 
 
 def check_server_url(url: str) -> None:
