@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from seeding import ask
+from bare import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import psycopg
 import pytest
+from bare import connected
 from psycopg import sql
-from seeding import connected, fill
+from seeding import fill
 from sqlalchemy import make_url
 
 from asm_core.sql import Dialect, migrate

@@ -9,15 +9,10 @@ test decodes and encodes some of them.
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import psycopg
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from bare import connected
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 LONG: Final = "ses_0000000"
@@ -225,23 +220,6 @@ def artifacts(d: Dialect, size: Sizes) -> str:
         '{"0123456789abcdef" * 4}', 'file', '/blobs/' || n, {d.cast(json(), "json")}, {d.time("n")},
         CASE WHEN n % 20 = 1 THEN {d.time("n + 60")} END
     FROM {d.numbers(size.sessions // 4)} AS numbers WHERE n % 10 <> 0"""
-
-
-@contextmanager
-def connected(url: str) -> Iterator[Any]:
-    """Give a bare connection to a database: it commits each statement by itself."""
-    if url.startswith("sqlite:///"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
-            yield connection
-    else:
-        with psycopg.connect(url, autocommit=True) as connection:
-            yield connection
-
-
-def ask(url: str, question: str) -> list[tuple[Any, ...]]:
-    """Return what a database answers to plain SQL."""
-    with connected(url) as connection:
-        return list(connection.execute(question).fetchall())
 
 
 def fill(url: str, factor: float, *, analyze: bool = True) -> Sizes:

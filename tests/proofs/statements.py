@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
-from seeding import connected
+from bare import connected
 
 if TYPE_CHECKING:
     import pytest

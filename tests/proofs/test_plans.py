@@ -7,9 +7,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
+from bare import ask
 from questions import LOG, OF_ONE, OTHERS, PAGES, PRUNING
 from seeded import new_store  # noqa: F401  a fixture
-from seeding import ask
 from statements import Step, note_statements, plan_of, work_of
 
 if TYPE_CHECKING:

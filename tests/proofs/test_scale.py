@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import plain_sql
 import pytest
+from bare import ask
 from plain_sql import number, time
 from seeded import new_store  # noqa: F401  a fixture
-from seeding import LONG, START, ask, sizes
+from seeding import LONG, START, sizes
 
 import asm_core as asm
 from asm_core.pages import all_items
