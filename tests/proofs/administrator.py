@@ -78,6 +78,16 @@ class Administrator:
         rows = [f"(SELECT string_agg(t::text, ' ' ORDER BY t::text) FROM {table} t)" for table in TABLES]  # noqa: S608
         return str(self.connection.execute(f"SELECT {', '.join(rows)}").fetchone())  # type: ignore[call-overload]
 
+    def keep(self) -> None:
+        """Keep what is in the tables, in tables of the connection's own."""
+        for table in TABLES:
+            self.connection.execute(f"CREATE TEMPORARY TABLE kept_{table} AS TABLE {table}")  # type: ignore[call-overload]
+
+    def bring_back(self) -> None:
+        """Let the tables have what was kept of them, and nothing else."""
+        copies = [f"INSERT INTO {table} TABLE kept_{table}" for table in TABLES]
+        self.connection.execute(f"TRUNCATE {', '.join(TABLES)}; {'; '.join(copies)}")  # type: ignore[call-overload]
+
     def _wait(self, question: str) -> None:
         deadline = time.monotonic() + PATIENCE
         while self.connection.execute(question).fetchone() != (True,):  # type: ignore[call-overload]

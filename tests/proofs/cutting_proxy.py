@@ -39,22 +39,22 @@ def url_through(listener: socket.socket, url: str) -> str:
 class CuttingProxy:
     """Hands requests and answers on; one connection is cut at the request that `cut` names."""
 
-    def __init__(self, url: str) -> None:
-        """Listen, on a port of its own, for the database of `url`."""
+    def __init__(self, url: str, *, reaches_server: bool) -> None:
+        """Listen, on a port of its own, for the database of `url`; lose the answer only, or the request already."""
         self._target = url
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._left: int | None = None
-        self._reaches_server = False
+        self._reaches_server = reaches_server
         self._links: list[threading.Thread] = []
         self.url = url_through(self._listener, url)
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
-    def cut(self, after: int, *, reaches_server: bool) -> None:
-        """Cut at the request after so many others; it is lost, or only its answer is."""
+    def cut(self, after: int) -> None:
+        """Cut at the request after so many others."""
         with self._lock:
-            self._left, self._reaches_server = after, reaches_server
+            self._left = after
 
     def mend(self) -> bool:
         """Cut no more; return whether it did."""
@@ -103,9 +103,9 @@ class CuttingProxy:
             return True
 
 
-@pytest.fixture
-def proxy(url: str) -> Iterator[CuttingProxy]:
+@pytest.fixture(params=["request_lost", "answer_lost"])
+def proxy(url: str, request: pytest.FixtureRequest) -> Iterator[CuttingProxy]:
     """Return a wire to the test's database."""
-    made = CuttingProxy(url)
+    made = CuttingProxy(url, reaches_server=request.param == "answer_lost")
     yield made
     made.close()

@@ -33,12 +33,12 @@ def database() -> str:
 
 
 @pytest.fixture
-def failing(administrator: Administrator) -> Iterator[Callable[[str], None]]:
+def failing(administrator: Administrator) -> Iterator[Callable[..., None]]:
     """Return what makes each write fail with a SQLSTATE."""
 
-    def fail(state: str) -> None:
+    def fail(state: str, tables: tuple[str, ...] = TABLES) -> None:
         administrator.connection.execute(FAILING.format(state))  # type: ignore[call-overload]
-        for table in TABLES:
+        for table in tables:
             administrator.connection.execute(TRIGGER.format(table))  # type: ignore[call-overload]
 
     yield fail
@@ -194,6 +194,17 @@ def test_too_many_connections_is_a_retryable_error(
         done.set()
         holding.result(PATIENCE)
     assert backend.session_store.get_session("s").id == "s"
+
+
+@pytest.mark.parametrize("name", ["append_events", "flush", "restore_session"])
+def test_a_disk_that_fills_up_in_the_middle_leaves_no_part(
+    stored: asm.Backend, failing: Callable[..., None], name: str
+) -> None:
+    before = state(stored)
+    failing("53100", ("asm_events",))
+    with pytest.raises(asm.StorageError, match="the disk is full"):
+        WRITES[name](stored)
+    assert state(stored) == before
 
 
 def test_a_full_disk_in_a_transaction_undoes_that_call_and_no_more(
