@@ -10,7 +10,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.errors import translated
-from asm_core.sql.sqlite import SQLite
+from asm_core.sql.sqlite import SQLiteConnections
 from asm_core.sql.sqlite_file import SQLiteFile
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from asm_core.sql import SQLiteOptions
 
 
-class SQLiteDatabase(SQLite[TableConnection]):
+class SQLiteDatabase(SQLiteConnections[TableConnection]):
     """SQLite on an engine, the application's or the backend's own."""
 
     insert = staticmethod(insert)

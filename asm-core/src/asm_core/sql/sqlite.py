@@ -16,6 +16,7 @@ from asm_core.sql.dialects import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from asm_core.models import Event
     from asm_core.sql.sqlite_file import SQLiteFile
@@ -26,31 +27,16 @@ _PATIENCE: Final = 30.0
 
 
 class SQLite(Database[C]):
-    """SQLite, which knows one writer at a time.
+    """SQLite, which knows one writer at a time: in this process one thread writes, and others wait for it."""
 
-    A file that the backend opened itself has one writing connection behind a lock, and others to read; what the
-    application opened gives the connections that it has. All run in the driver's autocommit mode, and a write says
-    ``BEGIN IMMEDIATE`` itself: a transaction that begins as a reader and writes later fails at once when another writer
-    came first, whatever the timeout.
-    """
-
-    def __init__(self, file: SQLiteFile | None, *, alone: bool) -> None:
-        """Use what the application opened, or, with `file`, connections of the backend's own.
-
-        Args:
-            file: the file that the backend opens itself.
-            alone: there is one connection, for all that is done.
-        """
+    def __init__(self, *, busy_timeout: float = _PATIENCE) -> None:
+        """Begin without a connection; `busy_timeout` is how many seconds a thread waits for its turn to write."""
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             message = f"SQLite {sqlite3.sqlite_version} is too old; this needs 3.37 or newer."
             raise StorageError(message)
         super().__init__(Dialect.SQLITE)
-        self._file = file
-        self._alone = alone
-        self._busy_timeout = file.options.busy_timeout if file else _PATIENCE
+        self._busy_timeout = busy_timeout
         self._lock = threading.RLock()
-        self._writer: C | None = None
-        self._writer_of: object = None
 
     def append(self, events: list[Event]) -> list[Event]:
         """Append events in a write transaction."""
@@ -64,6 +50,84 @@ class SQLite(Database[C]):
 
     def change_token(self) -> object:
         """Return what changes with each commit of another connection; None if that cannot be told."""
+        return None
+
+    def close(self) -> None:
+        """Close what the backend opened itself."""
+        self._closed = True
+
+    @abstractmethod
+    def _transaction(self) -> AbstractContextManager[C]:
+        """Give a connection in a transaction of its own, begun as a writer; it is this thread's turn.
+
+        One that begins as a reader and writes later fails at once when another writer came first, whatever the timeout.
+        """
+
+    def _forked(self) -> None:
+        super()._forked()
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def _writing(self) -> Iterator[C]:
+        taken = False
+        try:
+            taken = self._lock.acquire(timeout=self._busy_timeout)
+            if not taken:
+                message = f"Another thread has been writing for {self._busy_timeout} seconds; try again."
+                raise StorageConnectionError(message)
+            with self._transaction() as connection:
+                yield connection
+        finally:
+            if taken:
+                self._lock.release()
+
+    @contextmanager
+    def _savepoint(self, connection: C) -> Iterator[None]:
+        driver = connection.driver
+        if not driver.in_transaction:
+            # A savepoint would be a transaction of its own, and commit by itself.
+            if self._is_own():
+                message = (
+                    "The transaction was undone by an error inside it (a full disk, say); leave it and begin anew."
+                )
+                raise StorageError(message)
+            self._begin(connection)
+        driver.execute("SAVEPOINT asm_write")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(sqlite3.ProgrammingError):  # closed already, and undone with that
+                if driver.in_transaction:
+                    driver.execute("ROLLBACK TO asm_write")
+                    # Not while an interrupted statement is referred to; an open savepoint without changes does no harm.
+                    with contextlib.suppress(sqlite3.OperationalError):
+                        driver.execute("RELEASE asm_write")
+            raise
+        driver.execute("RELEASE asm_write")
+
+
+class SQLiteConnections(SQLite[C]):
+    """SQLite on connections in the driver's autocommit mode, on which transactions are begun and ended here.
+
+    A file that the backend opened itself has one writing connection, which is kept, and others to read; what the
+    application opened gives the connections that it has.
+    """
+
+    def __init__(self, file: SQLiteFile | None, *, alone: bool) -> None:
+        """Use what the application opened, or, with `file`, connections of the backend's own.
+
+        Args:
+            file: the file that the backend opens itself.
+            alone: there is one connection, for all that is done.
+        """
+        super().__init__(busy_timeout=file.options.busy_timeout if file else _PATIENCE)
+        self._file = file
+        self._alone = alone
+        self._writer: C | None = None
+        self._writer_of: object = None
+
+    def change_token(self) -> object:
+        """Return what changes with each commit of another connection; None if that cannot be told."""
         if self._file is None or self._alone:
             return None
         self._current()
@@ -73,7 +137,7 @@ class SQLite(Database[C]):
 
     def close(self) -> None:
         """Close what the backend opened itself."""
-        self._closed = True
+        super().close()
         if self._file is not None:
             with self._lock, self._translated():
                 self._drop_writer()
@@ -84,7 +148,7 @@ class SQLite(Database[C]):
 
     @abstractmethod
     def _connect(self) -> C:
-        """Take a connection in the driver's autocommit mode; it is closed when it was used."""
+        """Take a connection; it is closed when it was used."""
 
     def _connect_writer(self) -> C:
         """Take the connection to write with; that of a file is kept."""
@@ -108,7 +172,6 @@ class SQLite(Database[C]):
             self._dispose()
             self._file.forget()
         super()._forked()
-        self._lock = threading.RLock()
         self._writer = None
 
     @contextmanager
@@ -120,20 +183,6 @@ class SQLite(Database[C]):
             self._check_file()
             with contextlib.closing(self._connect()) as connection:
                 yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[C]:
-        taken = False
-        try:
-            taken = self._lock.acquire(timeout=self._busy_timeout)
-            if not taken:
-                message = f"Another thread has been writing for {self._busy_timeout} seconds; try again."
-                raise StorageConnectionError(message)
-            with self._transaction() as connection:
-                yield connection
-        finally:
-            if taken:
-                self._lock.release()
 
     @contextmanager
     def _transaction(self) -> Iterator[C]:
@@ -186,30 +235,6 @@ class SQLite(Database[C]):
             # What was written since went into a file that nobody will find again: it must not be acknowledged.
             self._dispose()
             raise self._file.gone()
-
-    @contextmanager
-    def _savepoint(self, connection: C) -> Iterator[None]:
-        driver = connection.driver
-        if not driver.in_transaction:
-            # A savepoint would be a transaction of its own, and commit by itself.
-            if self._is_own():
-                message = (
-                    "The transaction was undone by an error inside it (a full disk, say); leave it and begin anew."
-                )
-                raise StorageError(message)
-            self._begin(connection)
-        driver.execute("SAVEPOINT asm_write")
-        try:
-            yield
-        except BaseException:
-            with contextlib.suppress(sqlite3.ProgrammingError):  # closed already, and undone with that
-                if driver.in_transaction:
-                    driver.execute("ROLLBACK TO asm_write")
-                    # Not while an interrupted statement is referred to; an open savepoint without changes does no harm.
-                    with contextlib.suppress(sqlite3.OperationalError):
-                        driver.execute("RELEASE asm_write")
-            raise
-        driver.execute("RELEASE asm_write")
 
 
 def _roll_back(driver: Any) -> None:

@@ -23,6 +23,9 @@ class _RollingBack(sqlite3.Connection):
     the traceback of the interruption for which SQLAlchemy closed it.
     """
 
+    identity: object = None
+    """Which file it was connected to."""
+
     def close(self) -> None:
         """Undo what is not committed, and close."""
         with contextlib.suppress(sqlite3.Error):
@@ -72,6 +75,7 @@ class SQLiteFile:
             check_same_thread=False,
             factory=_RollingBack,
         )
+        connection.identity = self.identity
         try:
             self._set_up(connection)
         except BaseException:

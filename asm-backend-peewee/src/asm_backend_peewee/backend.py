@@ -1,0 +1,72 @@
+"""The Peewee backend."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import peewee
+
+from asm_backend_peewee.artifact_registry import PeeweeArtifactRegistry
+from asm_backend_peewee.connection import TableConnection
+from asm_backend_peewee.database import NAME, Database, on_database, open_database
+from asm_backend_peewee.maintenance import PeeweeMaintenance
+from asm_backend_peewee.query_api import PeeweeQueryAPI
+from asm_backend_peewee.session_store import PeeweeSessionStore
+from asm_core import ValidationError
+from asm_core.sql import SQLBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class PeeweeBackend(SQLBackend):
+    """The four ports on Peewee. Safe to share between threads.
+
+    Inside the application's own ``database.atomic()`` the ports join it, without further ado.
+
+    Attributes:
+        models: the models of the tables, for queries of the application's own.
+    """
+
+    name = NAME
+
+    def __init__(
+        self,
+        database: peewee.Database | peewee.Proxy | Database,
+        *,
+        migrate: bool | int = False,
+        schema: str | None = None,
+    ) -> None:
+        """Use a database of the application's, on the connection that it has open in a thread, if it has.
+
+        Args:
+            database: a ``SqliteDatabase`` or ``PostgresqlDatabase``, pooled or not, or a ``Proxy`` for one; or what
+                `open` opened. Where a thread has no connection open, one is opened for the call and closed again.
+            migrate: bring the schema up to date first; a number: up or down to that version.
+            schema: the schema of PostgreSQL in which the tables stand; None: the one that a connection has.
+
+        Raises:
+            MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
+        """
+        place = database if isinstance(database, Database) else on_database(database, schema)
+        super().__init__(place, migrate=migrate)
+        self.models = place.models
+        self.session_store = PeeweeSessionStore(place)
+        self.query_api = PeeweeQueryAPI(place)
+        self.maintenance = PeeweeMaintenance(place)
+        self.artifact_registry = PeeweeArtifactRegistry(place)
+
+    @classmethod
+    def open(cls, url: str, *, migrate: bool | int = False, **options: Any) -> Self:
+        """Open a database at `url`, with connections of its own; `options` are those of its kind of database."""
+        return cls(open_database(url, options, create=migrate is not False), migrate=migrate)
+
+    @contextmanager
+    def bind(self, connection: peewee.Database | peewee.Proxy) -> Iterator[None]:
+        """Let the ports, in this thread, work inside the transaction that is open on another Peewee database."""
+        if not isinstance(connection, peewee.Database | peewee.Proxy):
+            message = f"bind() takes a Peewee database, not a {type(connection).__name__}."
+            raise ValidationError(message)
+        with self._database.bind(TableConnection(connection, self._database.schema)):
+            yield

@@ -1,0 +1,77 @@
+"""The fields of the models: core's codec says what a column holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from peewee import SQL, Expression, Field, Select, Value, fn
+
+from asm_core.payloads import decode_json, encode_json
+from asm_core.sql import Dialect, codec_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class UtcTimeField(Field):
+    """An aware time in UTC."""
+
+    def __init__(self, dialect: Dialect, **options: Any) -> None:
+        """Hold times as `dialect` does."""
+        self.codec = codec_of(dialect)
+        self.dialect = dialect
+        self.field_type = "timestamptz" if dialect == Dialect.POSTGRESQL else "TEXT"  # type: ignore[misc]
+        super().__init__(**options)
+
+    def db_value(self, value: datetime | None) -> Any:
+        """Return what the column holds."""
+        return None if value is None else self.codec.encode_time(value)
+
+    def python_value(self, value: Any) -> datetime | None:
+        """Return the time that the column holds."""
+        return None if value is None else self.codec.decode_time(value)
+
+
+class JsonField(Field):
+    """A payload."""
+
+    type_on_postgresql = "json"
+
+    def __init__(self, dialect: Dialect, **options: Any) -> None:
+        """Hold payloads as `dialect` does."""
+        self.dialect = dialect
+        self.field_type = self.type_on_postgresql if dialect == Dialect.POSTGRESQL else "TEXT"  # type: ignore[misc]
+        super().__init__(**options)
+
+    def db_value(self, value: Any) -> str | None:
+        """Return what the column holds."""
+        return None if value is None else encode_json(value).decode()
+
+    def python_value(self, value: Any) -> Any:
+        """Return the payload that the column holds."""
+        return decode_json(value) if isinstance(value, str) else value
+
+
+class TagsField(JsonField):
+    """Tags: JSON with an index where the database has one for it."""
+
+    type_on_postgresql = "jsonb"
+
+    def carries(self, tag: str) -> Any:
+        """Return the condition that a tag is among them."""
+        if self.dialect == Dialect.POSTGRESQL:
+            return Expression(self, "@>", fn.jsonb_build_array(Value(tag, converter=False).cast("text")))
+        tags: Any = fn.json_each(self).alias("tags")
+        return fn.EXISTS(Select([tags], [Value(1)]).where(tags.c.value == tag))
+
+
+def raw(field: Any) -> Any:
+    """Return what to select so that core's codec takes it: times in UTC, whatever the time zone of the connection."""
+    if isinstance(field, UtcTimeField) and field.dialect == Dialect.POSTGRESQL:
+        return in_utc(field, field.dialect)
+    return field
+
+
+def in_utc(time: Any, dialect: Dialect) -> Any:
+    """Return a time that was worked out, as core's codec takes it."""
+    return fn.timezone(SQL("'UTC'"), time) if dialect == Dialect.POSTGRESQL else time

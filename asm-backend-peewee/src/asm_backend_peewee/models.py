@@ -1,0 +1,158 @@
+"""The tables as Peewee sees them, defined for each database.
+
+Core's migrations make the tables; these models only describe them, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from peewee import BigIntegerField, ForeignKeyField, Model, TextField
+
+from asm_backend_peewee.columns import JsonField, TagsField, UtcTimeField
+
+if TYPE_CHECKING:
+    from asm_core.sql import Dialect
+
+
+class Models(NamedTuple):
+    """The models of one database. Their fields have the names of the columns; ``session`` is the owner of a run."""
+
+    SessionRow: Any
+    RunRow: Any
+    EventRow: Any
+    SequenceRow: Any
+    ArtifactRow: Any
+
+
+def define(database: Any, dialect: Dialect, *, schema: str | None = None) -> Models:
+    """Return the models of a Peewee database, whose tables stand in `schema` (None: where a connection finds them)."""
+    sessions = _sessions(_base(database, schema), dialect)
+    return Models(
+        SessionRow=sessions,
+        RunRow=_runs(_base(database, schema), dialect, sessions),
+        EventRow=_events(_base(database, schema), dialect),
+        SequenceRow=_sequences(_base(database, schema), dialect, sessions),
+        ArtifactRow=_artifacts(_base(database, schema), dialect),
+    )
+
+
+def _base(database_: Any, schema_: str | None) -> Any:
+    class AsmRow(Model):
+        class Meta:
+            database = database_
+            schema = schema_
+
+    return AsmRow
+
+
+def _sessions(base: Any, dialect: Dialect) -> Any:
+    class SessionRow(base):  # type: ignore[misc]  # made for a database
+        """A session."""
+
+        id = TextField(primary_key=True)
+        agent_id = TextField()
+        status = TextField()
+        parent_session_id = TextField(null=True)
+        metadata = JsonField(dialect)
+        context = JsonField(dialect)
+        tags = TagsField(dialect)
+        created_at = UtcTimeField(dialect)
+        updated_at = UtcTimeField(dialect)
+        deleted_at = UtcTimeField(dialect, null=True)
+
+        class Meta:
+            table_name = "asm_sessions"
+
+    return SessionRow
+
+
+def _runs(base: Any, dialect: Dialect, sessions: Any) -> Any:
+    class RunRow(base):  # type: ignore[misc]  # made for a database
+        """A run. The last four columns are taken out of the others for totals."""
+
+        id = TextField(primary_key=True)
+        session = ForeignKeyField(sessions, column_name="session_id", backref="runs", on_delete="CASCADE")
+        status = TextField()
+        input = JsonField(dialect, null=True)
+        output = JsonField(dialect, null=True)
+        error = JsonField(dialect, null=True)
+        metadata = JsonField(dialect)
+        turn_count = BigIntegerField()
+        token_usage = JsonField(dialect)
+        started_at = UtcTimeField(dialect)
+        ended_at = UtcTimeField(dialect, null=True)
+        provider = TextField(null=True)
+        provider_metadata = JsonField(dialect)
+        cost_nanos = BigIntegerField(null=True)
+        input_tokens = BigIntegerField()
+        output_tokens = BigIntegerField()
+        total_tokens = BigIntegerField()
+        model = TextField(null=True)
+
+        class Meta:
+            table_name = "asm_runs"
+
+    return RunRow
+
+
+def _events(base: Any, dialect: Dialect) -> Any:
+    class EventRow(base):  # type: ignore[misc]  # made for a database
+        """An event."""
+
+        id = TextField(primary_key=True)
+        session_id = TextField()
+        sequence_number = BigIntegerField()
+        type = TextField()
+        timestamp = UtcTimeField(dialect)
+        run_id = TextField(null=True)
+        data = JsonField(dialect)
+        metadata = JsonField(dialect)
+        schema_version = BigIntegerField()
+        provider = TextField(null=True)
+        correlation_id = TextField(null=True)
+
+        class Meta:
+            table_name = "asm_events"
+            indexes = ((("session_id", "sequence_number"), True),)
+
+    return EventRow
+
+
+def _sequences(base: Any, dialect: Dialect, sessions: Any) -> Any:
+    class SequenceRow(base):  # type: ignore[misc]  # made for a database
+        """The counter of a session."""
+
+        session = ForeignKeyField(
+            sessions, column_name="session_id", backref="counter", primary_key=True, on_delete="CASCADE"
+        )
+        last_sequence = BigIntegerField()
+        updated_at = UtcTimeField(dialect)
+
+        class Meta:
+            table_name = "asm_session_sequences"
+
+    return SequenceRow
+
+
+def _artifacts(base: Any, dialect: Dialect) -> Any:
+    class ArtifactRow(base):  # type: ignore[misc]  # made for a database
+        """The metadata of an artifact."""
+
+        id = TextField(primary_key=True)
+        session_id = TextField(null=True)
+        run_id = TextField(null=True)
+        key = TextField(unique=True)
+        content_type = TextField(null=True)
+        byte_size = BigIntegerField()
+        checksum_sha256 = TextField()
+        storage_backend = TextField()
+        storage_ref = TextField()
+        metadata = JsonField(dialect)
+        created_at = UtcTimeField(dialect)
+        deleted_at = UtcTimeField(dialect, null=True)
+
+        class Meta:
+            table_name = "asm_artifacts"
+
+    return ArtifactRow

@@ -1,0 +1,119 @@
+"""PostgreSQL through Peewee and psycopg 3."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from playhouse.pool import PooledPostgresqlDatabase
+
+from asm_backend_peewee.connection import TableConnection, connected
+from asm_backend_peewee.errors import translated
+from asm_backend_peewee.models import define
+from asm_backend_peewee.sqlite import check_begun
+from asm_core import DependencyNotAvailableError, ValidationError
+from asm_core.sql import Dialect
+from asm_core.sql.postgresql import PostgreSQL
+from asm_core.sql.urls import check_server_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from asm_core.sql import PostgreSQLOptions
+
+_AT_ONCE = 0.001
+"""Seconds; Peewee takes 0 for patience without end."""
+
+
+class PostgreSQLDatabase(PostgreSQL[TableConnection]):
+    """PostgreSQL on a Peewee database, the application's or the backend's own."""
+
+    def __init__(self, database: Any, *, schema: str | None = None, owned: bool = False) -> None:
+        """Use a database, of the application's unless it is `owned`."""
+        super().__init__(schema=schema)
+        self.models = define(database, Dialect.POSTGRESQL, schema=schema)
+        self._database = database
+        self._owned = owned
+
+    def close(self) -> None:
+        """Close what the backend opened itself."""
+        self._closed = True
+        if self._owned:
+            self._database.close_all()
+
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated()
+
+    def _reading(self) -> AbstractContextManager[TableConnection]:
+        return connected(self._database, self.schema)
+
+    @contextmanager
+    def _writing(self) -> Iterator[TableConnection]:
+        with connected(self._database, self.schema) as connection, self._database.atomic():
+            yield connection
+
+    def _savepoint(self, connection: TableConnection) -> AbstractContextManager[object]:
+        savepoint: AbstractContextManager[object] = connection.database.atomic()
+        return savepoint
+
+    def _begin(self, connection: TableConnection) -> None:
+        check_begun(connection)
+
+    def _caller(self) -> TableConnection | None:
+        return TableConnection(self._database, self.schema) if self._database.in_transaction() else None
+
+    def _abandon(self) -> None:
+        self._database.dispose()
+
+
+class _Pool(PooledPostgresqlDatabase):  # type: ignore[misc]  # playhouse is not typed
+    """A pool that asks the server for nothing when it gives out a connection, and leaves JSON as its text."""
+
+    def _connect(self) -> Any:
+        connection: Any = super()._connect()
+        from psycopg.types.string import TextLoader  # noqa: PLC0415  the driver is there by now
+
+        for kind in ("json", "jsonb"):
+            connection.adapters.register_loader(kind, TextLoader)
+        return connection
+
+    def _is_closed(self, conn: Any) -> bool:
+        return bool(conn.closed)
+
+
+def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
+    """Open the database at `url` with a pool of its own.
+
+    Raises:
+        DependencyNotAvailableError: psycopg is not installed.
+        ValidationError: the url is none, or has settings that make no sense.
+    """
+    check_server_url(url)
+    place = f"postgresql://{url.partition('://')[2]}"
+    _check_settings(place)
+    database = _Pool(
+        place,
+        prefer_psycopg3=True,
+        max_connections=options.pool_size,
+        timeout=options.pool_timeout or _AT_ONCE,
+        connect_timeout=options.connect_timeout,
+        application_name=options.application_name,
+        prepare_threshold=options.prepare_threshold or None,
+    )
+    return PostgreSQLDatabase(database, schema=options.schema, owned=True)
+
+
+def _check_settings(url: str) -> None:
+    """Refuse what libpq does not understand, before its message tells of it."""
+    try:
+        from psycopg import ProgrammingError  # noqa: PLC0415  only when PostgreSQL is asked for
+        from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        message = "PostgreSQL needs psycopg. Install it: pip install 'asm-backend-peewee[postgresql]'"
+        raise DependencyNotAvailableError(message) from error
+    try:
+        conninfo_to_dict(url)
+    except ProgrammingError:
+        message = "The url is not of the form postgresql://user@host/database, or has a setting that there is not."
+        raise ValidationError(message) from None
