@@ -14,8 +14,12 @@ nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 
-DISTRIBUTIONS = ("asm-core", "asm-backend-sqlmodel", "asm-contract-tests")
-EDITABLE = ("-e", "./asm-core[cli]", "-e", "./asm-backend-sqlmodel[postgresql]", "-e", "./asm-contract-tests")
+BACKENDS = ("asm-backend-peewee", "asm-backend-sqlmodel")
+DISTRIBUTIONS = ("asm-core", *BACKENDS, "asm-contract-tests")
+EDITABLE = [
+    *("-e", "./asm-core[cli]", "-e", "./asm-contract-tests"),
+    *(part for name in BACKENDS for part in ("-e", f"./{name}[postgresql]")),
+]
 GROUPS = nox.project.load_toml("pyproject.toml")
 MAIN_JOB = ("run", "--agent", "builder", "--", "python", "-m", "compileall", "-q", ".")
 ON_MINIMUMS = ("tests/contract/test_sqlmodel_sqlite.py", "tests/cli/test_documentation.py", "tests/cli/test_show.py")
@@ -93,7 +97,7 @@ def package(session: nox.Session) -> None:
 
 def use_wheels(session: nox.Session, room: Path) -> None:
     """Do the main job with what the wheels in a directory give, first without the extra and then with it."""
-    core, sqlmodel, suite = (str(next(room.glob(f"{name.replace('-', '_')}-*.whl"))) for name in DISTRIBUTIONS)
+    core, *backends, suite = (str(next(room.glob(f"{name.replace('-', '_')}-*.whl"))) for name in DISTRIBUTIONS)
     scripts = room / "bare" / ("Scripts" if os.name == "nt" else "bin")
     # Nothing of the session's environment may be seen from the bare one.
     clean = {name: None for name in os.environ if name.startswith(("ASM_", "PYTHON", "VIRTUAL_ENV"))}
@@ -102,17 +106,28 @@ def use_wheels(session: nox.Session, room: Path) -> None:
     def run(command: str, *args: str, **options: object) -> str:
         return str(session.run(str(scripts / command), *args, env=env, external=True, **options))
 
-    run("pip", "install", "--quiet", core, sqlmodel)
+    run("pip", "install", "--quiet", core, *backends)
     if "asm-core[cli]" not in run("asm", silent=True, success_codes=[1]):
         session.error("without its extra, `asm` must say what to install")
     run("pip", "install", "--quiet", f"{core}[cli]")
-    run("asm", *MAIN_JOB)
-    sessions = json.loads(run("asm", "sessions", "--json", silent=True, stderr=sys.stderr))
-    if [found["status"] for found in sessions] != ["completed"]:
-        session.error(f"the main job must leave one completed session, not {sessions}")
-    run("asm", "health")
+    for backend in BACKENDS:
+        store = ("--backend", backend.removeprefix("asm-backend-"), "--url", f"sqlite:///{backend}.db")
+        run("asm", *store, *MAIN_JOB)
+        sessions = json.loads(run("asm", *store, "sessions", "--json", silent=True, stderr=sys.stderr))
+        if [found["status"] for found in sessions] != ["completed"]:
+            session.error(f"the main job must leave one completed session, not {sessions}")
+        run("asm", *store, "health")
     run("pip", "install", "--quiet", suite)
     run("python", "-c", "import asm_contract_tests")
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Go on many times as long with what concurrency, kills, hostile input and a million events may bring to light."""
+    session.install(*EDITABLE, *group("test"))
+    pytest = ("pytest", *PARALLEL, "--timeout=3600", "-m", "soak")
+    session.run(*pytest, "--soak=20", "tests/contract", *session.posargs)
+    session.run(*pytest, "--soak=50", "tests/proofs", *session.posargs)
 
 
 @nox.session(default=False)

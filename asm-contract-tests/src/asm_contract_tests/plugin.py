@@ -45,11 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "requires(capability): skipped, visibly, where the backend does not declare the capability."
     )
+    config.addinivalue_line("markers", "soak: goes on longer with --soak; `-m soak` selects these tests.")
     config.addinivalue_line("markers", "guarantee(name): the guarantee of the ports (G1 to G17) that the test proves.")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Expect the tests that a contract names as known gaps to fail."""
+    """Mark what goes on longer with --soak; expect the tests that a contract names as known gaps to fail."""
+    if "soak" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.soak)
     contract = getattr(item, "cls", None)
     gaps = getattr(contract, "known_gaps", None)
     if not isinstance(gaps, dict) or not hasattr(contract, "_asm_contract"):
