@@ -186,9 +186,9 @@ class Steps:
                 return pruned
 
     def _behind(self, query: PrunableEvents, found: list[str]) -> PrunableEvents:
-        if not found:
+        last = next(iter(self._port._find_events(EventQuery(ids=(found[-1],)))), None) if found else None
+        if last is None:  # nothing was found, or it went with its session meanwhile
             return query
-        (last,) = self._port._find_events(EventQuery(ids=(found[-1],)))
         return msgspec.structs.replace(query, start=tuple(getattr(last, field) for field in query.key))
 
     def _remove_sessions(self, session_ids: list[str]) -> None:
