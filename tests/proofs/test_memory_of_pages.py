@@ -50,8 +50,13 @@ CALLS: Final[dict[str, Callable[[asm.Backend], Any]]] = {
     "a log that is followed": lambda b: sum(1 for _ in b.session_store.follow_events(LONG, idle_timeout=0.0)),
     "an export to a file": lambda b: export_session(b, LONG, Nowhere()),  # type: ignore[arg-type]
     "health": lambda b: b.maintenance.health_check(),
-    "a dry run": lambda b: b.maintenance.execute(asm.RetentionPolicy(max_events_per_session=100), dry_run=True),
+    "a dry run": lambda b: b.maintenance.execute(
+        asm.RetentionPolicy(max_events_per_session=100, batch_size=5), dry_run=True
+    ),
 }
+ROOM: Final = {"an export to a file": 4 << 20, "a dry run": 1 << 20}
+"""Bytes beyond the ordinary. Up to so many an export holds of the runs before it puts them into a temporary file; of
+thousands of statements garbage is left that waits for Python's collector."""
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,10 @@ def test_what_is_not_returned_is_not_held(
         with asm.open_backend(backend_name, url=stores(database, factor)) as backend:
             for what, call in CALLS.items():
                 peaks[what].append(peak(lambda call=call: call(backend), tries=1))  # type: ignore[misc]
-    assert {what: (small, large) for what, (small, large) in peaks.items() if large > 1.5 * small + 50_000} == {}
+    grown = {
+        what: (small, large) for what, (small, large) in peaks.items() if large > 1.5 * small + ROOM.get(what, 50_000)
+    }
+    assert grown == {}
 
 
 def test_both_databases_give_the_same_answers(
