@@ -66,9 +66,11 @@ class SQLModelSessionStore(SQLModelReader, SQLSessionStore[Database]):
 def remove_sessions(connection: TableConnection, session_ids: list[str]) -> None:
     """Remove sessions with their runs, events and counters."""
     # Locked first, where the database has row locks, and only these: an append would put an event into a log that is
-    # being removed.
+    # being removed. Counters in the order in which appends take them.
     held = select(SESSIONS.c.id).where(SESSIONS.c.id.in_(session_ids)).order_by(SESSIONS.c.id).with_for_update()
     session_ids = [row[0] for row in connection.execute(held)]
+    counters = select(SEQUENCES.c.session_id).where(SEQUENCES.c.session_id.in_(session_ids))
+    connection.execute(counters.order_by(SEQUENCES.c.session_id).with_for_update())
     connection.execute(delete(SEQUENCES).where(SEQUENCES.c.session_id.in_(session_ids)))
     connection.execute(delete(EVENTS).where(EVENTS.c.session_id.in_(session_ids)))
     connection.execute(delete(RUNS).where(RUNS.c.session_id.in_(session_ids)))

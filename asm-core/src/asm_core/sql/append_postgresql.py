@@ -3,12 +3,16 @@
 It follows the same protocol as the append on SQLite: whoever appends holds the session's counter from the raise to the
 commit, so that numbers are given out in the order of commits. Ids are not looked up first: an id that is stored, or is
 being stored by somebody else, makes the statement fail as a whole, counters included, and only then is it asked which.
-Counters are raised, and then events stored, in the order of their ids: two writers never wait for each other.
+
+No two writers wait for each other, because all lock in one order: first sessions, then counters, then events, each by
+id. An append locks no session, so it makes no counter either: the foreign key would look for the session, and who
+removes that waits for the append's other counters. Where a counter is not there yet, nothing is done, and the first
+append to a session goes the longer way.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from asm_core.conflicts import check_restored, check_same_event, split_repeats
 from asm_core.errors import SessionNotFoundError, StorageError
@@ -32,21 +36,36 @@ _TRIES: Final = 100
 _TYPES: Final = {"timestamp": "timestamptz", "schema_version": "bigint", "sequence_number": "bigint"}
 _GIVEN: Final = tuple(name for name in EVENT_COLUMNS if name != "sequence_number")
 _JSON: Final = ("data", "metadata")
+_APPEND_ONE: Final = f"""\
+WITH counter AS (
+    UPDATE asm_session_sequences SET last_sequence = last_sequence + 1, updated_at = %s::timestamptz
+    WHERE session_id = %s::text RETURNING last_sequence
+)
+INSERT INTO asm_events ({", ".join(_GIVEN)}, sequence_number)
+SELECT {", ".join(f"%s::{'json' if name in _JSON else _TYPES.get(name, 'text')}" for name in _GIVEN)}, last_sequence
+FROM counter
+RETURNING id, sequence_number"""
+"""Nearly twice as fast as `_APPEND` of one event."""
 _APPEND: Final = f"""\
 WITH given AS (
     SELECT *, count(*) OVER of_session AS events, row_number() OVER (of_session ORDER BY place) AS nth
     FROM unnest({", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in _GIVEN)})
     WITH ORDINALITY AS events ({", ".join(_GIVEN)}, place)
     WINDOW of_session AS (PARTITION BY session_id)
+), sessions AS (
+    SELECT session_id, max(events) AS events,
+        (SELECT true FROM asm_session_sequences AS counter WHERE counter.session_id = given.session_id) AS counted
+    FROM given GROUP BY session_id
 ), counters AS (
     INSERT INTO asm_session_sequences AS counter (session_id, last_sequence, updated_at)
-    SELECT session_id, max(events), %s::timestamptz FROM given GROUP BY session_id ORDER BY session_id COLLATE "C"
+    SELECT session_id, events, %s::timestamptz FROM sessions
+    WHERE (SELECT bool_and(counted IS TRUE) FROM sessions) ORDER BY session_id COLLATE "C"
     ON CONFLICT (session_id) DO UPDATE
     SET last_sequence = counter.last_sequence + excluded.last_sequence, updated_at = excluded.updated_at
     RETURNING session_id, last_sequence
 )
 INSERT INTO asm_events ({", ".join(_GIVEN)}, sequence_number)
-SELECT {", ".join(f"{name}::json" if name in _JSON else name for name in _GIVEN)}, last_sequence - events + nth
+SELECT {", ".join(f"{name}::json" if name in _JSON else name for name in _GIVEN)}, last_sequence - given.events + nth
 FROM given JOIN counters USING (session_id) ORDER BY id COLLATE "C"
 RETURNING id, sequence_number"""
 
@@ -63,8 +82,11 @@ _RAISE_TO: Final = (
     "INSERT INTO asm_session_sequences AS counter (session_id, last_sequence, updated_at) VALUES (%s, %s, %s) "
     "ON CONFLICT (session_id) DO UPDATE SET last_sequence = GREATEST(counter.last_sequence, excluded.last_sequence)"
 )
-_LOCK: Final = "SELECT 1 FROM asm_session_sequences WHERE session_id = ANY(%s) ORDER BY session_id FOR UPDATE"
-_SESSIONS: Final = "SELECT id FROM asm_sessions WHERE id = ANY(%s)"
+_LOCK: Final = """\
+INSERT INTO asm_session_sequences AS counter (session_id, last_sequence, updated_at)
+SELECT id, 0, %s::timestamptz FROM asm_sessions WHERE id = ANY(%s) ORDER BY id
+ON CONFLICT (session_id) DO UPDATE SET last_sequence = counter.last_sequence"""
+_SESSIONS: Final = "SELECT id FROM asm_sessions WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
 
 _COLLISION: Final = {"23503", "23505"}
 """The SQLSTATEs of a session that is not there (foreign key) and of an id that is (unique)."""
@@ -118,10 +140,10 @@ def _numbers(execute: Execute, session_id: str, low: int, high: int) -> set[int]
 
 
 def _append_new(unit: Unit, events: list[Event]) -> dict[str, Event] | None:
-    """Append events; None, with nothing done, if an id is stored or a session is not there."""
+    """Append events; None, with nothing done, if an id is stored or a session or its counter is not there."""
     try:
         with unit() as execute:
-            return _append(execute, events)
+            return _append(execute, events) or None
     except Exception as error:
         if not is_collision(error):
             raise
@@ -146,20 +168,24 @@ def _append_rest(transaction: Unit, events: list[Event]) -> dict[str, Event] | N
 
 
 def _lock_counters(execute: Execute, session_ids: list[str]) -> None:
-    execute(_LOCK, (session_ids,)).fetchall()
+    """Take counters, in the order in which all take them, and make those that are not there."""
     known = {row[0] for row in execute(_SESSIONS, (session_ids,)).fetchall()}
     for session_id in session_ids:
         if session_id not in known:
             raise SessionNotFoundError(session_id)
+    execute(_LOCK, (utc_now(), session_ids))
 
 
 def _append(execute: Execute, events: list[Event]) -> dict[str, Event]:
     if not events:
         return {}
-    columns = _CODEC.event_columns(events)
-    parameters: list[Any] = [columns[name] for name in _GIVEN]
-    numbers = dict(execute(_APPEND, (*parameters, utc_now())).fetchall())
-    return {event.id: event.numbered(numbers[event.id]) for event in events}
+    columns, now = _CODEC.event_columns(events), utc_now()
+    if len(events) == 1:
+        rows = execute(_APPEND_ONE, (now, events[0].session_id, *(columns[name][0] for name in _GIVEN)))
+    else:
+        rows = execute(_APPEND, (*(columns[name] for name in _GIVEN), now))
+    numbers = dict(rows.fetchall())
+    return {event.id: event.numbered(numbers[event.id]) for event in events if numbers}
 
 
 def is_collision(error: BaseException | None) -> bool:

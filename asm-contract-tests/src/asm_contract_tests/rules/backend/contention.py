@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asm_contract_tests.contract import Contract, OpenBackend
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, numbers, some_events
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, deleted, numbers, some_events
 from asm_contract_tests.rules.backend.readers import Log, Logs, marks, read_until
 from asm_contract_tests.together import in_processes, need_fork
 from asm_core import AlreadyExistsError, Backend, Event, ExecutionResult, RetentionPolicy, SessionNotFoundError
@@ -88,10 +88,12 @@ def do_anything(backend: Backend, *, names: list[str], seed: int) -> None:
         lambda one, other: store.append_events([an_event(one), an_event(other), an_event(one)]),
         lambda one, _: store.flush(ExecutionResult(a_session(id=one), a_run(one), some_events(one, 3))),
         lambda one, _: store.save_session(a_session(id=one)),
+        lambda one, _: store.save_session(deleted(a_session(id=one), days=99)),
         lambda one, _: store.save_run(a_run(one)),
         lambda one, _: store.delete_session(one),
         lambda one, other: backend.artifact_registry.register(an_artifact(key=f"{seed}/{one}", session_id=other)),
         lambda one, _: backend.maintenance.prune_session_events(one, RetentionPolicy(max_events_per_session=3)),
+        lambda *_: backend.maintenance.hard_delete_expired_sessions(RetentionPolicy()),
         lambda *_: backend.maintenance.clean_orphaned_artifacts(),
     ]
     for _ in range(TURNS):
@@ -207,7 +209,7 @@ class ContentionContract(Contract):
                 assert backend.maintenance.health_check() == []
                 logs = {
                     session.id: numbers(backend.session_store.get_events(session.id))
-                    for session in all_items(backend.query_api.search_sessions)
+                    for session in all_items(backend.query_api.search_sessions, include_deleted=True)
                 }
                 assert backend.query_api.count_events() == sum(map(len, logs.values()))
                 for name, log in logs.items():
