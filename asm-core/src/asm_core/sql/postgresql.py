@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from asm_core.models import Event
     from asm_core.sql.dialects import Execute
 
-_BATCHES: Final = "SELECT pg_advisory_xact_lock(7237973421)"
-"""One batch of maintenance at a time; migrations have the number before it."""
+_BATCHES: Final = "SELECT pg_advisory_xact_lock(72379734, hashtext('asm_sessions'::regclass::oid::text))"
+"""One batch of maintenance at a time in these tables; the first number is this project's own."""
 
 
 class PostgreSQL(Database[C]):

@@ -24,13 +24,14 @@ from asm_core.memory import MemoryBackend
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["StateMachineContract"]
+__all__ = ["StateMachineContract", "compare"]
 
 EXAMPLES: Final = "ASM_CONTRACT_EXAMPLES"
 """The environment variable that says how many random sequences of calls to try.
 
-Without it there are 25, the same ones each time; with it they differ from run to run.
+Without it there are 25, times --soak, the same ones each time; with it they differ from run to run.
 """
+SEQUENCES: Final = 25
 STEPS: Final = 30
 SHRINKING: Final = "hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS"
 SHRINKING_SECONDS: Final = 20
@@ -152,23 +153,28 @@ class Comparison(RuleBasedStateMachine):
         assert found == expected, f"{self.pair[0].name} and memory answer differently: {what}"
 
 
+def compare(backend: Backend, sequences: int) -> None:
+    """Try so many random sequences of calls on a backend, which must be empty; fail with the shortest that differs."""
+    examples = os.environ.get(EXAMPLES)
+    chosen = settings(
+        max_examples=int(examples or sequences),
+        stateful_step_count=STEPS,
+        derandomize=examples is None,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    machine: Any = partial(Comparison, backend, [])
+    with patch(SHRINKING, SHRINKING_SECONDS):
+        run_state_machine_as_test(machine, settings=chosen)
+
+
 class StateMachineContract(Contract):
     """For the same calls a backend answers as the one in memory does, the order of ties included."""
 
     @pytest.mark.guarantee("G10")
-    def test_a_backend_answers_as_the_one_in_memory(self, backend: Backend) -> None:
+    def test_a_backend_answers_as_the_one_in_memory(self, backend: Backend, soak: int) -> None:
         """Look at the last call of the sequence that is shown: it is the shortest that Hypothesis found."""
-        examples = os.environ.get(EXAMPLES)
-        chosen = settings(
-            max_examples=int(examples or 25),
-            stateful_step_count=STEPS,
-            derandomize=examples is None,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate, Phase.shrink],
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        )
-        machine: Any = partial(Comparison, backend, [])
-        with patch(SHRINKING, SHRINKING_SECONDS):
-            run_state_machine_as_test(machine, settings=chosen)
+        compare(backend, SEQUENCES * soak)
