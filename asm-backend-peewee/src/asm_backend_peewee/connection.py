@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import SqliteDatabase
 
+from asm_core import ValidationError
 from asm_core.sql import qualified
 from asm_core.sql.urls import IN_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+AT_ONCE = 0.001
+"""Seconds that a pool waits at the least; Peewee takes 0 for patience without end."""
 
 
 class TableConnection:
@@ -70,3 +74,14 @@ def give_back(database: Any) -> None:
     database.close()
     if is_lost and hasattr(database, "close_idle"):
         database.close_idle()
+
+
+def check_begun(connection: TableConnection) -> None:
+    """Refuse a database of the caller's on which no transaction is open.
+
+    Raises:
+        ValidationError: none is.
+    """
+    if not connection.database.in_transaction():
+        message = "bind() takes a database with an open transaction; call it inside `with database.atomic():`."
+        raise ValidationError(message)

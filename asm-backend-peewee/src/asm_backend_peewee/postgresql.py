@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from playhouse.pool import PooledPostgresqlDatabase
 
-from asm_backend_peewee.connection import TableConnection, connected
+from asm_backend_peewee.connection import AT_ONCE, TableConnection, check_begun, connected
 from asm_backend_peewee.errors import translated
 from asm_backend_peewee.models import define
-from asm_backend_peewee.sqlite import check_begun
-from asm_core import DependencyNotAvailableError, ValidationError
+from asm_core import DependencyNotAvailableError
 from asm_core.sql import Dialect
 from asm_core.sql.postgresql import PostgreSQL
-from asm_core.sql.urls import check_server_url
+from asm_core.sql.urls import psycopg_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 
     from asm_core.sql import PostgreSQLOptions
 
-_AT_ONCE = 0.001
-"""Seconds; Peewee takes 0 for patience without end."""
+_DEFAULT = "postgresql://"
+"""Peewee needs to be told a database; this is the one that libpq takes by itself."""
 
 
 class PostgreSQLDatabase(PostgreSQL[TableConnection]):
@@ -40,7 +39,7 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
         """Close what the backend opened itself."""
         self._closed = True
         if self._owned:
-            self._database.close_all()
+            self._database.shut()
 
     def _translated(self) -> AbstractContextManager[None]:
         return translated()
@@ -70,6 +69,13 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
 class _Pool(PooledPostgresqlDatabase):  # type: ignore[misc]  # playhouse is not typed
     """A pool that asks the server for nothing when it gives out a connection, and leaves JSON as its text."""
 
+    is_shut = False
+
+    def shut(self) -> None:
+        """Close the connections that wait here, and those in use when they come back."""
+        self.is_shut = True
+        self.close_idle()
+
     def _connect(self) -> Any:
         connection: Any = super()._connect()
         from psycopg.types.string import TextLoader  # noqa: PLC0415  the driver is there by now
@@ -81,39 +87,28 @@ class _Pool(PooledPostgresqlDatabase):  # type: ignore[misc]  # playhouse is not
     def _is_closed(self, conn: Any) -> bool:
         return bool(conn.closed)
 
+    def _can_reuse(self, conn: Any) -> bool:
+        return not self.is_shut and bool(super()._can_reuse(conn))
+
 
 def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
     """Open the database at `url` with a pool of its own.
 
     Raises:
         DependencyNotAvailableError: psycopg is not installed.
-        ValidationError: the url is none, or has settings that make no sense.
+        ValidationError: the url is none, or has settings that PostgreSQL's client does not know.
     """
-    check_server_url(url)
-    place = f"postgresql://{url.partition('://')[2]}"
-    _check_settings(place)
-    database = _Pool(
-        place,
-        prefer_psycopg3=True,
-        max_connections=options.pool_size,
-        timeout=options.pool_timeout or _AT_ONCE,
-        connect_timeout=options.connect_timeout,
-        application_name=options.application_name,
-        prepare_threshold=options.prepare_threshold or None,
-    )
-    return PostgreSQLDatabase(database, schema=options.schema, owned=True)
-
-
-def _check_settings(url: str) -> None:
-    """Refuse what libpq does not understand, before its message tells of it."""
     try:
-        from psycopg import ProgrammingError  # noqa: PLC0415  only when PostgreSQL is asked for
-        from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+        from psycopg.conninfo import make_conninfo  # noqa: PLC0415  only when PostgreSQL is asked for
     except ModuleNotFoundError as error:
         message = "PostgreSQL needs psycopg. Install it: pip install 'asm-backend-peewee[postgresql]'"
         raise DependencyNotAvailableError(message) from error
-    try:
-        conninfo_to_dict(url)
-    except ProgrammingError:
-        message = "The url is not of the form postgresql://user@host/database, or has a setting that there is not."
-        raise ValidationError(message) from None
+    connect = psycopg_settings(url, options, make_conninfo)
+    database = _Pool(
+        connect.pop("dbname", _DEFAULT),
+        prefer_psycopg3=True,
+        max_connections=options.pool_size,
+        timeout=options.pool_timeout or AT_ONCE,
+        **connect,
+    )
+    return PostgreSQLDatabase(database, schema=options.schema, owned=True)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from peewee import SqliteDatabase
 from playhouse.pool import PooledSqliteDatabase
 
-from asm_backend_peewee.connection import TableConnection, connected
+from asm_backend_peewee.connection import AT_ONCE, TableConnection, check_begun, connected
 from asm_backend_peewee.errors import translated
 from asm_backend_peewee.models import define
-from asm_core import ValidationError
 from asm_core.sql import Dialect, failures
 from asm_core.sql.sqlite import SQLite, SQLiteConnections
 from asm_core.sql.sqlite_file import SQLiteFile
@@ -63,13 +62,13 @@ class OwnSQLiteDatabase(SQLiteConnections[TableConnection]):
         super().__init__(file, alone=file.in_memory)
         options = file.options
         self._writing_database = _File(file, thread_safe=False)
-        self._readers = _Readers(file, max_connections=options.readers, timeout=options.busy_timeout or _AT_ONCE)
+        self._readers = _Readers(file, max_connections=options.readers, timeout=options.busy_timeout or AT_ONCE)
         self.models = define(self._writing_database if self._alone else self._readers, Dialect.SQLITE)
 
     def close(self) -> None:
         """Close all connections."""
         super().close()
-        self._readers.close_all()
+        self._readers.shut()
 
     def _translated(self) -> AbstractContextManager[None]:
         return translated()
@@ -111,26 +110,18 @@ class _File(SqliteDatabase):
 class _Readers(PooledSqliteDatabase, _File):  # type: ignore[misc]  # playhouse is not typed
     """A pool of connections to a file; one to a file that was replaced is used no more."""
 
+    is_shut = False
+
+    def shut(self) -> None:
+        """Close the connections that wait here, and those in use when they come back."""
+        self.is_shut = True
+        self.close_idle()
+
     def _is_closed(self, conn: Any) -> bool:
         return conn.identity != self.file.identity or bool(super()._is_closed(conn))
 
     def _can_reuse(self, conn: Any) -> bool:
-        return conn.identity == self.file.identity and bool(super()._can_reuse(conn))
-
-
-_AT_ONCE = 0.001
-"""Seconds; Peewee takes 0 for patience without end."""
-
-
-def check_begun(connection: TableConnection) -> None:
-    """Refuse a database of the caller's on which no transaction is open.
-
-    Raises:
-        ValidationError: none is.
-    """
-    if not connection.database.in_transaction():
-        message = "bind() takes a database with an open transaction; call it inside `with database.atomic():`."
-        raise ValidationError(message)
+        return not self.is_shut and conn.identity == self.file.identity and bool(super()._can_reuse(conn))
 
 
 def open_database(path: str, options: SQLiteOptions, *, create: bool) -> OwnSQLiteDatabase:

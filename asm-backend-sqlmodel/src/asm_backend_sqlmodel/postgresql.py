@@ -5,22 +5,20 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event, make_url
+from sqlalchemy import create_engine, event
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import ArgumentError
 
 from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.errors import translated
-from asm_core import DependencyNotAvailableError, ValidationError
-from asm_core.errors import shown
+from asm_core import DependencyNotAvailableError
 from asm_core.sql.postgresql import PostgreSQL
-from asm_core.sql.urls import check_server_url
+from asm_core.sql.urls import psycopg_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import URL, Engine
+    from sqlalchemy import Engine
     from sqlalchemy.pool import ConnectionPoolEntry
 
     from asm_core.sql import PostgreSQLOptions
@@ -79,51 +77,23 @@ def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
 
     Raises:
         DependencyNotAvailableError: psycopg is not installed.
-        ValidationError: the url is none, or has settings that make no sense.
+        ValidationError: the url is none, or has settings that PostgreSQL's client does not know.
     """
-    place = _parsed(url)
-    connect = {
-        "connect_timeout": options.connect_timeout,
-        "application_name": options.application_name,
-        "prepare_threshold": options.prepare_threshold or None,
-    }
     try:
-        engine = create_engine(
-            place.set(drivername="postgresql+psycopg"),
-            connect_args=connect,
-            pool_size=options.pool_size,
-            max_overflow=0,
-            pool_timeout=options.pool_timeout,
-        )
+        from psycopg.conninfo import make_conninfo  # noqa: PLC0415  only when PostgreSQL is asked for
     except ModuleNotFoundError as error:
         message = "PostgreSQL needs psycopg. Install it: pip install 'asm-backend-sqlmodel[postgresql]'"
         raise DependencyNotAvailableError(message) from error
-    except ArgumentError:
-        message = "The url's hosts and ports do not fit together."
-        raise ValidationError(message) from None
-    _check_settings(place)
+    connect = psycopg_settings(url, options, make_conninfo)
+    engine = create_engine(
+        "postgresql+psycopg://",
+        connect_args=connect,
+        pool_size=options.pool_size,
+        max_overflow=0,
+        pool_timeout=options.pool_timeout,
+    )
     event.listen(engine, "connect", _leave_json_alone)
     return PostgreSQLDatabase(engine, schema=options.schema, owned=True)
-
-
-def _parsed(url: str) -> URL:
-    check_server_url(url)
-    try:
-        return make_url(url)
-    except (ArgumentError, ValueError):
-        message = "The url is not of the form postgresql://user@host/database."
-        raise ValidationError(message) from None
-
-
-def _check_settings(url: URL) -> None:
-    """Refuse what libpq does not know, or could not tell from its text; SQLAlchemy takes several hosts."""
-    from psycopg.pq import Conninfo  # noqa: PLC0415  the driver is there by now
-
-    known = {setting.keyword.decode() for setting in Conninfo.get_defaults()}
-    for name, value in url.query.items():
-        if name not in known or not (isinstance(value, str) or name == "host"):
-            message = f"The url's setting {shown(name)} is none that PostgreSQL's client knows, or is there twice."
-            raise ValidationError(message)
 
 
 def _leave_json_alone(connection: Any, _record: object) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+import re
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, unquote
 
-from asm_core.errors import ValidationError
+from asm_core.errors import ValidationError, shown
 from asm_core.sql.dialects import Dialect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asm_core.sql.options import PostgreSQLOptions
 
 _FORMS = "sqlite:///path/to/file.db or postgresql://user@host/database"
 _SQLITE_FORM = (
     "The url must be of the form sqlite:///path/to/file.db, with nothing but a path behind the third slash; "
     "settings are options, not parts of the url."
 )
-IN_MEMORY = ":memory:"
+IN_MEMORY: Final = ":memory:"
+_HOST: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:\[\]\s]*)(?::(?P<port>\d*))?")
 
 
 def dialect_of(url: str, *, backend: str) -> Dialect:
@@ -49,11 +57,12 @@ def _has_surrogate(path: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in path)
 
 
-def check_server_url(url: str) -> None:
-    """Refuse a url whose password would be taken for something else, which messages of the driver would then show.
+def server_settings(url: str) -> dict[str, str]:
+    """Return what a url of PostgreSQL says, as the settings of libpq: host, port, user, password, dbname and others.
 
     Raises:
-        ValidationError: it has more than one "@", or a NUL character.
+        ValidationError: it is none, or its password would be taken for something else, which messages of the driver
+            would then show.
     """
     if url.count("@") > 1:
         message = "The url has more than one @; inside a user name, a password or a setting write it as %40."
@@ -61,3 +70,45 @@ def check_server_url(url: str) -> None:
     if "\0" in url or "%00" in url:
         message = "The url has a NUL character; no name and no password can have one."
         raise ValidationError(message)
+    rest, _, query = url.partition("://")[2].partition("?")
+    place, _, database = rest.partition("/")
+    account, _, hosts = place.rpartition("@")
+    user, _, password = account.partition(":")
+    found = {"user": unquote(user), "password": unquote(password), "dbname": unquote(database), **_hosts(hosts)}
+    settings = {name: value for name, value in found.items() if value}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in settings:
+            message = f"The url says twice what {shown(name)} is."
+            raise ValidationError(message)
+        settings[name] = value
+    return settings
+
+
+def psycopg_settings(url: str, options: PostgreSQLOptions, make_conninfo: Callable[..., str]) -> dict[str, Any]:
+    """Return what to connect with by psycopg 3, whose `make_conninfo` knows which settings there are.
+
+    Raises:
+        ValidationError: the url is none, or has settings that PostgreSQL's client does not know.
+    """
+    settings = server_settings(url)
+    try:
+        make_conninfo(**settings)
+    except Exception as error:  # noqa: BLE001  of a driver that core does not know
+        message = f"The url has a setting that PostgreSQL's client does not know: {error}."
+        raise ValidationError(message) from None
+    return {
+        "connect_timeout": options.connect_timeout,
+        "application_name": options.application_name,
+        "prepare_threshold": options.prepare_threshold or None,
+        **settings,
+    }
+
+
+def _hosts(text: str) -> dict[str, str]:
+    found = [_HOST.fullmatch(unquote(host)) for host in text.split(",")]
+    if not all(found):
+        message = "The url's host or port makes no sense; it is host, host:port, or several of these with commas."
+        raise ValidationError(message)
+    hosts = [one["host"].strip("[]") for one in found if one]
+    ports = [one["port"] or "" for one in found if one]
+    return {"host": ",".join(hosts) if any(hosts) else "", "port": ",".join(ports) if any(ports) else ""}
