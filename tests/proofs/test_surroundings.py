@@ -7,11 +7,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.pool import StaticPool
 
 import asm_core as asm
-from asm_backend_sqlmodel import SQLModelBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +16,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[asm.Backend]:
+def database() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def backend(backend_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[asm.Backend]:
     monkeypatch.chdir(tmp_path)
-    with asm.open_backend("sqlmodel", url="sqlite:///asm.db", migrate=True, busy_timeout=5) as opened:
+    with asm.open_backend(backend_name, url="sqlite:///asm.db", migrate=True, busy_timeout=5) as opened:
         yield opened
 
 
@@ -68,12 +70,12 @@ def test_errors_of_the_application_pass_through_a_transaction(backend: asm.Backe
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_an_interrupted_write_is_undone_and_holds_up_nobody(
-    backend: asm.Backend, session: asm.Session, error: type[BaseException]
+    backend_name: str, backend: asm.Backend, session: asm.Session, error: type[BaseException]
 ) -> None:
     with pytest.raises(error) as raised:
         interrupted(backend, session, error())
     assert raised.value.__traceback__ is not None  # what it refers to is alive
-    with asm.open_backend("sqlmodel", url="sqlite:///asm.db", busy_timeout=0) as other:
+    with asm.open_backend(backend_name, url="sqlite:///asm.db", busy_timeout=0) as other:
         event = other.session_store.append_event(asm.Event.new(type="session_started", session_id=session.id))
     assert event.sequence_number == 1
 
@@ -89,20 +91,6 @@ def test_a_transaction_that_the_database_undid_goes_on_no_more(backend: asm.Back
     assert backend.session_store.get_latest_sequence(session.id) == 0
 
 
-def test_the_only_connection_is_not_taken_from_the_application_s_transaction() -> None:
-    engine = create_engine("sqlite://", poolclass=StaticPool)
-    backend = SQLModelBackend(engine, migrate=True)
-    with engine.connect() as connection:
-        connection.execute(text("CREATE TABLE theirs (n INTEGER)"))
-        connection.commit()
-        connection.execute(text("INSERT INTO theirs VALUES (1)"))
-        with pytest.raises(asm.StorageError, match=r"bind\(\)"):
-            backend.session_store.list_sessions()
-        connection.rollback()
-        assert connection.execute(text("SELECT * FROM theirs")).all() == []
-    engine.dispose()
-
-
-def test_a_version_is_no_answer_to_whether_to_migrate(tmp_path: Path) -> None:
+def test_a_version_is_no_answer_to_whether_to_migrate(backend_name: str, tmp_path: Path) -> None:
     with pytest.raises(asm.ValidationError, match="migrate must be True or False, not 0"):
-        asm.open_backend("sqlmodel", url=f"sqlite:///{tmp_path}/asm.db", migrate=0)  # type: ignore[arg-type]
+        asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}/asm.db", migrate=0)  # type: ignore[arg-type]

@@ -7,15 +7,16 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine
 
 import asm_core as asm
-from asm_backend_sqlmodel import SQLModelBackend
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import Engine
+
+@pytest.fixture
+def database() -> str:
+    return "sqlite"
 
 
 @pytest.mark.parametrize(
@@ -37,20 +38,21 @@ if TYPE_CHECKING:
         ({"readers": None}, "readers must be an integer of at least 1, not None"),
         (
             {"busy_timout": 1},
-            "The backend 'sqlmodel' has no option 'busy_timout' for this database. It has: busy_timeout, ",
+            "has no option 'busy_timout' for this database. It has: busy_timeout, ",
         ),
     ],
 )
-def test_an_option_that_cannot_be(url: str, tmp_path: Path, options: dict[str, Any], message: str) -> None:
+def test_an_option_that_cannot_be(
+    backend_name: str, url: str, tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(asm.ValidationError, match=message):
-        asm.open_backend("sqlmodel", url=url, migrate=True, **options)
+        asm.open_backend(backend_name, url=url, migrate=True, **options)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "",
         "asm.db",
         "sqlite",
         "sqlite:///a.db?mode=ro",
@@ -60,72 +62,57 @@ def test_an_option_that_cannot_be(url: str, tmp_path: Path, options: dict[str, A
         "x://y",
     ],
 )
-def test_a_url_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_a_url_that_cannot_be(backend_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ASM_URL", raising=False)
     with pytest.raises(asm.ValidationError, match=r"sqlite:///path/to/file\.db"):
-        SQLModelBackend.open(url, migrate=True)
+        asm.open_backend(backend_name, url=url, migrate=True)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_password_in_a_url_is_not_told(tmp_path: Path) -> None:
+def test_a_password_in_a_url_is_not_told(backend_name: str, tmp_path: Path) -> None:
     with pytest.raises(asm.ValidationError) as raised:
-        asm.open_backend("sqlmodel", url=f"mysql://me:secret@host/{tmp_path}", migrate=True)
+        asm.open_backend(backend_name, url=f"mysql://me:secret@host/{tmp_path}", migrate=True)
     assert "secret" not in f"{raised.value!r}{raised.value.details}"
 
 
 @pytest.mark.parametrize("migrate", [False, True])
-def test_a_directory_is_no_database(tmp_path: Path, migrate: bool) -> None:  # noqa: FBT001
+def test_a_directory_is_no_database(backend_name: str, tmp_path: Path, migrate: bool) -> None:  # noqa: FBT001
     with pytest.raises(asm.StorageError, match="is a directory; name the database file in it"):
-        SQLModelBackend.open(f"sqlite:///{tmp_path}", migrate=migrate)
+        asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}", migrate=migrate)
 
 
 @pytest.mark.parametrize("migrate", [False, True])
-def test_a_file_of_something_else_is_no_database(tmp_path: Path, migrate: bool) -> None:  # noqa: FBT001
+def test_a_file_of_something_else_is_no_database(backend_name: str, tmp_path: Path, migrate: bool) -> None:  # noqa: FBT001
     (tmp_path / "letter").write_text("Dear reader, " * 500)
     with pytest.raises(asm.StorageError, match="the file is no SQLite database"):
-        SQLModelBackend.open(f"sqlite:///{tmp_path}/letter", migrate=migrate)
+        asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}/letter", migrate=migrate)
     assert (tmp_path / "letter").read_text() == "Dear reader, " * 500
     assert [path.name for path in tmp_path.iterdir()] == ["letter"]
 
 
-def test_a_missing_file_is_not_made_unless_asked_for(tmp_path: Path) -> None:
+def test_a_missing_file_is_not_made_unless_asked_for(backend_name: str, tmp_path: Path) -> None:
     with pytest.raises(asm.StorageConnectionError, match=r"There is no database at .*Make it with `asm db upgrade`"):
-        asm.open_backend("sqlmodel", url=f"sqlite:///{tmp_path}/asm.db")
+        asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}/asm.db")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_directory_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_directory_is_not_made(backend_name: str, tmp_path: Path) -> None:
     with pytest.raises(asm.StorageConnectionError, match="cannot be made: No such file or directory"):
-        asm.open_backend("sqlmodel", url=f"sqlite:///{tmp_path}/no/asm.db", migrate=True)
+        asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}/no/asm.db", migrate=True)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "name", ["with space.db", "ünï.db", "per%25cent.db", "hash#.db", "quo'te\".db", "new\nline.db"]
 )
-def test_a_file_of_any_name_is_made_under_that_name(tmp_path: Path, name: str) -> None:
-    with asm.open_backend("sqlmodel", url=f"sqlite:///{tmp_path}/{name}", migrate=True) as backend:
+def test_a_file_of_any_name_is_made_under_that_name(backend_name: str, tmp_path: Path, name: str) -> None:
+    with asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}/{name}", migrate=True) as backend:
         backend.session_store.save_session(asm.Session.new(agent_id="a"))
     assert [path.name for path in tmp_path.iterdir()] == [name.replace("%25", "%")]
 
 
-def read_only(url: str) -> Engine:
-    return create_engine("sqlite://", creator=lambda: sqlite3.connect(f"file:{url[10:]}?mode=ro", uri=True))
-
-
-def test_a_read_only_database_can_be_read_and_says_why_it_cannot_be_written(backend: asm.Backend, url: str) -> None:
-    session = backend.session_store.save_session(asm.Session.new(agent_id="a"))
-    engine = read_only(url)
-    reader = SQLModelBackend(engine)
-    assert reader.session_store.get_session(session.id) == session
-    with pytest.raises(asm.StorageError, match="the database is read-only; check the permissions") as raised:
-        reader.session_store.append_event(asm.Event.new(type="message_sent", session_id=session.id))
-    assert not raised.value.retryable
-    engine.dispose()
-
-
-def test_the_options_reach_the_connections(url: str) -> None:
+def test_the_options_reach_the_connections(backend_name: str, url: str) -> None:
     chosen = {"busy_timeout": 1.5, "wal_autocheckpoint": 77, "synchronous": "normal"}
     wanted = {
         "busy_timeout": 1500,
@@ -134,15 +121,15 @@ def test_the_options_reach_the_connections(url: str) -> None:
         "foreign_keys": 1,
         "journal_mode": "wal",
     }
-    with asm.open_backend("sqlmodel", url=url, migrate=True, **chosen) as backend:
+    with asm.open_backend(backend_name, url=url, migrate=True, **chosen) as backend:
         for use in (backend._database.read, backend._database.write):
             with use() as connection:
                 found = {name: connection.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in wanted}
                 assert found == wanted
 
 
-def test_it_waits_for_another_writer_no_longer_than_said(url: str, tmp_path: Path) -> None:
-    with asm.open_backend("sqlmodel", url=url, migrate=True, busy_timeout=0.05) as backend:
+def test_it_waits_for_another_writer_no_longer_than_said(backend_name: str, url: str, tmp_path: Path) -> None:
+    with asm.open_backend(backend_name, url=url, migrate=True, busy_timeout=0.05) as backend:
         with closing(sqlite3.connect(tmp_path / "asm.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(asm.StorageConnectionError, match=r"busy.*raise busy_timeout") as raised:
@@ -152,10 +139,12 @@ def test_it_waits_for_another_writer_no_longer_than_said(url: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("notices", ["a reader", "a writer"])
-def test_nothing_is_written_to_a_file_that_was_replaced(url: str, tmp_path: Path, notices: str) -> None:
-    with asm.open_backend("sqlmodel", url=url, migrate=True) as backend:
+def test_nothing_is_written_to_a_file_that_was_replaced(
+    backend_name: str, url: str, tmp_path: Path, notices: str
+) -> None:
+    with asm.open_backend(backend_name, url=url, migrate=True) as backend:
         session = backend.session_store.save_session(asm.Session.new(agent_id="a"))
-        asm.open_backend("sqlmodel", url=f"sqlite:///{tmp_path}/b.db", migrate=True).close()
+        asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}/b.db", migrate=True).close()
         for path in tmp_path.glob("asm.db*"):
             path.unlink()
         (tmp_path / "b.db").rename(tmp_path / "asm.db")
@@ -168,5 +157,5 @@ def test_nothing_is_written_to_a_file_that_was_replaced(url: str, tmp_path: Path
             backend.session_store.append_event(event)
         backend.session_store.save_session(session)
         backend.session_store.append_event(event)
-    with asm.open_backend("sqlmodel", url=url) as backend:
+    with asm.open_backend(backend_name, url=url) as backend:
         assert backend.session_store.get_latest_sequence(session.id) == 1
