@@ -11,7 +11,6 @@ from asm_contract_tests import BackendContract
 
 PAGE = (ROOT / "docs" / "guarantees.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^## (G\d+): .*\n((?:(?!^## ).*\n?)*)", PAGE, re.MULTILINE))
-NOT_PROVED = {"G11"}
 
 
 def test_every_guarantee_has_a_section() -> None:
@@ -24,8 +23,7 @@ def test_tests_of_the_suite_bear_the_marker_of_the_guarantee(guarantee: str) -> 
     for name in named:
         markers = getattr(getattr(BackendContract, name), "pytestmark", [])
         assert guarantee in [marker.args[0] for marker in markers if marker.name == "guarantee"], name
-    assert bool(named) != (guarantee in NOT_PROVED)
-    assert ("Not proved yet" in SECTIONS[guarantee]) == (guarantee in NOT_PROVED)
+    assert re.search(r"`test_\w+`", SECTIONS[guarantee])
 
 
 # A file, then names of its tests; a list item may go on in indented lines.
