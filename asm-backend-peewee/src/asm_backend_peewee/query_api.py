@@ -10,7 +10,7 @@ from asm_backend_peewee.artifact_registry import find_artifacts
 from asm_backend_peewee.columns import in_utc
 from asm_backend_peewee.database import exact_sum
 from asm_backend_peewee.hints import unindexed
-from asm_backend_peewee.reader import PeeweeReader, allowed, narrowed
+from asm_backend_peewee.reader import PeeweeReader, filters, narrowed
 from asm_core import QueryAPI
 from asm_core.sql.summing import event_totals, run_totals, usage_row
 
@@ -40,14 +40,10 @@ class PeeweeQueryAPI(PeeweeReader, QueryAPI):
     def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
         runs, sessions = self._runs, self._sessions
         unpriced = runs.cost_nanos.is_null()
-        conditions = [*allowed(runs.session, query.session_ids), *allowed(runs.provider, query.providers)]
+        conditions = filters(runs, query)
         if query.agent_ids is not None:
             of_agents = sessions.select(sessions.id).where(sessions.agent_id.in_(list(query.agent_ids)))
             conditions.append(runs.session.in_(of_agents))
-        if query.since is not None:
-            conditions.append(runs.started_at >= query.since)
-        if query.until is not None:
-            conditions.append(runs.started_at < query.until)
         totals = runs.select(
             runs.provider,
             runs.model,

@@ -9,6 +9,7 @@ from peewee import JOIN, NodeList, Tuple, Value, fn
 from asm_backend_peewee.columns import raw
 from asm_backend_peewee.hints import unindexed
 from asm_core.ports import Reader
+from asm_core.sql.filters import bounds, choices
 from asm_core.sql.tables import EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
 
 if TYPE_CHECKING:
@@ -68,60 +69,32 @@ class PeeweeReader(Reader):
 
     def _session_filters(self, query: SessionQuery) -> list[Condition]:
         sessions, runs = self._sessions, self._runs
-        conditions = [
-            *allowed(sessions.id, query.ids),
-            *allowed(sessions.agent_id, query.agent_ids),
-            *allowed(sessions.status, query.statuses),
-            *[sessions.tags.carries(tag) for tag in query.tags],
-        ]
+        conditions = [*filters(sessions, query), *[sessions.tags.carries(tag) for tag in query.tags]]
         if query.providers is not None:
             provider = unindexed(runs.provider, self._dialect)
             conditions.append(exists(runs, runs.session == sessions.id, provider.in_(list(query.providers))))
-        if query.created_after is not None:
-            conditions.append(sessions.created_at > query.created_after)
-        if query.created_before is not None:
-            conditions.append(sessions.created_at < query.created_before)
         if not query.include_deleted:
             conditions.append(sessions.deleted_at.is_null())
         return conditions
 
     def _run_filters(self, query: RunQuery) -> list[Condition]:
-        runs = self._runs
-        status, provider = runs.status, runs.provider
-        if query.session_ids is not None:
-            status, provider = unindexed(status, self._dialect), unindexed(provider, self._dialect)
-        conditions = [
-            *allowed(runs.session, query.session_ids),
-            *allowed(status, query.statuses),
-            *allowed(provider, query.providers),
-        ]
-        if query.started_after is not None:
-            conditions.append(runs.started_at > query.started_after)
-        if query.started_before is not None:
-            conditions.append(runs.started_at < query.started_before)
-        if query.min_tokens is not None:
-            conditions.append(runs.total_tokens >= query.min_tokens)
-        return conditions
+        of_sessions = query.session_ids is not None
+        return filters(self._runs, query, aside=("status", "provider") if of_sessions else (), dialect=self._dialect)
 
     def _event_filters(self, query: EventQuery) -> list[Condition]:
-        events = self._events
-        conditions = [
-            *allowed(events.id, query.ids),
-            *allowed(events.session_id, query.session_ids),
-            *allowed(events.run_id, query.run_ids),
-            *allowed(events.type, query.types),
-            *allowed(events.provider, query.providers),
-            *allowed(events.correlation_id, query.correlation_ids),
-        ]
-        if query.since is not None:
-            conditions.append(events.timestamp >= query.since)
-        if query.until is not None:
-            conditions.append(events.timestamp < query.until)
-        if query.after is not None:
-            conditions.append(events.sequence_number > query.after)
-        if query.before is not None:
-            conditions.append(events.sequence_number < query.before)
-        return conditions
+        return filters(self._events, query)
+
+
+def filters(model: Any, query: Any, *, aside: Collection[str] = (), dialect: Any = None) -> list[Condition]:
+    """Return the conditions on columns of `model`; the indexes of those `aside` are not to be used."""
+    columns = model._meta.columns  # noqa: SLF001  Peewee's documented way to a model's columns
+    return [
+        *[
+            one_of(unindexed(columns[name], dialect) if name in aside else columns[name], chosen)
+            for name, chosen in choices(query)
+        ],
+        *[compare(columns[name], value) for name, compare, value in bounds(query)],
+    ]
 
 
 def selected(model: Any, names: Iterable[str]) -> Any:
@@ -155,12 +128,14 @@ def behind(key: Sequence[Any], start: Sequence[Any], *, descending: bool = False
     return Tuple(*key) < place if descending else Tuple(*key) > place
 
 
+def one_of(column: Any, values: Sequence[str]) -> Condition:
+    """Return the condition that `column` has one of these values."""
+    return column == values[0] if len(values) == 1 else column.in_(values)
+
+
 def allowed(column: Any, choice: Collection[Any] | None) -> Iterable[Condition]:
     """Return the condition that `column` has one of these values; nothing where there is no filter."""
-    if choice is None:
-        return ()
-    values = [str(value) for value in choice]
-    return (column == values[0],) if len(values) == 1 else (column.in_(values),)
+    return () if choice is None else (one_of(column, [str(value) for value in choice]),)
 
 
 def exists(model: Any, *conditions: Condition) -> Condition:

@@ -10,7 +10,7 @@ from asm_backend_sqlmodel.artifact_registry import find_artifacts
 from asm_backend_sqlmodel.columns import in_utc
 from asm_backend_sqlmodel.database import exact_sum
 from asm_backend_sqlmodel.hints import unindexed
-from asm_backend_sqlmodel.reader import EVENTS, RUNS, SESSIONS, SQLModelReader, allowed, event_filters, session_filters
+from asm_backend_sqlmodel.reader import EVENTS, RUNS, SESSIONS, SQLModelReader, event_filters, filters, session_filters
 from asm_core import QueryAPI
 from asm_core.sql.summing import event_totals, run_totals, usage_row
 
@@ -59,17 +59,13 @@ class SQLModelQueryAPI(SQLModelReader, QueryAPI):
                 func.count(case((_UNPRICED, 1))),
                 *_sums((*_TOTALS, *_UNPRICED_TOKENS)),
             )
-            .where(*allowed(runs.session_id, query.session_ids), *allowed(runs.provider, query.providers))
+            .where(*filters(RUNS, query))
             .group_by(unindexed(runs.provider), runs.model)
         )
         if query.agent_ids is not None:
             statement = statement.where(
                 runs.session_id.in_(select(SESSIONS.c.id).where(SESSIONS.c.agent_id.in_(query.agent_ids)))
             )
-        if query.since is not None:
-            statement = statement.where(runs.started_at >= query.since)
-        if query.until is not None:
-            statement = statement.where(runs.started_at < query.until)
         return [usage_row(row) for row in self._rows(statement)]
 
     def _total_runs(self, session_ids: Collection[str]) -> list[RunTotals]:

@@ -10,16 +10,17 @@ from asm_backend_sqlmodel.columns import carries, raw_columns
 from asm_backend_sqlmodel.hints import unindexed
 from asm_backend_sqlmodel.models import EventRow, RunRow, SequenceRow, SessionRow
 from asm_core.ports import Reader
+from asm_core.sql.filters import bounds, choices
 from asm_core.sql.tables import EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from sqlalchemy import Select, Table
 
     from asm_backend_sqlmodel.database import Database
     from asm_core import Event, Run, Session
-    from asm_core.queries import EventQuery, RunQuery, SessionQuery
+    from asm_core.queries import EventQuery, RunQuery, SessionQuery, UsageQuery
 
 SESSIONS: Final[Table] = SessionRow.__table__  # type: ignore[attr-defined]
 RUNS: Final[Table] = RunRow.__table__  # type: ignore[attr-defined]
@@ -98,19 +99,10 @@ def behind(key: list[Any], start: tuple[Any, ...], *, descending: bool = False) 
 def session_filters(query: SessionQuery) -> list[Condition]:
     """Return the conditions that sessions must meet."""
     sessions = SESSIONS.c
-    conditions = [
-        *allowed(sessions.id, query.ids),
-        *allowed(sessions.agent_id, query.agent_ids),
-        *allowed(sessions.status, query.statuses),
-        *[tagged(tag) for tag in query.tags],
-    ]
+    conditions = [*filters(SESSIONS, query), *[tagged(tag) for tag in query.tags]]
     if query.providers is not None:
         runs = exists().where(RUNS.c.session_id == sessions.id, unindexed(RUNS.c.provider).in_(query.providers))
         conditions.append(runs)
-    if query.created_after is not None:
-        conditions.append(sessions.created_at > query.created_after)
-    if query.created_before is not None:
-        conditions.append(sessions.created_at < query.created_before)
     if not query.include_deleted:
         conditions.append(sessions.deleted_at.is_(None))
     return conditions
@@ -118,51 +110,36 @@ def session_filters(query: SessionQuery) -> list[Condition]:
 
 def run_filters(query: RunQuery) -> list[Condition]:
     """Return the conditions that runs must meet."""
-    runs = RUNS.c
     of_sessions = query.session_ids is not None
-    conditions = [
-        *allowed(runs.session_id, query.session_ids),
-        *allowed(unindexed(runs.status) if of_sessions else runs.status, query.statuses),
-        *allowed(unindexed(runs.provider) if of_sessions else runs.provider, query.providers),
-    ]
-    if query.started_after is not None:
-        conditions.append(runs.started_at > query.started_after)
-    if query.started_before is not None:
-        conditions.append(runs.started_at < query.started_before)
-    if query.min_tokens is not None:
-        conditions.append(runs.total_tokens >= query.min_tokens)
-    return conditions
+    return filters(RUNS, query, aside=("status", "provider") if of_sessions else ())
 
 
 def event_filters(query: EventQuery) -> list[Condition]:
     """Return the conditions that events must meet."""
-    events = EVENTS.c
-    conditions = [
-        *allowed(events.id, query.ids),
-        *allowed(events.session_id, query.session_ids),
-        *allowed(events.run_id, query.run_ids),
-        *allowed(events.type, query.types),
-        *allowed(events.provider, query.providers),
-        *allowed(events.correlation_id, query.correlation_ids),
+    return filters(EVENTS, query)
+
+
+def filters(
+    table: Table, query: SessionQuery | RunQuery | EventQuery | UsageQuery, *, aside: Collection[str] = ()
+) -> list[Condition]:
+    """Return the conditions on columns of `table`; the indexes of those `aside` are not to be used."""
+    return [
+        *[
+            one_of(unindexed(table.c[name]) if name in aside else table.c[name], chosen)
+            for name, chosen in choices(query)
+        ],
+        *[compare(table.c[name], value) for name, compare, value in bounds(query)],
     ]
-    if query.since is not None:
-        conditions.append(events.timestamp >= query.since)
-    if query.until is not None:
-        conditions.append(events.timestamp < query.until)
-    if query.after is not None:
-        conditions.append(events.sequence_number > query.after)
-    if query.before is not None:
-        conditions.append(events.sequence_number < query.before)
-    return conditions
+
+
+def one_of(column: ColumnElement[Any], values: Sequence[Any]) -> Condition:
+    """Return the condition that `column` has one of these values."""
+    return column == values[0] if len(values) == 1 else column.in_(values)
 
 
 def allowed(column: ColumnElement[Any], choice: Collection[Any] | None) -> Iterable[Condition]:
     """Return the condition that `column` has one of these values; nothing where there is no filter."""
-    if choice is None:
-        return ()
-    if len(choice) == 1:
-        return (column == str(next(iter(choice))),)
-    return (column.in_([str(value) for value in choice]),)
+    return () if choice is None else (one_of(column, [str(value) for value in choice]),)
 
 
 def tagged(tag: str) -> Condition:
