@@ -1,0 +1,131 @@
+"""What SQLite and PostgreSQL say differently about columns, as pieces of SQL in Pony's queries."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final
+
+from pony.orm import raw_sql
+
+from asm_core.payloads import encode_payload
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pony.orm.ormtypes import RawSQL
+
+
+class Columns(ABC):
+    """The words of a dialect.
+
+    Attributes:
+        mark: what stands for a parameter in a statement.
+        among: the condition that a column has one of several values, `listed` as one parameter.
+        kept: what keeps a row that is read from being removed until the commit.
+    """
+
+    mark: str
+    among: str
+    kept: str
+
+    def of(self, alias: str, names: Collection[str]) -> RawSQL:
+        """Return the columns of a table, as the codec takes them."""
+        return raw_sql(", ".join(self._selected(f"{alias}.{name}") for name in names))
+
+    @abstractmethod
+    def _selected(self, column: str) -> str:
+        """Return a column as the codec takes it."""
+
+    @abstractmethod
+    def listed(self, values: Collection[str]) -> Any:
+        """Return several values as one parameter of a statement."""
+
+    def any_of(self, column: str, values: Collection[str]) -> RawSQL:
+        """Return the condition that a column has one of several values."""
+        if len(values) == 1:
+            (value,) = values  # noqa: F841  by one, an index goes on in the order of its next columns
+            return raw_sql(f"{column} = $value")
+        return self._among(column, values)
+
+    @abstractmethod
+    def _among(self, column: str, values: Collection[str]) -> RawSQL:
+        """Return the condition that a column has one of several values."""
+
+    @abstractmethod
+    def several(self, values: Collection[str]) -> RawSQL:
+        """Return several values to look for with `in`."""
+
+    @abstractmethod
+    def tagged(self, tag: str) -> RawSQL:
+        """Return the condition that the session `s` has this tag."""
+
+    @abstractmethod
+    def untagged(self, tags: Collection[str]) -> RawSQL:
+        """Return the condition that the session `s` has none of these tags."""
+
+
+class _SQLiteColumns(Columns):
+    mark = "?"
+    among = "IN (SELECT value FROM json_each(?))"
+    kept = ""
+
+    def _selected(self, column: str) -> str:
+        return column
+
+    def listed(self, values: Collection[str]) -> str:
+        return encode_payload(list(values))
+
+    def _among(self, column: str, values: Collection[str]) -> RawSQL:
+        listed = self.listed(values)  # noqa: F841  Pony finds it by its name, here and below
+        return raw_sql(f"{column} IN (SELECT value FROM json_each($listed))")
+
+    def several(self, values: Collection[str]) -> RawSQL:
+        listed = self.listed(values)  # noqa: F841
+        return raw_sql("SELECT value FROM json_each($listed)")
+
+    def tagged(self, tag: str) -> RawSQL:  # noqa: ARG002
+        return raw_sql("EXISTS (SELECT 1 FROM json_each(s.tags) WHERE value = $tag)")
+
+    def untagged(self, tags: Collection[str]) -> RawSQL:
+        listed = self.listed(tags)  # noqa: F841
+        return raw_sql(
+            "NOT EXISTS (SELECT 1 FROM json_each(s.tags) t WHERE t.value IN (SELECT value FROM json_each($listed)))"
+        )
+
+
+class _PostgreSQLColumns(Columns):
+    mark = "%s"
+    among = "= ANY(%s::text[])"
+    kept = " FOR KEY SHARE"
+
+    def _selected(self, column: str) -> str:
+        # The connection may have any time zone.
+        return f"{column} AT TIME ZONE 'UTC'" if column.endswith(("_at", ".timestamp")) else column
+
+    def listed(self, values: Collection[str]) -> list[str]:
+        return list(values)
+
+    def _among(self, column: str, values: Collection[str]) -> RawSQL:
+        array = _array(values)  # noqa: F841
+        return raw_sql(f"{column} = ANY($(array)::text[])")
+
+    def several(self, values: Collection[str]) -> RawSQL:
+        array = _array(values)  # noqa: F841
+        return raw_sql("SELECT unnest($(array)::text[])")
+
+    def tagged(self, tag: str) -> RawSQL:  # noqa: ARG002
+        return raw_sql("s.tags ? $tag")
+
+    def untagged(self, tags: Collection[str]) -> RawSQL:
+        array = _array(tags)  # noqa: F841
+        return raw_sql("NOT s.tags ?| $(array)::text[]")
+
+
+def _array(values: Collection[str]) -> str:
+    """Return an array as PostgreSQL reads it: Pony knows no parameter that is one."""
+    quoted = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
+    return "{" + ",".join(quoted) + "}"
+
+
+SQLITE: Final[Columns] = _SQLiteColumns()
+POSTGRESQL: Final[Columns] = _PostgreSQLColumns()

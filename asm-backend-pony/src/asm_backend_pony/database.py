@@ -1,0 +1,65 @@
+"""Which database it is: all that differs between them is chosen here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pony.orm import Database as PonyDatabase
+
+from asm_backend_pony.sqlite import OwnSQLite, SessionSQLite
+from asm_core import ValidationError
+from asm_core.sql import Dialect, PostgreSQLOptions, SQLiteOptions, check_schema, chosen
+from asm_core.sql.sqlite_file import SQLiteFile
+from asm_core.sql.urls import dialect_of, sqlite_path
+
+if TYPE_CHECKING:
+    from asm_backend_pony.postgresql import OwnPostgreSQL, SessionPostgreSQL
+
+    Database = OwnSQLite | SessionSQLite | OwnPostgreSQL | SessionPostgreSQL
+
+_NAME = "pony"
+_PROVIDERS = {"SQLite": Dialect.SQLITE, "PostgreSQL": Dialect.POSTGRESQL}
+
+
+def database_at(url: str, *, create: bool, options: dict[str, Any]) -> Database:
+    """Return the database at `url`, on connections of its own.
+
+    Raises:
+        ValidationError: the url names none, or an option makes no sense.
+    """
+    if dialect_of(url, backend=_NAME) is Dialect.SQLITE:
+        return OwnSQLite(SQLiteFile(sqlite_path(url), chosen(SQLiteOptions, options, backend=_NAME), create=create))
+    if options.get("prepare_threshold"):
+        message = "The pony backend prepares no statements, as psycopg2 has none; leave prepare_threshold out."
+        raise ValidationError(message)
+    settings = chosen(PostgreSQLOptions, options, backend=_NAME)
+    from asm_backend_pony.postgresql import OwnPostgreSQL  # noqa: PLC0415  psycopg2 is an extra
+
+    return OwnPostgreSQL(url, settings)
+
+
+def database_of(database: PonyDatabase, *, schema: str | None) -> Database:
+    """Return an application's Pony database.
+
+    Raises:
+        ValidationError: it is not bound, or bound to what this backend does not know.
+    """
+    if provider_dialect(database) is Dialect.SQLITE:
+        return SessionSQLite(database)
+    from asm_backend_pony.postgresql import SessionPostgreSQL  # noqa: PLC0415  psycopg2 is an extra
+
+    return SessionPostgreSQL(database, schema=None if schema is None else check_schema(schema))
+
+
+def provider_dialect(database: object) -> Dialect:
+    """Return which database a Pony database is bound to.
+
+    Raises:
+        ValidationError: it is none of Pony's, or bound to none that this backend knows.
+    """
+    provider = database.provider if isinstance(database, PonyDatabase) else None
+    dialect = None if provider is None else _PROVIDERS.get(provider.dialect)
+    if dialect is None:
+        message = "The pony backend takes a pony.orm.Database that is bound to SQLite or PostgreSQL."
+        raise ValidationError(message)
+    return dialect

@@ -1,0 +1,48 @@
+"""What Pony and the drivers raise, as errors of the design."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pony.orm.core import OrmError
+from pony.orm.dbapiprovider import DBException
+
+from asm_core.errors import StorageError
+from asm_core.sql.failures import is_of_a_driver, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise what is raised inside by Pony or a driver as a `StorageError`, the driver's error its cause."""
+    try:
+        yield
+    except (OrmError, DBException) as error:
+        cause = _of_the_driver(error)
+        if cause is None:
+            message = f"Pony refused: {error}."
+            raise StorageError(message) from error
+        raise _translation(cause) from cause
+    except Exception as error:
+        if not is_of_a_driver(error):
+            raise
+        raise _translation(error) from error
+
+
+def _translation(error: BaseException) -> StorageError:
+    # psycopg2 says so of a connection that it has found lost before.
+    return translate(error, is_lost=type(error).__name__ == "InterfaceError")
+
+
+def _of_the_driver(error: BaseException) -> BaseException | None:
+    """Return the driver's error inside one of Pony's."""
+    inner = getattr(error, "original_exc", None)
+    if inner is None:
+        several = getattr(error, "exceptions", None)  # of a commit: triples of kind, error and trace
+        inner = several[0][1] if several else None
+    if inner is None or is_of_a_driver(inner):
+        return inner
+    return _of_the_driver(inner)

@@ -1,0 +1,152 @@
+"""PostgreSQL: connections of the backend's own, and those of an application's Pony database."""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+from pony.orm import db_session
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR, make_dsn
+from psycopg2.extras import register_default_json, register_default_jsonb
+
+from asm_backend_pony.columns import POSTGRESQL
+from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
+from asm_backend_pony.errors import translated
+from asm_backend_pony.pool import Pool
+from asm_backend_pony.translating import entities
+from asm_core.sql import Dialect
+from asm_core.sql.failures import undone
+from asm_core.sql.postgresql import PostgreSQL
+from asm_core.sql.urls import psycopg_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from pony.orm import Database as PonyDatabase
+
+    from asm_core.sql import PostgreSQLOptions
+
+
+class _PostgreSQL(PostgreSQL[PonyConnection]):
+    """What both have in common."""
+
+    def __init__(self, schema: str | None) -> None:
+        super().__init__(schema=schema)
+        self.columns = POSTGRESQL
+        self.models = entities(Dialect.POSTGRESQL, schema)
+
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated()
+
+    @contextmanager
+    def _savepoint(self, connection: PonyConnection) -> Iterator[None]:
+        connection.begin()
+        connection.execute_sql("SAVEPOINT asm_write")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(psycopg2.Error):  # the connection is lost, and with it the transaction
+                connection.execute_sql("ROLLBACK TO SAVEPOINT asm_write")
+                connection.execute_sql("RELEASE SAVEPOINT asm_write")
+            raise
+        connection.execute_sql("RELEASE SAVEPOINT asm_write")
+
+    def _begin(self, connection: PonyConnection) -> None:
+        connection.begin()
+
+
+class OwnPostgreSQL(_PostgreSQL):
+    """A pool of the backend's own connections."""
+
+    def __init__(self, url: str, options: PostgreSQLOptions) -> None:
+        """Connect to `url`, when it is first needed."""
+        super().__init__(options.schema)
+        self._settings = psycopg_settings(url, options, make_dsn)
+        del self._settings["prepare_threshold"]  # psycopg2 prepares nothing
+        self._pool = Pool(self._connect, size=options.pool_size, timeout=options.pool_timeout)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._closed = True
+        self._pool.close()
+
+    def _connect(self) -> Any:
+        driver = psycopg2.connect(**self._settings)
+        # As text, which core's codec decodes without loss.
+        register_default_json(driver, loads=str)
+        register_default_jsonb(driver, loads=str)
+        return driver
+
+    @contextmanager
+    def _taken(self, *, autocommit: bool) -> Iterator[PonyConnection]:
+        driver = self._pool.take()
+        try:
+            driver.autocommit = autocommit
+            yield PonyConnection(driver, schema=self.schema)
+        finally:
+            self._pool.give_back(driver, usable=not driver.closed and _status(driver) == TRANSACTION_STATUS_IDLE)
+
+    @contextmanager
+    def _reading(self) -> Iterator[PonyConnection]:
+        with self._taken(autocommit=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[PonyConnection]:
+        with self._taken(autocommit=False) as connection:
+            try:
+                yield connection
+                check_alive(connection)
+                connection.driver.commit()
+            except BaseException:
+                with contextlib.suppress(psycopg2.Error):  # it is lost, and the transaction with it
+                    connection.driver.rollback()
+                raise
+
+    def _abandon(self) -> None:
+        # In a child, psycopg2 does not close what it connected in the parent.
+        self._pool.forget()
+
+
+class SessionPostgreSQL(_PostgreSQL):
+    """An application's Pony database: in its `db_session` the ports join it, outside each call has one of its own."""
+
+    def __init__(self, database: PonyDatabase, *, schema: str | None) -> None:
+        """Use `database`."""
+        super().__init__(schema)
+        self._connection = SessionConnection(database, schema=schema)
+
+    def close(self) -> None:
+        """Leave the connections to the application."""
+        self._closed = True
+
+    def _caller(self) -> PonyConnection | None:
+        return self._connection if in_session() else None
+
+    @contextmanager
+    def _reading(self) -> Iterator[PonyConnection]:
+        with db_session:
+            yield self._connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[PonyConnection]:
+        with db_session:
+            self._connection.begin()
+            yield self._connection
+            check_alive(self._connection)
+
+    def _abandon(self) -> None:
+        """Pony connects anew in a forked child."""
+
+
+def check_alive(connection: PonyConnection) -> None:
+    """Refuse to commit what an error inside has undone: PostgreSQL would roll back, and say nothing."""
+    if _status(connection.driver) == TRANSACTION_STATUS_INERROR:
+        raise undone()
+
+
+def _status(driver: Any) -> int:
+    return int(driver.info.transaction_status)

@@ -1,0 +1,99 @@
+"""SQLite: files that the backend opens itself, and Pony's connections to one of the application's."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pony.orm import db_session
+
+from asm_backend_pony.columns import SQLITE
+from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
+from asm_backend_pony.errors import translated
+from asm_backend_pony.pool import Pool
+from asm_backend_pony.translating import entities
+from asm_core.sql import Dialect
+from asm_core.sql.sqlite import SQLite, SQLiteConnections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from pony.orm import Database as PonyDatabase
+
+    from asm_core.sql.sqlite_file import SQLiteFile
+
+
+class OwnSQLite(SQLiteConnections[PonyConnection]):
+    """A file, on connections of the backend's own."""
+
+    def __init__(self, file: SQLiteFile) -> None:
+        """Open `file`."""
+        super().__init__(file, alone=file.in_memory)
+        self.columns = SQLITE
+        self.models = entities(Dialect.SQLITE, None)
+        size = 1 if file.in_memory else file.options.readers
+        self._pool = Pool(file.connect, size=size, timeout=file.options.busy_timeout)
+        self._connect_directly = file.connect
+
+    def close(self) -> None:
+        """Close the connections."""
+        super().close()
+        self._pool.close()
+
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated()
+
+    def _connect(self) -> PonyConnection:
+        driver = self._pool.take()
+        return PonyConnection(driver, give_back=lambda: self._pool.give_back(driver, usable=not driver.in_transaction))
+
+    def _connect_writer(self) -> PonyConnection:
+        if self._alone:
+            return self._connect()
+        driver = self._connect_directly()
+        return PonyConnection(driver, give_back=driver.close)
+
+    def _dispose(self) -> None:
+        self._pool.dispose()
+
+    def _begin(self, connection: PonyConnection) -> None:
+        connection.begin()
+
+    def _abandon(self) -> None:
+        self._pool.forget()
+
+
+class SessionSQLite(SQLite[PonyConnection]):
+    """An application's Pony database: in its `db_session` the ports join it, outside each call has one of its own."""
+
+    def __init__(self, database: PonyDatabase) -> None:
+        """Use `database`."""
+        super().__init__()
+        self.columns = SQLITE
+        self.models = entities(Dialect.SQLITE, None)
+        self._connection = SessionConnection(database)
+
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated()
+
+    def _caller(self) -> PonyConnection | None:
+        return self._connection if in_session() else None
+
+    @contextmanager
+    def _reading(self) -> Iterator[PonyConnection]:
+        with db_session:
+            yield self._connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[PonyConnection]:
+        with db_session:
+            self._connection.begin()
+            yield self._connection
+
+    def _begin(self, connection: PonyConnection) -> None:
+        connection.begin()
+
+    def _abandon(self) -> None:
+        """Pony connects anew in a forked child."""
