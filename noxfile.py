@@ -22,7 +22,12 @@ EDITABLE = [
 ]
 GROUPS = nox.project.load_toml("pyproject.toml")
 MAIN_JOB = ("run", "--agent", "builder", "--", "python", "-m", "compileall", "-q", ".")
-ON_MINIMUMS = ("tests/contract/test_sqlmodel_sqlite.py", "tests/cli/test_documentation.py", "tests/cli/test_show.py")
+ON_MINIMUMS = (
+    "tests/contract/test_sqlmodel_sqlite.py",
+    "tests/peewee",
+    "tests/cli/test_documentation.py",
+    "tests/cli/test_show.py",
+)
 PARALLEL = ("-n", "2", "--dist", "worksteal")
 
 
