@@ -55,10 +55,9 @@ class PonyMaintenance(SQLMaintenance, PonyReader, Maintenance):
         return self._next_ids("s", found, query)
 
     def _find_prunable(self, query: PrunableEvents) -> list[str]:
-        key = ("session_id", "sequence_number") if query.session_id else ("timestamp", "session_id", "sequence_number")
         found = self._prunable(select(e.id for e in self._models.EventRow), query)
         with self._database.read() as connection:
-            return connection.values(self._ordered("e", found, key, query.start), limit=query.limit)
+            return connection.values(self._ordered("e", found, query.key, query.start), limit=query.limit)
 
     def _count_prunable(self, query: PrunableEvents) -> int:
         return self._count(self._prunable(select(count() for e in self._models.EventRow), query))

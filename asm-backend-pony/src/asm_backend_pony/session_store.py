@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pony.orm import raw_sql, select
 
@@ -62,10 +62,13 @@ def insert(table: str, columns: Sequence[str], mark: str, *, replace: bool) -> s
 
 
 def remove_sessions(database: Database, connection: PonyConnection, session_ids: Sequence[str]) -> None:
-    """Remove sessions with their runs, events and counters, which are locked first, in the order of their ids."""
-    models, ids = database.models, database.columns.several(session_ids)
-    locked: Any = select(s.id for s in models.SessionRow if s.id in ids).order_by(raw_sql("s.id"))
-    connection.values(locked.for_update())
+    """Remove sessions with their runs, events and counters, which are locked first, in the order of their ids.
+
+    Only those that were locked: one that is stored anew meanwhile is another writer's.
+    """
+    models, wanted = database.models, database.columns.several(session_ids)
+    sessions = select(s.id for s in models.SessionRow if s.id in wanted).order_by(raw_sql("s.id"))
+    ids = database.columns.several(connection.values(sessions.for_update()))
     counters = select(q.session_id for q in models.SequenceRow if q.session_id in ids)
     connection.values(counters.order_by(raw_sql("q.session_id")).for_update())
     connection.delete(select(e for e in models.EventRow if e.session_id in ids))
