@@ -14,7 +14,7 @@ nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 
-BACKENDS = ("asm-backend-peewee", "asm-backend-sqlmodel")
+BACKENDS = ("asm-backend-peewee", "asm-backend-pony", "asm-backend-sqlmodel")
 DISTRIBUTIONS = ("asm-core", *BACKENDS, "asm-contract-tests")
 EDITABLE = [
     *("-e", "./asm-core[cli]", "-e", "./asm-contract-tests"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-BACKENDS = ("sqlmodel", "peewee")
+BACKENDS = ("sqlmodel", "peewee", "pony")
 DATABASES = ("sqlite", "postgresql")
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
+import psycopg2.extensions
 from bare import connected
 
 if TYPE_CHECKING:
@@ -18,12 +20,14 @@ Sent = list[tuple[str, Any]]
 
 
 def note_statements(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """Note what is sent from now on, over connections of sqlite3 that are opened later and any cursor of psycopg.
-
-    A backend that uses another driver needs a third patch here.
-    """
+    """Note what is sent from now on, over connections of sqlite3 and psycopg2 opened later, and any of psycopg."""
     sent: Sent = []
     connect, execute = sqlite3.connect, psycopg.Cursor.execute
+
+    class Noting(psycopg2.extensions.cursor):
+        def execute(self, query: Any, params: Any = None) -> Any:
+            sent.append((query, params))
+            return super().execute(query, params)
 
     def connect_and_note(*args: Any, **options: Any) -> sqlite3.Connection:
         connection = connect(*args, **options)
@@ -35,6 +39,7 @@ def note_statements(monkeypatch: pytest.MonkeyPatch) -> Sent:
         return execute(cursor, query, params, **options)
 
     monkeypatch.setattr(sqlite3, "connect", connect_and_note)
+    monkeypatch.setattr(psycopg2, "connect", partial(psycopg2.connect, cursor_factory=Noting))
     monkeypatch.setattr(psycopg.Cursor, "execute", note_and_execute)
     return sent
 

@@ -121,7 +121,7 @@ def test_no_error_and_no_log_tells_the_password_of_a_url(backend_name: str, logg
     for url in urls():
         assert "hunter2" not in told(attempt(backend_name, url)), url
     assert "hunter2" not in logged.text
-    assert logged.records
+    assert logged.records or backend_name == "pony"  # neither Pony nor psycopg2 logs anything
 
 
 @pytest.mark.parametrize("missing", [{"database": "no_such_database"}, {"username": "no_such_role"}])

@@ -1,7 +1,7 @@
 """The agent session manager on Pony.
 
-`define` puts the entities on a Pony database of the application's own, for its own queries; what is to be kept is written
-through the ports.
+`define` puts the entities on a Pony database of the application's own, for its own queries; what is to be kept is
+written through the ports.
 """
 
 from asm_backend_pony.backend import PonyBackend

@@ -25,7 +25,7 @@ HALVED: Final = 1 << HALF
 """What a number is divided by for its high half, and leaves as its low one."""
 
 
-class PonyArtifactRegistry(SQLArtifactRegistry, ArtifactRegistry):
+class PonyArtifactRegistry(SQLArtifactRegistry["Database"], ArtifactRegistry):
     """Metadata of artifacts."""
 
     def __init__(self, database: Database) -> None:

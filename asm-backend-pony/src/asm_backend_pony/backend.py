@@ -38,7 +38,7 @@ class PonyBackend(SQLBackend):
             ValidationError: the database is not bound to one that this backend knows.
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
-        self._set_up(database_of(database, schema=schema), migrate=migrate)
+        self._work_on(database_of(database, schema=schema), migrate=migrate)
 
     @classmethod
     def open(cls, url: str, *, migrate: bool | int = False, **options: Any) -> Self:
@@ -50,7 +50,7 @@ class PonyBackend(SQLBackend):
             options: those of `SQLiteOptions` or `PostgreSQLOptions`.
         """
         backend = cls.__new__(cls)
-        backend._set_up(database_at(url, create=migrate is not False, options=options), migrate=migrate)
+        backend._work_on(database_at(url, create=migrate is not False, options=options), migrate=migrate)  # noqa: SLF001  its own
         return backend
 
     def bind(self, connection: PonyDatabase) -> AbstractContextManager[None]:
@@ -65,7 +65,7 @@ class PonyBackend(SQLBackend):
             raise ValidationError(message)
         return self._database.bind(SessionConnection(connection, schema=self._database.schema))
 
-    def _set_up(self, database: Database, *, migrate: bool | int) -> None:
+    def _work_on(self, database: Database, *, migrate: bool | int) -> None:
         self._database = database
         self.session_store = PonySessionStore(database)
         self.query_api = PonyQueryAPI(database)

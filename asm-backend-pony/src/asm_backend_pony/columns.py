@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pony.orm import raw_sql
 
-from asm_core.payloads import encode_payload
+from asm_core.payloads import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -43,8 +43,9 @@ class Columns(ABC):
     def any_of(self, column: str, values: Collection[str]) -> RawSQL:
         """Return the condition that a column has one of several values."""
         if len(values) == 1:
-            (value,) = values  # noqa: F841  by one, an index goes on in the order of its next columns
-            return raw_sql(f"{column} = $value")
+            only = next(iter(values))  # noqa: F841  Pony finds it by its name, here and below
+            # By one value, an index goes on in the order of its next columns.
+            return raw_sql(f"{column} = $only")
         return self._among(column, values)
 
     @abstractmethod
@@ -56,8 +57,8 @@ class Columns(ABC):
         """Return several values to look for with `in`."""
 
     @abstractmethod
-    def tagged(self, tag: str) -> RawSQL:
-        """Return the condition that the session `s` has this tag."""
+    def tagged(self, tags: Collection[str]) -> RawSQL:
+        """Return the condition that the session `s` has all of these tags."""
 
     @abstractmethod
     def untagged(self, tags: Collection[str]) -> RawSQL:
@@ -73,18 +74,21 @@ class _SQLiteColumns(Columns):
         return column
 
     def listed(self, values: Collection[str]) -> str:
-        return encode_payload(list(values))
+        return encode_json(list(values)).decode()
 
     def _among(self, column: str, values: Collection[str]) -> RawSQL:
-        listed = self.listed(values)  # noqa: F841  Pony finds it by its name, here and below
-        return raw_sql(f"{column} IN (SELECT value FROM json_each($listed))")
+        listed = self.listed(values)  # noqa: F841
+        return raw_sql(f"{column} IN (SELECT value FROM json_each($listed))")  # noqa: S608
 
     def several(self, values: Collection[str]) -> RawSQL:
         listed = self.listed(values)  # noqa: F841
         return raw_sql("SELECT value FROM json_each($listed)")
 
-    def tagged(self, tag: str) -> RawSQL:  # noqa: ARG002
-        return raw_sql("EXISTS (SELECT 1 FROM json_each(s.tags) WHERE value = $tag)")
+    def tagged(self, tags: Collection[str]) -> RawSQL:
+        listed = self.listed(tags)  # noqa: F841
+        return raw_sql(
+            "NOT EXISTS (SELECT 1 FROM json_each($listed) t WHERE t.value NOT IN (SELECT value FROM json_each(s.tags)))"
+        )
 
     def untagged(self, tags: Collection[str]) -> RawSQL:
         listed = self.listed(tags)  # noqa: F841
@@ -113,8 +117,9 @@ class _PostgreSQLColumns(Columns):
         array = _array(values)  # noqa: F841
         return raw_sql("SELECT unnest($(array)::text[])")
 
-    def tagged(self, tag: str) -> RawSQL:  # noqa: ARG002
-        return raw_sql("s.tags ? $tag")
+    def tagged(self, tags: Collection[str]) -> RawSQL:
+        array = _array(tags)  # noqa: F841
+        return raw_sql("s.tags ?& $(array)::text[]")
 
     def untagged(self, tags: Collection[str]) -> RawSQL:
         array = _array(tags)  # noqa: F841

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pony.orm import Database as PonyDatabase
 from pony.orm.core import local
 
 from asm_backend_pony.translating import deleted, selected
@@ -13,6 +12,7 @@ from asm_core.sql import qualified
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pony.orm import Database as PonyDatabase
     from pony.orm.core import Query
 
     from asm_core.sql import Cursor
@@ -37,7 +37,8 @@ class PonyConnection:
 
     def execute_sql(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
         """Execute a statement of core's, its tables in their schema, in the transaction that is open."""
-        return self._execute(qualified(sql, self._schema) if self._schema else sql, parameters or None)
+        cursor: Cursor = self._execute(qualified(sql, self._schema) if self._schema else sql, parameters or None)
+        return cursor
 
     def rows(self, query: Query, *, limit: int | None = None, offset: int = 0) -> Iterator[tuple[Any, ...]]:
         """Execute a query that selects columns; give rows as the driver does."""

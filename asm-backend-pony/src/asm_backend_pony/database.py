@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pony.orm import Database as PonyDatabase
 
 from asm_backend_pony.sqlite import OwnSQLite, SessionSQLite
-from asm_core import ValidationError
+from asm_core import DependencyNotAvailableError, ValidationError
 from asm_core.sql import Dialect, PostgreSQLOptions, SQLiteOptions, check_schema, chosen
 from asm_core.sql.sqlite_file import SQLiteFile
 from asm_core.sql.urls import dialect_of, sqlite_path
@@ -26,14 +26,20 @@ def database_at(url: str, *, create: bool, options: dict[str, Any]) -> Database:
 
     Raises:
         ValidationError: the url names none, or an option makes no sense.
+        DependencyNotAvailableError: psycopg2 is not installed.
     """
     if dialect_of(url, backend=_NAME) is Dialect.SQLITE:
         return OwnSQLite(SQLiteFile(sqlite_path(url), chosen(SQLiteOptions, options, backend=_NAME), create=create))
-    if options.get("prepare_threshold"):
-        message = "The pony backend prepares no statements, as psycopg2 has none; leave prepare_threshold out."
-        raise ValidationError(message)
     settings = chosen(PostgreSQLOptions, options, backend=_NAME)
-    from asm_backend_pony.postgresql import OwnPostgreSQL  # noqa: PLC0415  psycopg2 is an extra
+    if options.get("prepare_threshold"):
+        message = "The pony backend prepares no statements, as psycopg2 does not; leave prepare_threshold out."
+        raise ValidationError(message)
+    try:
+        import psycopg2  # noqa: F401, PLC0415  an extra
+    except ImportError as error:
+        message = "PostgreSQL needs psycopg2: pip install 'asm-backend-pony[postgresql]'."
+        raise DependencyNotAvailableError(message) from error
+    from asm_backend_pony.postgresql import OwnPostgreSQL  # noqa: PLC0415
 
     return OwnPostgreSQL(url, settings)
 
@@ -46,7 +52,7 @@ def database_of(database: PonyDatabase, *, schema: str | None) -> Database:
     """
     if provider_dialect(database) is Dialect.SQLITE:
         return SessionSQLite(database)
-    from asm_backend_pony.postgresql import SessionPostgreSQL  # noqa: PLC0415  psycopg2 is an extra
+    from asm_backend_pony.postgresql import SessionPostgreSQL  # noqa: PLC0415  psycopg2 is there, as Pony has it
 
     return SessionPostgreSQL(database, schema=None if schema is None else check_schema(schema))
 

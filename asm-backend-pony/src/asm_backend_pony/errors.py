@@ -9,7 +9,7 @@ from pony.orm.core import OrmError
 from pony.orm.dbapiprovider import DBException
 
 from asm_core.errors import StorageError
-from asm_core.sql.failures import is_of_a_driver, translate
+from asm_core.sql.failures import is_of_a_driver, translate, undone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +33,11 @@ def translated() -> Iterator[None]:
 
 
 def _translation(error: BaseException) -> StorageError:
-    # psycopg2 says so of a connection that it has found lost before.
-    return translate(error, is_lost=type(error).__name__ == "InterfaceError")
+    kind = type(error)
+    if kind.__module__ == "psycopg2" and kind.__name__ == "InterfaceError":
+        return undone()  # the connection was found lost before, and its transaction is gone
+    # Of a server that ends at once psycopg2 says no more than that.
+    return translate(error, is_lost=kind.__module__ == "psycopg2" and kind.__name__ == "DatabaseError")
 
 
 def _of_the_driver(error: BaseException) -> BaseException | None:

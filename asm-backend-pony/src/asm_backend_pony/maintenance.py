@@ -11,7 +11,7 @@ from asm_backend_pony.reader import PonyReader
 from asm_backend_pony.session_store import remove_sessions
 from asm_core import Maintenance
 from asm_core.models import TERMINAL_SESSION_STATUSES
-from asm_core.retention import PROTECTED_EVENT_TYPES
+from asm_core.retention import PROTECTED_EVENT_TYPES as PROTECTED
 from asm_core.sql import SQLMaintenance
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pony.orm.core import Query
 
+    from asm_backend_pony.database import Database  # noqa: F401  the base class is given it
     from asm_core.retention import (
         DeletedSessions,
         Exemption,
@@ -34,7 +35,7 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 """The time before which there is nothing."""
 
 
-class PonyMaintenance(SQLMaintenance, PonyReader, Maintenance):
+class PonyMaintenance(SQLMaintenance["Database"], PonyReader, Maintenance):
     """Retention and health."""
 
     def _find_expired(self, query: ExpiredSessions) -> list[str]:
@@ -45,25 +46,29 @@ class PonyMaintenance(SQLMaintenance, PonyReader, Maintenance):
         return self._next_ids("s", found, query)
 
     def _find_deleted(self, query: DeletedSessions) -> list[str]:
-        found = self._compared(self._unexempt(query.exempt), "s.deleted_at <", query.deleted_before)
+        due = self._codec.encode(query.deleted_before)
+        found = self._unexempt(query.exempt).where(lambda s: s.deleted_at < due)
         return self._next_ids("s", found, query)
 
     def _find_oversized(self, query: OversizedSessions) -> list[str]:
-        most, events = query.max_events, self._models.EventRow
-        sessions = self._not_due(self._unexempt(query.exempt), query.deleted_before)
+        most, events, due = query.max_events, self._models.EventRow, self._codec.encode(query.deleted_before or _NEVER)
+        sessions = self._unexempt(query.exempt).where(lambda s: s.deleted_at is None or s.deleted_at >= due)
         found = select(s for s in sessions if count(e for e in events if e.session_id == s) > most)
         return self._next_ids("s", found, query)
 
     def _find_prunable(self, query: PrunableEvents) -> list[str]:
-        found = self._prunable(select(e.id for e in self._models.EventRow), query)
+        events = self._prunable(query)
+        found = self._ordered("e", select(e.id for e in events), query.key, query.start)
         with self._database.read() as connection:
-            return connection.values(self._ordered("e", found, query.key, query.start), limit=query.limit)
+            return connection.values(found, limit=query.limit)
 
     def _count_prunable(self, query: PrunableEvents) -> int:
-        return self._count(self._prunable(select(count() for e in self._models.EventRow), query))
+        events = self._prunable(query)
+        return self._count(select(count() for e in events))
 
     def _count_stored(self, session_ids: Collection[str] | None) -> int:
-        return self._count(self._any_of(select(count() for e in self._models.EventRow), "e.session_id", session_ids))
+        stored = select(count() for e in self._models.EventRow)
+        return self._count(stored if session_ids is None else self._any_of(stored, "e.session_id", session_ids))
 
     def _find_removable(self, query: RemovableArtifacts) -> list[str]:
         deleted, due = (self._codec.encode(at or _NEVER) for at in (query.deleted_before, query.gone_before))
@@ -103,19 +108,30 @@ class PonyMaintenance(SQLMaintenance, PonyReader, Maintenance):
         statuses, untagged = self._columns.several(exempt.statuses), self._columns.untagged(exempt.tags)
         return select(s.id for s in self._models.SessionRow if s.status not in statuses and untagged)
 
-    def _not_due(self, found: Query, deleted_before: datetime | None) -> Query:
-        """Leave out sessions that are to be removed for good anyway."""
-        if deleted_before is None:
-            return found
-        due = self._codec.encode(deleted_before)
-        return found.where(lambda s: s.deleted_at is None or s.deleted_at >= due)
-
-    def _prunable(self, found: Query, query: PrunableEvents) -> Query:
-        protected = self._columns.several(PROTECTED_EVENT_TYPES)
-        sessions = self._not_due(self._unexempt(query.exempt), query.deleted_before)
-        found = self._any_of(found, "e.type", query.types).where(lambda e: e.type not in protected)
-        found = self._compared(found, "e.session_id =", query.session_id)
-        return found.where(lambda e: e.session_id in sessions)
+    def _prunable(self, query: PrunableEvents) -> Query:
+        """Return the events that may be pruned, `e`."""
+        events, sessions, protected = self._models.EventRow, self._models.SessionRow, self._columns.several(PROTECTED)
+        statuses = self._columns.several(query.exempt.statuses)
+        untagged = self._columns.untagged(query.exempt.tags)
+        due = self._codec.encode(query.deleted_before or _NEVER)
+        found = select(
+            e
+            for e in events
+            if e.type not in protected
+            and exists(
+                s
+                for s in sessions
+                if s.id == e.session_id
+                and s.status not in statuses
+                and untagged
+                and (s.deleted_at is None or s.deleted_at >= due)
+            )
+        )
+        if query.types is not None:
+            found = self._any_of(found, "e.type", query.types)
+        if query.session_id is not None:
+            found = self._any_of(found, "e.session_id", (query.session_id,))
+        return found
 
     def _next_ids(self, alias: str, found: Query, query: _Batch) -> list[str]:
         with self._database.read() as connection:

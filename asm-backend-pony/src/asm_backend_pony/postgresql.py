@@ -83,11 +83,17 @@ class OwnPostgreSQL(_PostgreSQL):
     @contextmanager
     def _taken(self, *, autocommit: bool) -> Iterator[PonyConnection]:
         driver = self._pool.take()
+        usable = False
         try:
             driver.autocommit = autocommit
             yield PonyConnection(driver, schema=self.schema)
+            usable = True
+        except BaseException as error:
+            usable = not _tells_of_loss(error)
+            raise
         finally:
-            self._pool.give_back(driver, usable=not driver.closed and _status(driver) == TRANSACTION_STATUS_IDLE)
+            usable = usable and not driver.closed and _status(driver) == TRANSACTION_STATUS_IDLE
+            self._pool.give_back(driver, usable=usable)
 
     @contextmanager
     def _reading(self) -> Iterator[PonyConnection]:
@@ -146,6 +152,13 @@ def check_alive(connection: PonyConnection) -> None:
     """Refuse to commit what an error inside has undone: PostgreSQL would roll back, and say nothing."""
     if _status(connection.driver) == TRANSACTION_STATUS_INERROR:
         raise undone()
+
+
+def _tells_of_loss(error: BaseException | None) -> bool:
+    """Return whether the driver's error, or the one it was translated to, comes from no server that answers."""
+    while error is not None and not isinstance(error, psycopg2.Error):
+        error = error.__cause__
+    return error is not None and error.pgcode is None
 
 
 def _status(driver: Any) -> int:

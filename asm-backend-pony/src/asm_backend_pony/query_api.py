@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pony.orm import count, raw_sql, select
 
 from asm_backend_pony.artifact_registry import HALVED, PonyArtifactRegistry
+from asm_backend_pony.hints import unindexed
 from asm_backend_pony.reader import PonyReader
 from asm_core import QueryAPI
 from asm_core.sql.summing import event_totals, run_totals, usage_row
@@ -25,10 +26,11 @@ class PonyQueryAPI(PonyReader, QueryAPI):
     """Searches, totals and exports."""
 
     def _count_sessions(self, query: SessionQuery) -> int:
-        return self._count(self._filter_sessions(select(count() for s in self._models.SessionRow), query))
+        sessions = self._sessions(query)
+        return self._count(select(count() for s in sessions))
 
     def _count_events(self, query: EventQuery) -> int:
-        return self._count(self._filter_events(select(count() for e in self._models.EventRow), query))
+        return self._count(self._passing("e", select(count() for e in self._models.EventRow), query))
 
     def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
         with self._database.read() as connection:
@@ -65,10 +67,11 @@ class PonyQueryAPI(PonyReader, QueryAPI):
         return PonyArtifactRegistry(self._database)._find_artifacts(session_id)  # noqa: SLF001  a sibling's
 
     def _usage(self) -> Query:
+        provider = raw_sql(unindexed("r.provider", self._database.dialect))
         unpriced = raw_sql("CASE WHEN r.cost_nanos IS NULL THEN 1 ELSE 0 END", int)
         return select(
             (
-                r.provider,
+                provider,
                 r.model,
                 count(),
                 count() - count(r.cost_nanos, distinct=False),
@@ -89,10 +92,7 @@ class PonyQueryAPI(PonyReader, QueryAPI):
         )
 
     def _pass_usage(self, found: Query, query: UsageQuery) -> Query:
-        found = self._any_of(found, "r.session_id", query.session_ids)
-        found = self._any_of(found, "r.provider", query.providers)
-        found = self._compared(found, "r.started_at >=", query.since)
-        found = self._compared(found, "r.started_at <", query.until)
+        found = self._passing("r", found, query)
         if query.agent_ids is None:
             return found
         agents, sessions = self._columns.several(query.agent_ids), self._models.SessionRow

@@ -2,17 +2,20 @@
 
 Each query calls its entity by one letter: `s` sessions, `r` runs, `e` events, `q` the counters, `a` artifacts.
 
-Pony knows a parameter by its name, the code in which it stands, and the how manieth filter that is. So what `_any_of` and
-`_compared` filter must not be a query inside another one that they filter too: its parameters would be taken for the other's.
+Pony tells parameters apart by their name, the code in which they stand, and the place of that filter among others. So
+`_passing` and `_any_of` must not filter a query inside another one that they filter too: Pony would mix them up.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from operator import ge, gt, lt
+from typing import TYPE_CHECKING, Any, Final
 
-from pony.orm import raw_sql, select
+from pony.orm import exists, raw_sql, select
 
+from asm_backend_pony.hints import unindexed
 from asm_core.ports import Reader
+from asm_core.sql.filters import bounds, choices
 from asm_core.sql.tables import EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
 
 if TYPE_CHECKING:
@@ -22,7 +25,11 @@ if TYPE_CHECKING:
 
     from asm_backend_pony.database import Database
     from asm_core import Event, Run, Session
-    from asm_core.queries import EventQuery, RunQuery, SessionQuery
+    from asm_core.queries import EventQuery, RunQuery, SessionQuery, UsageQuery
+
+    _Query = SessionQuery | RunQuery | EventQuery | UsageQuery
+
+_SIGNS: Final = {ge: ">=", gt: ">", lt: "<"}
 
 
 class PonyReader(Reader):
@@ -48,23 +55,23 @@ class PonyReader(Reader):
             return next(map(self._codec.run, list(connection.rows(found))), None)
 
     def _find_sessions(self, query: SessionQuery) -> list[Session]:
-        columns = self._columns.of("s", SESSION_COLUMNS)
-        sessions = self._filter_sessions(select(columns for s in self._models.SessionRow).without_distinct(), query)
-        found = self._listed("s", sessions, query)
+        columns, sessions = self._columns.of("s", SESSION_COLUMNS), self._sessions(query)
+        found = self._listed("s", select(columns for s in sessions).without_distinct(), query)
         with self._database.read() as connection:
             return [self._codec.session(row) for row in connection.rows(found, limit=query.limit, offset=query.offset)]
 
     def _find_runs(self, query: RunQuery) -> list[Run]:
-        columns = self._columns.of("r", RUN_COLUMNS)
-        runs = self._filter_runs(select(columns for r in self._models.RunRow).without_distinct(), query)
-        found = self._listed("r", runs, query)
+        columns, runs = self._columns.of("r", RUN_COLUMNS), self._models.RunRow
+        # Those of one session are few; without it, the order or the other filters have an index.
+        aside = () if query.session_ids is None else ("status", "provider")
+        passing = self._passing("r", select(columns for r in runs).without_distinct(), query, aside=aside)
+        found = self._listed("r", passing, query)
         with self._database.read() as connection:
             return [self._codec.run(row) for row in connection.rows(found, limit=query.limit)]
 
     def _find_events(self, query: EventQuery) -> list[Event]:
-        columns = self._columns.of("e", EVENT_COLUMNS)
-        events = self._filter_events(select(columns for e in self._models.EventRow).without_distinct(), query)
-        found = self._listed("e", events, query)
+        columns, events = self._columns.of("e", EVENT_COLUMNS), self._models.EventRow
+        found = self._listed("e", self._passing("e", select(columns for e in events).without_distinct(), query), query)
         with self._database.read() as connection:
             return [self._codec.event(row) for row in connection.rows(found, limit=query.limit)]
 
@@ -84,50 +91,33 @@ class PonyReader(Reader):
 
     # -- what passes -------------------------------------------------------------------------------------------------
 
-    def _filter_sessions(self, found: Query, query: SessionQuery) -> Query:
-        found = self._any_of(found, "s.id", query.ids)
-        found = self._any_of(found, "s.agent_id", query.agent_ids)
-        found = self._any_of(found, "s.status", query.statuses)
-        found = self._compared(found, "s.created_at >", query.created_after)
-        found = self._compared(found, "s.created_at <", query.created_before)
-        for tag in query.tags:
-            found = found.where(self._columns.tagged(tag))
-        if query.providers is not None:
-            providers = self._columns.several(query.providers)
-            runs = select(r.session_id for r in self._models.RunRow if r.provider in providers)
-            found = found.where(lambda s: s.id in runs)
+    def _sessions(self, query: SessionQuery) -> Query:
+        """Return the sessions that pass a query, `s`, in no order."""
+        sessions, runs = self._models.SessionRow, self._models.RunRow
+        if query.providers is None:
+            found = select(s for s in sessions)
+        else:
+            provider = unindexed("r.provider", self._database.dialect)
+            provided = self._columns.any_of(provider, query.providers)
+            found = select(s for s in sessions if exists(r for r in runs if r.session_id == s.id and provided))
+        found = self._passing("s", found, query)
+        if query.tags:
+            found = found.where(self._columns.tagged(query.tags))
         return found if query.include_deleted else found.where(lambda s: s.deleted_at is None)
 
-    def _filter_runs(self, found: Query, query: RunQuery) -> Query:
-        found = self._any_of(found, "r.session_id", query.session_ids)
-        found = self._any_of(found, "r.status", query.statuses)
-        found = self._any_of(found, "r.provider", query.providers)
-        found = self._compared(found, "r.started_at >", query.started_after)
-        found = self._compared(found, "r.started_at <", query.started_before)
-        return self._compared(found, "r.total_tokens >=", query.min_tokens)
+    def _passing(self, alias: str, found: Query, query: _Query, *, aside: Collection[str] = ()) -> Query:
+        """Let pass what passes those filters of a query that compare a column; no index of those `aside` is used."""
+        for name, values in choices(query):
+            column = f"{alias}.{name}"
+            found = self._any_of(found, unindexed(column, self._database.dialect) if name in aside else column, values)
+        for name, compare, value in bounds(query):
+            bound = self._codec.encode(value)  # noqa: F841  Pony finds it by its name
+            found = found.where(raw_sql(f"{alias}.{name} {_SIGNS[compare]} $bound"))
+        return found
 
-    def _filter_events(self, found: Query, query: EventQuery) -> Query:
-        found = self._any_of(found, "e.id", query.ids)
-        found = self._any_of(found, "e.session_id", query.session_ids)
-        found = self._any_of(found, "e.run_id", query.run_ids)
-        found = self._any_of(found, "e.type", query.types)
-        found = self._any_of(found, "e.provider", query.providers)
-        found = self._any_of(found, "e.correlation_id", query.correlation_ids)
-        found = self._compared(found, "e.timestamp >=", query.since)
-        found = self._compared(found, "e.timestamp <", query.until)
-        found = self._compared(found, "e.sequence_number >", query.after)
-        return self._compared(found, "e.sequence_number <", query.before)
-
-    def _any_of(self, found: Query, column: str, values: Collection[str] | None) -> Query:
-        """Let pass those with one of `values` in a column; None is no filter."""
-        return found if values is None else found.where(self._columns.any_of(column, values))
-
-    def _compared(self, found: Query, condition: str, value: object) -> Query:
-        """Let pass those for which a condition on one value is true; None is no filter."""
-        if value is None:
-            return found
-        encoded = self._codec.encode(value)  # noqa: F841  Pony finds it by its name, here and below
-        return found.where(raw_sql(f"{condition} $encoded"))
+    def _any_of(self, found: Query, column: str, values: Collection[str]) -> Query:
+        """Let pass those with one of `values` in a column."""
+        return found.where(self._columns.any_of(column, values))
 
     def _listed(self, alias: str, found: Query, query: SessionQuery | RunQuery | EventQuery) -> Query:
         order = query.order

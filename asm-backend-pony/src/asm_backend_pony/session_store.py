@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asm_core import Run, Session
 
 
-class PonySessionStore(SQLSessionStore, PonyReader, SessionStore):
+class PonySessionStore(SQLSessionStore["Database"], PonyReader, SessionStore):
     """Sessions, runs and events."""
 
     def __init__(self, database: Database) -> None:
@@ -38,7 +38,7 @@ class PonySessionStore(SQLSessionStore, PonyReader, SessionStore):
 
     def _save_run(self, run: Run) -> None:
         with self._database.write() as connection:
-            if connection.execute_sql(self._keep_session, (run.session_id,)).fetchone() is None:
+            if connection.execute_sql(self._keep_session, (run.session_id,)).fetchall() == []:
                 raise SessionNotFoundError(run.session_id)
             connection.execute_sql(self._save_runs, self._codec.run_row(run))
 

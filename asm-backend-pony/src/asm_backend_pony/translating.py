@@ -1,8 +1,8 @@
 """Pony's queries as statements: their SQL and its parameters, which the connection at hand executes.
 
-Pony would execute a query on the connection of its session, keep the answer for as long as the session lasts, and reconnect
-in the middle of a transaction whose first half is lost with that. So it only translates here, on a database without
-connections, and once for each query that is written down.
+Pony would execute a query on the connection of its session, keep the answer for as long as the session lasts, and
+reconnect in the middle of a transaction, whose first half is lost with that. So it only translates here, on a database
+without connections, and once for each query that is written down.
 """
 
 from __future__ import annotations
