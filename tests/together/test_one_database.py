@@ -24,7 +24,7 @@ from asm_contract_tests.together import begun
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BACKENDS = ("sqlmodel", "peewee")
+BACKENDS = ("sqlmodel", "peewee", "pony")
 PAIRS = pytest.mark.parametrize(("first", "second"), list(permutations(BACKENDS, 2)))
 
 

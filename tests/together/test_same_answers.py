@@ -13,7 +13,7 @@ from asm_contract_tests.rules.machine import compare
 if TYPE_CHECKING:
     from pathlib import Path
 
-BACKENDS = ("sqlmodel", "peewee")
+BACKENDS = ("sqlmodel", "peewee", "pony")
 SEQUENCES = 8
 
 

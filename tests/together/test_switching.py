@@ -15,7 +15,7 @@ from asm_core.cli.program import app
 if TYPE_CHECKING:
     from pathlib import Path
 
-PAIRS = pytest.mark.parametrize(("before", "after"), list(permutations(("sqlmodel", "peewee"), 2)))
+PAIRS = pytest.mark.parametrize(("before", "after"), list(permutations(("sqlmodel", "peewee", "pony"), 2)))
 
 
 @PAIRS
