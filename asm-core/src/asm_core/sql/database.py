@@ -76,7 +76,9 @@ class Database(ABC, Generic[C]):
     @contextmanager
     def bind(self, connection: C) -> Iterator[None]:
         """Let this thread read and write on the caller's connection, in the caller's transaction."""
-        outer, own = self._current(), self._is_own()
+        self._current()
+        # Not what `_caller` gives: that ends with the caller's transaction.
+        outer, own = getattr(self._joined, "connection", None), self._is_own()
         try:
             self._joined.connection, self._joined.is_own = connection, False
             with self._translated():
