@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from asm_backend_pony.artifact_registry import PonyArtifactRegistry
-from asm_backend_pony.connection import SessionConnection
+from asm_backend_pony.connection import SessionConnection, in_session
 from asm_backend_pony.database import database_at, database_of, provider_dialect
 from asm_backend_pony.maintenance import PonyMaintenance
 from asm_backend_pony.query_api import PonyQueryAPI
@@ -57,11 +57,13 @@ class PonyBackend(SQLBackend):
         """Return a context in which the ports, in this thread, work inside another Pony database's `db_session`.
 
         Raises:
-            ValidationError: it is no Pony database, or bound to another kind of database than this backend.
-            StorageError: this thread is in no `db_session`.
+            ValidationError: it is no Pony database of the backend's kind, or this thread is in no `db_session`.
         """
         if provider_dialect(connection) is not self._database.dialect:
-            message = "bind() takes a Pony database of the same kind as the backend's own."
+            message = f"bind() takes a Pony database on {self._database.dialect.value}, as the backend's own is."
+            raise ValidationError(message)
+        if not in_session():
+            message = "bind() takes a database with an open transaction; call it inside db_session."
             raise ValidationError(message)
         return self._database.bind(SessionConnection(connection, schema=self._database.schema))
 

@@ -66,6 +66,7 @@ def provider_dialect(database: object) -> Dialect:
     provider = database.provider if isinstance(database, PonyDatabase) else None
     dialect = None if provider is None else _PROVIDERS.get(provider.dialect)
     if dialect is None:
-        message = "The pony backend takes a pony.orm.Database that is bound to SQLite or PostgreSQL."
+        found = type(database).__name__ if provider is None else provider.dialect
+        message = f"The pony backend takes a pony.orm.Database that is bound to SQLite or PostgreSQL, not {found}."
         raise ValidationError(message)
     return dialect
