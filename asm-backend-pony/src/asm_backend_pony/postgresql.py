@@ -141,8 +141,11 @@ class SessionPostgreSQL(_PostgreSQL):
     def _writing(self) -> Iterator[PonyConnection]:
         with db_session:
             self._connection.begin()
+            driver = self._connection.driver
             yield self._connection
             check_alive(self._connection)
+            if self._connection.driver is not driver:
+                raise undone()  # Pony went on with another connection, for a statement of the application's
 
     def _abandon(self) -> None:
         """Pony connects anew in a forked child."""

@@ -225,7 +225,11 @@ class ConcurrencyContract(Contract):
 
     @pytest.mark.guarantee("G15")
     def test_everything_at_once_raises_nothing_else(self, stores: list[SessionStore], backend: Backend) -> None:
-        """Look at the error that a thread got: nothing here may fail, whatever the others do."""
+        """Look at the error that a thread got: nothing here may fail, whatever the others do.
+
+        A deadlock, or ids that others took time and again: look at what removes sessions. One that is stored anew after
+        the removal looked for it must be left alone, or its events stay without it.
+        """
 
         def mix(store: SessionStore, place: int) -> None:
             for turn in range(ROUNDS):
