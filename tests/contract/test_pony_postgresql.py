@@ -27,7 +27,7 @@ class TestPonyOnPostgreSQL(BackendContract):
         return lambda: asm.open_backend("pony", url=url, migrate=True)
 
     @pytest.fixture
-    def callers_transaction(self, url: str) -> CallersTransaction:
+    def callers_transaction(self, url: str) -> Iterator[CallersTransaction]:
         database = Database("postgres", url)
 
         @contextmanager
@@ -35,4 +35,5 @@ class TestPonyOnPostgreSQL(BackendContract):
             with db_session:
                 yield database
 
-        return begin
+        yield begin
+        database.disconnect()

@@ -28,7 +28,7 @@ class TestPonyOnSQLite(BackendContract):
         return lambda: asm.open_backend("pony", url=url, migrate=True)
 
     @pytest.fixture
-    def callers_transaction(self, url: str) -> CallersTransaction:
+    def callers_transaction(self, url: str) -> Iterator[CallersTransaction]:
         database = Database("sqlite", url.removeprefix("sqlite:///"), create_db=True)
 
         @contextmanager
@@ -36,4 +36,5 @@ class TestPonyOnSQLite(BackendContract):
             with db_session:
                 yield database
 
-        return begin
+        yield begin
+        database.disconnect()

@@ -31,7 +31,7 @@ class TestOnTheApplicationsDatabase(HandlesContract, TransactionsContract, Concu
         return lambda: PonyBackend(make(), migrate=True)
 
     @pytest.fixture
-    def callers_transaction(self, make: Callable[..., Database]) -> CallersTransaction:
+    def callers_transaction(self, make: Callable[..., Database]) -> Iterator[CallersTransaction]:
         database = make()
 
         @contextmanager
@@ -39,7 +39,8 @@ class TestOnTheApplicationsDatabase(HandlesContract, TransactionsContract, Concu
             with db_session:
                 yield database
 
-        return begin
+        yield begin
+        database.disconnect()
 
 
 @pytest.fixture
