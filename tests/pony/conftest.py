@@ -6,7 +6,7 @@ import pytest
 from pony.orm import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -18,12 +18,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def make(url: str) -> Callable[..., Database]:
+def make(url: str) -> Iterator[Callable[..., Database]]:
     """Return what makes a Pony database of the application's."""
+    databases = []
 
     def made() -> Database:
         if url.startswith("sqlite"):
-            return Database("sqlite", url.removeprefix("sqlite:///"), create_db=True)
-        return Database("postgres", url)
+            databases.append(Database("sqlite", url.removeprefix("sqlite:///"), create_db=True))
+        else:
+            databases.append(Database("postgres", url))
+        return databases[-1]
 
-    return made
+    yield made
+    for database in databases:
+        database.disconnect()

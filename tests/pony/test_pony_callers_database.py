@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from asm_contract_tests.contract import CallersTransaction
 
+# Pony leaves the connections of threads that have ended to the collector, of which Python warns from 3.13 on.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 class TestOnTheApplicationsDatabase(HandlesContract, TransactionsContract, ConcurrencyContract, RoundTripContract):
     @pytest.fixture
@@ -31,7 +34,7 @@ class TestOnTheApplicationsDatabase(HandlesContract, TransactionsContract, Concu
         return lambda: PonyBackend(make(), migrate=True)
 
     @pytest.fixture
-    def callers_transaction(self, make: Callable[..., Database]) -> Iterator[CallersTransaction]:
+    def callers_transaction(self, make: Callable[..., Database]) -> CallersTransaction:
         database = make()
 
         @contextmanager
@@ -39,8 +42,7 @@ class TestOnTheApplicationsDatabase(HandlesContract, TransactionsContract, Concu
             with db_session:
                 yield database
 
-        yield begin
-        database.disconnect()
+        return begin
 
 
 @pytest.fixture
