@@ -1,56 +1,16 @@
-"""Measure the backends against the floor, alternately, and print the ratios: `nox -s bench`, or `-- --rounds 5`."""
-
-from __future__ import annotations
-
-import argparse
+import sys
+from benchmarks.places import places
+from benchmarks.racing import race
+from benchmarks.workloads import WORKLOADS
 import statistics
-import tempfile
-from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks import workloads
-from benchmarks.workloads import Pair
-
-BACKENDS = ("sqlmodel",)
-ON_A_PAIR = {
-    "one event, durable (median call)": workloads.single_append,
-    "10,000 events in batches of 500": workloads.batches,
-    "read the log of a session": workloads.whole_log,
-}
-RECORDED = "asm run of 200,000 lines, start included"
-BARS = {RECORDED: 3.0}
-
-
-def measure(backend: str, rounds: int) -> dict[str, list[tuple[float, float]]]:
-    """Return the seconds of floor and backend, by workload, a pair for each round."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in (*ON_A_PAIR, RECORDED)}
-    for _ in range(rounds):
-        with tempfile.TemporaryDirectory() as room:
-            pair = Pair(backend, Path(room))
-            for name, workload in ON_A_PAIR.items():
-                found[name].append(workload(pair))
-            pair.close()
-            found[RECORDED].append(workloads.recorded_lines(backend, Path(room)))
-    return found
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
-    rounds = parser.parse_args().rounds
-    table = Table("backend on SQLite", "workload", "floor, s", "ratio", "from", "to", "bar")
-    for backend in BACKENDS:
-        for name, pairs in measure(backend, rounds).items():
-            ratios = [ours / floor for floor, ours in pairs]
-            floor = statistics.median(floor for floor, _ in pairs)
-            numbers = (statistics.median(ratios), min(ratios), max(ratios))
-            bar = f"{BARS[name]:.1f}" if name in BARS else ""
-            table.add_row(backend, name, f"{floor:.6f}", *(f"{number:.2f}" for number in numbers), bar)
-    Console().print(table)
-
-
-if __name__ == "__main__":
-    main()
+dbs=tuple(sys.argv[1].split(','))
+backs=tuple(sys.argv[2].split(','))
+want=sys.argv[3].split(',') if len(sys.argv)>3 else None
+with places(dbs) as where:
+    for w in WORKLOADS:
+        if want and not any(w.name.startswith(x) for x in want): continue
+        for (d,dur),pl in where.items():
+            if dur not in w.is_durable: continue
+            for m in race(w,pl,backs,3):
+                r=[b/a for a,b in m.pairs]
+                print(f"{m.workload:45} {m.database:22} {m.backend:9} floor {statistics.median(a for a,_ in m.pairs)*1e6:9.1f}us  {statistics.median(r):.2f} ({min(r):.2f}-{max(r):.2f}) bar {m.bar} {'' if statistics.median(r)<=m.bar else 'XXX'}",flush=True)

@@ -1,99 +1,177 @@
-"""What is measured: each workload times the floor and a contender once, and checks what both did."""
+"""What floor and backends do in turn. Each workload yields the seconds of its steps, and checks what was done."""
 
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
-import asm_core as asm
-from benchmarks.floor import Floor, read_lines
+import msgspec
+
+from benchmarks.contender import PAGE, SESSION, new_run, new_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-SINGLE = 500
-EVENTS = 10_000
-BATCH = 500
-LINES = 200_000
-PRINTER = (sys.executable, "-c", f"for number in range({LINES}): print('line number', number)")
+    from benchmarks.contender import Contender, Port
+
+SINGLE: Final = 600
+EVENTS: Final = 10_000
+BATCH: Final = 500
+MIDDLE: Final = 5_000
+TAKEN: Final = 100
+SESSIONS: Final = 5_000
+PAGES: Final = 20
+RUNS: Final = 50_000
 
 
-def seconds(call: Callable[[], Any]) -> float:
+@dataclass(frozen=True)
+class Workload:
+    """One thing that is measured.
+
+    Attributes:
+        name: what the design calls it, and what it is.
+        steps: does it, and yields the seconds of each step.
+        bars: the most that a backend may take, in times of the floor.
+        is_durable: with commits that wait for the disk (True), that do not (False).
+        of_steps: what of its steps is compared.
+        in_turn: how many steps floor and backend do before it is the other's turn.
+        seed: fills the database that all read; None: each writes into its own.
+    """
+
+    name: str
+    steps: Callable[[Contender], Iterator[float]]
+    bars: dict[str, float]
+    is_durable: tuple[bool, ...] = (False,)
+    of_steps: Callable[[Sequence[float]], float] = statistics.median
+    in_turn: int = 1
+    seed: Callable[[Port], None] | None = field(default=None)
+
+
+def seconds(call: Callable[..., Any], *arguments: Any) -> float:
     """Return how long a call takes."""
     started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
+    found = call(*arguments)
+    taken = time.perf_counter() - started
+    del found  # what it takes to let go of the answer is not counted
+    return taken
 
 
-def payload(number: int) -> dict[str, Any]:
-    """Return what an event carries: about 100 bytes of JSON."""
-    return {"role": "assistant", "content": f"word number {number} of an answer that goes on", "tokens": number}
+def single_appends(contender: Contender) -> Iterator[float]:
+    """Append events one by one."""
+    for fact in contender.facts(range(SINGLE)):
+        yield seconds(contender.append, fact)
+    check_log(contender, SINGLE)
 
 
-def new_event(number: int) -> asm.Event:
-    """Return an event of the contender."""
-    return asm.Event.new(type="message_streamed", session_id="s", run_id="r", data=payload(number))
-
-
-class Pair:
-    """The floor and a backend, each on a database of its own."""
-
-    def __init__(self, backend: str, room: Path) -> None:
-        """Make both."""
-        self.floor = Floor(room / "floor.db")
-        self.backend = asm.open_backend(backend, url=f"sqlite:///{room}/{backend}.db", migrate=True)
-        self.store = self.backend.session_store
-        self.store.save_session(asm.Session.new(id="s", agent_id="a"))
-
-    def close(self) -> None:
-        """Check what was stored, and close both."""
-        stored = [event.sequence_number for event in self.store.get_events("s")]
-        assert stored == list(range(1, len(stored) + 1)), "the contender's log has a gap"
-        assert len(self.floor.read()) == len(stored), "the two did not do the same"
-        assert self.backend.maintenance.health_check() == []
-        self.backend.close()
-        self.floor.connection.close()
-
-
-def single_append(pair: Pair) -> tuple[float, float]:
-    """Append events one by one, each durable; the median call."""
-    floor = [seconds(lambda number=number: pair.floor.append([payload(number)])) for number in range(SINGLE)]
-    ours = [seconds(lambda number=number: pair.store.append_event(new_event(number))) for number in range(SINGLE)]
-    return statistics.median(floor), statistics.median(ours)
-
-
-def batches(pair: Pair) -> tuple[float, float]:
+def batches(contender: Contender) -> Iterator[float]:
     """Append 10,000 events in batches of 500."""
-
-    def starts() -> Iterator[int]:
-        return iter(range(0, EVENTS, BATCH))
-
-    floor = seconds(lambda: [pair.floor.append([payload(n) for n in range(s, s + BATCH)]) for s in starts()])
-    ours = seconds(lambda: [pair.store.append_events([new_event(n) for n in range(s, s + BATCH)]) for s in starts()])
-    return floor, ours
+    for start in range(0, EVENTS, BATCH):
+        facts = contender.facts(range(start, start + BATCH))
+        yield seconds(contender.append_many, facts)
+    check_log(contender, EVENTS)
 
 
-def whole_log(pair: Pair) -> tuple[float, float]:
-    """Read all events of the session."""
-    return seconds(pair.floor.read), seconds(lambda: pair.store.get_events("s"))
+def whole_log(contender: Contender) -> Iterator[float]:
+    """Read the 10,000 events of a session."""
+    for _ in range(8):
+        yield seconds(contender.read)
+    check_log(contender, EVENTS)
 
 
-def recorded_lines(backend: str, room: Path) -> tuple[float, float]:
-    """Run a command that prints 200,000 lines: into a pipe read line by line, and with `asm run`, start included."""
-    url = f"sqlite:///{room}/lines.db"
-    run = (str(Path(sys.executable).with_name("asm")), "run", "--backend", backend, "--url", url, "--quiet")
-    floor = seconds(lambda: read_lines(PRINTER))
-    ours = seconds(
-        lambda: subprocess.run((*run, "--agent", "a", "--", *PRINTER), stdout=subprocess.DEVNULL, check=True)
-    )
-    with asm.open_backend(backend, url=url) as opened:
-        (session,) = opened.session_store.list_sessions()
-        texts = (event.data.get("text") for event in opened.session_store.follow_events(session.id, idle_timeout=0))
-        lines = [text for text in texts if text is not None]
-        opened.session_store.delete_session(session.id)
-    assert lines == [f"line number {number}" for number in range(LINES)], "lines were lost, or came out of order"
-    return floor, ours
+def part_of_log(contender: Contender) -> Iterator[float]:
+    """Read the 100 events after number 5,000."""
+    for _ in range(200):
+        yield seconds(contender.read_after, MIDDLE, TAKEN)
+    found = contender.read_after(MIDDLE, TAKEN)
+    assert [event.sequence_number for event in found] == list(range(MIDDLE + 1, MIDDLE + TAKEN + 1))
+
+
+def first_page(contender: Contender) -> Iterator[float]:
+    """List the first page of 5,000 sessions."""
+    for _ in range(60):
+        yield seconds(contender.page)
+    check_page(contender.page(), 1)
+
+
+def later_page(contender: Contender) -> Iterator[float]:
+    """List the 20th page of 5,000 sessions."""
+    place = None
+    for _ in range(PAGES - 1):
+        *_, place = contender.page(place)
+    for _ in range(60):
+        yield seconds(contender.page, place)
+    check_page(contender.page(place), PAGES)
+
+
+def totals(contender: Contender) -> Iterator[float]:
+    """Add up the tokens of 50,000 runs by provider."""
+    for _ in range(15):
+        yield seconds(contender.usage)
+    found = contender.usage().values()
+    runs = [new_run(number, SESSIONS) for number in range(RUNS)]
+    assert sum(count for count, *_ in found) == RUNS
+    assert sum(tokens for *_, tokens in found) == sum(run.total_tokens for run in runs)
+
+
+def check_log(contender: Contender, count: int) -> None:
+    """Check that the log has this many events, without a gap or a repetition."""
+    events = contender.read()
+    assert [event.sequence_number for event in events] == list(range(1, count + 1)), "the log has a gap"
+    assert len({event.id for event in events}) == count, "an event is stored twice"
+
+
+def check_page(page: tuple[list[Any], int, Any], number: int) -> None:
+    """Check that a page has the sessions that it should have."""
+    items, total, _ = page
+    last = SESSIONS - (number - 1) * PAGE
+    assert [session.id for session in items] == [f"ses_{last - place:06}" for place in range(1, PAGE + 1)]
+    assert total == SESSIONS + 1
+
+
+def seed_log(port: Port) -> None:
+    """Store the log that is read."""
+    for start in range(0, EVENTS, BATCH):
+        port.append_many(port.facts(range(start, start + BATCH)))
+
+
+def seed_sessions(port: Port) -> None:
+    """Store the sessions that are listed."""
+    with port.backend.transaction():
+        for number in range(SESSIONS):
+            port.store.save_session(new_session(number))
+        # The one that every database has comes last.
+        port.store.save_session(msgspec.structs.replace(new_session(-1), id=SESSION))
+
+
+def seed_runs(port: Port) -> None:
+    """Store the runs whose tokens are added up."""
+    seed_sessions(port)
+    with port.backend.transaction():
+        for number in range(RUNS):
+            port.store.save_run(new_run(number, SESSIONS))
+
+
+def _same(bar: float) -> dict[str, float]:
+    return dict.fromkeys(("sqlmodel", "peewee", "pony"), bar)
+
+
+WORKLOADS: Final = (
+    Workload(
+        "W1 append one event (median call)", single_appends, {"sqlmodel": 2.0, "peewee": 1.6, "pony": 1.9},
+        is_durable=(True, False), in_turn=25,
+    ),
+    Workload("W2 append 10,000 events in batches of 500", batches, _same(1.3), is_durable=(True, False), of_steps=sum),
+    Workload("W4 read the 10,000 events of a session", whole_log, _same(1.2), seed=seed_log),
+    Workload("W4 read the 100 events after number 5,000", part_of_log, _same(1.5), in_turn=20, seed=seed_log),
+    Workload(
+        "W5 first page of 50 of 5,000 sessions", first_page, {"sqlmodel": 1.5, "peewee": 1.3, "pony": 1.5}, in_turn=10,
+        seed=seed_sessions,
+    ),
+    Workload(
+        "W5 20th page of 50 of 5,000 sessions", later_page, {"sqlmodel": 1.5, "peewee": 1.3, "pony": 1.5}, in_turn=10,
+        seed=seed_sessions,
+    ),
+    Workload("W6 tokens of 50,000 runs by provider", totals, _same(1.2), seed=seed_runs),
+)  # fmt: skip

@@ -9,11 +9,14 @@ from __future__ import annotations
 import enum
 import math
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from asm_core.errors import ValidationError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Payload = dict[str, Any]
 """A JSON object."""
@@ -63,23 +66,24 @@ def check_payload(field: str, value: object) -> Payload:
     raise ValidationError(message)
 
 
-def copy_payloads(values: list[Any]) -> list[Payload] | None:
-    """Return copies of payloads that are all in JSON's own shapes; None if one of them needs `check_payload`."""
+def copy_payloads(values: Sequence[Any]) -> tuple[list[Payload], list[str]] | None:
+    """Return copies of payloads and their JSON texts; None if one is not in JSON's own shapes, and needs a walk."""
     if not any(values) and set(map(type, values)) == {dict}:
-        return [{} for _ in values]
+        return [{} for _ in values], ["{}"] * len(values)
     try:
         text = _encoder.encode_lines(values)
         copies = _decoder.decode_lines(text)
     except (TypeError, ValueError, OverflowError, RecursionError):
         return None
-    # Each has a bracket of its own, so that no more than the rest can be those of one.
-    shallow = text.count(b"{") + text.count(b"[") < len(values) + MAX_NESTING
-    return copies if shallow and copies == values and set(map(type, copies)) == {dict} else None
+    texts = _lines(text)
+    # A bracket that opens and one that closes for each level.
+    shallow = max(map(len, texts)) <= 2 * MAX_NESTING or not any(_too_deep(line.encode()) for line in texts)
+    return (copies, texts) if shallow and copies == list(values) and set(map(type, copies)) == {dict} else None
 
 
-def encode_payloads(values: list[Payload]) -> list[str]:
+def encode_payloads(values: Sequence[Payload]) -> list[str]:
     """Return the JSON text of each of the checked payloads."""
-    return _encoder.encode_lines(values).decode().split("\n")[:-1]
+    return _lines(_encoder.encode_lines(values))
 
 
 def check_optional_payload(field: str, value: object) -> Payload | None:
@@ -95,6 +99,10 @@ def encode_sorted(value: Payload) -> bytes:
 def encode_payload(value: Payload) -> str:
     """Return the JSON text of a checked payload."""
     return encode_json(value).decode()
+
+
+def _lines(text: bytes) -> list[str]:
+    return text.decode().split("\n")[:-1]
 
 
 def _too_deep(text: bytes) -> bool:

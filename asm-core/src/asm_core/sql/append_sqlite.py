@@ -6,19 +6,21 @@ raising it, so that numbers are given out in the order of commits. The caller ho
 
 from __future__ import annotations
 
-from collections import Counter
+from functools import lru_cache
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.conflicts import check_restored, check_same_event, split_repeats
 from asm_core.errors import SessionNotFoundError
-from asm_core.payloads import encode_json
-from asm_core.sql.codec import codec_of
+from asm_core.sql.codec import codec_of, split_columns
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.tables import EVENT_COLUMNS
 from asm_core.times import utc_now
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asm_core.batches import Columns
     from asm_core.models import Event
     from asm_core.sql.dialects import Execute
 
@@ -41,24 +43,10 @@ _COLUMNS: Final = ", ".join(EVENT_COLUMNS)
 _PLACES: Final = f"({', '.join('?' * len(EVENT_COLUMNS))})"
 _SELECT: Final = f"SELECT {_COLUMNS} FROM asm_events WHERE "
 
-# Several rows in one statement cost two thirds of as many statements; few sizes stay in the driver's statement cache.
-_CHUNKS: Final = (64, 8, 1)
-_INSERTS: Final = {
-    size: f"INSERT INTO asm_events ({_COLUMNS}) VALUES {', '.join([_PLACES] * size)} ON CONFLICT (id) DO NOTHING"
-    for size in _CHUNKS
-}
+_INSERT_ONE: Final = f"INSERT INTO asm_events ({_COLUMNS}) VALUES {_PLACES} ON CONFLICT (id) DO NOTHING"
 
-# Where events differ in nothing else, one parameter brings id, time and data of all of them: the driver binds no values
-# one by one, and holds Python's lock for a quarter of the time.
-_SHARED: Final = ("session_id", "type", "run_id", "metadata", "schema_version", "provider", "correlation_id")
-_OWN: Final = ("id", "timestamp", "data")
-_INSERT_ALIKE: Final = (
-    f"INSERT INTO asm_events ({', '.join(_SHARED)}, {', '.join(_OWN)}, sequence_number) "
-    f"SELECT {', '.join('?' * len(_SHARED))}, "
-    "json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), ? + key "
-    "FROM json_each(?) WHERE true ON CONFLICT (id) DO NOTHING"
-)
-_MOST_CHARACTERS: Final = 1 << 24
+# Few sizes stay in the driver's statement cache; more rows at once gain nothing.
+_CHUNKS: Final = (250, 32, 4, 1)
 _ID_CHUNK: Final = 500
 
 
@@ -73,10 +61,9 @@ def append_events(execute: Execute, events: list[Event]) -> list[Event]:
         return [_append_one(execute, events[0])]
     first, repeats = split_repeats(events)
     execute("SAVEPOINT asm_append")
-    numbered = _number(execute, first)
-    if _insert(execute, numbered) == len(numbered):
+    stored, inserted = _number_and_insert(execute, first)
+    if inserted == len(stored):
         execute("RELEASE asm_append")
-        stored = numbered
     else:
         # Some are stored already: only now is it worth asking which.
         execute("ROLLBACK TO asm_append")
@@ -96,16 +83,19 @@ def restore_events(execute: Execute, session_id: str, events: list[Event], last_
     """
     first, _ = split_repeats(events)
     fresh = check_restored(first, _stored(execute, first), lambda low, high: _numbers(execute, session_id, low, high))
-    _insert(execute, fresh)
+    if fresh:
+        numbers = [event.sequence_number for event in fresh]
+        _insert(execute, {**_CODEC.event_columns(fresh), "sequence_number": numbers})
     execute(_RAISE_TO, (session_id, last_sequence, _CODEC.encode_time(utc_now())))
     return len(fresh)
 
 
 def _append_one(execute: Execute, event: Event) -> Event:
-    numbered = _number(execute, [event])[0]
-    if execute(_INSERTS[1], _CODEC.event_row(numbered)).rowcount == 1:
+    now = _CODEC.encode_time(utc_now())
+    numbered = event.numbered(_raise(execute, event.session_id, 1, now))
+    if execute(_INSERT_ONE, _CODEC.event_row(numbered)).rowcount == 1:
         return numbered
-    execute(_RAISE, (-1, _CODEC.encode_time(utc_now()), event.session_id)).fetchall()
+    execute(_RAISE, (-1, now, event.session_id)).fetchall()
     return check_same_event(_stored(execute, [event])[event.id], event)
 
 
@@ -117,49 +107,66 @@ def _append_rest(execute: Execute, events: list[Event]) -> list[Event]:
             check_same_event(stored[event.id], event)
         else:
             rest.append(event)
-    numbered = _number(execute, rest)
-    _insert(execute, numbered)
-    new = {event.id: event for event in numbered}
+    new = {event.id: event for event in _number_and_insert(execute, rest)[0]} if rest else {}
     return [stored.get(event.id) or new[event.id] for event in events]
 
 
-def _number(execute: Execute, events: list[Event]) -> list[Event]:
-    """Give each event the next number of its session, locking the counters in the order of the session ids."""
-    counts = Counter(event.session_id for event in events)
-    now = _CODEC.encode_time(utc_now())
-    numbers = {}
-    for session_id in sorted(counts):
-        parameters = (counts[session_id], now, session_id)
-        rows = execute(_RAISE, parameters).fetchall() or execute(_BEGIN_COUNT, parameters).fetchall()
-        if not rows:
-            raise SessionNotFoundError(session_id)
-        numbers[session_id] = count(rows[0][0] - counts[session_id] + 1)
-    return [event.numbered(next(numbers[event.session_id])) for event in events]
-
-
-def _insert(execute: Execute, events: list[Event]) -> int:
-    """Insert events that bear their numbers, but none whose id is there; return how many."""
+def _number_and_insert(execute: Execute, events: list[Event]) -> tuple[list[Event], int]:
+    """Return the events with their numbers, and how many of them were inserted."""
     columns = _CODEC.event_columns(events)
-    if len(events) > _CHUNKS[0] and _are_alike(columns):
-        shared = [columns[name][0] for name in _SHARED]
-        own = encode_json([*zip(*(columns[name] for name in _OWN), strict=True)]).decode()
-        return execute(_INSERT_ALIKE, (*shared, columns["sequence_number"][0], own)).rowcount
-    rows = list(zip(*(columns[name] for name in EVENT_COLUMNS), strict=True))
+    numbers = _take_numbers(execute, columns["session_id"])
+    inserted = _insert(execute, {**columns, "sequence_number": numbers})
+    return [event.numbered(number) for event, number in zip(events, numbers, strict=True)], inserted
+
+
+def _take_numbers(execute: Execute, session_ids: Sequence[str]) -> list[int]:
+    """Return the next numbers of each session, locking the counters in the order of the session ids."""
+    now = _CODEC.encode_time(utc_now())
+    last = {
+        session_id: _raise(execute, session_id, session_ids.count(session_id), now)
+        for session_id in sorted(set(session_ids))
+    }
+    if len(last) == 1:
+        end = last[session_ids[0]] + 1
+        return list(range(end - len(session_ids), end))
+    numbers = {session_id: count(end - session_ids.count(session_id) + 1) for session_id, end in last.items()}
+    return [next(numbers[session_id]) for session_id in session_ids]
+
+
+def _raise(execute: Execute, session_id: str, size: int, now: str) -> int:
+    """Raise the counter of a session, and with that hold it until the commit; return the last number given out."""
+    parameters = (size, now, session_id)
+    rows = execute(_RAISE, parameters).fetchall() or execute(_BEGIN_COUNT, parameters).fetchall()
+    if not rows:
+        raise SessionNotFoundError(session_id)
+    last: int = rows[0][0]
+    return last
+
+
+def _insert(execute: Execute, columns: Columns) -> int:
+    """Insert rows, but none whose id is there; return how many.
+
+    What all of them have in common is bound once, not for each: half the time for the events of a stream.
+    """
+    shared, own = split_columns(columns)
+    values = list(chain.from_iterable(zip(*own.values(), strict=True)))
     inserted, start = 0, 0
     for size in _CHUNKS:
-        while len(rows) - start >= size:
-            parameters = list(chain.from_iterable(rows[start : start + size]))
-            inserted += execute(_INSERTS[size], parameters).rowcount
-            start += size
+        statement = _insert_statement(tuple(shared), tuple(own), size)
+        width = size * len(own)
+        while len(values) - start >= width:
+            inserted += execute(statement, [*shared.values(), *values[start : start + width]]).rowcount
+            start += width
     return inserted
 
 
-def _are_alike(columns: dict[str, list[Any]]) -> bool:
-    first, size = columns["sequence_number"][0], len(columns["id"])
+@lru_cache(maxsize=128)
+def _insert_statement(shared: tuple[str, ...], own: tuple[str, ...], size: int) -> str:
+    row = f"({', '.join('?' * len(own))})"
+    selected = ", ".join([*("?" for _ in shared), *(f"column{place}" for place in range(1, len(own) + 1))])
     return (
-        all(columns[name].count(columns[name][0]) == size for name in _SHARED)
-        and columns["sequence_number"] == list(range(first, first + size))
-        and sum(map(len, columns["data"])) <= _MOST_CHARACTERS
+        f"INSERT INTO asm_events ({', '.join((*shared, *own))}) SELECT {selected} "
+        f"FROM (VALUES {', '.join([row] * size)}) WHERE true ON CONFLICT (id) DO NOTHING"
     )
 
 

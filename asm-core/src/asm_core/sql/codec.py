@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from asm_core.batches import CheckedEvents, columns_of
 from asm_core.errors import StorageError, shown
 from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session
 from asm_core.money import nanos_from_usd, usd_from_nanos
@@ -19,19 +20,26 @@ from asm_core.sql.dialects import Dialect
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from asm_core.batches import Columns
+
 Row = tuple[Any, ...]
 
+_WIDTH: Final = len("2026-01-02T03:04:05.000006Z")
 _UNREADABLE: Final = (KeyError, TypeError, ValueError, msgspec.DecodeError)
 """What a row raises that none of ours wrote: an unknown status or type, no JSON, no time."""
 
 
-def _text_of_time(time: datetime) -> str:
-    # Fixed width, so that text sorts as time does: 2026-01-02T03:04:05.000006Z
-    return time.isoformat(timespec="microseconds")[:-6] + "Z"
+def text_of_time(time: datetime) -> str:
+    """Return a time in UTC as text of fixed width, so that it sorts as time does: 2026-01-02T03:04:05.000006Z."""
+    # A tenth of the time that isoformat() takes; whole seconds come without their fraction.
+    text = encode_json(time).decode()[1:-1]
+    return text if len(text) == _WIDTH else f"{text[:-1]}.000000Z"
 
 
-def _time_of_text(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def texts_of_times(times: Sequence[datetime]) -> list[str]:
+    """Return the texts of many times at once, which takes a third of the time."""
+    texts = encode_json(times).decode()[2:-2].split('","')
+    return texts if set(map(len, texts)) <= {_WIDTH} else [text_of_time(time) for time in times]
 
 
 def _same(time: datetime) -> datetime:
@@ -165,25 +173,42 @@ class Codec:
             event.correlation_id,
         )
 
-    def event_columns(self, events: list[Event]) -> dict[str, list[Any]]:
-        """Return what the columns hold for checked and numbered events; a third of the time of so many rows."""
-        times = {time: self.encode_time(time) for time in {event.timestamp for event in events}}
+    def event_columns(self, events: list[Event]) -> Columns:
+        """Return what the columns hold for checked events, but their numbers; times are text on any database.
+
+        A fifth of the time that as many rows take.
+        """
+        columns = events.columns if type(events) is CheckedEvents else None
+        if columns is None:
+            columns = columns_of(events)
+            columns["data"] = encode_payloads(columns["data"])
+            columns["metadata"] = encode_payloads(columns["metadata"])
         return {
-            "id": [event.id for event in events],
-            "session_id": [event.session_id for event in events],
-            "sequence_number": [event.sequence_number for event in events],
-            "type": [event.type._value_ for event in events],
-            "timestamp": [times[event.timestamp] for event in events],
-            "run_id": [event.run_id for event in events],
-            "data": encode_payloads([event.data for event in events]),
-            "metadata": encode_payloads([event.metadata for event in events]),
-            "schema_version": [event.schema_version for event in events],
-            "provider": [event.provider for event in events],
-            "correlation_id": [event.correlation_id for event in events],
+            "id": columns["id"],
+            "session_id": columns["session_id"],
+            "type": [kind._value_ for kind in columns["type"]],
+            "timestamp": texts_of_times(columns["timestamp"]),
+            "run_id": columns["run_id"],
+            "data": columns["data"],
+            "metadata": columns["metadata"],
+            "schema_version": columns["schema_version"],
+            "provider": columns["provider"],
+            "correlation_id": columns["correlation_id"],
         }
 
     def event(self, row: Sequence[Any]) -> Event:
         """Return the event of a row."""
+        return self._event(row, self.decode_payload)
+
+    def events(self, rows: list[Any]) -> list[Event]:
+        """Return the events of rows."""
+        try:
+            return [self._event(row, decode_json) for row in rows]
+        except StorageError:
+            # One that cannot be read; or a driver, of an application's own connection, that decodes JSON itself.
+            return [self._event(row, self.decode_payload) for row in rows]
+
+    def _event(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> Event:
         id_, session_id, number, kind, timestamp, run_id, data, metadata, version, provider, correlation_id = row
         try:
             return Event(
@@ -193,8 +218,8 @@ class Codec:
                 session_id=session_id,
                 run_id=run_id,
                 sequence_number=number,
-                data=self.decode_payload(data),
-                metadata=self.decode_payload(metadata),
+                data=decode_payload(data),
+                metadata=decode_payload(metadata),
                 schema_version=version,
                 provider=provider,
                 correlation_id=correlation_id,
@@ -248,8 +273,18 @@ class Codec:
         return None if time is None else self.encode_time(time)
 
 
+def split_columns(columns: Columns) -> tuple[dict[str, Any], Columns]:
+    """Return the values that all rows share, by column, and the columns in which they differ; each row has an id."""
+    shared = {
+        name: values[0]
+        for name, values in columns.items()
+        if name != "id" and values[0] == values[-1] and values.count(values[0]) == len(values)
+    }
+    return shared, {name: values for name, values in columns.items() if name not in shared}
+
+
 _CODECS: Final = {
-    Dialect.SQLITE: Codec(_text_of_time, _time_of_text, decode_json),
+    Dialect.SQLITE: Codec(text_of_time, datetime.fromisoformat, decode_json),
     Dialect.POSTGRESQL: Codec(_same, _in_utc, _payload),
 }
 

