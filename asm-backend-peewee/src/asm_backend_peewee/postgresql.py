@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from playhouse.pool import PooledPostgresqlDatabase
 
 from asm_backend_peewee.connection import AT_ONCE, TableConnection, check_begun, connected
-from asm_backend_peewee.errors import translated
+from asm_backend_peewee.errors import TRANSLATED
 from asm_backend_peewee.models import define
 from asm_core import DependencyNotAvailableError
 from asm_core.sql import Dialect
@@ -28,6 +28,8 @@ _DEFAULT = "postgresql://"
 class PostgreSQLDatabase(PostgreSQL[TableConnection]):
     """PostgreSQL on a Peewee database, the application's or the backend's own."""
 
+    _translated = TRANSLATED
+
     def __init__(self, database: Any, *, schema: str | None = None, owned: bool = False) -> None:
         """Use a database, of the application's unless it is `owned`."""
         super().__init__(schema=schema)
@@ -40,9 +42,6 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
         self._closed = True
         if self._owned:
             self._database.shut()
-
-    def _translated(self) -> AbstractContextManager[None]:
-        return translated()
 
     def _reading(self) -> AbstractContextManager[TableConnection]:
         return connected(self._database, self.schema)

@@ -9,7 +9,7 @@ from peewee import SqliteDatabase
 from playhouse.pool import PooledSqliteDatabase
 
 from asm_backend_peewee.connection import AT_ONCE, TableConnection, check_begun, connected
-from asm_backend_peewee.errors import translated
+from asm_backend_peewee.errors import TRANSLATED
 from asm_backend_peewee.models import define
 from asm_core.sql import Dialect, failures
 from asm_core.sql.sqlite import SQLite, SQLiteConnections
@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 class SQLiteDatabase(SQLite[TableConnection]):
     """SQLite on a database of the application's, on the connection that it has in each thread."""
 
+    _translated = TRANSLATED
+
     def __init__(self, database: Any) -> None:
         """Use a Peewee database of the application's."""
         super().__init__()
         self.models = define(database, Dialect.SQLITE)
         self._database = database
-
-    def _translated(self) -> AbstractContextManager[None]:
-        return translated()
 
     def _reading(self) -> AbstractContextManager[TableConnection]:
         return connected(self._database)
@@ -57,6 +56,8 @@ class SQLiteDatabase(SQLite[TableConnection]):
 class OwnSQLiteDatabase(SQLiteConnections[TableConnection]):
     """SQLite in a file that the backend opens itself: one connection writes, a pool of others reads."""
 
+    _translated = TRANSLATED
+
     def __init__(self, file: SQLiteFile) -> None:
         """Open `file`."""
         super().__init__(file, alone=file.in_memory)
@@ -69,9 +70,6 @@ class OwnSQLiteDatabase(SQLiteConnections[TableConnection]):
         """Close all connections."""
         super().close()
         self._readers.shut()
-
-    def _translated(self) -> AbstractContextManager[None]:
-        return translated()
 
     def _connect(self) -> TableConnection:
         self._readers.connect(reuse_if_open=True)

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Final
 
 from pony.orm.core import OrmError
 from pony.orm.dbapiprovider import DBException
 
 from asm_core.errors import StorageError
-from asm_core.sql.failures import is_of_a_driver, translate, undone
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from asm_core.sql.failures import Translating, is_of_a_driver, translate, undone
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raise what is raised inside by Pony or a driver as a `StorageError`, the driver's error its cause."""
-    try:
-        yield
-    except (OrmError, DBException) as error:
+def _translate(error: Exception) -> StorageError | None:
+    if isinstance(error, (OrmError, DBException)):
         cause = _of_the_driver(error)
         if cause is None:
-            message = f"Pony refused: {error}."
-            raise StorageError(message) from error
-        raise _translation(cause) from cause
-    except Exception as error:
-        if not is_of_a_driver(error):
-            raise
-        raise _translation(error) from error
+            return StorageError(f"Pony refused: {error}.")
+        translation = _translation(cause)
+        translation.__cause__ = cause
+        return translation
+    return _translation(error) if is_of_a_driver(error) else None
 
 
 def _translation(error: BaseException) -> StorageError:
@@ -49,3 +39,7 @@ def _of_the_driver(error: BaseException) -> BaseException | None:
     if inner is None or is_of_a_driver(inner):
         return inner
     return _of_the_driver(inner)
+
+
+TRANSLATED: Final = Translating(_translate)
+"""Raises what is raised inside by Pony or a driver as a `StorageError`, the driver's error its cause."""

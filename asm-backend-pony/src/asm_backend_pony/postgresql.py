@@ -13,7 +13,7 @@ from psycopg2.extras import register_default_json, register_default_jsonb
 
 from asm_backend_pony.columns import POSTGRESQL
 from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
-from asm_backend_pony.errors import translated
+from asm_backend_pony.errors import TRANSLATED
 from asm_backend_pony.pool import Pool
 from asm_backend_pony.translating import entities
 from asm_core.sql import Dialect
@@ -33,13 +33,12 @@ if TYPE_CHECKING:
 class _PostgreSQL(PostgreSQL[PonyConnection]):
     """What both have in common."""
 
+    _translated = TRANSLATED
+
     def __init__(self, schema: str | None) -> None:
         super().__init__(schema=schema)
         self.columns = POSTGRESQL
         self.models = entities(Dialect.POSTGRESQL, schema)
-
-    def _translated(self) -> AbstractContextManager[None]:
-        return translated()
 
     @contextmanager
     def _savepoint(self, connection: PonyConnection) -> Iterator[None]:

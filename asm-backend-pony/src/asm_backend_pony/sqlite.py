@@ -9,7 +9,7 @@ from pony.orm import db_session
 
 from asm_backend_pony.columns import SQLITE
 from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
-from asm_backend_pony.errors import translated
+from asm_backend_pony.errors import TRANSLATED
 from asm_backend_pony.pool import Pool
 from asm_backend_pony.translating import entities
 from asm_core.sql import Dialect
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 class OwnSQLite(SQLiteConnections[PonyConnection]):
     """A file, on connections of the backend's own."""
 
+    _translated = TRANSLATED
+
     def __init__(self, file: SQLiteFile) -> None:
         """Open `file`."""
         super().__init__(file, alone=file.in_memory)
@@ -40,9 +42,6 @@ class OwnSQLite(SQLiteConnections[PonyConnection]):
         """Close the connections."""
         super().close()
         self._pool.close()
-
-    def _translated(self) -> AbstractContextManager[None]:
-        return translated()
 
     def _connect(self) -> PonyConnection:
         driver = self._pool.take()
@@ -67,15 +66,14 @@ class OwnSQLite(SQLiteConnections[PonyConnection]):
 class SessionSQLite(SQLite[PonyConnection]):
     """An application's Pony database: in its `db_session` the ports join it, outside each call has one of its own."""
 
+    _translated = TRANSLATED
+
     def __init__(self, database: PonyDatabase) -> None:
         """Use `database`."""
         super().__init__()
         self.columns = SQLITE
         self.models = entities(Dialect.SQLITE, None)
         self._connection = SessionConnection(database)
-
-    def _translated(self) -> AbstractContextManager[None]:
-        return translated()
 
     def _caller(self) -> PonyConnection | None:
         return self._connection if in_session() else None

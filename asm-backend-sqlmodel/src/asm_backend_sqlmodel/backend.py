@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session as OrmSession
 from asm_backend_sqlmodel.artifact_registry import SQLModelArtifactRegistry
 from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.database import NAME, Database, on_engine, open_database
-from asm_backend_sqlmodel.errors import translated
+from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_backend_sqlmodel.maintenance import SQLModelMaintenance
 from asm_backend_sqlmodel.query_api import SQLModelQueryAPI
 from asm_backend_sqlmodel.session_store import SQLModelSessionStore
@@ -57,7 +57,7 @@ class SQLModelBackend(SQLBackend):
     def bind(self, connection: Connection | OrmSession) -> Iterator[None]:
         """Let the ports, in this thread, work inside the transaction of a SQLModel ``Session`` or a ``Connection``."""
         if isinstance(connection, OrmSession):
-            with translated():
+            with TRANSLATED:
                 connection = connection.connection()
         if not isinstance(connection, Connection):
             message = f"bind() takes a SQLModel Session or a SQLAlchemy Connection, not a {type(connection).__name__}."

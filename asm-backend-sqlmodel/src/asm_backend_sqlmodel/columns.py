@@ -102,6 +102,25 @@ def _carries_on_postgresql(element: carries, compiler: SQLCompiler, **options: A
     return f"({tags} @> jsonb_build_array({tag}))"
 
 
+class among(FunctionElement[bool]):  # noqa: N801  as functions are called
+    """Whether a column has one of several values, which are one parameter."""
+
+    inherit_cache = True
+    type = Boolean()
+
+
+@compiles(among, "sqlite")
+def _among_on_sqlite(element: among, compiler: SQLCompiler, **options: Any) -> str:
+    column, several = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({several}))"  # noqa: S608  compiled clauses
+
+
+@compiles(among, "postgresql")
+def _among_on_postgresql(element: among, compiler: SQLCompiler, **options: Any) -> str:
+    column, several = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} = ANY(CAST({several} AS text[]))"
+
+
 class in_utc(FunctionElement[Any]):  # noqa: N801  as functions are called
     """A time as core's codec takes it, whatever the time zone of the connection."""
 

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, exists, func, literal, not_, or_, select, update
 
 from asm_backend_sqlmodel.artifact_registry import ARTIFACTS
+from asm_backend_sqlmodel.database import Database
 from asm_backend_sqlmodel.reader import EVENTS, SEQUENCES, SESSIONS, Condition, SQLModelReader, allowed, behind, tagged
 from asm_backend_sqlmodel.session_store import remove_sessions
-from asm_core import Maintenance
 from asm_core.models import TERMINAL_SESSION_STATUSES
 from asm_core.retention import PROTECTED_EVENT_TYPES
-from asm_core.sql import find_faults
+from asm_core.sql import SQLMaintenance
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from asm_core.retention import (
@@ -29,11 +28,8 @@ if TYPE_CHECKING:
     )
 
 
-class SQLModelMaintenance(SQLModelReader, Maintenance):
+class SQLModelMaintenance(SQLModelReader, SQLMaintenance[Database]):
     """Maintenance on SQLModel."""
-
-    def _batch(self) -> AbstractContextManager[object]:
-        return self._database.batch()
 
     def _find_expired(self, query: ExpiredSessions) -> list[str]:
         sessions = SESSIONS.c
@@ -97,10 +93,6 @@ class SQLModelMaintenance(SQLModelReader, Maintenance):
     def _remove_artifacts(self, artifact_ids: Sequence[str]) -> None:
         with self._database.write() as connection:
             connection.execute(delete(ARTIFACTS).where(ARTIFACTS.c.id.in_(artifact_ids)))
-
-    def _find_faults(self) -> list[str]:
-        with self._database.read() as connection:
-            return find_faults(connection.execute_sql)
 
     def _session_ids(self, query: Any, *conditions: Condition) -> list[str]:
         statement = (

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.dialects.postgresql import insert
 
 from asm_backend_sqlmodel.connection import TableConnection
-from asm_backend_sqlmodel.errors import translated
+from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_core import DependencyNotAvailableError
 from asm_core.sql.postgresql import PostgreSQL
 from asm_core.sql.urls import psycopg_settings
@@ -28,13 +28,16 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
     """PostgreSQL on an engine, the application's or the backend's own."""
 
     insert = staticmethod(insert)
+    _translated = TRANSLATED
 
     def __init__(self, engine: Engine, *, schema: str | None = None, owned: bool = False) -> None:
         """Use an engine, of the application's unless it is `owned`."""
         super().__init__(schema=schema)
         self._engine = engine
+        self.engine_dialect = engine.dialect
         self._owned = owned
-        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._single = engine if owned else engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._transactions = engine.execution_options(isolation_level="READ COMMITTED") if owned else engine
         if owned:
             event.listen(engine, "checkin", self._let_go)
 
@@ -49,17 +52,14 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
         if self._closed:
             record.invalidate()
 
-    def _translated(self) -> AbstractContextManager[None]:
-        return translated()
-
     @contextmanager
     def _reading(self) -> Iterator[TableConnection]:
-        with self._autocommit.connect() as connection:
+        with self._single.connect() as connection:
             yield TableConnection(connection, self.schema)
 
     @contextmanager
     def _writing(self) -> Iterator[TableConnection]:
-        with self._engine.begin() as connection:
+        with self._transactions.begin() as connection:
             yield TableConnection(connection, self.schema)
 
     def _savepoint(self, connection: TableConnection) -> AbstractContextManager[object]:
@@ -88,6 +88,9 @@ def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
     engine = create_engine(
         "postgresql+psycopg://",
         connect_args=connect,
+        # Most calls are one statement, which is to be one round trip, and nothing else: a transaction says what it needs.
+        isolation_level="AUTOCOMMIT",
+        pool_reset_on_return=None,
         pool_size=options.pool_size,
         max_overflow=0,
         pool_timeout=options.pool_timeout,

@@ -8,83 +8,69 @@ from sqlalchemy import ColumnElement, case, func, select
 
 from asm_backend_sqlmodel.artifact_registry import find_artifacts
 from asm_backend_sqlmodel.columns import in_utc
-from asm_backend_sqlmodel.database import exact_sum
+from asm_backend_sqlmodel.database import Database, exact_sum
 from asm_backend_sqlmodel.hints import unindexed
-from asm_backend_sqlmodel.reader import EVENTS, RUNS, SESSIONS, SQLModelReader, event_filters, filters, session_filters
-from asm_core import QueryAPI
-from asm_core.sql.summing import event_totals, run_totals, usage_row
+from asm_backend_sqlmodel.reader import EVENTS, RUNS, SESSIONS, SQLModelReader, chosen, filters, session_filters
+from asm_core.sql import SQLQueryAPI, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
-    from asm_core import Artifact, UsageRow
-    from asm_core.queries import EventQuery, SessionQuery, UsageQuery
-    from asm_core.summaries import EventTotals, RunTotals
+    from sqlalchemy import Select
+
+    from asm_core import Artifact
+    from asm_core.queries import EventQuery, RunQuery, SessionQuery, UsageQuery
 
 _UNPRICED = RUNS.c.cost_nanos.is_(None)
-_TOTALS: tuple[ColumnElement[Any], ...] = (
-    RUNS.c.input_tokens,
-    RUNS.c.output_tokens,
-    RUNS.c.total_tokens,
-    RUNS.c.cost_nanos,
-)
+_TOKENS: tuple[ColumnElement[Any], ...] = (RUNS.c.input_tokens, RUNS.c.output_tokens, RUNS.c.total_tokens)
 _UNPRICED_TOKENS: tuple[ColumnElement[Any], ...] = (
     case((_UNPRICED, RUNS.c.input_tokens)),
     case((_UNPRICED, RUNS.c.output_tokens)),
 )
 
 
-def _sums(values: Iterable[Any]) -> list[ColumnElement[int]]:
+def _exact_sums(values: Iterable[Any]) -> list[ColumnElement[int]]:
     return [half for value in values for half in exact_sum(value)]
 
 
-class SQLModelQueryAPI(SQLModelReader, QueryAPI):
+class SQLModelQueryAPI(SQLModelReader, SQLQueryAPI[Database]):
     """The query API on SQLModel."""
 
-    def _count_sessions(self, query: SessionQuery) -> int:
-        statement = select(func.count()).select_from(SESSIONS).where(*session_filters(query))
-        return int(self._rows(statement)[0][0])
+    def _select_session_count(self, query: SessionQuery) -> Statement:
+        return self._compiled(select(func.count()).select_from(SESSIONS).where(*session_filters(query)))
 
-    def _count_events(self, query: EventQuery) -> int:
-        statement = select(func.count()).select_from(EVENTS).where(*event_filters(query))
-        return int(self._rows(statement)[0][0])
+    def _select_event_count(self, query: EventQuery) -> Statement:
+        return self._compiled(select(func.count()).select_from(EVENTS).where(*filters(EVENTS, query)))
 
-    def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
-        runs = RUNS.c
-        statement = (
-            select(
-                runs.provider,
-                runs.model,
-                func.count(),
-                func.count(case((_UNPRICED, 1))),
-                *_sums((*_TOTALS, *_UNPRICED_TOKENS)),
-            )
-            .where(*filters(RUNS, query))
-            .group_by(unindexed(runs.provider), runs.model)
-        )
-        if query.agent_ids is not None:
-            statement = statement.where(
-                runs.session_id.in_(select(SESSIONS.c.id).where(SESSIONS.c.agent_id.in_(query.agent_ids)))
-            )
-        return [usage_row(row) for row in self._rows(statement)]
+    def _select_usage(self, query: UsageQuery) -> Statement:
+        return self._compiled(_by_provider_and_model(query, func.count(), *map(func.sum, _TOKENS)))
 
-    def _total_runs(self, session_ids: Collection[str]) -> list[RunTotals]:
-        statement = (
-            select(RUNS.c.session_id, RUNS.c.status, func.count(), *_sums(_TOTALS))
-            .where(RUNS.c.session_id.in_(session_ids))
-            .group_by(RUNS.c.session_id, RUNS.c.status)
-        )
-        return [run_totals(row) for row in self._rows(statement)]
+    def _select_exact_usage(self, query: UsageQuery) -> Statement:
+        return self._compiled(_by_provider_and_model(query, func.count(), *_exact_sums(_TOKENS)))
 
-    def _total_events(self, session_ids: Collection[str]) -> list[EventTotals]:
+    def _select_costs(self, query: UsageQuery) -> Statement:
+        unpriced = func.count(case((_UNPRICED, 1)))
+        sums = _exact_sums((RUNS.c.cost_nanos, *_UNPRICED_TOKENS))
+        return self._compiled(_by_provider_and_model(query, func.count(), unpriced, *sums))
+
+    def _select_run_totals(self, query: RunQuery) -> Statement:
+        statement = select(RUNS.c.session_id, RUNS.c.status, func.count(), *_exact_sums((*_TOKENS, RUNS.c.cost_nanos)))
+        return self._compiled(statement.where(*filters(RUNS, query)).group_by(RUNS.c.session_id, RUNS.c.status))
+
+    def _select_event_totals(self, query: EventQuery) -> Statement:
         times = EVENTS.c.timestamp
-        statement = (
-            select(EVENTS.c.session_id, func.count(), in_utc(func.min(times)), in_utc(func.max(times)))
-            .where(EVENTS.c.session_id.in_(session_ids))
-            .group_by(EVENTS.c.session_id)
-        )
-        return [event_totals(row, self._codec) for row in self._rows(statement)]
+        statement = select(EVENTS.c.session_id, func.count(), in_utc(func.min(times)), in_utc(func.max(times)))
+        return self._compiled(statement.where(*filters(EVENTS, query)).group_by(EVENTS.c.session_id))
 
     def _find_artifacts(self, session_id: str) -> list[Artifact]:
         with self._database.read() as connection:
             return find_artifacts(connection, self._codec, session_id)
+
+
+def _by_provider_and_model(query: UsageQuery, *totals: ColumnElement[Any]) -> Select[Any]:
+    runs = RUNS.c
+    statement = select(runs.provider, runs.model, *totals).where(*filters(RUNS, query))
+    if query.agent_ids is not None:
+        of_agents = select(SESSIONS.c.id).where(chosen(SESSIONS.c.agent_id, query.agent_ids[0]))
+        statement = statement.where(runs.session_id.in_(of_agents))
+    return statement.group_by(unindexed(runs.provider), runs.model)

@@ -1,25 +1,24 @@
-"""Reading sessions, runs and events: neutral queries in SQLAlchemy's words, rows to models through core's codec."""
+"""Reading sessions, runs and events: neutral queries in SQLAlchemy's words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Text, bindparam, exists, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Text, exists, func, literal, select, tuple_
 
-from asm_backend_sqlmodel.columns import carries, raw_columns
+from asm_backend_sqlmodel.columns import among, carries, raw_columns
+from asm_backend_sqlmodel.database import Database
 from asm_backend_sqlmodel.hints import unindexed
 from asm_backend_sqlmodel.models import EventRow, RunRow, SequenceRow, SessionRow
-from asm_core.ports import Reader
+from asm_core.sql import Several, SQLReader, Statement
 from asm_core.sql.filters import bounds, choices
 from asm_core.sql.tables import EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable
 
     from sqlalchemy import Select, Table
 
-    from asm_backend_sqlmodel.database import Database
-    from asm_core import Event, Run, Session
     from asm_core.queries import EventQuery, RunQuery, SessionQuery, UsageQuery
 
 SESSIONS: Final[Table] = SessionRow.__table__  # type: ignore[attr-defined]
@@ -32,62 +31,42 @@ Condition = ColumnElement[bool]
 _SESSIONS: Final = select(*raw_columns(SESSIONS, SESSION_COLUMNS))
 _RUNS: Final = select(*raw_columns(RUNS, RUN_COLUMNS))
 _EVENTS: Final = select(*raw_columns(EVENTS, EVENT_COLUMNS))
-_SESSION: Final = _SESSIONS.where(SESSIONS.c.id == bindparam("id"))
-_RUN: Final = _RUNS.where(RUNS.c.id == bindparam("id"))
 
 
-class SQLModelReader(Reader):
+class SQLModelReader(SQLReader[Database]):
     """The primitives that the ports share."""
 
-    def __init__(self, database: Database) -> None:
-        """Read from `database`."""
-        self._database = database
-        self._codec = database.codec
+    def _select_sessions(self, query: SessionQuery) -> Statement:
+        return self._compiled(arranged(_SESSIONS.where(*session_filters(query)), SESSIONS, query))
 
-    def _rows(self, statement: Select[Any], parameters: dict[str, Any] | None = None) -> list[Any]:
+    def _select_runs(self, query: RunQuery) -> Statement:
+        return self._compiled(arranged(_RUNS.where(*run_filters(query)), RUNS, query))
+
+    def _select_events(self, query: EventQuery) -> Statement:
+        return self._compiled(arranged(_EVENTS.where(*filters(EVENTS, query)), EVENTS, query))
+
+    def _select_heads(self, query: SessionQuery) -> Statement:
+        heads = select(SESSIONS.c.id, func.coalesce(SEQUENCES.c.last_sequence, 0))
+        counted = heads.outerjoin(SEQUENCES, SEQUENCES.c.session_id == SESSIONS.c.id)
+        return self._compiled(counted.where(*session_filters(query)))
+
+    def _compiled(self, statement: Select[Any]) -> Statement:
+        compiled = statement.compile(dialect=self._database.engine_dialect)
+        names = compiled.positiontup
+        parameters = compiled.params
+        return Statement(str(compiled), parameters if names is None else [parameters[name] for name in names])
+
+    def _rows(self, statement: Select[Any]) -> list[Any]:
         with self._database.read() as connection:
-            return list(connection.execute(statement, parameters).all())
-
-    def _load_session(self, session_id: str) -> Session | None:
-        rows = self._rows(_SESSION, {"id": session_id})
-        return self._codec.session(rows[0]) if rows else None
-
-    def _load_run(self, run_id: str) -> Run | None:
-        rows = self._rows(_RUN, {"id": run_id})
-        return self._codec.run(rows[0]) if rows else None
-
-    def _find_sessions(self, query: SessionQuery) -> list[Session]:
-        rows = self._rows(arranged(_SESSIONS.where(*session_filters(query)), SESSIONS, query))
-        return [self._codec.session(row) for row in rows]
-
-    def _find_runs(self, query: RunQuery) -> list[Run]:
-        rows = self._rows(arranged(_RUNS.where(*run_filters(query)), RUNS, query))
-        return [self._codec.run(row) for row in rows]
-
-    def _find_events(self, query: EventQuery) -> list[Event]:
-        rows = self._rows(arranged(_EVENTS.where(*event_filters(query)), EVENTS, query))
-        return [self._codec.event(row) for row in rows]
-
-    def _latest_sequences(self, session_ids: Collection[str]) -> dict[str, int]:
-        statement = (
-            select(SESSIONS.c.id, func.coalesce(SEQUENCES.c.last_sequence, 0))
-            .outerjoin(SEQUENCES, SEQUENCES.c.session_id == SESSIONS.c.id)
-            .where(SESSIONS.c.id.in_(session_ids))
-        )
-        return {session_id: last for session_id, last in self._rows(statement)}  # noqa: C416  rows are no pairs
+            return list(connection.execute(statement).all())
 
 
 def arranged(statement: Select[Any], table: Table, query: Any) -> Select[Any]:
-    """Return `statement` in the order of `query`, from its start on, no longer than its limit."""
+    """Return `statement` in the order of `query`, from its start on."""
     key = [table.c[field] for field in query.order.key]
     if query.start is not None:
         statement = statement.where(behind(key, query.start, descending=query.order.descending))
-    statement = statement.order_by(*[column.desc() if query.order.descending else column for column in key])
-    offset = getattr(query, "offset", 0)
-    if query.limit is not None:
-        # SQLite takes 64 bits; no table has more rows than that.
-        statement = statement.limit(min(query.limit, (1 << 63) - 1))
-    return statement.offset(offset) if offset else statement
+    return statement.order_by(*[column.desc() if query.order.descending else column for column in key])
 
 
 def behind(key: list[Any], start: tuple[Any, ...], *, descending: bool = False) -> Condition:
@@ -101,8 +80,8 @@ def session_filters(query: SessionQuery) -> list[Condition]:
     sessions = SESSIONS.c
     conditions = [*filters(SESSIONS, query), *[tagged(tag) for tag in query.tags]]
     if query.providers is not None:
-        runs = exists().where(RUNS.c.session_id == sessions.id, unindexed(RUNS.c.provider).in_(query.providers))
-        conditions.append(runs)
+        provided = chosen(unindexed(RUNS.c.provider), query.providers[0])
+        conditions.append(exists().where(RUNS.c.session_id == sessions.id, provided))
     if not query.include_deleted:
         conditions.append(sessions.deleted_at.is_(None))
     return conditions
@@ -114,32 +93,27 @@ def run_filters(query: RunQuery) -> list[Condition]:
     return filters(RUNS, query, aside=("status", "provider") if of_sessions else ())
 
 
-def event_filters(query: EventQuery) -> list[Condition]:
-    """Return the conditions that events must meet."""
-    return filters(EVENTS, query)
-
-
 def filters(
     table: Table, query: SessionQuery | RunQuery | EventQuery | UsageQuery, *, aside: Collection[str] = ()
 ) -> list[Condition]:
     """Return the conditions on columns of `table`; the indexes of those `aside` are not to be used."""
     return [
         *[
-            one_of(unindexed(table.c[name]) if name in aside else table.c[name], chosen)
-            for name, chosen in choices(query)
+            chosen(unindexed(table.c[name]) if name in aside else table.c[name], value)
+            for name, value in choices(query)
         ],
-        *[compare(table.c[name], value) for name, compare, value in bounds(query)],
+        *[compare(table.c[name], literal(value, table.c[name].type)) for name, compare, value in bounds(query)],
     ]
 
 
-def one_of(column: ColumnElement[Any], values: Sequence[Any]) -> Condition:
-    """Return the condition that `column` has one of these values."""
-    return column == values[0] if len(values) == 1 else column.in_(values)
+def chosen(column: ColumnElement[Any], choice: str) -> Condition:
+    """Return the condition that `column` has the value of a query, or one of several."""
+    return among(column, literal(choice, Text)) if isinstance(choice, Several) else column == choice
 
 
 def allowed(column: ColumnElement[Any], choice: Collection[Any] | None) -> Iterable[Condition]:
     """Return the condition that `column` has one of these values; nothing where there is no filter."""
-    return () if choice is None else (one_of(column, [str(value) for value in choice]),)
+    return () if choice is None else (column.in_([str(value) for value in choice]),)
 
 
 def tagged(tag: str) -> Condition:

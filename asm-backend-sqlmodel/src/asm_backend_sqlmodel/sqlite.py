@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from asm_backend_sqlmodel.connection import TableConnection
-from asm_backend_sqlmodel.errors import translated
+from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_core.sql.sqlite import SQLiteConnections
 from asm_core.sql.sqlite_file import SQLiteFile
 
@@ -25,14 +25,13 @@ class SQLiteDatabase(SQLiteConnections[TableConnection]):
     """SQLite on an engine, the application's or the backend's own."""
 
     insert = staticmethod(insert)
+    _translated = TRANSLATED
 
     def __init__(self, engine: Engine, file: SQLiteFile | None = None) -> None:
         """Use an engine of the application's, or, with `file`, one of the backend's own."""
         super().__init__(file, alone=isinstance(engine.pool, StaticPool))
         self._engine = engine
-
-    def _translated(self) -> AbstractContextManager[None]:
-        return translated()
+        self.engine_dialect = engine.dialect
 
     def _connect(self) -> TableConnection:
         return TableConnection(self._engine.connect().execution_options(isolation_level="AUTOCOMMIT"))

@@ -81,6 +81,7 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Runs to find: those that pass each filter, from `start` on, in `order`."""
 
+    ids: tuple[str, ...] | None = None
     session_ids: tuple[str, ...] | None = None
     statuses: tuple[RunStatus, ...] | None = None
     providers: tuple[str, ...] | None = None

@@ -19,10 +19,7 @@ _ZERO = Decimal(0)
 
 
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What the runs of one provider and model used.
-
-    The `unpriced_*` fields count only the runs without a cost of their own.
-    """
+    """What the runs of one provider and model used."""
 
     provider: str | None
     model: str | None
@@ -30,6 +27,17 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int
     output_tokens: int
     total_tokens: int
+
+
+class CostTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """What the runs of one provider and model say that they cost.
+
+    The `unpriced_*` fields count only the runs without a cost of their own.
+    """
+
+    provider: str | None
+    model: str | None
+    run_count: int
     cost_usd: Decimal
     unpriced_run_count: int
     unpriced_input_tokens: int
@@ -151,7 +159,7 @@ class CostSummary(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[CostRow]
 
     @classmethod
-    def of(cls, rows: Iterable[UsageRow], pricing: PricingTable) -> Self:
+    def of(cls, rows: Iterable[CostTotals], pricing: PricingTable) -> Self:
         """Return the costs of what a backend added up."""
         with exactly():
             costs = [_cost_row(row, pricing) for row in sorted(rows, key=_provider_and_model)]
@@ -212,7 +220,7 @@ def check_pricing_table(value: Any) -> PricingTable:
     return table
 
 
-def _cost_row(row: UsageRow, pricing: PricingTable) -> CostRow:
+def _cost_row(row: CostTotals, pricing: PricingTable) -> CostRow:
     price = pricing.get(row.provider or "", {}).get(row.model or "")
     cost, unpriced = row.cost_usd, row.unpriced_run_count
     if price is not None:
@@ -223,6 +231,6 @@ def _cost_row(row: UsageRow, pricing: PricingTable) -> CostRow:
     )
 
 
-def _provider_and_model(row: UsageRow) -> tuple[str, str]:
+def _provider_and_model(row: UsageRow | CostTotals) -> tuple[str, str]:
     # The order of the answer must not depend on where a database puts NULL.
     return row.provider or "", row.model or ""

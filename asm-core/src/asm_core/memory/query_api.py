@@ -8,7 +8,7 @@ from asm_core.memory.artifact_registry import live_artifacts
 from asm_core.memory.reader import MemoryReader
 from asm_core.money import total_usd
 from asm_core.ports import QueryAPI
-from asm_core.summaries import EventTotals, RunTotals, UsageRow
+from asm_core.summaries import CostTotals, EventTotals, RunTotals, UsageRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable
@@ -32,9 +32,26 @@ class MemoryQueryAPI(MemoryReader, QueryAPI):
             return sum(1 for _ in self._passing_events(query))
 
     def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
+        return [
+            UsageRow(
+                provider=provider,
+                model=model,
+                run_count=len(runs),
+                input_tokens=sum(run.input_tokens for run in runs),
+                output_tokens=sum(run.output_tokens for run in runs),
+                total_tokens=sum(run.total_tokens for run in runs),
+            )
+            for (provider, model), runs in self._counted(query)
+        ]
+
+    def _total_costs(self, query: UsageQuery) -> list[CostTotals]:
+        return [_cost_totals(provider, model, runs) for (provider, model), runs in self._counted(query)]
+
+    def _counted(self, query: UsageQuery) -> Iterable[tuple[tuple[str | None, str | None], list[Run]]]:
+        """Return the runs that count, by provider and model."""
         with self._state.lock:
             runs = [run for run in self._state.runs.values() if self._counts(run, query)]
-        return [_usage_row(*key, group) for key, group in _grouped(runs, lambda run: (run.provider, run.model))]
+        return _grouped(runs, lambda run: (run.provider, run.model))
 
     def _total_runs(self, session_ids: Collection[str]) -> list[RunTotals]:
         with self._state.lock:
@@ -79,15 +96,12 @@ class MemoryQueryAPI(MemoryReader, QueryAPI):
         )
 
 
-def _usage_row(provider: str | None, model: str | None, runs: list[Run]) -> UsageRow:
+def _cost_totals(provider: str | None, model: str | None, runs: list[Run]) -> CostTotals:
     unpriced = [run for run in runs if run.cost_usd is None]
-    return UsageRow(
+    return CostTotals(
         provider=provider,
         model=model,
         run_count=len(runs),
-        input_tokens=sum(run.input_tokens for run in runs),
-        output_tokens=sum(run.output_tokens for run in runs),
-        total_tokens=sum(run.total_tokens for run in runs),
         cost_usd=_cost(runs),
         unpriced_run_count=len(unpriced),
         unpriced_input_tokens=sum(run.input_tokens for run in unpriced),

@@ -107,7 +107,8 @@ def _session_passes(session: Session, query: SessionQuery) -> bool:
 
 def _run_passes(run: Run, query: RunQuery) -> bool:
     return (
-        _allowed(run.session_id, query.session_ids)
+        _allowed(run.id, query.ids)
+        and _allowed(run.session_id, query.session_ids)
         and _allowed(run.status, query.statuses)
         and _allowed(run.provider, query.providers)
         and (query.started_after is None or run.started_at > query.started_after)

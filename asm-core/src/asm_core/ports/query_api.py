@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus
-    from asm_core.summaries import EventTotals, PricingTable, RunTotals, UsageRow
+    from asm_core.summaries import CostTotals, EventTotals, PricingTable, RunTotals, UsageRow
 
 
 class QueryAPI(Reader):
@@ -227,7 +227,8 @@ class QueryAPI(Reader):
         Runs count that started at `since` or later and before `until`, those of soft-deleted sessions included: what
         was spent was spent.
         """
-        return UsageSummary.of(self._usage_rows(session_id, agent_id, provider, since, until))
+        query = _usage_query(session_id, agent_id, provider, since, until)
+        return UsageSummary.of([] if allows_nothing(query) else self._total_usage(query))
 
     def get_cost_summary(
         self,
@@ -251,7 +252,8 @@ class QueryAPI(Reader):
                 ``{provider: {model: {"input": Decimal, "output": Decimal}}}`` in US dollars per million tokens.
         """
         pricing = check_pricing_table({} if pricing_table is None else pricing_table)
-        return CostSummary.of(self._usage_rows(session_id, agent_id, provider, since, until), pricing)
+        query = _usage_query(session_id, agent_id, provider, since, until)
+        return CostSummary.of([] if allows_nothing(query) else self._total_costs(query), pricing)
 
     def export_session(self, session_id: str, *, include_artifacts: bool = False) -> SessionExport:
         """Return all that is stored of a session, in memory; `asm_core.transfer` writes one of any size to a file.
@@ -288,23 +290,6 @@ class QueryAPI(Reader):
             found += self._find_events(msgspec.structs.replace(query, session_ids=behind, limit=size - len(found)))
         return found
 
-    def _usage_rows(
-        self,
-        session_id: str | Iterable[str] | None,
-        agent_id: str | Iterable[str] | None,
-        provider: str | Iterable[str] | None,
-        since: datetime | None,
-        until: datetime | None,
-    ) -> list[UsageRow]:
-        query = UsageQuery(
-            session_ids=check_choice("session_id", session_id, check_name),
-            agent_ids=check_choice("agent_id", agent_id, check_name),
-            providers=check_choice("provider", provider, check_name),
-            since=check_optional_time("since", since),
-            until=check_optional_time("until", until),
-        )
-        return [] if allows_nothing(query) else self._total_usage(query)
-
     # -- what an adapter writes, beside the primitives of Reader -------------------------------------------------
 
     @abstractmethod
@@ -317,7 +302,11 @@ class QueryAPI(Reader):
 
     @abstractmethod
     def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
-        """Add up the runs that pass `query`, by provider and model; in any order."""
+        """Add up the tokens of the runs that pass `query`, by provider and model; in any order."""
+
+    @abstractmethod
+    def _total_costs(self, query: UsageQuery) -> list[CostTotals]:
+        """Add up the costs of the runs that pass `query`, by provider and model; in any order."""
 
     @abstractmethod
     def _total_runs(self, session_ids: Collection[str]) -> list[RunTotals]:
@@ -356,4 +345,20 @@ def _event_query(  # noqa: PLR0917  the filters, in their order
         since=check_optional_time("since", since),
         until=check_optional_time("until", until),
         correlation_ids=check_choice("correlation_id", correlation_id, check_name),
+    )
+
+
+def _usage_query(
+    session_id: str | Iterable[str] | None,
+    agent_id: str | Iterable[str] | None,
+    provider: str | Iterable[str] | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> UsageQuery:
+    return UsageQuery(
+        session_ids=check_choice("session_id", session_id, check_name),
+        agent_ids=check_choice("agent_id", agent_id, check_name),
+        providers=check_choice("provider", provider, check_name),
+        since=check_optional_time("since", since),
+        until=check_optional_time("until", until),
     )

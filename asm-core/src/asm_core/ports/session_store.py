@@ -200,7 +200,7 @@ class SessionStore(Reader):
         if not checked:
             return []
         stored = self._append(checked)
-        self._watcher.notify()
+        self._tell()
         return stored
 
     def flush(self, result: ExecutionResult) -> list[Event]:
@@ -221,7 +221,7 @@ class SessionStore(Reader):
             run = run.with_provider_metadata(metadata)
         events = check_new_events(_check_iterable("events", result.events))
         stored = self._flush(session, run, events)
-        self._watcher.notify()
+        self._tell()
         return stored
 
     def get_events(
@@ -361,7 +361,7 @@ class SessionStore(Reader):
                 raise ValidationError(message)
             last = max(last, event.sequence_number)
         count = self._restore(session, checked_runs, checked_events, last)
-        self._watcher.notify()
+        self._tell()
         return count
 
     # -- what an adapter writes ----------------------------------------------------------------------------------
@@ -408,12 +408,22 @@ class SessionStore(Reader):
     @property
     def _watcher(self) -> Watcher:
         """The one watcher of this store, made when it is first needed."""
-        # By process: a forked child has none of its parent's threads.
-        name = f"_asm_watcher_{os.getpid()}"
-        watcher: Watcher | None = self.__dict__.get(name)
+        watcher = self._present_watcher()
         if watcher is None:
-            watcher = self.__dict__.setdefault(name, Watcher(self._latest_sequences, self._change_token))
+            mine = os.getpid(), Watcher(self._latest_sequences, self._change_token)
+            _, watcher = self.__dict__["_asm_watcher"] = mine
         return watcher
+
+    def _tell(self) -> None:
+        """Wake who waits in this process: something was committed."""
+        watcher = self._present_watcher()
+        if watcher is not None:
+            watcher.notify()
+
+    def _present_watcher(self) -> Watcher | None:
+        # A forked child has none of its parent's threads.
+        process, watcher = self.__dict__.get("_asm_watcher", (0, None))
+        return watcher if process == os.getpid() else None
 
 
 def _check_instance(kind: Any, value: Any) -> Any:

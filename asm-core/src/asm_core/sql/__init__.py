@@ -15,7 +15,9 @@ from asm_core.sql.invariants import find_faults
 from asm_core.sql.migrator import LATEST_VERSION, check_version, ddl, migrate, schema_version
 from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions, chosen
 from asm_core.sql.ports import SQLArtifactRegistry, SQLMaintenance, SQLSessionStore
+from asm_core.sql.reader import SQLQueryAPI, SQLReader
 from asm_core.sql.schemas import check_schema, qualified
+from asm_core.sql.statements import Several, Statement
 
 __all__ = [
     "LATEST_VERSION",
@@ -29,8 +31,12 @@ __all__ = [
     "SQLBackend",
     "SQLConnection",
     "SQLMaintenance",
+    "SQLQueryAPI",
+    "SQLReader",
     "SQLSessionStore",
     "SQLiteOptions",
+    "Several",
+    "Statement",
     "append_events",
     "check_schema",
     "check_version",

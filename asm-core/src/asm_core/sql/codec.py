@@ -15,6 +15,7 @@ from asm_core.errors import StorageError, shown
 from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session
 from asm_core.money import nanos_from_usd, usd_from_nanos
 from asm_core.payloads import decode_json, encode_json, encode_payload, encode_payloads
+from asm_core.sql.arrays import array_literal
 from asm_core.sql.dialects import Dialect
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ def texts_of_times(times: Sequence[datetime]) -> list[str]:
     return texts if set(map(len, texts)) <= {_WIDTH} else [text_of_time(time) for time in times]
 
 
+def _json(values: list[str]) -> str:
+    return encode_json(values).decode()
+
+
 def _same(time: datetime) -> datetime:
     return time
 
@@ -63,6 +68,7 @@ class Codec:
         encode_time: what a column holds for an aware time in UTC.
         decode_time: its inverse.
         decode_payload: the payload of what a column holds.
+        encode_several: several strings as one parameter.
     """
 
     def __init__(
@@ -70,8 +76,10 @@ class Codec:
         encode_time: Callable[[datetime], Any],
         decode_time: Callable[[Any], datetime],
         decode_payload: Callable[[Any], Any],
+        encode_several: Callable[[list[str]], str],
     ) -> None:
-        """Use these for times and payloads; all else is the same everywhere."""
+        """Use these; all else is the same everywhere."""
+        self.encode_several = encode_several
         self.decode_payload = decode_payload
         self.encode_time = encode_time
         self.decode_time = decode_time
@@ -109,6 +117,10 @@ class Codec:
             )
         except _UNREADABLE as error:
             raise _unreadable(Session, id_, error) from error
+
+    def sessions(self, rows: list[Any]) -> list[Session]:
+        """Return the sessions of rows."""
+        return [self.session(row) for row in rows]
 
     def run_row(self, run: Run) -> Row:
         """Return the row of a checked run."""
@@ -156,6 +168,10 @@ class Codec:
             )
         except _UNREADABLE as error:
             raise _unreadable(Run, id_, error) from error
+
+    def runs(self, rows: list[Any]) -> list[Run]:
+        """Return the runs of rows."""
+        return [self.run(row) for row in rows]
 
     def event_row(self, event: Event) -> Row:
         """Return the row of a checked and numbered event."""
@@ -284,8 +300,8 @@ def split_columns(columns: Columns) -> tuple[dict[str, Any], Columns]:
 
 
 _CODECS: Final = {
-    Dialect.SQLITE: Codec(text_of_time, datetime.fromisoformat, decode_json),
-    Dialect.POSTGRESQL: Codec(_same, _in_utc, _payload),
+    Dialect.SQLITE: Codec(text_of_time, datetime.fromisoformat, decode_json, _json),
+    Dialect.POSTGRESQL: Codec(_same, _in_utc, _payload, array_literal),
 }
 
 

@@ -6,7 +6,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from asm_core.errors import StorageError
 from asm_core.sql.codec import codec_of
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from asm_core.models import Event
     from asm_core.sql.dialects import Dialect
+    from asm_core.sql.failures import Translating
 
 C = TypeVar("C", bound=SQLConnection)
 
@@ -30,6 +31,9 @@ class Database(ABC, Generic[C]):
         codec: how its columns hold the fields of models.
         schema: where the tables stand; None: where a connection finds them.
     """
+
+    _translated: ClassVar[Translating]
+    """An adapter sets it: what the driver or the ORM raises inside becomes a `StorageError`."""
 
     def __init__(self, dialect: Dialect, *, schema: str | None = None) -> None:
         """Begin without a connection."""
@@ -44,17 +48,18 @@ class Database(ABC, Generic[C]):
     def read(self) -> Iterator[C]:
         """Give a connection to read with; inside a transaction of this thread, that of the transaction."""
         joined = self._current()
-        if joined is not None:
-            with self._translated():
+        with self._translated:
+            if joined is not None:
                 yield joined
-        else:
-            with self._translated(), self._reading() as connection:
-                yield connection
+            else:
+                with self._reading() as connection:
+                    yield connection
 
     @contextmanager
     def write(self) -> Iterator[C]:
         """Give a connection to write with, in one transaction; inside another one of this thread, in a savepoint."""
-        with self.unit() as connection, self._translated():
+        joined = self._current()
+        with self._translated, self._own_transaction() if joined is None else self._inner(joined) as connection:
             yield connection
 
     @contextmanager
@@ -62,15 +67,15 @@ class Database(ABC, Generic[C]):
         """Do as `write`, but let errors of what is done inside through as they are: they may be the caller's own."""
         joined = self._current()
         scope = self._own_transaction() if joined is None else self._inner(joined)
-        with self._translated():
+        with self._translated:
             connection = scope.__enter__()
         try:
             yield connection
         except BaseException as error:
-            with self._translated():
+            with self._translated:
                 scope.__exit__(type(error), error, error.__traceback__)
             raise
-        with self._translated():
+        with self._translated:
             scope.__exit__(None, None, None)
 
     @contextmanager
@@ -81,7 +86,7 @@ class Database(ABC, Generic[C]):
         outer, own = getattr(self._joined, "connection", None), self._is_own()
         try:
             self._joined.connection, self._joined.is_own = connection, False
-            with self._translated():
+            with self._translated:
                 self._begin(connection)
             yield
         finally:
@@ -108,10 +113,6 @@ class Database(ABC, Generic[C]):
         """Close what the backend opened itself."""
 
     # -- what an adapter writes ------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def _translated(self) -> AbstractContextManager[None]:
-        """Raise what the driver or the ORM raises inside as a `StorageError`."""
 
     @abstractmethod
     def _reading(self) -> AbstractContextManager[C]:
@@ -170,3 +171,12 @@ class Database(ABC, Generic[C]):
             self._forked()
         joined: C | None = getattr(self._joined, "connection", None)
         return self._caller() if joined is None else joined
+
+
+D = TypeVar("D", bound=Database[Any])
+
+
+class OnDatabase(Generic[D]):
+    """What has a database, which an adapter sets."""
+
+    _database: D

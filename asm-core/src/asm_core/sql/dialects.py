@@ -26,6 +26,9 @@ class Cursor(Protocol):
     def fetchall(self) -> list[Any]:
         """Return the rows of the answer."""
 
+    def fetchmany(self, size: int, /) -> list[Any]:
+        """Return the next rows of the answer, `size` at the most."""
+
 
 class Execute(Protocol):
     """Executes one statement over the ORM's own connection, in the transaction that is open there."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from asm_core.errors import QueryError, StorageConnectionError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _DRIVERS: Final = {"psycopg", "psycopg2"}
 
@@ -50,6 +53,29 @@ _OF_POSTGRESQL: Final = {
     "42": _UNANSWERED,
 }
 """What a SQLSTATE, or its first two letters, the class, means: which error, and what it says of the driver's words."""
+
+
+class Translating:
+    """A context that raises what is raised inside as a `StorageError`.
+
+    A class, as it stands around each statement, and a generator would take six times as long to get in and out.
+    """
+
+    __slots__ = ("_translate",)
+
+    def __init__(self, translate: Callable[[Exception], StorageError | None]) -> None:
+        """Use `translate`, which returns None for what is no business of its; a cause that it sets is kept."""
+        self._translate = translate
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Raise the translation, if there is an error and one of it."""
+        if isinstance(error, Exception):
+            translation = self._translate(error)
+            if translation is not None:
+                raise translation from translation.__cause__ or error
 
 
 def is_of_a_driver(error: BaseException) -> bool:

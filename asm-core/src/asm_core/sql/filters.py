@@ -1,4 +1,7 @@
-"""Which columns the filters of a query mean: the same for every ORM, whose columns Python compares."""
+"""Which columns the filters of a query mean: the same for every ORM, whose columns Python compares.
+
+The query is one that `Statements` asks for: marks stand in the place of its values.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 _CHOICES: Final[dict[type, dict[str, str]]] = {
     SessionQuery: {"ids": "id", "agent_ids": "agent_id", "statuses": "status"},
-    RunQuery: {"session_ids": "session_id", "statuses": "status", "providers": "provider"},
+    RunQuery: {"ids": "id", "session_ids": "session_id", "statuses": "status", "providers": "provider"},
     EventQuery: {
         "ids": "id",
         "session_ids": "session_id",
@@ -44,12 +47,12 @@ _BOUNDS: Final[dict[type, dict[str, tuple[str, Compare]]]] = {
 """The others, which are no comparison of a column, an ORM says itself: tags, providers of sessions, agents of runs."""
 
 
-def choices(query: Query) -> Iterator[tuple[str, list[str]]]:
-    """Yield each column that must have one of some values, and these."""
+def choices(query: Query) -> Iterator[tuple[str, str]]:
+    """Yield each column that must have a chosen value, or one of `Several`, and the mark of these."""
     for field, column in _CHOICES[type(query)].items():
         chosen = getattr(query, field)
         if chosen is not None:
-            yield column, [str(value) for value in chosen]
+            yield column, chosen[0]
 
 
 def bounds(query: Query) -> Iterator[tuple[str, Compare, Any]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from asm_core.conflicts import artifact_taken
 from asm_core.errors import SessionNotFoundError, StorageError
 from asm_core.ports import ArtifactRegistry, Maintenance, SessionStore
 from asm_core.sql.append_postgresql import is_collision
-from asm_core.sql.database import Database
+from asm_core.sql.database import D, OnDatabase
 from asm_core.sql.invariants import find_faults
 
 if TYPE_CHECKING:
@@ -21,16 +21,7 @@ if TYPE_CHECKING:
 _TRIES: Final = 100
 
 
-D = TypeVar("D", bound=Database[Any])
-
-
-class _OnDatabase(Generic[D]):
-    """What has a database, which an adapter sets."""
-
-    _database: D
-
-
-class SQLSessionStore(_OnDatabase[D], SessionStore):
+class SQLSessionStore(OnDatabase[D], SessionStore):
     """Appends by core's protocol; a flush and a copy are a transaction of what an adapter writes."""
 
     def _append(self, events: list[Event]) -> list[Event]:
@@ -56,7 +47,7 @@ class SQLSessionStore(_OnDatabase[D], SessionStore):
         """Store a session and its runs where their ids are not stored yet, and leave alone what is."""
 
 
-class SQLMaintenance(_OnDatabase[D], Maintenance):
+class SQLMaintenance(OnDatabase[D], Maintenance):
     """Works in batches that take turns; asks core's questions for faults."""
 
     def _batch(self) -> AbstractContextManager[object]:
@@ -67,7 +58,7 @@ class SQLMaintenance(_OnDatabase[D], Maintenance):
             return find_faults(connection.execute_sql)
 
 
-class SQLArtifactRegistry(_OnDatabase[D], ArtifactRegistry):
+class SQLArtifactRegistry(OnDatabase[D], ArtifactRegistry):
     """Registers in one transaction, again where somebody else registered the same meanwhile."""
 
     def _register(self, artifact: Artifact) -> None:

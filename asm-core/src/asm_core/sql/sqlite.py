@@ -40,7 +40,11 @@ class SQLite(Database[C]):
 
     def append(self, events: list[Event]) -> list[Event]:
         """Append events in a write transaction."""
-        with self.write() as connection:
+        if self._current() is not None:
+            with self.write() as connection:
+                return append_events(connection.execute_sql, events)
+        # No further call has to find this transaction.
+        with self._translated, self._writing() as connection:
             return append_events(connection.execute_sql, events)
 
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
@@ -131,7 +135,7 @@ class SQLiteConnections(SQLite[C]):
         if self._file is None or self._alone:
             return None
         self._current()
-        with self._translated():
+        with self._translated:
             self._check_file()
             return self._file.data_version()
 
@@ -139,7 +143,7 @@ class SQLiteConnections(SQLite[C]):
         """Close what the backend opened itself."""
         super().close()
         if self._file is not None:
-            with self._lock, self._translated():
+            with self._lock, self._translated:
                 self._drop_writer()
                 self._file.close()
                 self._dispose()

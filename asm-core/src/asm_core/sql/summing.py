@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.models import RunStatus
 from asm_core.money import usd_from_nanos
-from asm_core.summaries import EventTotals, RunTotals, UsageRow
+from asm_core.summaries import CostTotals, EventTotals, RunTotals, UsageRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asm_core.sql.codec import Codec
 
+_TOKENS: Final = 3
 HALF: Final = 32
 """Bits. SQLite's SUM refuses a result beyond 64 of them: high and low halves are added up apart."""
 
@@ -23,29 +24,34 @@ def whole_sum(high: int | None, low: int | None) -> int:
 
 
 def usage_row(row: Sequence[Any]) -> UsageRow:
-    """Return what a row says: provider, model, runs, unpriced runs, then the halves of six sums.
+    """Return what a row says: provider, model, runs; input, output and total tokens, or the halves of each of these."""
+    provider, model, run_count, *sums = row
+    used, given, total = map(int, sums) if len(sums) == _TOKENS else _wholes(sums)
+    return UsageRow(
+        provider=provider, model=model, run_count=run_count, input_tokens=used, output_tokens=given, total_tokens=total
+    )
 
-    These are the input, output and total tokens, the cost in 10**-9 US dollars, and the input and output tokens of runs
-    without a cost.
+
+def cost_totals(row: Sequence[Any]) -> CostTotals:
+    """Return what a row says: provider, model, runs, unpriced runs, then the halves of three sums.
+
+    These are the cost in 10**-9 US dollars, and the input and output tokens of runs without a cost.
     """
     provider, model, run_count, unpriced_run_count = row[:4]
-    used, given, total, cost, unpriced_used, unpriced_given = _wholes(row[4:])
-    return UsageRow(
+    cost, used, given = _wholes(row[4:])
+    return CostTotals(
         provider=provider,
         model=model,
         run_count=run_count,
-        input_tokens=used,
-        output_tokens=given,
-        total_tokens=total,
         cost_usd=usd_from_nanos(cost),
         unpriced_run_count=unpriced_run_count,
-        unpriced_input_tokens=unpriced_used,
-        unpriced_output_tokens=unpriced_given,
+        unpriced_input_tokens=used,
+        unpriced_output_tokens=given,
     )
 
 
 def run_totals(row: Sequence[Any]) -> RunTotals:
-    """Return what a row says: session, status, runs, then the halves of the first four sums of `usage_row`."""
+    """Return what a row says: session, status, runs, then the halves of four sums: tokens as in a usage, and cost."""
     session_id, status, run_count = row[:3]
     used, given, total, cost = _wholes(row[3:])
     return RunTotals(
