@@ -25,7 +25,7 @@ class UtcTimeField(Field):
 
     def db_value(self, value: datetime | None) -> Any:
         """Return what the column holds."""
-        return None if value is None else self.codec.encode_time(value)
+        return None if value is None else self.codec.encode(value)
 
     def python_value(self, value: Any) -> datetime | None:
         """Return the time that the column holds."""
@@ -75,3 +75,12 @@ def raw(field: Any) -> Any:
 def in_utc(time: Any, dialect: Dialect) -> Any:
     """Return a time that was worked out, as core's codec takes it."""
     return fn.timezone(SQL("'UTC'"), time) if dialect == Dialect.POSTGRESQL else time
+
+
+def among(column: Any, several: str, dialect: Dialect) -> Any:
+    """Return the condition that a column has one of several values, which are one parameter."""
+    listed = Value(several, converter=False)
+    if dialect == Dialect.POSTGRESQL:
+        return Expression(column, "=", fn.ANY(listed.cast("text[]")))
+    values: Any = fn.json_each(listed).alias("several")
+    return column.in_(Select([values], [values.c.value]))

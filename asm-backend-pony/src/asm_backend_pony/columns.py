@@ -52,6 +52,13 @@ class Columns(ABC):
     def _among(self, column: str, values: Collection[str]) -> RawSQL:
         """Return the condition that a column has one of several values."""
 
+    def chosen(self, column: str, choice: str) -> RawSQL:
+        """Return the condition that a column has the value of a query, or one of several."""
+        if isinstance(choice, Several):
+            return self._among_listed(column, choice)
+        # By one value, an index goes on in the order of its next columns.
+        return raw_sql(f"{column} = $choice")
+
     @abstractmethod
     def several(self, values: Collection[str]) -> RawSQL:
         """Return several values to look for with `in`."""

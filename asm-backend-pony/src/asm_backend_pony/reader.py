@@ -1,4 +1,4 @@
-"""Reading sessions, runs and events: neutral queries as Pony's, rows to models through core's codec.
+"""Reading sessions, runs and events: neutral queries as Pony's.
 
 Each query calls its entity by one letter: `s` sessions, `r` runs, `e` events, `q` the counters, `a` artifacts.
 
@@ -11,10 +11,11 @@ from __future__ import annotations
 from operator import ge, gt, lt
 from typing import TYPE_CHECKING, Any, Final
 
-from pony.orm import exists, raw_sql, select
+from pony.orm import coalesce, exists, raw_sql, select
 
 from asm_backend_pony.hints import unindexed
-from asm_core.ports import Reader
+from asm_backend_pony.translating import selected
+from asm_core.sql import SQLReader, Statement
 from asm_core.sql.filters import bounds, choices
 from asm_core.sql.tables import EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pony.orm.core import Query
 
     from asm_backend_pony.database import Database
-    from asm_core import Event, Run, Session
     from asm_core.queries import EventQuery, RunQuery, SessionQuery, UsageQuery
 
     _Query = SessionQuery | RunQuery | EventQuery | UsageQuery
@@ -32,58 +32,35 @@ if TYPE_CHECKING:
 _SIGNS: Final = {ge: ">=", gt: ">", lt: "<"}
 
 
-class PonyReader(Reader):
+class PonyReader(SQLReader["Database"]):
     """The primitives that three ports share."""
 
     def __init__(self, database: Database) -> None:
         """Read from `database`."""
-        self._database = database
-        self._codec = database.codec
         self._columns = database.columns
         self._models = database.models
+        super().__init__(database)
 
-    def _load_session(self, session_id: str) -> Session | None:
-        columns = self._columns.of("s", SESSION_COLUMNS)
-        found = select(columns for s in self._models.SessionRow if s.id == session_id).without_distinct()
-        with self._database.read() as connection:
-            return next(map(self._codec.session, list(connection.rows(found))), None)
-
-    def _load_run(self, run_id: str) -> Run | None:
-        columns = self._columns.of("r", RUN_COLUMNS)
-        found = select(columns for r in self._models.RunRow if r.id == run_id).without_distinct()
-        with self._database.read() as connection:
-            return next(map(self._codec.run, list(connection.rows(found))), None)
-
-    def _find_sessions(self, query: SessionQuery) -> list[Session]:
+    def _select_sessions(self, query: SessionQuery) -> Statement:
         columns, sessions = self._columns.of("s", SESSION_COLUMNS), self._sessions(query)
-        found = self._listed("s", select(columns for s in sessions).without_distinct(), query)
-        with self._database.read() as connection:
-            return [self._codec.session(row) for row in connection.rows(found, limit=query.limit, offset=query.offset)]
+        return selected(self._listed("s", select(columns for s in sessions).without_distinct(), query))
 
-    def _find_runs(self, query: RunQuery) -> list[Run]:
+    def _select_runs(self, query: RunQuery) -> Statement:
         columns, runs = self._columns.of("r", RUN_COLUMNS), self._models.RunRow
         # Those of one session are few; without it, the order or the other filters have an index.
         aside = () if query.session_ids is None else ("status", "provider")
         passing = self._passing("r", select(columns for r in runs).without_distinct(), query, aside=aside)
-        found = self._listed("r", passing, query)
-        with self._database.read() as connection:
-            return [self._codec.run(row) for row in connection.rows(found, limit=query.limit)]
+        return selected(self._listed("r", passing, query))
 
-    def _find_events(self, query: EventQuery) -> list[Event]:
+    def _select_events(self, query: EventQuery) -> Statement:
         columns, events = self._columns.of("e", EVENT_COLUMNS), self._models.EventRow
-        found = self._listed("e", self._passing("e", select(columns for e in events).without_distinct(), query), query)
-        with self._database.read() as connection:
-            return [self._codec.event(row) for row in connection.rows(found, limit=query.limit)]
+        passing = self._passing("e", select(columns for e in events).without_distinct(), query)
+        return selected(self._listed("e", passing, query))
 
-    def _latest_sequences(self, session_ids: Collection[str]) -> dict[str, int]:
-        sessions = self._any_of(select(s.id for s in self._models.SessionRow), "s.id", session_ids)
-        counters = select((q.session_id, q.last_sequence) for q in self._models.SequenceRow)
-        counters = self._any_of(counters, "q.session_id", session_ids)
-        with self._database.read() as connection:
-            known = connection.values(sessions)
-            # Read later than the sessions, so that what is told is never older than they are.
-            latest = dict(connection.rows(counters))
-        return {session_id: latest.get(session_id, 0) for session_id in known}
+    def _select_heads(self, query: SessionQuery) -> Statement:
+        counter = raw_sql("SELECT q.last_sequence FROM asm_session_sequences q WHERE q.session_id = s.id")
+        heads = select((s.id, coalesce(counter, 0)) for s in self._models.SessionRow)
+        return selected(self._passing("s", heads, query))
 
     def _count(self, counted: Query) -> int:
         with self._database.read() as connection:
@@ -97,21 +74,20 @@ class PonyReader(Reader):
         if query.providers is None:
             found = select(s for s in sessions)
         else:
-            provider = unindexed("r.provider", self._database.dialect)
-            provided = self._columns.any_of(provider, query.providers)
+            provided = self._columns.chosen(unindexed("r.provider", self._database.dialect), query.providers[0])
             found = select(s for s in sessions if exists(r for r in runs if r.session_id == s.id and provided))
         found = self._passing("s", found, query)
-        if query.tags:
-            found = found.where(self._columns.tagged(query.tags))
+        for tag in query.tags:
+            found = found.where(self._columns.tagged(tag))
         return found if query.include_deleted else found.where(lambda s: s.deleted_at is None)
 
     def _passing(self, alias: str, found: Query, query: _Query, *, aside: Collection[str] = ()) -> Query:
         """Let pass what passes those filters of a query that compare a column; no index of those `aside` is used."""
-        for name, values in choices(query):
+        for name, choice in choices(query):
             column = f"{alias}.{name}"
-            found = self._any_of(found, unindexed(column, self._database.dialect) if name in aside else column, values)
-        for name, compare, value in bounds(query):
-            bound = self._codec.encode(value)  # noqa: F841  Pony finds it by its name
+            column = unindexed(column, self._database.dialect) if name in aside else column
+            found = found.where(self._columns.chosen(column, choice))
+        for name, compare, bound in bounds(query):  # noqa: B007  Pony finds `bound` by its name
             found = found.where(raw_sql(f"{alias}.{name} {_SIGNS[compare]} $bound"))
         return found
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pony.orm import Database, db_session
 
 from asm_backend_pony.models import Models, define
-from asm_core.sql import Dialect
+from asm_core.sql import Dialect, Statement
 
 if TYPE_CHECKING:
     from pony.orm.core import Query
@@ -48,16 +48,16 @@ def entities(dialect: Dialect, schema: str | None) -> Models:
     return models
 
 
-def selected(query: Query) -> tuple[str, Any]:
-    """Return the statement for a query and its parameters."""
+def selected(query: Query) -> Statement:
+    """Return the statement for a query."""
     with db_session:
         sql, parameters, *_ = query._construct_sql_and_arguments()  # noqa: SLF001  get_sql() has no parameters
-    return sql, parameters
+    return Statement(sql, parameters or ())
 
 
-def deleted(query: Query) -> tuple[str, Any]:
-    """Return the statement that deletes the entities of a query, and its parameters."""
+def deleted(query: Query) -> Statement:
+    """Return the statement that deletes the entities of a query."""
     with db_session:
         tree = query._translator.construct_delete_sql_ast()  # noqa: SLF001  delete(bulk=True) executes it, too
         sql, adapter = query._database.provider.ast2sql(tree)  # noqa: SLF001
-        return sql, adapter(query._vars)  # noqa: SLF001
+        return Statement(sql, adapter(query._vars))  # noqa: SLF001
