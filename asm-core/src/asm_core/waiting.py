@@ -34,7 +34,9 @@ class Watcher:
         """Look through `latest`, and only when `change_token` (None: unknown) has changed."""
         self._latest = latest
         self._change_token = change_token
-        self._condition = threading.Condition()
+        lock = threading.Lock()
+        self._condition = threading.Condition(lock)
+        self._advanced = threading.Condition(lock)  # for those who wait: what is for the watcher wakes none of them
         self._waiting: dict[str, int] = {}
         self._heads: dict[str, int] = {}
         self._stale = True
@@ -49,8 +51,10 @@ class Watcher:
                 self._stale = True
                 self._condition.notify_all()
 
-    def wait(self, session_id: str, head: int, timeout: float | None) -> None:
-        """Return once the session has a number above `head`, is gone, or `timeout` seconds (None: for ever) are over.
+    def wait(self, session_id: str, head: int, timeout: float | None) -> int | None:
+        """Return the session's last number once it is above `head`; None if it is gone, or `timeout` seconds are over.
+
+        A `timeout` of None is for ever.
 
         Raises:
             AsmError: what `latest` raised.
@@ -59,13 +63,14 @@ class Watcher:
         self._join(session_id)
         try:
             with self._condition:
-                while self._error is None and 0 <= self._heads.get(session_id, head) <= head:
+                while self._error is None and 0 <= (found := self._heads.get(session_id, head)) <= head:
                     left = threading.TIMEOUT_MAX if deadline is None else deadline - time.monotonic()
                     if left <= 0:
-                        return
-                    self._condition.wait(min(left, threading.TIMEOUT_MAX))
+                        return None
+                    self._advanced.wait(min(left, threading.TIMEOUT_MAX))
                 if self._error is not None:
                     raise self._error
+                return None if found < 0 else found
         finally:
             self._leave(session_id)
 
@@ -123,12 +128,12 @@ class Watcher:
                 if session_id in self._waiting and self._heads.get(session_id) != head:
                     self._heads[session_id] = head
                     self._active_at = time.monotonic()
-            self._condition.notify_all()
+            self._advanced.notify_all()
 
     def _fail(self, error: AsmError) -> None:
         with self._condition:
             self._error, self._thread = error, None
-            self._condition.notify_all()
+            self._advanced.notify_all()
 
     def _pause(self) -> float:
         idle = time.monotonic() - self._active_at

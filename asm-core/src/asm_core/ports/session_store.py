@@ -264,15 +264,16 @@ class SessionStore(Reader):
         nothing = allows_nothing(query)
         events = [] if nothing else self._find_events(query)
         deadline = time.monotonic() + timeout
+        head: int | None = None
         while not events:
             # The head first: what has a number up to it is visible to the look at the log that follows.
-            head = self.get_latest_sequence(session_id)
+            head = self.get_latest_sequence(session_id) if head is None else head
             if timeout and not nothing:
                 events = self._find_events(query)
             left = deadline - time.monotonic()
             if events or nothing or left <= 0 or (query.before is not None and query.before <= head + 1):
                 break
-            self._watcher.wait(session_id, head, left)
+            head = self._watcher.wait(session_id, head, left)
         return events
 
     def get_latest_sequence(self, session_id: str) -> int:
@@ -315,20 +316,21 @@ class SessionStore(Reader):
     def _follow(self, session_id: str, query: EventQuery, timeout: float | None) -> Iterator[Event]:
         nothing = allows_nothing(query)
         active_at = time.monotonic()
+        head: int | None = None
         while True:
             # The head first: what has a number up to it is visible to the look at the log that follows.
-            head = self.get_latest_sequence(session_id)
+            head = self.get_latest_sequence(session_id) if head is None else head
             events = [] if nothing else self._find_events(query)
             if events:
                 yield from events
                 query = msgspec.structs.replace(query, after=events[-1].sequence_number)
-                active_at = time.monotonic()
+                active_at, head = time.monotonic(), None
                 continue
             query = msgspec.structs.replace(query, after=max(query.after or 0, head))
             left = None if timeout is None else active_at + timeout - time.monotonic()
             if left is not None and left <= 0:
                 return
-            self._watcher.wait(session_id, head, left)
+            head = self._watcher.wait(session_id, head, left)
 
     # -- copies --------------------------------------------------------------------------------------------------
 
