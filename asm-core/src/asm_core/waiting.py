@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 import threading
 import time
+from contextlib import ExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from asm_core.errors import AsmError, StorageError, ValidationError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from contextlib import AbstractContextManager
+
+    Tell = Callable[[str | None], None]
 
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.05
@@ -25,15 +29,23 @@ conversation sees each event within milliseconds.
 class Watcher:
     """Looks, in one thread and for all who wait, whether sessions have advanced; rests when nobody waits.
 
-    Commits of this process wake it at once (`notify`); those of other processes are found by looking.
+    Commits of this process wake it at once (`notify`); those of other processes are found by looking, or sooner where
+    the store can tell of them.
     """
 
     def __init__(
-        self, latest: Callable[[Collection[str]], dict[str, int]], change_token: Callable[[], object] = lambda: None
+        self,
+        latest: Callable[[Collection[str]], dict[str, int]],
+        change_token: Callable[[], object] = lambda: None,
+        listening: Callable[[Tell], AbstractContextManager[object]] = lambda _: nullcontext(),
     ) -> None:
-        """Look through `latest`, and only when `change_token` (None: unknown) has changed."""
+        """Look through `latest`, and only when `change_token` (None: unknown) has changed.
+
+        While somebody waits, the context of `listening` is open, and may call `notify`.
+        """
         self._latest = latest
         self._change_token = change_token
+        self._listening = listening
         lock = threading.Lock()
         self._condition = threading.Condition(lock)
         self._advanced = threading.Condition(lock)  # for those who wait: what is for the watcher wakes none of them
@@ -44,9 +56,9 @@ class Watcher:
         self._error: AsmError | None = None
         self._thread: threading.Thread | None = None
 
-    def notify(self) -> None:
-        """Look now: this process has committed something."""
-        if self._waiting:
+    def notify(self, session_id: str | None = None) -> None:
+        """Look now, if it is waited for: something was committed, to this session (None: whichever)."""
+        if self._waiting if session_id is None else session_id in self._waiting:
             with self._condition:
                 self._stale = True
                 self._condition.notify_all()
@@ -80,7 +92,7 @@ class Watcher:
             self._stale, self._error = True, None
             self._active_at = time.monotonic()
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._watch, name="asm-watcher", daemon=True)
+                self._thread = threading.Thread(target=self._work, name="asm-watcher", daemon=True)
                 self._thread.start()
             self._condition.notify_all()
 
@@ -91,6 +103,12 @@ class Watcher:
                 del self._waiting[session_id]
                 self._heads.pop(session_id, None)
             self._condition.notify_all()
+
+    def _work(self) -> None:
+        with ExitStack() as stack:
+            with suppress(Exception):  # what nobody tells of is found by looking
+                stack.enter_context(self._listening(self.notify))
+            self._watch()
 
     def _watch(self) -> None:
         token: object = None

@@ -6,6 +6,7 @@ import os
 import time
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,7 +32,8 @@ from asm_core.times import check_optional_time
 from asm_core.waiting import Watcher, check_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from asm_core.models import EventType, SessionStatus
@@ -407,6 +409,15 @@ class SessionStore(Reader):
         """
         return None
 
+    def _listening(self, tell: Callable[[str | None], None]) -> AbstractContextManager[object]:
+        """Return a context in which commits of other processes are told of; one that does nothing if they cannot be.
+
+        It is open while somebody waits, and entering it waits for nothing. Inside, `tell` may be called, from any
+        thread: with the id of a session that has new events, or with None once it has begun to listen, or may have
+        missed something. That brings the next look forward; nothing depends on it.
+        """
+        return nullcontext()
+
     @property
     def _watcher(self) -> Watcher:
         """The one watcher of this store, made when it is first needed."""
@@ -414,7 +425,8 @@ class SessionStore(Reader):
         name = f"_asm_watcher_{os.getpid()}"
         watcher: Watcher | None = self.__dict__.get(name)
         if watcher is None:
-            watcher = self.__dict__.setdefault(name, Watcher(self._latest_sequences, self._change_token))
+            made = Watcher(self._latest_sequences, self._change_token, self._listening)
+            watcher = self.__dict__.setdefault(name, made)
         return watcher
 
 

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 _CODEC: Final = codec_of(Dialect.POSTGRESQL)
 _TRIES: Final = 100
 
+CHANNEL: Final = "asm_appended"
+"""Where it is told, on demand, that a session has new events: once they are committed, and only then."""
+_TELLING: Final = f", pg_notify('{CHANNEL}', session_id)"
+"""Behind the last column that an append returns; the server folds what one transaction tells twice."""
+_TELL: Final = f"SELECT pg_notify('{CHANNEL}', %s::text)"
+
 _TYPES: Final = {"timestamp": "timestamptz", "schema_version": "bigint", "sequence_number": "bigint"}
 _GIVEN: Final = tuple(name for name in EVENT_COLUMNS if name != "sequence_number")
 _JSON: Final = ("data", "metadata")
@@ -68,6 +74,8 @@ INSERT INTO asm_events ({", ".join(_GIVEN)}, sequence_number)
 SELECT {", ".join(f"{name}::json" if name in _JSON else name for name in _GIVEN)}, last_sequence - given.events + nth
 FROM given JOIN counters USING (session_id) ORDER BY id COLLATE "C"
 RETURNING id, sequence_number"""
+_APPEND_ONE_TELLING: Final = _APPEND_ONE + _TELLING
+_APPEND_TELLING: Final = _APPEND + _TELLING
 
 _READ: Final = {"data": "data::text", "metadata": "metadata::text", "timestamp": "timestamp AT TIME ZONE 'UTC'"}
 _COLUMNS: Final = ", ".join(_READ.get(name, name) for name in EVENT_COLUMNS)
@@ -92,7 +100,7 @@ _COLLISION: Final = {"23503", "23505"}
 """The SQLSTATEs of a session that is not there (foreign key) and of an id that is (unique)."""
 
 
-def append_events(statement: Unit, transaction: Unit, events: list[Event]) -> list[Event]:
+def append_events(statement: Unit, transaction: Unit, events: list[Event], *, notify: bool = False) -> list[Event]:
     """Append `events`; return each as stored, in the order given.
 
     Args:
@@ -100,23 +108,28 @@ def append_events(statement: Unit, transaction: Unit, events: list[Event]) -> li
             with a savepoint in the caller's.
         transaction: opens a transaction, or a savepoint in the caller's.
         events: checked events without numbers.
+        notify: tell the channel of the sessions.
 
     Raises:
         SessionNotFoundError: a session does not exist.
         AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
     """
     first, repeats = split_repeats(events)
-    found = _append_new(statement, first)
+    found = _append_new(statement, first, notify=notify)
     for _ in range(_TRIES):
         if found is not None:
             return [found[event.id] for event in events] if repeats else list(found.values())
-        found = _append_rest(transaction, first)
+        found = _append_rest(transaction, first, notify=notify)
     message = f"Other writers stored events of the same ids {_TRIES} times meanwhile; try again."
     raise StorageError(message)
 
 
-def restore_events(execute: Execute, session_id: str, events: list[Event], last_sequence: int) -> int:
+def restore_events(
+    execute: Execute, session_id: str, events: list[Event], last_sequence: int, *, notify: bool = False
+) -> int:
     """Store events with the numbers they bear, and raise the session's counter; return how many were new.
+
+    With `notify`, tell the channel of the session.
 
     Raises:
         AlreadyExistsError: an id or a number is taken by another event.
@@ -127,6 +140,8 @@ def restore_events(execute: Execute, session_id: str, events: list[Event], last_
     if fresh:
         columns = _CODEC.event_columns(fresh)
         execute(_RESTORE, [columns[name] for name in EVENT_COLUMNS])
+    if notify:
+        execute(_TELL, (session_id,))
     return len(fresh)
 
 
@@ -139,18 +154,18 @@ def _numbers(execute: Execute, session_id: str, low: int, high: int) -> set[int]
     return {row[0] for row in execute(_NUMBERS, (session_id, low, high)).fetchall()}
 
 
-def _append_new(unit: Unit, events: list[Event]) -> dict[str, Event] | None:
+def _append_new(unit: Unit, events: list[Event], *, notify: bool) -> dict[str, Event] | None:
     """Append events; None, with nothing done, if an id is stored or a session or its counter is not there."""
     try:
         with unit() as execute:
-            return _append(execute, events) or None
+            return _append(execute, events, notify=notify) or None
     except Exception as error:
         if not is_collision(error):
             raise
         return None
 
 
-def _append_rest(transaction: Unit, events: list[Event]) -> dict[str, Event] | None:
+def _append_rest(transaction: Unit, events: list[Event], *, notify: bool) -> dict[str, Event] | None:
     """Append those events that are not stored; None, with nothing done, if somebody else just stored one."""
     try:
         with transaction() as execute:
@@ -159,7 +174,7 @@ def _append_rest(transaction: Unit, events: list[Event]) -> dict[str, Event] | N
             for event in events:
                 if event.id in stored:
                     check_same_event(stored[event.id], event)
-            stored |= _append(execute, [event for event in events if event.id not in stored])
+            stored |= _append(execute, [event for event in events if event.id not in stored], notify=notify)
             return {event.id: stored[event.id] for event in events}
     except Exception as error:
         if not is_collision(error):
@@ -176,15 +191,17 @@ def _lock_counters(execute: Execute, session_ids: list[str]) -> None:
     execute(_LOCK, (utc_now(), session_ids))
 
 
-def _append(execute: Execute, events: list[Event]) -> dict[str, Event]:
+def _append(execute: Execute, events: list[Event], *, notify: bool) -> dict[str, Event]:
     if not events:
         return {}
     columns, now = _CODEC.event_columns(events), utc_now()
     if len(events) == 1:
-        rows = execute(_APPEND_ONE, (now, events[0].session_id, *(columns[name][0] for name in _GIVEN)))
+        statement = _APPEND_ONE_TELLING if notify else _APPEND_ONE
+        rows = execute(statement, (now, events[0].session_id, *(columns[name][0] for name in _GIVEN)))
     else:
-        rows = execute(_APPEND, (*(columns[name] for name in _GIVEN), now))
-    numbers = dict(rows.fetchall())
+        statement = _APPEND_TELLING if notify else _APPEND
+        rows = execute(statement, (*(columns[name] for name in _GIVEN), now))
+    numbers = {row[0]: row[1] for row in rows.fetchall()}
     return {event.id: event.numbered(numbers[event.id]) for event in events if numbers}
 
 
