@@ -46,7 +46,7 @@ class Watcher:
         self._latest = latest
         self._change_token = change_token
         self._listening = listening
-        lock = threading.Lock()
+        lock = threading.RLock()
         self._condition = threading.Condition(lock)
         self._advanced = threading.Condition(lock)  # for those who wait: what is for the watcher wakes none of them
         self._waiting: dict[str, int] = {}
