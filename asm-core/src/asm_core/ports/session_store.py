@@ -29,7 +29,7 @@ from asm_core.queries import (
     check_optional_limit,
 )
 from asm_core.times import check_optional_time
-from asm_core.waiting import Watcher, check_wait
+from asm_core.waiting import UNKNOWN, Watcher, check_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -266,16 +266,18 @@ class SessionStore(Reader):
         nothing = allows_nothing(query)
         events = [] if nothing else self._find_events(query)
         deadline = time.monotonic() + timeout
-        head: int | None = None
+        head = UNKNOWN
         while not events:
-            # The head first: what has a number up to it is visible to the look at the log that follows.
-            head = self.get_latest_sequence(session_id) if head is None else head
-            if timeout and not nothing:
-                events = self._find_events(query)
+            if head == UNKNOWN:
+                # The head first: what has a number up to it is visible to the look at the log that follows.
+                head = self.get_latest_sequence(session_id)
+                if timeout and not nothing:
+                    events = self._find_events(query)
             left = deadline - time.monotonic()
             if events or nothing or left <= 0 or (query.before is not None and query.before <= head + 1):
                 break
             head = self._watcher.wait(session_id, head, left)
+            events = self._find_events(query)
         return events
 
     def get_latest_sequence(self, session_id: str) -> int:
@@ -318,15 +320,17 @@ class SessionStore(Reader):
     def _follow(self, session_id: str, query: EventQuery, timeout: float | None) -> Iterator[Event]:
         nothing = allows_nothing(query)
         active_at = time.monotonic()
-        head: int | None = None
+        head = UNKNOWN
         while True:
-            # The head first: what has a number up to it is visible to the look at the log that follows.
-            head = self.get_latest_sequence(session_id) if head is None else head
             events = [] if nothing else self._find_events(query)
+            if not events and head == UNKNOWN:
+                # The head first: what has a number up to it is visible to the look at the log that follows.
+                head = self.get_latest_sequence(session_id)
+                events = [] if nothing else self._find_events(query)
             if events:
                 yield from events
                 query = msgspec.structs.replace(query, after=events[-1].sequence_number)
-                active_at, head = time.monotonic(), None
+                active_at, head = time.monotonic(), UNKNOWN
                 continue
             query = msgspec.structs.replace(query, after=max(query.after or 0, head))
             left = None if timeout is None else active_at + timeout - time.monotonic()
@@ -413,8 +417,8 @@ class SessionStore(Reader):
         """Return a context in which commits of other processes are told of; one that does nothing if they cannot be.
 
         It is open while somebody waits, and entering it waits for nothing. Inside, `tell` may be called, from any
-        thread: with the id of a session that has new events, or with None once it has begun to listen, or may have
-        missed something. That brings the next look forward; nothing depends on it.
+        thread: with the id of a session that has new events, so that those who wait for it look at once; or with None
+        once it has begun to listen, or may have missed something. Nothing depends on it.
         """
         return nullcontext()
 
