@@ -35,8 +35,8 @@ class _PostgreSQL(PostgreSQL[PonyConnection]):
 
     _translated = TRANSLATED
 
-    def __init__(self, schema: str | None) -> None:
-        super().__init__(schema=schema)
+    def __init__(self, schema: str | None, *, notify: bool) -> None:
+        super().__init__(schema=schema, notify=notify)
         self.columns = POSTGRESQL
         self.models = entities(Dialect.POSTGRESQL, schema)
 
@@ -62,14 +62,14 @@ class OwnPostgreSQL(_PostgreSQL):
 
     def __init__(self, url: str, options: PostgreSQLOptions) -> None:
         """Connect to `url`, when it is first needed."""
-        super().__init__(options.schema)
+        super().__init__(options.schema, notify=options.notify)
         self._settings = psycopg_settings(url, options, make_dsn)
         del self._settings["prepare_threshold"]  # psycopg2 prepares nothing
         self._pool = Pool(self._connect, size=options.pool_size, timeout=options.pool_timeout)
 
     def close(self) -> None:
         """Close the connections."""
-        self._closed = True
+        super().close()
         self._pool.close()
 
     def _connect(self) -> Any:
@@ -115,18 +115,17 @@ class OwnPostgreSQL(_PostgreSQL):
         # In a child, psycopg2 does not close what it connected in the parent.
         self._pool.forget()
 
+    def _connect_alone(self) -> Any:
+        return self._connect()
+
 
 class SessionPostgreSQL(_PostgreSQL):
     """An application's Pony database: in its `db_session` the ports join it, outside each call has one of its own."""
 
-    def __init__(self, database: PonyDatabase, *, schema: str | None) -> None:
+    def __init__(self, database: PonyDatabase, *, schema: str | None, notify: bool) -> None:
         """Use `database`."""
-        super().__init__(schema)
+        super().__init__(schema, notify=notify)
         self._connection = SessionConnection(database, schema=schema)
-
-    def close(self) -> None:
-        """Leave the connections to the application."""
-        self._closed = True
 
     def _caller(self) -> PonyConnection | None:
         return self._connection if in_session() else None
@@ -148,6 +147,10 @@ class SessionPostgreSQL(_PostgreSQL):
 
     def _abandon(self) -> None:
         """Pony connects anew in a forked child."""
+
+    def _connect_alone(self) -> Any:
+        pool = self._connection.database.provider.pool
+        return pool.dbapi_module.connect(*pool.args, **pool.kwargs)
 
 
 def check_alive(connection: PonyConnection) -> None:
