@@ -23,7 +23,6 @@ from asm_core.sql.urls import psycopg_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from pony.orm import Database as PonyDatabase
 

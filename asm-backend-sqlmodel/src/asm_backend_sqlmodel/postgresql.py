@@ -95,7 +95,7 @@ def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
     engine = create_engine(
         "postgresql+psycopg://",
         connect_args=connect,
-        # Most calls are one statement, which is to be one round trip, and nothing else: a transaction says what it needs.
+        # Most calls are one statement, and that is to be one round trip; a transaction says what it needs.
         isolation_level="AUTOCOMMIT",
         pool_reset_on_return=None,
         pool_size=options.pool_size,

@@ -14,8 +14,6 @@ from asm_core.sql.sqlite import SQLiteConnections
 from asm_core.sql.sqlite_file import SQLiteFile
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from sqlalchemy import Engine
 
     from asm_core.sql import SQLiteOptions

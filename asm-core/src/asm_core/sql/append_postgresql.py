@@ -221,7 +221,9 @@ def _append_to_one(
 ) -> dict[str, Event]:
     size = len(events)
     parameters = (size, utc_now(), shared["session_id"], *shared.values(), size, *map(array_literal, own.values()))
-    found = execute(_append_statement(tuple(shared), tuple(own)) + (_TELLING_COUNTER if notify else _COUNTER), parameters).fetchall()
+    found = execute(
+        _append_statement(tuple(shared), tuple(own)) + (_TELLING_COUNTER if notify else _COUNTER), parameters
+    ).fetchall()
     if not found:
         return {}
     first = found[0][0] - size + 1

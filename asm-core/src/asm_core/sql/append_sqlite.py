@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from asm_core.conflicts import check_restored, check_same_event, split_repeats
 from asm_core.errors import SessionNotFoundError
