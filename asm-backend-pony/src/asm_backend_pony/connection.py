@@ -40,6 +40,8 @@ class PonyConnection:
         cursor: Cursor = self._execute(qualified(sql, self._schema) if self._schema else sql, parameters or None)
         return cursor
 
+    execute_kept = execute_sql
+
     def rows(self, query: Query, *, limit: int | None = None) -> Iterator[tuple[Any, ...]]:
         """Execute a query that selects columns; give rows as the driver does."""
         sql, parameters = selected(query)

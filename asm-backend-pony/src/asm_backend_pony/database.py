@@ -32,9 +32,6 @@ def database_at(url: str, *, create: bool, options: dict[str, Any]) -> Database:
     if dialect_of(url, backend=_NAME) is Dialect.SQLITE:
         return OwnSQLite(SQLiteFile(sqlite_path(url), chosen(SQLiteOptions, options, backend=_NAME), create=create))
     settings = chosen(PostgreSQLOptions, options, backend=_NAME)
-    if options.get("prepare_threshold"):
-        message = "The pony backend prepares no statements, as psycopg2 does not; leave prepare_threshold out."
-        raise ValidationError(message)
     try:
         import psycopg2  # noqa: F401, PLC0415  an extra
     except ImportError as error:

@@ -15,6 +15,7 @@ from asm_backend_pony.columns import POSTGRESQL
 from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
 from asm_backend_pony.errors import TRANSLATED
 from asm_backend_pony.pool import Pool
+from asm_backend_pony.prepared import PreparingConnection
 from asm_backend_pony.translating import entities
 from asm_core.sql import Dialect
 from asm_core.sql.failures import undone
@@ -56,6 +57,14 @@ class _PostgreSQL(PostgreSQL[PonyConnection]):
         connection.begin()
 
 
+class SingleConnection(PonyConnection):
+    """A connection for statements that each stand alone; what is executed often is prepared."""
+
+    def _execute(self, sql: str, parameters: Any) -> Any:
+        # In a transaction, a statement that cannot be prepared would undo it.
+        return self.driver.execute(sql, parameters) if parameters else super()._execute(sql, parameters)
+
+
 class OwnPostgreSQL(_PostgreSQL):
     """A pool of the backend's own connections."""
 
@@ -63,7 +72,7 @@ class OwnPostgreSQL(_PostgreSQL):
         """Connect to `url`, when it is first needed."""
         super().__init__(options.schema, notify=options.notify)
         self._settings = psycopg_settings(url, options, make_dsn)
-        del self._settings["prepare_threshold"]  # psycopg2 prepares nothing
+        self._prepare_threshold = self._settings.pop("prepare_threshold") or 0
         self._pool = Pool(self._connect, size=options.pool_size, timeout=options.pool_timeout)
 
     def close(self) -> None:
@@ -72,7 +81,8 @@ class OwnPostgreSQL(_PostgreSQL):
         self._pool.close()
 
     def _connect(self) -> Any:
-        driver = psycopg2.connect(**self._settings)
+        driver = psycopg2.connect(**self._settings, connection_factory=PreparingConnection)
+        driver.threshold = self._prepare_threshold
         # As text, which core's codec decodes without loss.
         register_default_json(driver, loads=str)
         register_default_jsonb(driver, loads=str)
@@ -83,8 +93,10 @@ class OwnPostgreSQL(_PostgreSQL):
         driver = self._pool.take()
         usable = False
         try:
-            driver.autocommit = autocommit
-            yield PonyConnection(driver, schema=self.schema)
+            if driver.autocommit != autocommit:
+                driver.autocommit = autocommit
+            kind = SingleConnection if autocommit else PonyConnection
+            yield kind(driver, schema=self.schema)
             usable = True
         except BaseException as error:
             usable = not _tells_of_loss(error)

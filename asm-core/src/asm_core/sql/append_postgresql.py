@@ -53,7 +53,7 @@ WITH counter AS (
 INSERT INTO asm_events ({", ".join(_GIVEN)}, sequence_number)
 SELECT {", ".join(f"%s::{'json' if name in _JSON else _TYPES.get(name, 'text')}" for name in _GIVEN)}, last_sequence
 FROM counter
-RETURNING id, sequence_number"""
+RETURNING sequence_number"""
 """Nearly twice as fast as `_append_statement` of one event."""
 _APPEND_TO_SEVERAL: Final = f"""\
 WITH given AS (
@@ -202,11 +202,9 @@ def _lock_counters(execute: Execute, session_ids: list[str]) -> None:
 def _append(execute: Execute, events: list[Event], *, notify: bool) -> dict[str, Event]:
     if not events:
         return {}
-    columns, now = _CODEC.event_columns(events), utc_now()
     if len(events) == 1:
-        statement = _APPEND_ONE_TELLING if notify else _APPEND_ONE
-        rows = execute(statement, (now, events[0].session_id, *(columns[name][0] for name in _GIVEN))).fetchall()
-        return {row[0]: events[0].numbered(row[1]) for row in rows}
+        return _append_one(execute, events[0], notify=notify)
+    columns, now = _CODEC.event_columns(events), utc_now()
     shared, own = split_columns(columns)
     if "session_id" in shared:
         return _append_to_one(execute, events, shared, own, notify=notify)
@@ -214,6 +212,13 @@ def _append(execute: Execute, events: list[Event], *, notify: bool) -> dict[str,
     rows = execute(_APPEND_TO_SEVERAL_TELLING if notify else _APPEND_TO_SEVERAL, (*arrays, now)).fetchall()
     numbers = {row[0]: row[1] for row in rows}
     return {event.id: event.numbered(numbers[event.id]) for event in events if numbers}
+
+
+def _append_one(execute: Execute, event: Event, *, notify: bool) -> dict[str, Event]:
+    id_, session_id, _, *given = _CODEC.event_row(event)
+    parameters = (utc_now(), session_id, id_, session_id, *given)
+    found = execute(_APPEND_ONE_TELLING if notify else _APPEND_ONE, parameters).fetchall()
+    return {id_: event.numbered(found[0][0])} if found else {}
 
 
 def _append_to_one(
