@@ -61,8 +61,10 @@ class SingleConnection(PonyConnection):
     """A connection for statements that each stand alone; what is executed often is prepared."""
 
     def _execute(self, sql: str, parameters: Any) -> Any:
-        # In a transaction, a statement that cannot be prepared would undo it.
-        return self.driver.execute(sql, parameters) if parameters else super()._execute(sql, parameters)
+        # Not in a transaction, which a statement that cannot be prepared would undo; nor what Pony says with names.
+        if parameters and not isinstance(parameters, dict):
+            return self.driver.execute(sql, parameters)
+        return super()._execute(sql, parameters)
 
 
 class OwnPostgreSQL(_PostgreSQL):

@@ -15,7 +15,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.conflicts import check_restored, check_same_event, split_repeats
+from asm_core.conflicts import check_restored, check_same_event, in_order_of, split_repeats
 from asm_core.errors import SessionNotFoundError, StorageError
 from asm_core.sql.arrays import array_literal
 from asm_core.sql.codec import codec_of, split_columns
@@ -120,11 +120,11 @@ def append_events(statement: Unit, transaction: Unit, events: list[Event], *, no
         AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
     """
     first, repeats = split_repeats(events)
-    found = _append_new(statement, first, notify=notify)
+    stored = _append_new(statement, first, notify=notify)
     for _ in range(_TRIES):
-        if found is not None:
-            return [found[event.id] for event in events] if repeats else list(found.values())
-        found = _append_rest(transaction, first, notify=notify)
+        if stored is not None:
+            return in_order_of(events, stored) if repeats else stored
+        stored = _append_rest(transaction, first, notify=notify)
     message = f"Other writers stored events of the same ids {_TRIES} times meanwhile; try again."
     raise StorageError(message)
 
@@ -162,7 +162,7 @@ def _numbers(execute: Execute, session_id: str, low: int, high: int) -> set[int]
     return {row[0] for row in execute(_NUMBERS, (session_id, low, high)).fetchall()}
 
 
-def _append_new(unit: Unit, events: list[Event], *, notify: bool) -> dict[str, Event] | None:
+def _append_new(unit: Unit, events: list[Event], *, notify: bool) -> list[Event] | None:
     """Append events; None, with nothing done, if an id is stored or a session or its counter is not there."""
     try:
         with unit() as execute:
@@ -173,7 +173,7 @@ def _append_new(unit: Unit, events: list[Event], *, notify: bool) -> dict[str, E
         return None
 
 
-def _append_rest(transaction: Unit, events: list[Event], *, notify: bool) -> dict[str, Event] | None:
+def _append_rest(transaction: Unit, events: list[Event], *, notify: bool) -> list[Event] | None:
     """Append those events that are not stored; None, with nothing done, if somebody else just stored one."""
     try:
         with transaction() as execute:
@@ -182,8 +182,8 @@ def _append_rest(transaction: Unit, events: list[Event], *, notify: bool) -> dic
             for event in events:
                 if event.id in stored:
                     check_same_event(stored[event.id], event)
-            stored |= _append(execute, [event for event in events if event.id not in stored], notify=notify)
-            return {event.id: stored[event.id] for event in events}
+            new = _append(execute, [event for event in events if event.id not in stored], notify=notify)
+            return in_order_of(events, [*stored.values(), *new])
     except Exception as error:
         if not is_collision(error):
             raise
@@ -199,9 +199,10 @@ def _lock_counters(execute: Execute, session_ids: list[str]) -> None:
     execute(_LOCK, (utc_now(), session_ids))
 
 
-def _append(execute: Execute, events: list[Event], *, notify: bool) -> dict[str, Event]:
+def _append(execute: Execute, events: list[Event], *, notify: bool) -> list[Event]:
+    """Append events and return them as stored; none, with nothing done, if there are none or a counter is not there."""
     if not events:
-        return {}
+        return []
     if len(events) == 1:
         return _append_one(execute, events[0], notify=notify)
     columns, now = _CODEC.event_columns(events), utc_now()
@@ -211,28 +212,25 @@ def _append(execute: Execute, events: list[Event], *, notify: bool) -> dict[str,
     arrays = [array_literal(columns[name]) for name in _GIVEN]
     rows = execute(_APPEND_TO_SEVERAL_TELLING if notify else _APPEND_TO_SEVERAL, (*arrays, now)).fetchall()
     numbers = {row[0]: row[1] for row in rows}
-    return {event.id: event.numbered(numbers[event.id]) for event in events if numbers}
+    return [event.numbered(numbers[event.id]) for event in events if numbers]
 
 
-def _append_one(execute: Execute, event: Event, *, notify: bool) -> dict[str, Event]:
+def _append_one(execute: Execute, event: Event, *, notify: bool) -> list[Event]:
     id_, session_id, _, *given = _CODEC.event_row(event)
     parameters = (utc_now(), session_id, id_, session_id, *given)
     found = execute(_APPEND_ONE_TELLING if notify else _APPEND_ONE, parameters).fetchall()
-    return {id_: event.numbered(found[0][0])} if found else {}
+    return [event.numbered(number) for number, *_ in found]
 
 
 def _append_to_one(
     execute: Execute, events: list[Event], shared: dict[str, Any], own: Columns, *, notify: bool
-) -> dict[str, Event]:
+) -> list[Event]:
     size = len(events)
+    statement = _append_statement(tuple(shared), tuple(own)) + (_TELLING_COUNTER if notify else _COUNTER)
     parameters = (size, utc_now(), shared["session_id"], *shared.values(), size, *map(array_literal, own.values()))
-    found = execute(
-        _append_statement(tuple(shared), tuple(own)) + (_TELLING_COUNTER if notify else _COUNTER), parameters
-    ).fetchall()
-    if not found:
-        return {}
-    first = found[0][0] - size + 1
-    return {event.id: event.numbered(number) for number, event in enumerate(events, first)}
+    found = execute(statement, parameters).fetchall()
+    first = found[0][0] - size + 1 if found else 0
+    return [event.numbered(number) for number, event in enumerate(events, first) if found]
 
 
 @lru_cache(maxsize=128)
