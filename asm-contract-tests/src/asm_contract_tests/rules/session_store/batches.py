@@ -8,7 +8,16 @@ import pytest
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, an_event, at, changed, ids, label, numbers, some_events
-from asm_core import AlreadyExistsError, Event, QueryAPI, Session, SessionNotFoundError, SessionStore, ValidationError
+from asm_core import (
+    AlreadyExistsError,
+    Event,
+    EventType,
+    QueryAPI,
+    Session,
+    SessionNotFoundError,
+    SessionStore,
+    ValidationError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +33,48 @@ class BatchesContract(Contract):
         stored = store.append_events(batch)
         assert stored == [event.numbered(place) for place, event in enumerate(batch, 1)]
         assert store.get_events(session.id) == stored
+
+    @pytest.mark.guarantee("G9")
+    @pytest.mark.parametrize("several", [False, True], ids=["one_session", "several"])
+    def test_a_batch_comes_back_in_which_events_differ_in_every_field(
+        self,
+        store: SessionStore,
+        several: bool,  # noqa: FBT001  pytest hands it in
+    ) -> None:
+        """Look at how `_append` brings many events into one statement: None, quotes, escapes, new lines."""
+        odd = [
+            None,
+            "plain",
+            'double "quotes"',
+            "back\\slash",
+            "\n\t\r",
+            "comma, {brace}",
+            "NULL",
+            "'",
+            "%s $1 ?",
+            "\u2028 é 😀",
+        ]
+        for name in ("ses_a", "ses_b"):
+            store.save_session(a_session(id=name))
+        batch = [
+            an_event(
+                "ses_b" if several and place % 3 else "ses_a",
+                id=f"evt {value} {place}",
+                type=list(EventType)[place],
+                timestamp=at(place),
+                run_id=value,
+                data={f"{value}": [value, "\0"]},
+                metadata={"place": place},
+                schema_version=1 + place,
+                provider=odd[place - 1],
+                correlation_id=odd[place - 2],
+            )
+            for place, value in enumerate(odd)
+        ]
+        stored = store.append_events(batch)
+        assert [changed(event, sequence_number=None) for event in stored] == batch
+        found = [*store.get_events("ses_a"), *store.get_events("ses_b")]
+        assert sorted(found, key=lambda event: event.timestamp) == stored
 
     @pytest.mark.guarantee("G4")
     def test_a_batch_may_span_sessions(self, store: SessionStore) -> None:
