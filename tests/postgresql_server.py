@@ -77,6 +77,12 @@ def postgresql_url(postgresql_server: str, postgresql_database: psycopg.Connecti
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
+    # Schemas beside the public one are those of a test that is over.
+    others = (
+        "SELECT nspname FROM pg_namespace WHERE nspname <> ALL ('{public,information_schema}') AND nspname !~ '^pg_'"
+    )
+    for (schema,) in execute(others).fetchall():
+        execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
     try:
         whole = execute("SELECT array_agg(version ORDER BY version) FROM asm_schema_migrations").fetchone()
     except psycopg.errors.UndefinedTable:

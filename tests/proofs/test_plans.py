@@ -13,7 +13,7 @@ from seeded import new_store  # noqa: F401  a fixture
 from statements import Step, note_statements, plan_of, work_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from seeded import NewStore
     from statements import Sent
@@ -62,6 +62,13 @@ def url(request: pytest.FixtureRequest, stores: Callable[[str], str]) -> str:
 @pytest.fixture(autouse=True)
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     return note_statements(monkeypatch)
+
+
+@pytest.fixture
+def backend(open_backend: Callable[..., asm.Backend], url: str) -> Iterator[asm.Backend]:
+    # Of a statement that is prepared, no more than its name would be sent.
+    with open_backend(**{} if url.startswith("sqlite:") else {"prepare_threshold": 0}) as opened:
+        yield opened
 
 
 @pytest.fixture
