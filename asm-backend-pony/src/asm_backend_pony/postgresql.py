@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg2
 from pony.orm import db_session
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR, make_dsn
-from psycopg2.extras import register_default_json, register_default_jsonb
+from psycopg2.extensions import (
+    TRANSACTION_STATUS_IDLE,
+    TRANSACTION_STATUS_INERROR,
+    UNICODE,
+    make_dsn,
+    new_type,
+    register_type,
+)
 
 from asm_backend_pony.columns import POSTGRESQL
 from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
@@ -28,6 +34,10 @@ if TYPE_CHECKING:
     from pony.orm import Database as PonyDatabase
 
     from asm_core.sql import PostgreSQLOptions
+
+
+_JSON_TEXT: Final = new_type((114, 3802), "JSON", UNICODE)
+"""JSON and JSONB (by their numbers in pg_type) as text, which core's codec decodes without loss."""
 
 
 class _PostgreSQL(PostgreSQL[PonyConnection]):
@@ -85,9 +95,7 @@ class OwnPostgreSQL(_PostgreSQL):
     def _connect(self) -> Any:
         driver = psycopg2.connect(**self._settings, connection_factory=PreparingConnection)
         driver.threshold = self._prepare_threshold
-        # As text, which core's codec decodes without loss.
-        register_default_json(driver, loads=str)
-        register_default_jsonb(driver, loads=str)
+        register_type(_JSON_TEXT, driver)
         return driver
 
     @contextmanager
