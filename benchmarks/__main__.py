@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for table in profiles([each for each in WORKLOADS if each.name.startswith(named)], setting):
                 console.print(table)
             return 0
+        if chosen.growth:
+            return _grow(setting, chosen.growth)
         rows = _measure(plan.chosen(chosen.workload), setting)
         versions = environment(where.values())
     console.print(report.table(rows))
@@ -42,6 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.into:
         report.write_into(chosen.into, rows, versions)
     return 0 if rows and all(row.is_within for row in rows) else 1
+
+
+def _grow(setting: plan.Setting, directory: Path) -> int:
+    from benchmarks.growth import grow  # noqa: PLC0415  where it is asked for
+
+    try:
+        is_whole = grow(setting, directory, environment(setting.places.values()), PROGRESS.print)
+    except ModuleNotFoundError as error:
+        PROGRESS.print(f"{error}: pictures need matplotlib; `nox -s bench` installs it, or `pip install matplotlib`")
+        return 2
+    return 0 if is_whole else 1
 
 
 def _measure(parts: list[plan.Part], setting: plan.Setting) -> list[Measured]:
@@ -63,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=3, help="how often floor and backend take turns (default: 3)")
     add("--json", type=Path, metavar="FILE", help="write the figures, and what they were measured on")
     add("--into", type=Path, metavar="PAGE", help="put the table between the markers of a page")
+    add("--growth", type=Path, metavar="DIRECTORY", help="instead, draw how cost grows, and what the options change")
     add("--profile", action="store_true", help="instead, show where the time goes")
     return parser
 

@@ -62,13 +62,13 @@ def write(contender: Contender, job: Job, barrier: Any) -> Times:
 
 
 @contextmanager
-def threads() -> Iterator[Crew]:
-    """Give writers that share one contender."""
+def threads(**options: Any) -> Iterator[Crew]:
+    """Give writers that share one contender, which is opened with these options."""
 
     def work(jobs: list[Job]) -> list[Times]:
         barrier = threading.Barrier(len(jobs))
-        options = {"pool_size": len(jobs)} if jobs[0].place.database == "postgresql" else {}
-        contender = jobs[0].place.contender(jobs[0].backend, jobs[0].url, **options)
+        pool_size = {"pool_size": len(jobs)} if jobs[0].place.database == "postgresql" else {}
+        contender = jobs[0].place.contender(jobs[0].backend, jobs[0].url, **pool_size | options)
         with closing(contender), ThreadPool(len(jobs)) as pool:
             return pool.map(lambda job: write(contender, job, barrier), jobs, chunksize=1)
 
