@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 mpl.use("svg")
 
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogLocator
 
 Series = dict[str, Any]
 """A curve: picture, panel, along, database, backend, x, y; the last two are lists."""
@@ -57,6 +58,7 @@ def _draw(series: list[Series], path: Path) -> None:
     for row, database in zip(grid, databases, strict=True):
         for axes in row[len(panels[database]) :]:
             axes.set_axis_off()
+        row[0].set_ylabel(TITLES.get(database, database), fontsize=9, fontweight="bold")
         for axes, panel in zip(row, panels[database], strict=False):
             _fill(
                 axes,
@@ -69,7 +71,7 @@ def _draw(series: list[Series], path: Path) -> None:
 
 def _fill(axes: Any, series: list[Series]) -> None:
     first = series[0]
-    axes.set_title(f"{TITLES.get(first['database'], first['database'])}: {first['panel']}", fontsize=8)
+    axes.set_title(first["panel"], fontsize=8)
     axes.set_xlabel(first["along"])
     has_names = isinstance(first["x"][0], str)
     for place, (each, colour) in enumerate(zip(series, COLOURS, strict=False)):
@@ -90,8 +92,9 @@ def _fill(axes: Any, series: list[Series]) -> None:
     middle = (low * high) ** 0.5
     axes.set_ylim(min(low, middle / 3), max(high, middle * 3))
     axes.set_xticks(first["x"], [_short(x) for x in first["x"]])
-    axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
     axes.yaxis.set_major_formatter(lambda y, _: _short(y))
+    axes.minorticks_off()
 
 
 def _short(number: float) -> str:
