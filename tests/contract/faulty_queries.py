@@ -14,8 +14,9 @@ from asm_core.memory.query_api import MemoryQueryAPI
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from asm_core import Event, Run, Session, SessionExport, UsageRow
+    from asm_core import Event, Run, Session, SessionExport
     from asm_core.queries import EventQuery, RunQuery, SessionQuery, UsageQuery
+    from asm_core.summaries import CostTotals
 
 changed = msgspec.structs.replace
 
@@ -85,8 +86,8 @@ class UntilInclusive(MemoryQueryAPI):
 
 @caught_by("test_many_small_costs_are_added_up_exactly")
 class MoneyInFloats(MemoryQueryAPI):
-    def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
-        rows = super()._total_usage(query)
+    def _total_costs(self, query: UsageQuery) -> list[CostTotals]:
+        rows = super()._total_costs(query)
         costs = [float(run.cost_usd or 0) for run in self._state.runs.values()]
         total = 0.0
         for cost in costs:

@@ -211,7 +211,13 @@ def test_a_database_without_a_transaction_is_no_place_to_join(backend: Any, make
         backend.bind(make())
 
 
-def test_statements_are_never_prepared(url: str) -> None:
-    if url.startswith("postgresql"):
-        with pytest.raises(asm.ValidationError, match="leave prepare_threshold out"):
-            asm.open_backend("pony", url=url, prepare_threshold=3)
+def test_what_is_executed_often_is_prepared(url: str) -> None:
+    if not url.startswith("postgresql"):
+        return
+    with asm.open_backend("pony", url=url, prepare_threshold=2, pool_size=1) as backend:
+        session = backend.session_store.save_session(asm.Session.new(agent_id="a"))
+        for _ in range(4):
+            backend.session_store.append_event(asm.Event.new(type="message_sent", session_id=session.id))
+        with backend._database.read() as connection:
+            prepared = connection.execute_sql("SELECT statement FROM pg_prepared_statements").fetchall()
+    assert any("INSERT INTO asm_events" in statement for (statement,) in prepared)

@@ -8,6 +8,7 @@ import pytest
 from administrator import administrator  # noqa: F401  fixtures, here and below
 from calls import stored  # noqa: F401
 from cutting_proxy import proxy  # noqa: F401
+from listening import listeners, no_polling, short_rest  # noqa: F401
 from own_server import own_server  # noqa: F401
 from transaction_pooler import pooler  # noqa: F401
 

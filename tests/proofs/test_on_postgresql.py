@@ -28,6 +28,7 @@ def database() -> str:
         ({"pool_timeout": -1}, "pool_timeout must be a number of seconds"),
         ({"prepare_threshold": -1}, "prepare_threshold must be an integer of at least 0, not -1"),
         ({"application_name": 5}, "application_name must be a string, not 5"),
+        ({"notify": 1}, "notify must be True or False, not 1"),
         ({"readers": 5}, "no option 'readers' for this database. It has: pool_size, "),
     ],
 )

@@ -37,6 +37,7 @@ class PeeweeBackend(SQLBackend):
         *,
         migrate: bool | int = False,
         schema: str | None = None,
+        notify: bool = False,
     ) -> None:
         """Use a database of the application's, on the connection that it has open in a thread, if it has.
 
@@ -45,11 +46,13 @@ class PeeweeBackend(SQLBackend):
                 `open` opened. Where a thread has no connection open, one is opened for the call and closed again.
             migrate: bring the schema up to date first; a number: up or down to that version.
             schema: the schema of PostgreSQL in which the tables stand; None: the one that a connection has.
+            notify: have PostgreSQL tell of each append; and, while somebody waits, listen on a connection more, which
+                no pool counts.
 
         Raises:
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
-        place = database if isinstance(database, Database) else on_database(database, schema)
+        place = database if isinstance(database, Database) else on_database(database, schema, notify=notify)
         super().__init__(place, migrate=migrate)
         self.models = place.models
         self.session_store = PeeweeSessionStore(place)

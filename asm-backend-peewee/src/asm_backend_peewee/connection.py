@@ -9,6 +9,7 @@ from peewee import SqliteDatabase
 
 from asm_core import ValidationError
 from asm_core.sql import qualified
+from asm_core.sql.postgresql import kept_cursor
 from asm_core.sql.urls import IN_MEMORY
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ class TableConnection:
     def execute_sql(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
         """Execute a statement of core's in the transaction that is open there."""
         return self.database.execute_sql(sql if self._schema is None else qualified(sql, self._schema), parameters)
+
+    def execute_kept(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
+        """Execute a statement of core's on the cursor that is kept for this; its rows are to be taken at once."""
+        cursor = kept_cursor(self.driver)
+        cursor.execute(sql if self._schema is None else qualified(sql, self._schema), parameters)
+        return cursor
 
     def close(self) -> None:
         """Close the connection, or give it back to its pool."""

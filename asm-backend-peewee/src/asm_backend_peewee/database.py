@@ -9,6 +9,7 @@ from peewee import Expression, PostgresqlDatabase, Proxy, SqliteDatabase, fn
 from asm_backend_peewee import postgresql, sqlite
 from asm_core import ValidationError
 from asm_core.sql import Dialect, PostgreSQLOptions, SQLiteOptions, check_schema, chosen
+from asm_core.sql.options import refuse_notify
 from asm_core.sql.summing import HALF
 from asm_core.sql.urls import dialect_of, sqlite_path
 
@@ -31,21 +32,23 @@ def open_database(url: str, options: dict[str, Any], *, create: bool) -> Databas
     return sqlite.open_database(sqlite_path(url), chosen(SQLiteOptions, options, backend=NAME), create=create)
 
 
-def on_database(database: peewee.Database | Proxy, schema: str | None) -> Database:
+def on_database(database: peewee.Database | Proxy, schema: str | None, *, notify: bool) -> Database:
     """Use a Peewee database of the application's.
 
     Raises:
-        ValidationError: it is of another kind, not initialized, or SQLite, which has no schemas.
+        ValidationError: it is of another kind, not initialized, or SQLite, which has no schemas and no notifications.
     """
     kind = database.obj if isinstance(database, Proxy) else database
     if isinstance(kind, PostgresqlDatabase):
-        return postgresql.PostgreSQLDatabase(database, schema=None if schema is None else check_schema(schema))
+        place = None if schema is None else check_schema(schema)
+        return postgresql.PostgreSQLDatabase(database, schema=place, notify=notify)
     if not isinstance(kind, SqliteDatabase):
         message = f"The {NAME} backend runs on a SqliteDatabase or a PostgresqlDatabase, not on {type(kind).__name__}."
         raise ValidationError(message)
     if schema is not None:
         message = f"SQLite has no schemas, so that the tables cannot stand in {schema!r}."
         raise ValidationError(message)
+    refuse_notify(notify)
     return sqlite.SQLiteDatabase(database)
 
 

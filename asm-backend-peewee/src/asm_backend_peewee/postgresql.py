@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from playhouse.pool import PooledPostgresqlDatabase
+from peewee import Proxy
+from playhouse.pool import PooledDatabase, PooledPostgresqlDatabase
 
 from asm_backend_peewee.connection import AT_ONCE, TableConnection, check_begun, connected
 from asm_backend_peewee.errors import TRANSLATED
@@ -30,16 +31,16 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
 
     _translated = TRANSLATED
 
-    def __init__(self, database: Any, *, schema: str | None = None, owned: bool = False) -> None:
+    def __init__(self, database: Any, *, schema: str | None = None, notify: bool = False, owned: bool = False) -> None:
         """Use a database, of the application's unless it is `owned`."""
-        super().__init__(schema=schema)
+        super().__init__(schema=schema, notify=notify)
         self.models = define(database, Dialect.POSTGRESQL, schema=schema)
         self._database = database
         self._owned = owned
 
     def close(self) -> None:
         """Close what the backend opened itself."""
-        self._closed = True
+        super().close()
         if self._owned:
             self._database.shut()
 
@@ -63,6 +64,12 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
 
     def _abandon(self) -> None:
         self._database.dispose()
+
+    def _connect_alone(self) -> Any:
+        database = self._database.obj if isinstance(self._database, Proxy) else self._database
+        # A pool counts what it opens itself.
+        unpooled: Any = super(PooledDatabase, database) if isinstance(database, PooledDatabase) else database
+        return unpooled._connect()  # noqa: SLF001  the public method would give the connection to this thread
 
 
 class _Pool(PooledPostgresqlDatabase):  # type: ignore[misc]  # playhouse is not typed
@@ -110,4 +117,4 @@ def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
         timeout=options.pool_timeout or AT_ONCE,
         **connect,
     )
-    return PostgreSQLDatabase(database, schema=options.schema, owned=True)
+    return PostgreSQLDatabase(database, schema=options.schema, notify=options.notify, owned=True)

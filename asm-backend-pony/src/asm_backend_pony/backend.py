@@ -26,19 +26,27 @@ class PonyBackend(SQLBackend):
 
     name = "pony"
 
-    def __init__(self, database: PonyDatabase, *, migrate: bool | int = False, schema: str | None = None) -> None:
+    def __init__(
+        self,
+        database: PonyDatabase,
+        *,
+        migrate: bool | int = False,
+        schema: str | None = None,
+        notify: bool = False,
+    ) -> None:
         """Work on an application's own Pony database, which stays its own; inside its `db_session` the ports join that.
 
         Args:
             database: bound to SQLite or PostgreSQL; its mapping need not be generated.
             migrate: bring the schema up to date first; a number: up or down to that version.
             schema: the schema of PostgreSQL in which the tables stand.
+            notify: have PostgreSQL tell of each append; and, while somebody waits, listen on a connection more.
 
         Raises:
             ValidationError: the database is not bound to one that this backend knows.
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
-        self._work_on(database_of(database, schema=schema), migrate=migrate)
+        self._work_on(database_of(database, schema=schema, notify=notify), migrate=migrate)
 
     @classmethod
     def open(cls, url: str, *, migrate: bool | int = False, **options: Any) -> Self:

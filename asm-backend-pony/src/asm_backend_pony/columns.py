@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pony.orm import raw_sql
 
 from asm_core.payloads import encode_json
+from asm_core.sql import Several
+from asm_core.sql.arrays import array_literal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,35 +39,36 @@ class Columns(ABC):
         """Return a column as the codec takes it."""
 
     @abstractmethod
-    def listed(self, values: Collection[str]) -> Any:
+    def listed(self, values: Collection[str]) -> str:
         """Return several values as one parameter of a statement."""
 
     def any_of(self, column: str, values: Collection[str]) -> RawSQL:
         """Return the condition that a column has one of several values."""
         if len(values) == 1:
-            only = next(iter(values))  # noqa: F841  Pony finds it by its name, here and below
-            # By one value, an index goes on in the order of its next columns.
-            return raw_sql(f"{column} = $only")
-        return self._among(column, values)
-
-    @abstractmethod
-    def _among(self, column: str, values: Collection[str]) -> RawSQL:
-        """Return the condition that a column has one of several values."""
+            return self._equal(column, next(iter(values)))
+        return self._among(column, self.listed(values))
 
     def chosen(self, column: str, choice: str) -> RawSQL:
         """Return the condition that a column has the value of a query, or one of several."""
         if isinstance(choice, Several):
-            return self._among_listed(column, choice)
+            return self._among(column, str(choice))  # Pony knows no types that are derived
+        return self._equal(column, choice)
+
+    def _equal(self, column: str, only: str) -> RawSQL:  # noqa: ARG002  Pony finds it by its name, here and below
         # By one value, an index goes on in the order of its next columns.
-        return raw_sql(f"{column} = $choice")
+        return raw_sql(f"{column} = $only")
+
+    @abstractmethod
+    def _among(self, column: str, listed: str) -> RawSQL:
+        """Return the condition that a column has one of several values, which are one parameter."""
 
     @abstractmethod
     def several(self, values: Collection[str]) -> RawSQL:
         """Return several values to look for with `in`."""
 
     @abstractmethod
-    def tagged(self, tags: Collection[str]) -> RawSQL:
-        """Return the condition that the session `s` has all of these tags."""
+    def tagged(self, tag: str) -> RawSQL:
+        """Return the condition that the session `s` has this tag."""
 
     @abstractmethod
     def untagged(self, tags: Collection[str]) -> RawSQL:
@@ -83,19 +86,15 @@ class _SQLiteColumns(Columns):
     def listed(self, values: Collection[str]) -> str:
         return encode_json(list(values)).decode()
 
-    def _among(self, column: str, values: Collection[str]) -> RawSQL:
-        listed = self.listed(values)  # noqa: F841
+    def _among(self, column: str, listed: str) -> RawSQL:  # noqa: ARG002
         return raw_sql(f"{column} IN (SELECT value FROM json_each($listed))")  # noqa: S608
 
     def several(self, values: Collection[str]) -> RawSQL:
         listed = self.listed(values)  # noqa: F841
         return raw_sql("SELECT value FROM json_each($listed)")
 
-    def tagged(self, tags: Collection[str]) -> RawSQL:
-        listed = self.listed(tags)  # noqa: F841
-        return raw_sql(
-            "NOT EXISTS (SELECT 1 FROM json_each($listed) t WHERE t.value NOT IN (SELECT value FROM json_each(s.tags)))"
-        )
+    def tagged(self, tag: str) -> RawSQL:  # noqa: ARG002
+        return raw_sql("EXISTS (SELECT 1 FROM json_each(s.tags) t WHERE t.value = $tag)")
 
     def untagged(self, tags: Collection[str]) -> RawSQL:
         listed = self.listed(tags)  # noqa: F841
@@ -113,30 +112,22 @@ class _PostgreSQLColumns(Columns):
         # The connection may have any time zone.
         return f"{column} AT TIME ZONE 'UTC'" if column.endswith(("_at", ".timestamp")) else column
 
-    def listed(self, values: Collection[str]) -> list[str]:
-        return list(values)
+    def listed(self, values: Collection[str]) -> str:
+        return array_literal(list(values))
 
-    def _among(self, column: str, values: Collection[str]) -> RawSQL:
-        array = _array(values)  # noqa: F841
-        return raw_sql(f"{column} = ANY($(array)::text[])")
+    def _among(self, column: str, listed: str) -> RawSQL:  # noqa: ARG002
+        return raw_sql(f"{column} = ANY($(listed)::text[])")
 
     def several(self, values: Collection[str]) -> RawSQL:
-        array = _array(values)  # noqa: F841
-        return raw_sql("SELECT unnest($(array)::text[])")
+        listed = self.listed(values)  # noqa: F841
+        return raw_sql("SELECT unnest($(listed)::text[])")
 
-    def tagged(self, tags: Collection[str]) -> RawSQL:
-        array = _array(tags)  # noqa: F841
-        return raw_sql("s.tags ?& $(array)::text[]")
+    def tagged(self, tag: str) -> RawSQL:  # noqa: ARG002
+        return raw_sql("s.tags ? $tag")
 
     def untagged(self, tags: Collection[str]) -> RawSQL:
-        array = _array(tags)  # noqa: F841
-        return raw_sql("NOT s.tags ?| $(array)::text[]")
-
-
-def _array(values: Collection[str]) -> str:
-    """Return an array as PostgreSQL reads it: Pony knows no parameter that is one."""
-    quoted = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
-    return "{" + ",".join(quoted) + "}"
+        listed = self.listed(tags)  # noqa: F841
+        return raw_sql("NOT s.tags ?| $(listed)::text[]")
 
 
 SQLITE: Final[Columns] = _SQLiteColumns()

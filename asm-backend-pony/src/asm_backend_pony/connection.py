@@ -40,12 +40,14 @@ class PonyConnection:
         cursor: Cursor = self._execute(qualified(sql, self._schema) if self._schema else sql, parameters or None)
         return cursor
 
-    def rows(self, query: Query, *, limit: int | None = None, offset: int = 0) -> Iterator[tuple[Any, ...]]:
+    execute_kept = execute_sql
+
+    def rows(self, query: Query, *, limit: int | None = None) -> Iterator[tuple[Any, ...]]:
         """Execute a query that selects columns; give rows as the driver does."""
         sql, parameters = selected(query)
-        if limit is not None or offset:
+        if limit is not None:
             # Pony would translate, and keep, the query anew for each number.
-            sql = f"{sql}\nLIMIT {9223372036854775807 if limit is None else limit} OFFSET {offset}"
+            sql = f"{sql}\nLIMIT {limit}"
         cursor = self._execute(sql, parameters)
         while rows := cursor.fetchmany(_CHUNK):
             yield from rows

@@ -9,6 +9,7 @@ from pony.orm import Database as PonyDatabase
 from asm_backend_pony.sqlite import OwnSQLite, SessionSQLite
 from asm_core import DependencyNotAvailableError, ValidationError
 from asm_core.sql import Dialect, PostgreSQLOptions, SQLiteOptions, check_schema, chosen
+from asm_core.sql.options import refuse_notify
 from asm_core.sql.sqlite_file import SQLiteFile
 from asm_core.sql.urls import dialect_of, sqlite_path
 
@@ -31,9 +32,6 @@ def database_at(url: str, *, create: bool, options: dict[str, Any]) -> Database:
     if dialect_of(url, backend=_NAME) is Dialect.SQLITE:
         return OwnSQLite(SQLiteFile(sqlite_path(url), chosen(SQLiteOptions, options, backend=_NAME), create=create))
     settings = chosen(PostgreSQLOptions, options, backend=_NAME)
-    if options.get("prepare_threshold"):
-        message = "The pony backend prepares no statements, as psycopg2 does not; leave prepare_threshold out."
-        raise ValidationError(message)
     try:
         import psycopg2  # noqa: F401, PLC0415  an extra
     except ImportError as error:
@@ -44,17 +42,19 @@ def database_at(url: str, *, create: bool, options: dict[str, Any]) -> Database:
     return OwnPostgreSQL(url, settings)
 
 
-def database_of(database: PonyDatabase, *, schema: str | None) -> Database:
+def database_of(database: PonyDatabase, *, schema: str | None, notify: bool) -> Database:
     """Return an application's Pony database.
 
     Raises:
-        ValidationError: it is not bound, or bound to what this backend does not know.
+        ValidationError: it is not bound, or bound to what this backend does not know, or to SQLite with `notify`.
     """
     if provider_dialect(database) is Dialect.SQLITE:
+        refuse_notify(notify)
         return SessionSQLite(database)
     from asm_backend_pony.postgresql import SessionPostgreSQL  # noqa: PLC0415  psycopg2 is there, as Pony has it
 
-    return SessionPostgreSQL(database, schema=None if schema is None else check_schema(schema))
+    place = None if schema is None else check_schema(schema)
+    return SessionPostgreSQL(database, schema=place, notify=notify)
 
 
 def provider_dialect(database: object) -> Dialect:

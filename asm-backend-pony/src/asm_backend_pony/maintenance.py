@@ -9,7 +9,6 @@ from pony.orm import count, exists, select
 
 from asm_backend_pony.reader import PonyReader
 from asm_backend_pony.session_store import remove_sessions
-from asm_core import Maintenance
 from asm_core.models import TERMINAL_SESSION_STATUSES
 from asm_core.retention import PROTECTED_EVENT_TYPES as PROTECTED
 from asm_core.sql import SQLMaintenance
@@ -35,7 +34,7 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 """The time before which there is nothing."""
 
 
-class PonyMaintenance(SQLMaintenance["Database"], PonyReader, Maintenance):
+class PonyMaintenance(PonyReader, SQLMaintenance["Database"]):
     """Retention and health."""
 
     def _find_expired(self, query: ExpiredSessions) -> list[str]:
@@ -64,11 +63,11 @@ class PonyMaintenance(SQLMaintenance["Database"], PonyReader, Maintenance):
 
     def _count_prunable(self, query: PrunableEvents) -> int:
         events = self._prunable(query)
-        return self._count(select(count() for e in events))
+        return self._counted(select(count() for e in events))
 
     def _count_stored(self, session_ids: Collection[str] | None) -> int:
         stored = select(count() for e in self._models.EventRow)
-        return self._count(stored if session_ids is None else self._any_of(stored, "e.session_id", session_ids))
+        return self._counted(stored if session_ids is None else self._any_of(stored, "e.session_id", session_ids))
 
     def _find_removable(self, query: RemovableArtifacts) -> list[str]:
         deleted, due = (self._codec.encode(at or _NEVER) for at in (query.deleted_before, query.gone_before))
@@ -132,6 +131,10 @@ class PonyMaintenance(SQLMaintenance["Database"], PonyReader, Maintenance):
         if query.session_id is not None:
             found = self._any_of(found, "e.session_id", (query.session_id,))
         return found
+
+    def _counted(self, counted: Query) -> int:
+        with self._database.read() as connection:
+            return int(connection.values(counted)[0])
 
     def _next_ids(self, alias: str, found: Query, query: _Batch) -> list[str]:
         with self._database.read() as connection:

@@ -15,6 +15,7 @@ from asm_backend_pony.columns import POSTGRESQL
 from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
 from asm_backend_pony.errors import TRANSLATED
 from asm_backend_pony.pool import Pool
+from asm_backend_pony.prepared import PreparingConnection
 from asm_backend_pony.translating import entities
 from asm_core.sql import Dialect
 from asm_core.sql.failures import undone
@@ -23,7 +24,6 @@ from asm_core.sql.urls import psycopg_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from pony.orm import Database as PonyDatabase
 
@@ -35,8 +35,8 @@ class _PostgreSQL(PostgreSQL[PonyConnection]):
 
     _translated = TRANSLATED
 
-    def __init__(self, schema: str | None) -> None:
-        super().__init__(schema=schema)
+    def __init__(self, schema: str | None, *, notify: bool) -> None:
+        super().__init__(schema=schema, notify=notify)
         self.columns = POSTGRESQL
         self.models = entities(Dialect.POSTGRESQL, schema)
 
@@ -57,23 +57,34 @@ class _PostgreSQL(PostgreSQL[PonyConnection]):
         connection.begin()
 
 
+class SingleConnection(PonyConnection):
+    """A connection for statements that each stand alone; what is executed often is prepared."""
+
+    def _execute(self, sql: str, parameters: Any) -> Any:
+        # Not in a transaction, which a statement that cannot be prepared would undo; nor what Pony says with names.
+        if parameters and not isinstance(parameters, dict):
+            return self.driver.execute(sql, parameters)
+        return super()._execute(sql, parameters)
+
+
 class OwnPostgreSQL(_PostgreSQL):
     """A pool of the backend's own connections."""
 
     def __init__(self, url: str, options: PostgreSQLOptions) -> None:
         """Connect to `url`, when it is first needed."""
-        super().__init__(options.schema)
+        super().__init__(options.schema, notify=options.notify)
         self._settings = psycopg_settings(url, options, make_dsn)
-        del self._settings["prepare_threshold"]  # psycopg2 prepares nothing
+        self._prepare_threshold = self._settings.pop("prepare_threshold") or 0
         self._pool = Pool(self._connect, size=options.pool_size, timeout=options.pool_timeout)
 
     def close(self) -> None:
         """Close the connections."""
-        self._closed = True
+        super().close()
         self._pool.close()
 
     def _connect(self) -> Any:
-        driver = psycopg2.connect(**self._settings)
+        driver = psycopg2.connect(**self._settings, connection_factory=PreparingConnection)
+        driver.threshold = self._prepare_threshold
         # As text, which core's codec decodes without loss.
         register_default_json(driver, loads=str)
         register_default_jsonb(driver, loads=str)
@@ -84,8 +95,10 @@ class OwnPostgreSQL(_PostgreSQL):
         driver = self._pool.take()
         usable = False
         try:
-            driver.autocommit = autocommit
-            yield PonyConnection(driver, schema=self.schema)
+            if driver.autocommit != autocommit:
+                driver.autocommit = autocommit
+            kind = SingleConnection if autocommit else PonyConnection
+            yield kind(driver, schema=self.schema)
             usable = True
         except BaseException as error:
             usable = not _tells_of_loss(error)
@@ -115,18 +128,17 @@ class OwnPostgreSQL(_PostgreSQL):
         # In a child, psycopg2 does not close what it connected in the parent.
         self._pool.forget()
 
+    def _connect_alone(self) -> Any:
+        return self._connect()
+
 
 class SessionPostgreSQL(_PostgreSQL):
     """An application's Pony database: in its `db_session` the ports join it, outside each call has one of its own."""
 
-    def __init__(self, database: PonyDatabase, *, schema: str | None) -> None:
+    def __init__(self, database: PonyDatabase, *, schema: str | None, notify: bool) -> None:
         """Use `database`."""
-        super().__init__(schema)
+        super().__init__(schema, notify=notify)
         self._connection = SessionConnection(database, schema=schema)
-
-    def close(self) -> None:
-        """Leave the connections to the application."""
-        self._closed = True
 
     def _caller(self) -> PonyConnection | None:
         return self._connection if in_session() else None
@@ -148,6 +160,10 @@ class SessionPostgreSQL(_PostgreSQL):
 
     def _abandon(self) -> None:
         """Pony connects anew in a forked child."""
+
+    def _connect_alone(self) -> Any:
+        pool = self._connection.database.provider.pool
+        return pool.dbapi_module.connect(*pool.args, **pool.kwargs)
 
 
 def check_alive(connection: PonyConnection) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from operator import ge, gt, lt
 from typing import TYPE_CHECKING, Any, Final
 
-from pony.orm import coalesce, exists, raw_sql, select
+from pony.orm import exists, raw_sql, select
 
 from asm_backend_pony.hints import unindexed
 from asm_backend_pony.translating import selected
@@ -58,13 +58,10 @@ class PonyReader(SQLReader["Database"]):
         return selected(self._listed("e", passing, query))
 
     def _select_heads(self, query: SessionQuery) -> Statement:
-        counter = raw_sql("SELECT q.last_sequence FROM asm_session_sequences q WHERE q.session_id = s.id")
-        heads = select((s.id, coalesce(counter, 0)) for s in self._models.SessionRow)
+        counter = "SELECT q.last_sequence FROM asm_session_sequences q WHERE q.session_id = s.id"
+        head = raw_sql(f"coalesce(({counter}), 0)")
+        heads = select((s.id, head) for s in self._models.SessionRow)
         return selected(self._passing("s", heads, query))
-
-    def _count(self, counted: Query) -> int:
-        with self._database.read() as connection:
-            return int(connection.values(counted)[0])
 
     # -- what passes -------------------------------------------------------------------------------------------------
 

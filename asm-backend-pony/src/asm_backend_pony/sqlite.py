@@ -17,7 +17,6 @@ from asm_core.sql.sqlite import SQLite, SQLiteConnections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from pony.orm import Database as PonyDatabase
 

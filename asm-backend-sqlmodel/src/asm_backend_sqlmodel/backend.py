@@ -29,7 +29,14 @@ class SQLModelBackend(SQLBackend):
 
     name = NAME
 
-    def __init__(self, engine: Engine | Database, *, migrate: bool | int = False, schema: str | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine | Database,
+        *,
+        migrate: bool | int = False,
+        schema: str | None = None,
+        notify: bool = False,
+    ) -> None:
         """Use an engine of the application's, with its pool and its settings; it is not closed.
 
         Args:
@@ -37,11 +44,13 @@ class SQLModelBackend(SQLBackend):
             migrate: bring the schema up to date first; a number: up or down to that version.
             schema: the schema of PostgreSQL in which the tables stand; None: the one that a connection has, or that
                 the engine's ``schema_translate_map`` gives for None.
+            notify: have PostgreSQL tell of each append; and, while somebody waits, listen on a connection beside those
+                of the pool, opened as the pool opens its own.
 
         Raises:
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
-        database = engine if isinstance(engine, Database) else on_engine(engine, schema)
+        database = engine if isinstance(engine, Database) else on_engine(engine, schema, notify=notify)
         super().__init__(database, migrate=migrate)
         self.session_store = SQLModelSessionStore(database)
         self.query_api = SQLModelQueryAPI(database)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from asm_core.sql import qualified
+from asm_core.sql.postgresql import kept_cursor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,13 @@ class TableConnection:
 
     def execute_sql(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
         """Execute a statement of core's on the driver's connection, in the transaction that is open there."""
-        cursor: Any = self.connection.connection.cursor()
+        return self._execute_on(self.connection.connection.cursor(), sql, parameters)
+
+    def execute_kept(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
+        """Execute a statement of core's on the cursor that is kept for this; its rows are to be taken at once."""
+        return self._execute_on(kept_cursor(self.driver), sql, parameters)
+
+    def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Any:
         if self._schema is not None:
             sql = qualified(sql, self._schema)
         try:

@@ -9,6 +9,7 @@ from sqlalchemy import Integer, func, literal
 from asm_backend_sqlmodel import postgresql, sqlite
 from asm_core import ValidationError
 from asm_core.sql import Dialect, PostgreSQLOptions, SQLiteOptions, check_schema, chosen
+from asm_core.sql.options import refuse_notify
 from asm_core.sql.summing import HALF
 from asm_core.sql.urls import dialect_of, sqlite_path
 
@@ -31,11 +32,11 @@ def open_database(url: str, options: dict[str, Any], *, create: bool) -> Databas
     return sqlite.open_database(sqlite_path(url), chosen(SQLiteOptions, options, backend=NAME), create=create)
 
 
-def on_engine(engine: Engine, schema: str | None) -> Database:
+def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database:
     """Use an engine of the application's.
 
     Raises:
-        ValidationError: it is of another database, or SQLite, which has no schemas.
+        ValidationError: it is of another database, or SQLite, which has no schemas and no notifications.
     """
     dialect = engine.dialect.name
     if dialect not in list(Dialect):
@@ -44,10 +45,12 @@ def on_engine(engine: Engine, schema: str | None) -> Database:
     if schema is None:
         schema = engine.get_execution_options().get("schema_translate_map", {}).get(None)
     if dialect == Dialect.POSTGRESQL:
-        return postgresql.PostgreSQLDatabase(engine, schema=None if schema is None else check_schema(schema))
+        place = None if schema is None else check_schema(schema)
+        return postgresql.PostgreSQLDatabase(engine, schema=place, notify=notify)
     if schema is not None:
         message = f"SQLite has no schemas, so that the tables cannot stand in {schema!r}."
         raise ValidationError(message)
+    refuse_notify(notify)
     return sqlite.SQLiteDatabase(engine)
 
 

@@ -30,9 +30,9 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
     insert = staticmethod(insert)
     _translated = TRANSLATED
 
-    def __init__(self, engine: Engine, *, schema: str | None = None, owned: bool = False) -> None:
+    def __init__(self, engine: Engine, *, schema: str | None = None, notify: bool = False, owned: bool = False) -> None:
         """Use an engine, of the application's unless it is `owned`."""
-        super().__init__(schema=schema)
+        super().__init__(schema=schema, notify=notify)
         self._engine = engine
         self.engine_dialect = engine.dialect
         self._owned = owned
@@ -43,7 +43,7 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
 
     def close(self) -> None:
         """Close what the backend opened itself."""
-        self._closed = True
+        super().close()
         if self._owned:
             self._engine.dispose()
 
@@ -71,6 +71,13 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
     def _abandon(self) -> None:
         self._engine.dispose(close=False)
 
+    def _connect_alone(self) -> Any:
+        # As the engine's pool connects, its events included, but not counted by it.
+        connection = self._engine.pool.recreate().connect()
+        driver = connection.dbapi_connection
+        connection.detach()
+        return driver
+
 
 def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
     """Open the database at `url` with a pool of its own.
@@ -88,7 +95,7 @@ def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
     engine = create_engine(
         "postgresql+psycopg://",
         connect_args=connect,
-        # Most calls are one statement, which is to be one round trip, and nothing else: a transaction says what it needs.
+        # Most calls are one statement, and that is to be one round trip; a transaction says what it needs.
         isolation_level="AUTOCOMMIT",
         pool_reset_on_return=None,
         pool_size=options.pool_size,
@@ -96,7 +103,7 @@ def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
         pool_timeout=options.pool_timeout,
     )
     event.listen(engine, "connect", _leave_json_alone)
-    return PostgreSQLDatabase(engine, schema=options.schema, owned=True)
+    return PostgreSQLDatabase(engine, schema=options.schema, notify=options.notify, owned=True)
 
 
 def _leave_json_alone(connection: Any, _record: object) -> None:

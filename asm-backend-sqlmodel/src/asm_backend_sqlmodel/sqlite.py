@@ -14,8 +14,6 @@ from asm_core.sql.sqlite import SQLiteConnections
 from asm_core.sql.sqlite_file import SQLiteFile
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from sqlalchemy import Engine
 
     from asm_core.sql import SQLiteOptions
@@ -31,10 +29,12 @@ class SQLiteDatabase(SQLiteConnections[TableConnection]):
         """Use an engine of the application's, or, with `file`, one of the backend's own."""
         super().__init__(file, alone=isinstance(engine.pool, StaticPool))
         self._engine = engine
+        # The backend's own connections are in autocommit anyway.
+        self._single = engine if file else engine.execution_options(isolation_level="AUTOCOMMIT")
         self.engine_dialect = engine.dialect
 
     def _connect(self) -> TableConnection:
-        return TableConnection(self._engine.connect().execution_options(isolation_level="AUTOCOMMIT"))
+        return TableConnection(self._single.connect())
 
     def _dispose(self) -> None:
         self._engine.dispose()

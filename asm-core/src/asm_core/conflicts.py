@@ -46,6 +46,12 @@ def split_repeats(events: list[Event]) -> tuple[list[Event], list[Event]]:
     return list(first.values()), repeats
 
 
+def in_order_of(events: list[Event], stored: list[Event]) -> list[Event]:
+    """Return of each event what is stored under its id."""
+    found = {event.id: event for event in stored}
+    return [found[event.id] for event in events]
+
+
 def check_restored(
     events: list[Event], stored: Mapping[str, Event], numbers_between: Callable[[int, int], set[int]]
 ) -> list[Event]:

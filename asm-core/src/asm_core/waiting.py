@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 import threading
 import time
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, nullcontext, suppress
+from typing import TYPE_CHECKING, Final
 
 from asm_core.errors import AsmError, StorageError, ValidationError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from contextlib import AbstractContextManager
+
+    Tell = Callable[[str | None], None]
+
+UNKNOWN: Final = -1
+"""Instead of the last number of a session: it has to be asked for."""
 
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.05
@@ -25,18 +32,29 @@ conversation sees each event within milliseconds.
 class Watcher:
     """Looks, in one thread and for all who wait, whether sessions have advanced; rests when nobody waits.
 
-    Commits of this process wake it at once (`notify`); those of other processes are found by looking.
+    Commits of this process wake it at once (`notify`); those of other processes are found by looking, or sooner where
+    the store can tell of them.
     """
 
     def __init__(
-        self, latest: Callable[[Collection[str]], dict[str, int]], change_token: Callable[[], object] = lambda: None
+        self,
+        latest: Callable[[Collection[str]], dict[str, int]],
+        change_token: Callable[[], object] = lambda: None,
+        listening: Callable[[Tell], AbstractContextManager[object]] = lambda _: nullcontext(),
     ) -> None:
-        """Look through `latest`, and only when `change_token` (None: unknown) has changed."""
+        """Look through `latest`, and only when `change_token` (None: unknown) has changed.
+
+        While somebody waits, the context of `listening` is open, and may call what it is given: `tell`.
+        """
         self._latest = latest
         self._change_token = change_token
-        self._condition = threading.Condition()
+        self._listening = listening
+        lock = threading.RLock()
+        self._condition = threading.Condition(lock)
+        self._advanced = threading.Condition(lock)  # for those who wait: what is for the watcher wakes none of them
         self._waiting: dict[str, int] = {}
         self._heads: dict[str, int] = {}
+        self._tellings: dict[str, int] = {}
         self._stale = True
         self._active_at = 0.0
         self._error: AsmError | None = None
@@ -49,35 +67,52 @@ class Watcher:
                 self._stale = True
                 self._condition.notify_all()
 
-    def wait(self, session_id: str, head: int, timeout: float | None) -> None:
-        """Return once the session has a number above `head`, is gone, or `timeout` seconds (None: for ever) are over.
+    def tell(self, session_id: str | None) -> None:
+        """Let those who wait for a session that is said to have new events go and see; None: look at all of them."""
+        if session_id is None:
+            self.notify()
+            return
+        with self._condition:
+            if session_id in self._waiting:
+                self._tellings[session_id] = self._tellings.get(session_id, 0) + 1
+                self._advanced.notify_all()
+
+    def wait(self, session_id: str, head: int, timeout: float | None) -> int:
+        """Return the session's last number once it is above `head`.
+
+        `UNKNOWN`, if it is gone, if it was told of, or once `timeout` seconds (None: for ever) are over.
 
         Raises:
             AsmError: what `latest` raised.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        self._join(session_id)
+        tellings = self._join(session_id)
         try:
             with self._condition:
-                while self._error is None and 0 <= self._heads.get(session_id, head) <= head:
+                while self._error is None:
+                    found = self._heads.get(session_id, head)
+                    if found > head:
+                        return found
+                    if found == UNKNOWN or self._tellings.get(session_id) != tellings:
+                        return UNKNOWN
                     left = threading.TIMEOUT_MAX if deadline is None else deadline - time.monotonic()
                     if left <= 0:
-                        return
-                    self._condition.wait(min(left, threading.TIMEOUT_MAX))
-                if self._error is not None:
-                    raise self._error
+                        return UNKNOWN
+                    self._advanced.wait(min(left, threading.TIMEOUT_MAX))
+                raise self._error
         finally:
             self._leave(session_id)
 
-    def _join(self, session_id: str) -> None:
+    def _join(self, session_id: str) -> int | None:
         with self._condition:
             self._waiting[session_id] = self._waiting.get(session_id, 0) + 1
             self._stale, self._error = True, None
             self._active_at = time.monotonic()
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._watch, name="asm-watcher", daemon=True)
+                self._thread = threading.Thread(target=self._work, name="asm-watcher", daemon=True)
                 self._thread.start()
             self._condition.notify_all()
+            return self._tellings.get(session_id)
 
     def _leave(self, session_id: str) -> None:
         with self._condition:
@@ -85,7 +120,14 @@ class Watcher:
             if not self._waiting[session_id]:
                 del self._waiting[session_id]
                 self._heads.pop(session_id, None)
+                self._tellings.pop(session_id, None)
             self._condition.notify_all()
+
+    def _work(self) -> None:
+        with ExitStack() as stack:
+            with suppress(Exception):  # what nobody tells of is found by looking
+                stack.enter_context(self._listening(self.tell))
+            self._watch()
 
     def _watch(self) -> None:
         token: object = None
@@ -119,16 +161,16 @@ class Watcher:
     def _publish(self, session_ids: list[str], heads: dict[str, int]) -> None:
         with self._condition:
             for session_id in session_ids:
-                head = heads.get(session_id, -1)
+                head = heads.get(session_id, UNKNOWN)
                 if session_id in self._waiting and self._heads.get(session_id) != head:
                     self._heads[session_id] = head
                     self._active_at = time.monotonic()
-            self._condition.notify_all()
+            self._advanced.notify_all()
 
     def _fail(self, error: AsmError) -> None:
         with self._condition:
             self._error, self._thread = error, None
-            self._condition.notify_all()
+            self._advanced.notify_all()
 
     def _pause(self) -> float:
         idle = time.monotonic() - self._active_at

@@ -6,6 +6,7 @@ import os
 import time
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,10 +29,11 @@ from asm_core.queries import (
     check_optional_limit,
 )
 from asm_core.times import check_optional_time
-from asm_core.waiting import Watcher, check_wait
+from asm_core.waiting import UNKNOWN, Watcher, check_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from asm_core.models import EventType, SessionStatus
@@ -264,15 +266,18 @@ class SessionStore(Reader):
         nothing = allows_nothing(query)
         events = [] if nothing else self._find_events(query)
         deadline = time.monotonic() + timeout
+        head = UNKNOWN
         while not events:
-            # The head first: what has a number up to it is visible to the look at the log that follows.
-            head = self.get_latest_sequence(session_id)
-            if timeout and not nothing:
-                events = self._find_events(query)
+            if head == UNKNOWN:
+                # The head first: what has a number up to it is visible to the look at the log that follows.
+                head = self.get_latest_sequence(session_id)
+                if timeout and not nothing:
+                    events = self._find_events(query)
             left = deadline - time.monotonic()
             if events or nothing or left <= 0 or (query.before is not None and query.before <= head + 1):
                 break
-            self._watcher.wait(session_id, head, left)
+            head = self._watcher.wait(session_id, head, left)
+            events = self._find_events(query)
         return events
 
     def get_latest_sequence(self, session_id: str) -> int:
@@ -315,20 +320,23 @@ class SessionStore(Reader):
     def _follow(self, session_id: str, query: EventQuery, timeout: float | None) -> Iterator[Event]:
         nothing = allows_nothing(query)
         active_at = time.monotonic()
+        head = UNKNOWN
         while True:
-            # The head first: what has a number up to it is visible to the look at the log that follows.
-            head = self.get_latest_sequence(session_id)
             events = [] if nothing else self._find_events(query)
+            if not events and head == UNKNOWN:
+                # The head first: what has a number up to it is visible to the look at the log that follows.
+                head = self.get_latest_sequence(session_id)
+                events = [] if nothing else self._find_events(query)
             if events:
                 yield from events
                 query = msgspec.structs.replace(query, after=events[-1].sequence_number)
-                active_at = time.monotonic()
+                active_at, head = time.monotonic(), UNKNOWN
                 continue
             query = msgspec.structs.replace(query, after=max(query.after or 0, head))
             left = None if timeout is None else active_at + timeout - time.monotonic()
             if left is not None and left <= 0:
                 return
-            self._watcher.wait(session_id, head, left)
+            head = self._watcher.wait(session_id, head, left)
 
     # -- copies --------------------------------------------------------------------------------------------------
 
@@ -405,13 +413,23 @@ class SessionStore(Reader):
         """
         return None
 
+    def _listening(self, tell: Callable[[str | None], None]) -> AbstractContextManager[object]:
+        """Return a context in which commits of other processes are told of; one that does nothing if they cannot be.
+
+        It is open while somebody waits, and entering it waits for nothing. Inside, `tell` may be called, from any
+        thread: with the id of a session that has new events, so that those who wait for it look at once; or with None
+        once it has begun to listen, or may have missed something. Nothing depends on it.
+        """
+        return nullcontext()
+
     @property
     def _watcher(self) -> Watcher:
         """The one watcher of this store, made when it is first needed."""
         watcher = self._present_watcher()
         if watcher is None:
-            mine = os.getpid(), Watcher(self._latest_sequences, self._change_token)
-            _, watcher = self.__dict__["_asm_watcher"] = mine
+            made = Watcher(self._latest_sequences, self._change_token, self._listening)
+            # Two threads may come here at once.
+            watcher = self.__dict__.setdefault("_asm_watchers", {}).setdefault(os.getpid(), made)
         return watcher
 
     def _tell(self) -> None:
@@ -422,8 +440,8 @@ class SessionStore(Reader):
 
     def _present_watcher(self) -> Watcher | None:
         # A forked child has none of its parent's threads.
-        process, watcher = self.__dict__.get("_asm_watcher", (0, None))
-        return watcher if process == os.getpid() else None
+        watchers: dict[int, Watcher] | None = self.__dict__.get("_asm_watchers")
+        return watchers.get(os.getpid()) if watchers else None
 
 
 def _check_instance(kind: Any, value: Any) -> Any:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.conflicts import check_restored, check_same_event, split_repeats
+from asm_core.conflicts import check_restored, check_same_event, in_order_of, split_repeats
 from asm_core.errors import SessionNotFoundError, StorageError
 from asm_core.sql.arrays import array_literal
 from asm_core.sql.codec import codec_of, split_columns
@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 _CODEC: Final = codec_of(Dialect.POSTGRESQL)
 _TRIES: Final = 100
 
+CHANNEL: Final = "asm_appended"
+"""Where it is told, on demand, that a session has new events: once they are committed, and only then."""
+_TELLING: Final = f", pg_notify('{CHANNEL}', session_id)"
+"""Behind the last column that an append returns; the server folds what one transaction tells twice."""
+_TELL: Final = f"SELECT pg_notify('{CHANNEL}', %s::text)"
+
 _TYPES: Final = {"timestamp": "timestamptz", "schema_version": "bigint", "sequence_number": "bigint"}
 _GIVEN: Final = tuple(name for name in EVENT_COLUMNS if name != "sequence_number")
 _JSON: Final = ("data", "metadata")
@@ -47,7 +53,7 @@ WITH counter AS (
 INSERT INTO asm_events ({", ".join(_GIVEN)}, sequence_number)
 SELECT {", ".join(f"%s::{'json' if name in _JSON else _TYPES.get(name, 'text')}" for name in _GIVEN)}, last_sequence
 FROM counter
-RETURNING id, sequence_number"""
+RETURNING sequence_number"""
 """Nearly twice as fast as `_append_statement` of one event."""
 _APPEND_TO_SEVERAL: Final = f"""\
 WITH given AS (
@@ -71,6 +77,10 @@ INSERT INTO asm_events ({", ".join(_GIVEN)}, sequence_number)
 SELECT {", ".join(f"{name}::json" if name in _JSON else name for name in _GIVEN)}, last_sequence - given.events + nth
 FROM given JOIN counters USING (session_id) ORDER BY id COLLATE "C"
 RETURNING id, sequence_number"""
+_COUNTER: Final = "SELECT last_sequence FROM counter"
+_TELLING_COUNTER: Final = f"SELECT last_sequence{_TELLING} FROM counter"
+_APPEND_ONE_TELLING: Final = _APPEND_ONE + _TELLING
+_APPEND_TO_SEVERAL_TELLING: Final = _APPEND_TO_SEVERAL + _TELLING
 
 _READ: Final = {"data": "data::text", "metadata": "metadata::text", "timestamp": "timestamp AT TIME ZONE 'UTC'"}
 _COLUMNS: Final = ", ".join(_READ.get(name, name) for name in EVENT_COLUMNS)
@@ -95,7 +105,7 @@ _COLLISION: Final = {"23503", "23505"}
 """The SQLSTATEs of a session that is not there (foreign key) and of an id that is (unique)."""
 
 
-def append_events(statement: Unit, transaction: Unit, events: list[Event]) -> list[Event]:
+def append_events(statement: Unit, transaction: Unit, events: list[Event], *, notify: bool = False) -> list[Event]:
     """Append `events`; return each as stored, in the order given.
 
     Args:
@@ -103,23 +113,28 @@ def append_events(statement: Unit, transaction: Unit, events: list[Event]) -> li
             with a savepoint in the caller's.
         transaction: opens a transaction, or a savepoint in the caller's.
         events: checked events without numbers.
+        notify: tell the channel of the sessions.
 
     Raises:
         SessionNotFoundError: a session does not exist.
         AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
     """
     first, repeats = split_repeats(events)
-    found = _append_new(statement, first)
+    stored = _append_new(statement, first, notify=notify)
     for _ in range(_TRIES):
-        if found is not None:
-            return [found[event.id] for event in events] if repeats else list(found.values())
-        found = _append_rest(transaction, first)
+        if stored is not None:
+            return in_order_of(events, stored) if repeats else stored
+        stored = _append_rest(transaction, first, notify=notify)
     message = f"Other writers stored events of the same ids {_TRIES} times meanwhile; try again."
     raise StorageError(message)
 
 
-def restore_events(execute: Execute, session_id: str, events: list[Event], last_sequence: int) -> int:
+def restore_events(
+    execute: Execute, session_id: str, events: list[Event], last_sequence: int, *, notify: bool = False
+) -> int:
     """Store events with the numbers they bear, and raise the session's counter; return how many were new.
+
+    With `notify`, tell the channel of the session.
 
     Raises:
         AlreadyExistsError: an id or a number is taken by another event.
@@ -133,6 +148,8 @@ def restore_events(execute: Execute, session_id: str, events: list[Event], last_
             "sequence_number": [event.sequence_number for event in fresh],
         }
         execute(_RESTORE, [array_literal(columns[name]) for name in EVENT_COLUMNS])
+    if notify:
+        execute(_TELL, (session_id,))
     return len(fresh)
 
 
@@ -145,18 +162,18 @@ def _numbers(execute: Execute, session_id: str, low: int, high: int) -> set[int]
     return {row[0] for row in execute(_NUMBERS, (session_id, low, high)).fetchall()}
 
 
-def _append_new(unit: Unit, events: list[Event]) -> dict[str, Event] | None:
+def _append_new(unit: Unit, events: list[Event], *, notify: bool) -> list[Event] | None:
     """Append events; None, with nothing done, if an id is stored or a session or its counter is not there."""
     try:
         with unit() as execute:
-            return _append(execute, events) or None
+            return _append(execute, events, notify=notify) or None
     except Exception as error:
         if not is_collision(error):
             raise
         return None
 
 
-def _append_rest(transaction: Unit, events: list[Event]) -> dict[str, Event] | None:
+def _append_rest(transaction: Unit, events: list[Event], *, notify: bool) -> list[Event] | None:
     """Append those events that are not stored; None, with nothing done, if somebody else just stored one."""
     try:
         with transaction() as execute:
@@ -165,8 +182,8 @@ def _append_rest(transaction: Unit, events: list[Event]) -> dict[str, Event] | N
             for event in events:
                 if event.id in stored:
                     check_same_event(stored[event.id], event)
-            stored |= _append(execute, [event for event in events if event.id not in stored])
-            return {event.id: stored[event.id] for event in events}
+            new = _append(execute, [event for event in events if event.id not in stored], notify=notify)
+            return in_order_of(events, [*stored.values(), *new])
     except Exception as error:
         if not is_collision(error):
             raise
@@ -182,50 +199,59 @@ def _lock_counters(execute: Execute, session_ids: list[str]) -> None:
     execute(_LOCK, (utc_now(), session_ids))
 
 
-def _append(execute: Execute, events: list[Event]) -> dict[str, Event]:
+def _append(execute: Execute, events: list[Event], *, notify: bool) -> list[Event]:
+    """Append events and return them as stored; none, with nothing done, if there are none or a counter is not there."""
     if not events:
-        return {}
-    columns, now = _CODEC.event_columns(events), utc_now()
+        return []
     if len(events) == 1:
-        given = (columns[name][0] for name in _GIVEN)
-        numbers = execute(_APPEND_ONE, (now, events[0].session_id, *given)).fetchall()
-        return {id_: events[0].numbered(number) for id_, number in numbers}
+        return _append_one(execute, events[0], notify=notify)
+    columns, now = _CODEC.event_columns(events), utc_now()
     shared, own = split_columns(columns)
     if "session_id" in shared:
-        return _append_to_one(execute, events, shared, own)
+        return _append_to_one(execute, events, shared, own, notify=notify)
     arrays = [array_literal(columns[name]) for name in _GIVEN]
-    numbers = dict(execute(_APPEND_TO_SEVERAL, (*arrays, now)).fetchall())
-    return {event.id: event.numbered(numbers[event.id]) for event in events if numbers}
+    rows = execute(_APPEND_TO_SEVERAL_TELLING if notify else _APPEND_TO_SEVERAL, (*arrays, now)).fetchall()
+    numbers = {row[0]: row[1] for row in rows}
+    return [event.numbered(numbers[event.id]) for event in events if numbers]
+
+
+def _append_one(execute: Execute, event: Event, *, notify: bool) -> list[Event]:
+    id_, session_id, _, *given = _CODEC.event_row(event)
+    parameters = (utc_now(), session_id, id_, session_id, *given)
+    found = execute(_APPEND_ONE_TELLING if notify else _APPEND_ONE, parameters).fetchall()
+    return [event.numbered(number) for number, *_ in found]
 
 
 def _append_to_one(
-    execute: Execute, events: list[Event], shared: dict[str, Any], own: Columns
-) -> dict[str, Event]:
+    execute: Execute, events: list[Event], shared: dict[str, Any], own: Columns, *, notify: bool
+) -> list[Event]:
     size = len(events)
+    statement = _append_statement(tuple(shared), tuple(own)) + (_TELLING_COUNTER if notify else _COUNTER)
     parameters = (size, utc_now(), shared["session_id"], *shared.values(), size, *map(array_literal, own.values()))
-    found = execute(_append_statement(tuple(shared), tuple(own)), parameters).fetchall()
-    if not found:
-        return {}
-    first = found[0][0] - size + 1
-    return {event.id: event.numbered(number) for number, event in enumerate(events, first)}
+    found = execute(statement, parameters).fetchall()
+    first = found[0][0] - size + 1 if found else 0
+    return [event.numbered(number) for number, event in enumerate(events, first) if found]
 
 
 @lru_cache(maxsize=128)
 def _append_statement(shared: tuple[str, ...], own: tuple[str, ...]) -> str:
-    """Return the append to one session: what its events have in common is sent once, the rest as an array each."""
+    """Return the append to one session, but its answer.
+
+    What the events have in common is sent once, the rest as an array each.
+    """
     values = [*(f"%s::{_TYPES.get(name, 'text')}" for name in shared), *own]
     casts = ["::json" if name in _JSON else "" for name in (*shared, *own)]
     return f"""\
 WITH counter AS (
     UPDATE asm_session_sequences SET last_sequence = last_sequence + %s, updated_at = %s::timestamptz
-    WHERE session_id = %s::text RETURNING last_sequence
+    WHERE session_id = %s::text RETURNING session_id, last_sequence
 ), stored AS (
     INSERT INTO asm_events ({", ".join((*shared, *own))}, sequence_number)
     SELECT {", ".join(map(str.__add__, values, casts))}, last_sequence - %s::bigint + place
     FROM counter, unnest({", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in own)})
     WITH ORDINALITY AS given ({", ".join(own)}, place) ORDER BY id COLLATE "C"
 )
-SELECT last_sequence FROM counter"""
+"""
 
 
 def is_collision(error: BaseException | None) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from asm_core.conflicts import check_restored, check_same_event, split_repeats
+from asm_core.conflicts import check_restored, check_same_event, in_order_of, split_repeats
 from asm_core.errors import SessionNotFoundError
 from asm_core.sql.codec import codec_of, split_columns
 from asm_core.sql.dialects import Dialect
@@ -46,7 +46,7 @@ _SELECT: Final = f"SELECT {_COLUMNS} FROM asm_events WHERE "
 _INSERT_ONE: Final = f"INSERT INTO asm_events ({_COLUMNS}) VALUES {_PLACES} ON CONFLICT (id) DO NOTHING"
 
 # Few sizes stay in the driver's statement cache; more rows at once gain nothing.
-_CHUNKS: Final = (250, 32, 4, 1)
+_CHUNKS: Final = (500, 64, 8, 1)
 _ID_CHUNK: Final = 500
 
 
@@ -69,10 +69,7 @@ def append_events(execute: Execute, events: list[Event]) -> list[Event]:
         execute("ROLLBACK TO asm_append")
         execute("RELEASE asm_append")
         stored = _append_rest(execute, first)
-    if not repeats:
-        return stored
-    found = {event.id: event for event in stored}
-    return [found[event.id] for event in events]
+    return in_order_of(events, stored) if repeats else stored
 
 
 def restore_events(execute: Execute, session_id: str, events: list[Event], last_sequence: int) -> int:
@@ -107,8 +104,8 @@ def _append_rest(execute: Execute, events: list[Event]) -> list[Event]:
             check_same_event(stored[event.id], event)
         else:
             rest.append(event)
-    new = {event.id: event for event in _number_and_insert(execute, rest)[0]} if rest else {}
-    return [stored.get(event.id) or new[event.id] for event in events]
+    new = _number_and_insert(execute, rest)[0] if rest else []
+    return in_order_of(events, [*stored.values(), *new])
 
 
 def _number_and_insert(execute: Execute, events: list[Event]) -> tuple[list[Event], int]:

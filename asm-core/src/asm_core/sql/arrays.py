@@ -14,10 +14,10 @@ _NONE_EVER_HOLDS: Final = "\0"
 
 
 def array_literal(values: Sequence[Any]) -> str:
-    """Return the text of an array of strings, integers and None; none holds a NUL, as PostgreSQL's text cannot.
+    r"""Return the text of an array of strings, integers and None; none holds a NUL, as PostgreSQL's text cannot.
 
     >>> print(array_literal(["a", 'b "c"', None, 4]))
-    {"a","b \\"c\\"",NULL,"4"}
+    {"a","b \"c\"",NULL,"4"}
     """
     if None in values:
         return f"{{{','.join('NULL' if value is None else _quoted(str(value)) for value in values)}}}"

@@ -6,7 +6,7 @@ Rows are tuples of what the driver takes and gives, in the order of `asm_core.sq
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from asm_core.batches import Columns
 
+M = TypeVar("M", Session, Run, Event)
 Row = tuple[Any, ...]
 
 _WIDTH: Final = len("2026-01-02T03:04:05.000006Z")
@@ -101,6 +102,13 @@ class Codec:
 
     def session(self, row: Sequence[Any]) -> Session:
         """Return the session of a row."""
+        return self._session(row, self.decode_payload)
+
+    def sessions(self, rows: list[Any]) -> list[Session]:
+        """Return the sessions of rows."""
+        return self._all(self._session, rows)
+
+    def _session(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> Session:
         id_, agent, status, parent, metadata, context, tags, created_at, updated_at, deleted_at = row
         try:
             return Session(
@@ -108,19 +116,15 @@ class Codec:
                 agent_id=agent,
                 status=SESSION_STATUSES[status],
                 parent_session_id=parent,
-                metadata=self.decode_payload(metadata),
-                context=self.decode_payload(context),
-                tags=tuple(self.decode_payload(tags)),
+                metadata=decode_payload(metadata),
+                context=decode_payload(context),
+                tags=tuple(decode_payload(tags)),
                 created_at=self.decode_time(created_at),
                 updated_at=self.decode_time(updated_at),
                 deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
             )
         except _UNREADABLE as error:
             raise _unreadable(Session, id_, error) from error
-
-    def sessions(self, rows: list[Any]) -> list[Session]:
-        """Return the sessions of rows."""
-        return [self.session(row) for row in rows]
 
     def run_row(self, run: Run) -> Row:
         """Return the row of a checked run."""
@@ -147,6 +151,13 @@ class Codec:
 
     def run(self, row: Sequence[Any]) -> Run:
         """Return the run of a row; the columns for totals may be left out."""
+        return self._run(row, self.decode_payload)
+
+    def runs(self, rows: list[Any]) -> list[Run]:
+        """Return the runs of rows."""
+        return self._all(self._run, rows)
+
+    def _run(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> Run:
         id_, session_id, status, input_, output, error, metadata, turns, usage, started_at, ended_at = row[:11]
         provider, provider_metadata, nanos = row[11:14]
         try:
@@ -154,24 +165,20 @@ class Codec:
                 id=id_,
                 session_id=session_id,
                 status=RUN_STATUSES[status],
-                input=None if input_ is None else self.decode_payload(input_),
-                output=None if output is None else self.decode_payload(output),
-                error=None if error is None else self.decode_payload(error),
-                metadata=self.decode_payload(metadata),
+                input=None if input_ is None else decode_payload(input_),
+                output=None if output is None else decode_payload(output),
+                error=None if error is None else decode_payload(error),
+                metadata=decode_payload(metadata),
                 turn_count=turns,
-                token_usage=self.decode_payload(usage),
+                token_usage=decode_payload(usage),
                 started_at=self.decode_time(started_at),
                 ended_at=None if ended_at is None else self.decode_time(ended_at),
                 provider=provider,
-                provider_metadata=self.decode_payload(provider_metadata),
+                provider_metadata=decode_payload(provider_metadata),
                 cost_usd=None if nanos is None else usd_from_nanos(nanos),
             )
         except _UNREADABLE as error:
             raise _unreadable(Run, id_, error) from error
-
-    def runs(self, rows: list[Any]) -> list[Run]:
-        """Return the runs of rows."""
-        return [self.run(row) for row in rows]
 
     def event_row(self, event: Event) -> Row:
         """Return the row of a checked and numbered event."""
@@ -218,11 +225,7 @@ class Codec:
 
     def events(self, rows: list[Any]) -> list[Event]:
         """Return the events of rows."""
-        try:
-            return [self._event(row, decode_json) for row in rows]
-        except StorageError:
-            # One that cannot be read; or a driver, of an application's own connection, that decodes JSON itself.
-            return [self._event(row, self.decode_payload) for row in rows]
+        return self._all(self._event, rows)
 
     def _event(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> Event:
         id_, session_id, number, kind, timestamp, run_id, data, metadata, version, provider, correlation_id = row
@@ -280,6 +283,13 @@ class Codec:
             )
         except _UNREADABLE as error:
             raise _unreadable(Artifact, id_, error) from error
+
+    def _all(self, decode: Callable[[Any, Callable[[Any], Any]], M], rows: list[Any]) -> list[M]:
+        try:
+            return [decode(row, decode_json) for row in rows]
+        except StorageError:
+            # One that cannot be read; or a driver, of an application's own connection, that decodes JSON itself.
+            return [decode(row, self.decode_payload) for row in rows]
 
     def encode(self, value: object) -> Any:
         """Return what a column holds for one value of a query."""

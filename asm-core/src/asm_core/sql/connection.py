@@ -20,5 +20,8 @@ class SQLConnection(Protocol):
     def execute_sql(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
         """Execute a statement of core's, its tables in their schema, in the transaction that is open."""
 
+    def execute_kept(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
+        """Do as `execute_sql`, on a cursor that may be kept for this: its rows are to be taken at once."""
+
     def close(self) -> None:
         """Give the connection back to whoever pools it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from asm_core.errors import StorageError
@@ -13,7 +13,7 @@ from asm_core.sql.codec import codec_of
 from asm_core.sql.connection import SQLConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from asm_core.models import Event
@@ -107,6 +107,10 @@ class Database(ABC, Generic[C]):
     @abstractmethod
     def change_token(self) -> object:
         """Return what changes with each commit of another connection; None if that cannot be told."""
+
+    def listening(self, _tell: Callable[[str | None], None], /) -> AbstractContextManager[object]:
+        """Return a context in which appends of other processes are told of, if they can be; see `SessionStore`."""
+        return nullcontext()
 
     @abstractmethod
     def close(self) -> None:

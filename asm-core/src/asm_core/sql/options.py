@@ -58,6 +58,7 @@ class PostgreSQLOptions:
         schema: the schema in which the tables stand; None: the one that a connection has, usually ``public``.
         prepare_threshold: after how many uses a statement is prepared on the server; 0 is never, as poolers want it
             that give out connections by transaction.
+        notify: tell of each append by NOTIFY; and, while somebody waits, listen on one connection more.
     """
 
     pool_size: int = 5
@@ -66,6 +67,7 @@ class PostgreSQLOptions:
     application_name: str = "asm"
     schema: str | None = None
     prepare_threshold: int = 5
+    notify: bool = False
 
     def __post_init__(self) -> None:
         """Check the options.
@@ -77,6 +79,7 @@ class PostgreSQLOptions:
         _check_integer("connect_timeout", self.connect_timeout)
         _check_integer("prepare_threshold", self.prepare_threshold, least=0)
         _check_seconds("pool_timeout", self.pool_timeout)
+        check_flag("notify", self.notify)
         if self.schema is not None:
             check_schema(self.schema)
         if not isinstance(self.application_name, str):
@@ -96,6 +99,29 @@ def chosen(kind: type[T], options: dict[str, Any], *, backend: str) -> T:
             message = f"The backend {backend!r} has no option {shown(option)} for this database. It has: "
             raise ValidationError(message + f"{', '.join(known)}.")
     return kind(**options)
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return `value` if it is True or False.
+
+    Raises:
+        ValidationError: it is neither.
+    """
+    if not isinstance(value, bool):
+        message = f"{name} must be True or False, not {shown(value)}."
+        raise ValidationError(message)
+    return value
+
+
+def refuse_notify(notify: object) -> None:
+    """Refuse `notify` for a SQLite database that an application opened.
+
+    Raises:
+        ValidationError: it is set.
+    """
+    if check_flag("notify", notify):
+        message = "SQLite cannot tell of what is committed; leave notify out: new events are found by looking."
+        raise ValidationError(message)
 
 
 def _check_seconds(name: str, value: object) -> None:

@@ -13,7 +13,7 @@ from asm_core.sql.database import D, OnDatabase
 from asm_core.sql.invariants import find_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from asm_core.models import Artifact, Event, Run, Session
@@ -41,6 +41,9 @@ class SQLSessionStore(OnDatabase[D], SessionStore):
 
     def _change_token(self) -> object:
         return self._database.change_token()
+
+    def _listening(self, tell: Callable[[str | None], None]) -> AbstractContextManager[object]:
+        return self._database.listening(tell)
 
     @abstractmethod
     def _add(self, session: Session, runs: list[Run]) -> None:

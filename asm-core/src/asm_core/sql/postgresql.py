@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+import os
+from abc import abstractmethod
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.sql.append_postgresql import append_events, restore_events
 from asm_core.sql.database import C, Database
 from asm_core.sql.dialects import Dialect
+from asm_core.sql.listening import Listener
+from asm_core.sql.options import check_flag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from asm_core.models import Event
     from asm_core.sql.dialects import Execute
 
+_KEPT: Final = "asm_cursor"
 _BATCHES: Final = "SELECT pg_advisory_xact_lock(72379734, hashtext('asm_sessions'::regclass::oid::text))"
 """One batch of maintenance at a time in these tables; the first number is this project's own."""
 
@@ -22,9 +28,11 @@ _BATCHES: Final = "SELECT pg_advisory_xact_lock(72379734, hashtext('asm_sessions
 class PostgreSQL(Database[C]):
     """PostgreSQL, whose row locks let many write at once."""
 
-    def __init__(self, *, schema: str | None = None) -> None:
-        """Begin without a connection."""
+    def __init__(self, *, schema: str | None = None, notify: bool = False) -> None:
+        """Begin without a connection; with `notify`, tell of appends, and listen while somebody waits for them."""
         super().__init__(Dialect.POSTGRESQL, schema=schema)
+        self._notify = check_flag("notify", notify)
+        self._listeners: list[Listener] = []
 
     @contextmanager
     def batch(self) -> Iterator[C]:
@@ -36,23 +44,66 @@ class PostgreSQL(Database[C]):
     def append(self, events: list[Event]) -> list[Event]:
         """Append events: one statement, committed by itself where no transaction is open."""
         statement = self._execute_alone if self._current() is None else self._execute_together
-        return append_events(statement, self._execute_together, events)
+        return append_events(statement, self._execute_together, events, notify=self._notify)
 
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
         """Store events with the numbers they bear, inside a transaction; return how many were new."""
         with self._execute_together() as execute:
-            return restore_events(execute, session_id, events, last_sequence)
+            return restore_events(execute, session_id, events, last_sequence, notify=self._notify)
 
     def change_token(self) -> object:
         """Return None: there is no question cheaper than the counters themselves."""
         return None
 
+    def listening(self, tell: Callable[[str | None], None], /) -> AbstractContextManager[object]:
+        """Return a context in which appends of other processes are told of, if that was asked for."""
+        self._current()
+        return self._listener(tell) if self._notify else nullcontext()
+
+    def close(self) -> None:
+        """Close what was opened to listen; an adapter closes the rest of what the backend opened itself."""
+        if self._process != os.getpid():
+            self._forked()  # what is open is the parent's
+        self._closed = True
+        for listener in self._listeners.copy():
+            listener.end()
+
+    @abstractmethod
+    def _connect_alone(self) -> Any:
+        """Return a new connection of the driver's, psycopg 3 or psycopg2, which no pool counts or closes."""
+
+    def _forked(self) -> None:
+        super()._forked()
+        self._listeners = []
+
+    @contextmanager
+    def _listener(self, tell: Callable[[str | None], None]) -> Iterator[None]:
+        listener = Listener(self._connect_alone, tell)
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+            listener.end()
+
     @contextmanager
     def _execute_alone(self) -> Iterator[Execute]:
-        with self.read() as connection:
-            yield connection.execute_sql
+        with self._translated, self._reading() as connection:
+            yield connection.execute_kept
 
     @contextmanager
     def _execute_together(self) -> Iterator[Execute]:
         with self.write() as connection:
             yield connection.execute_sql
+
+
+def kept_cursor(driver: Any) -> Any:
+    """Return a cursor that is kept with a connection: one of psycopg 3 takes a fifth of an append to warm up."""
+    try:
+        kept = driver.__dict__
+    except AttributeError:
+        return driver.cursor()  # of psycopg2, where it costs nothing
+    cursor = kept.get(_KEPT)
+    if cursor is None:
+        cursor = kept[_KEPT] = driver.cursor()
+    return cursor

@@ -1,4 +1,4 @@
-"""Reading from any SQL database: an adapter puts statements into the words of its ORM, once for each shape of a question."""
+"""Reading from any SQL database: an adapter puts each shape of a question into its ORM's words, once."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class SQLReader(OnDatabase[D], Reader):
 
     @abstractmethod
     def _select_heads(self, query: SessionQuery) -> Statement:
-        """Select of the sessions that pass a query the id and the last number given out, 0 without one; in any order."""
+        """Select the id of each session that passes a query, and the last number given out there, or 0."""
 
 
 class SQLQueryAPI(SQLReader[D], QueryAPI):

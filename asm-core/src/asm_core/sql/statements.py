@@ -1,8 +1,8 @@
 """Statements that an ORM says once for each shape of a question, and that then serve with any values.
 
-To say a query in an ORM's words takes several times as long as the database takes to answer it. Two questions have one shape
-if they use the same filters and the same order: their statements differ in nothing but parameters. So an ORM is asked
-with a query that has marks in the place of its values, and core remembers which parameter is which mark.
+To say a query in an ORM's words takes several times as long as the database takes to answer it. Two questions have one
+shape if they use the same filters and the same order: their statements differ in nothing but parameters. So an ORM is
+asked with a query that has marks in the place of its values, and core remembers which parameter is which mark.
 """
 
 from __future__ import annotations
@@ -93,9 +93,9 @@ def _marked(query: Q, codec: Codec) -> tuple[Q, list[Any]]:
     marked: dict[str, Any] = {field: none for field, none in _APART.items() if hasattr(query, field)}
     values: list[Any] = []
 
-    def mark(value: object, kind: type[str] = str) -> str:
+    def mark(value: object) -> str:
         values.append(value)
-        return kind(f"{_MARK}{len(values) - 1}")
+        return f"{_MARK}{len(values) - 1}"
 
     for field in query.__struct_fields__:
         value = getattr(query, field)
@@ -108,7 +108,8 @@ def _marked(query: Q, codec: Codec) -> tuple[Q, list[Any]]:
         elif len(value) == 1:
             marked[field] = (mark(str(value[0])),)
         else:
-            marked[field] = (mark(codec.encode_several(list(map(str, value))), Several),)
+            # Of another text than a mark for one, as strings of any type are equal by that.
+            marked[field] = (Several(_MARK + mark(codec.encode_several(list(map(str, value))))),)
     return msgspec.structs.replace(query, **marked), values
 
 
@@ -119,4 +120,6 @@ def _template(statement: Statement) -> tuple[str, list[Any]]:
         names: list[str] = _NAMED.findall(sql)
         sql, parameters = _NAMED.sub("%s", sql), [parameters[name] for name in names]
     is_mark = [isinstance(part, str) and part.startswith(_MARK) for part in parameters]
-    return sql, [_Place(part[1:]) if marked else part for part, marked in zip(parameters, is_mark, strict=True)]
+    return sql, [
+        _Place(part.lstrip(_MARK)) if marked else part for part, marked in zip(parameters, is_mark, strict=True)
+    ]

@@ -33,18 +33,18 @@ class CostsContract(Contract):
 
     @pytest.mark.usefixtures("priced_run")
     def test_a_run_costs_what_it_says(self, query: QueryAPI) -> None:
-        """Look at how `_total_usage` adds up `cost_usd`: exactly."""
+        """Look at how `_total_costs` adds up `cost_usd`: exactly."""
         row = CostRow(provider="acme", model="big", run_count=1, unpriced_run_count=0, cost_usd=Decimal("1.000000001"))
         assert query.get_cost_summary().rows == [row]
 
     @pytest.mark.usefixtures("priced_run")
     def test_the_cost_of_a_run_goes_before_the_price_of_its_model(self, query: QueryAPI) -> None:
-        """Look at the `unpriced_*` fields of `_total_usage`: a run with a cost of its own is not in them."""
+        """Look at the `unpriced_*` fields of `_total_costs`: a run with a cost of its own is not in them."""
         assert query.get_cost_summary(pricing_table=PRICES).total_cost_usd == Decimal("1.000000001")
 
     @pytest.mark.usefixtures("unpriced_run")
     def test_a_run_without_a_cost_is_priced_by_its_tokens(self, query: QueryAPI) -> None:
-        """Look at the `unpriced_*` fields of `_total_usage`: the tokens of runs without a cost of their own."""
+        """Look at the `unpriced_*` fields of `_total_costs`: the tokens of runs without a cost of their own."""
         summary = query.get_cost_summary(pricing_table=PRICES)
         assert (summary.total_cost_usd, summary.unpriced_run_count) == (Decimal(3), 0)
 
@@ -56,14 +56,14 @@ class CostsContract(Contract):
 
     @pytest.mark.usefixtures("priced_run", "unpriced_run")
     def test_both_kinds_of_cost_are_added_up(self, query: QueryAPI) -> None:
-        """Look at how `_total_usage` tells both kinds of runs apart within one row."""
+        """Look at how `_total_costs` tells both kinds of runs apart within one row."""
         [row] = query.get_cost_summary(pricing_table=PRICES).rows
         assert (row.run_count, row.unpriced_run_count, row.cost_usd) == (2, 0, Decimal("4.000000001"))
 
     @pytest.mark.usefixtures("priced_run", "unpriced_run")
     @pytest.mark.parametrize("prices", [None, {}, {"acme": {}}, {"other": PRICES["acme"]}], ids=label)
     def test_runs_without_any_price_are_counted_as_such(self, query: QueryAPI, prices: Any) -> None:
-        """Look at `unpriced_run_count` of `_total_usage`."""
+        """Look at `unpriced_run_count` of `_total_costs`."""
         summary = query.get_cost_summary(pricing_table=prices)
         assert (summary.run_count, summary.unpriced_run_count) == (2, 1)
         assert summary.total_cost_usd == Decimal("1.000000001")
@@ -124,7 +124,7 @@ class CostsContract(Contract):
     def test_costs_count_the_runs_that_pass(
         self, store: SessionStore, query: QueryAPI, filters: dict[str, Any], expected: int
     ) -> None:
-        """Look at how `_total_usage` applies the filter."""
+        """Look at how `_total_costs` applies the filter."""
         for place, agent in enumerate(["reader", "writer"], 1):
             store.save_session(a_session(id=f"s{place}", agent_id=agent))
             store.save_run(a_run(f"s{place}", provider="acme", cost_usd=Decimal(place), started_at=at(place)))
