@@ -81,7 +81,7 @@ class Place:
         assert self._server is not None
         with psycopg.connect(self._server, autocommit=True) as connection:
             for name in self._made:
-                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[call-overload]
+                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         self._made.clear()
 
     def _new_database(self, name: str) -> str:
@@ -91,9 +91,9 @@ class Place:
         assert self._server is not None
         self._made.append(name)
         with psycopg.connect(self._server, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+            connection.execute(f"CREATE DATABASE {name}")
             if not self.durable:
-                connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")  # type: ignore[call-overload]
+                connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
         return make_url(self._server).set(database=name).render_as_string(hide_password=False)
 
 

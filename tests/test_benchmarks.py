@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from benchmarks import growth, places, plan, report, workloads, writers
+from benchmarks.__main__ import main
+from benchmarks.contender import Port
+from benchmarks.growth import amounts, load, points
+from benchmarks.measured import Measured
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # benchmarks/ is no distribution
-
-from benchmarks import places, plan, report, workloads, writers  # noqa: E402  found there
-from benchmarks.__main__ import main  # noqa: E402
-from benchmarks.contender import Port  # noqa: E402
-from benchmarks.measured import Measured  # noqa: E402
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ON_SQLITE = ("--database", "sqlite", "--backend", "peewee", "--rounds", "1")
 
@@ -63,6 +61,20 @@ def test_a_backend_that_loses_an_event_is_refused(tmp_path: Path, monkeypatch: p
     assert main([*ON_SQLITE, "--workload", "W1", "--json", str(tmp_path / "out.json")]) == 1
     found = json.loads((tmp_path / "out.json").read_text("utf-8"))
     assert {row["failure"] for row in found["measured"]} == {"AssertionError: the log has a gap"}
+
+
+def test_growth_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(points, "BUDGET", 0.0)
+    for name, few in {"EVENTS": (10, 20), "SESSIONS": (50, 100), "SIZES": (100, 1000), "BATCHES": (1, 10)}.items():
+        monkeypatch.setattr(amounts, name, few)
+    for name, value in {"WRITERS": (1, 2), "APPENDS": 8, "CHECKPOINTS": (100, 200), "CHECKED": 10}.items():
+        monkeypatch.setattr(load, name, value)
+    with places.places(("sqlite",)) as where:
+        told: list[str] = []
+        series, is_whole = growth.measured(plan.Setting(where, ("peewee",), 1), told.append)
+    assert is_whole, told
+    assert {each["picture"] for each in series} == {"events", "sessions", "writers", "payload", "batch", "options"}
+    assert all(len(each["x"]) == len(each["y"]) == 2 and min(each["y"]) > 0 for each in series)
 
 
 def test_a_bar_that_is_not_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

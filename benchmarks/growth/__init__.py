@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.growth.amounts import by_batch, by_events, by_payload, by_sessions
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.growth.points import Point
     from benchmarks.plan import Setting
 
-__all__ = ["grow"]
+__all__ = ["grow", "measured"]
 
 CURVES: Final = (by_events, by_sessions, by_writers, by_payload, by_batch, by_option)
 NUMBERS: Final = "growth.json"
@@ -30,25 +31,29 @@ def grow(setting: Setting, directory: Path, environment: dict[str, str], tell: C
     """
     from benchmarks.growth.drawing import draw  # noqa: PLC0415  matplotlib is needed here alone
 
-    series: list[dict[str, Any]] = []
-    is_whole = True
-    databases = dict.fromkeys(database for database, _ in setting.places)
-    for curve in CURVES:
-        for database in databases:
-            ground = Ground(setting.places[database, False], setting.places[database, True])
-            for backend in setting.backends:
-                tell(f"{curve.__name__}, {database}, {backend}")
-                try:
-                    series.extend(_series(list(curve(ground, backend)), database, backend))
-                except Exception as error:  # noqa: BLE001  the others are still measured
-                    tell(f"failed: {type(error).__name__}: {error}")
-                    is_whole = False
+    series, is_whole = measured(setting, tell)
     directory.mkdir(parents=True, exist_ok=True)
     draw(series, directory)
     lines = ",\n".join(f"  {json.dumps(each)}" for each in series)
     text = f'{{\n "environment": {json.dumps(environment)},\n "series": [\n{lines}\n ]\n}}\n'
     (directory / NUMBERS).write_text(text, "utf-8")
     return is_whole
+
+
+def measured(setting: Setting, tell: Callable[[str], None]) -> tuple[list[dict[str, Any]], bool]:
+    """Return the curves, and whether no backend failed."""
+    series: list[dict[str, Any]] = []
+    is_whole = True
+    databases = dict.fromkeys(database for database, _ in setting.places)
+    for curve, database, backend in product(CURVES, databases, setting.backends):
+        ground = Ground(setting.places[database, False], setting.places[database, True])
+        tell(f"{curve.__name__}, {database}, {backend}")
+        try:
+            series.extend(_series(list(curve(ground, backend)), database, backend))
+        except Exception as error:  # noqa: BLE001  the others are still measured
+            tell(f"failed: {type(error).__name__}: {error}")
+            is_whole = False
+    return series, is_whole
 
 
 def _series(points: list[Point], database: str, backend: str) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ Series = dict[str, Any]
 
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 TITLES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-_STYLE: Final = {
+_STYLE: Final[dict[Any, Any]] = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,

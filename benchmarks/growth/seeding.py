@@ -59,8 +59,9 @@ def with_events(place: Place, counts: Sequence[int]) -> str:
     url = place.new_url(name_of(count) for count in counts)
     data = encode(payload(1)).decode()
     for count in counts:
-        names = {"session": name_of(count), "data": data, "count": count}
-        _execute(place, url, [_filled(place, statement, **names) for statement in (_EVENTS, _COUNTER)])
+        session = name_of(count)
+        both = [_filled(place, sql, count=count, session=session, data=data) for sql in (_EVENTS, _COUNTER)]
+        _execute(place, url, both)
     place.settle(url)
     return url
 
@@ -88,10 +89,10 @@ def _filled(place: Place, statement: str, *, count: int, **names: str) -> str:
 
 def _execute(place: Place, url: str, statements: list[str]) -> None:
     if place.database == "sqlite":
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file, file:
             for statement in statements:
-                connection.execute(statement)
+                file.execute(statement)
         return
     with psycopg.connect(url) as connection:
         for statement in statements:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
