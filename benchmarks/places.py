@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -63,8 +63,10 @@ class Place:
             return str(connection.info.parameter_status("server_version"))
 
     def settle(self, url: str) -> None:
-        """See to it that the server knows its tables, and is not about to look at them by itself."""
+        """See to it that what was stored has reached its place, and that a server will not look at it by itself."""
         if self._server is None:
+            with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
+                file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return
         import psycopg  # noqa: PLC0415  only where there is a server
 

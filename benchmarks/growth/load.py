@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WRITERS: Final = (1, 2, 4, 8, 16)
 APPENDS: Final = 800
+REPEATS: Final = 3
 POOLS: Final = (1, 2, 5, 16)
 CHECKPOINTS: Final = (100, 1_000, 10_000)
 CHECKED: Final = 4_000
@@ -60,18 +61,25 @@ def _on_postgresql(ground: Ground, backend: str) -> Iterator[Point]:
 def appends_a_second(place: Place, backend: str, writers: int, sessions: int, **options: Any) -> float:
     """Return how many events threads append in a second."""
     session_ids = [f"{SESSION}_{number}" for number in range(sessions)]
-    url = place.new_url(session_ids)
     each = APPENDS // writers
-    jobs = [Job(place, backend, url, session_ids[number % sessions], each) for number in range(writers)]
-    with threads(**options) as crew:
-        times = crew(jobs)
-    return writers * each / (max(time.ended for time in times) - min(time.began for time in times))
+    figures = []
+    for _ in range(REPEATS):
+        url = place.new_url(session_ids)
+        jobs = [Job(place, backend, url, session_ids[number % sessions], each) for number in range(writers)]
+        with threads(**options) as crew:
+            times = crew(jobs)
+        whole = max(time.ended for time in times) - min(time.began for time in times)
+        figures.append(writers * each / whole)
+    return statistics.median(figures)
 
 
 def _appends(place: Place, backend: str, count: int, **options: Any) -> tuple[float, float]:
     """Return the milliseconds of an append, at the mean and at the most."""
-    with closing(place.contender(backend, place.new_url(), **options)) as contender:
-        warm, *facts = contender.facts(range(count + 1))
-        contender.append(warm)
-        taken = [1000 * seconds(contender.append, fact) for fact in facts]
-    return statistics.fmean(taken), max(taken)
+    rounds = []
+    for _ in range(REPEATS):
+        with closing(place.contender(backend, place.new_url(), **options)) as contender:
+            warm, *facts = contender.facts(range(count + 1))
+            contender.append(warm)
+            rounds.append([1000 * seconds(contender.append, fact) for fact in facts])
+    means, longest = map(statistics.fmean, rounds), map(max, rounds)
+    return statistics.median(means), statistics.median(longest)
