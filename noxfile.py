@@ -137,6 +137,6 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure the backends against a hand-written floor."""
-    session.install(*EDITABLE)
+    """Measure the backends against a hand-written floor; positional arguments of nox say what, and how often."""
+    session.install(*EDITABLE, *group("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)

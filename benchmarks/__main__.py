@@ -1,16 +1,85 @@
+"""Each backend against a hand-written floor, in one run: `nox -s bench`, or `nox -s bench -- --workload W1`."""
+
+from __future__ import annotations
+
+import argparse
 import sys
-from benchmarks.places import places
-from benchmarks.racing import race
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from benchmarks import plan, report
+from benchmarks.environment import environment, sql_backends
+from benchmarks.places import DATABASES, places
+from benchmarks.profiling import profiles
 from benchmarks.workloads import WORKLOADS
-import statistics
-dbs=tuple(sys.argv[1].split(','))
-backs=tuple(sys.argv[2].split(','))
-want=sys.argv[3].split(',') if len(sys.argv)>3 else None
-with places(dbs) as where:
-    for w in WORKLOADS:
-        if want and not any(w.name.startswith(x) for x in want): continue
-        for (d,dur),pl in where.items():
-            if dur not in w.is_durable: continue
-            for m in race(w,pl,backs,3):
-                r=[b/a for a,b in m.pairs]
-                print(f"{m.workload:45} {m.database:22} {m.backend:9} floor {statistics.median(a for a,_ in m.pairs)*1e6:9.1f}us  {statistics.median(r):.2f} ({min(r):.2f}-{max(r):.2f}) bar {m.bar} {'' if statistics.median(r)<=m.bar else 'XXX'}",flush=True)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.measured import Measured
+
+PROGRESS = Console(stderr=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; return 1 when a bar is not kept."""
+    chosen = _parser().parse_args(arguments)
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    with places(tuple(chosen.database or DATABASES)) as where:
+        setting = plan.Setting(where, tuple(chosen.backend or sql_backends()), chosen.rounds)
+        if chosen.profile:
+            named = tuple(chosen.workload or [""])
+            for table in profiles([each for each in WORKLOADS if each.name.startswith(named)], setting):
+                console.print(table)
+            return 0
+        if chosen.growth:
+            return _grow(setting, chosen.growth)
+        rows = _measure(plan.chosen(chosen.workload), setting)
+        versions = environment(where.values())
+    console.print(report.table(rows))
+    if chosen.json:
+        report.write_json(chosen.json, rows, versions)
+    if chosen.into:
+        report.write_into(chosen.into, rows, versions)
+    return 0 if rows and all(row.is_within for row in rows) else 1
+
+
+def _grow(setting: plan.Setting, directory: Path) -> int:
+    from benchmarks.growth import grow  # noqa: PLC0415  where it is asked for
+
+    try:
+        is_whole = grow(setting, directory, environment(setting.places.values()), PROGRESS.print)
+    except ModuleNotFoundError as error:
+        PROGRESS.print(f"{error}: pictures need matplotlib; `nox -s bench` installs it, or `pip install matplotlib`")
+        return 2
+    return 0 if is_whole else 1
+
+
+def _measure(parts: list[plan.Part], setting: plan.Setting) -> list[Measured]:
+    rows = []
+    for part in parts:
+        with PROGRESS.status(part.name):
+            for row in part.measure(setting):
+                rows.append(row)
+                PROGRESS.print("  ".join(filter(None, report.cells(row))), highlight=False, soft_wrap=True)
+    return rows
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
+    add = parser.add_argument
+    add("--backend", action="append", help="a backend; may be repeated (default: all that are installed)")
+    add("--database", action="append", choices=DATABASES, help="a database; may be repeated (default: both)")
+    add("--workload", action="append", help="how the names begin of what is measured, as W1; may be repeated")
+    add("--rounds", type=int, default=3, help="how often floor and backend take turns (default: 3)")
+    add("--json", type=Path, metavar="FILE", help="write the figures, and what they were measured on")
+    add("--into", type=Path, metavar="PAGE", help="put the table between the markers of a page")
+    add("--growth", type=Path, metavar="DIRECTORY", help="instead, draw how cost grows, and what the options change")
+    add("--profile", action="store_true", help="instead, show where the time goes")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -63,8 +63,8 @@ def new_session(number: int) -> asm.Session:
     """Return one of many sessions."""
     at = EPOCH + timedelta(seconds=number)
     return asm.Session.new(
-        id=f"ses_{number:06}", agent_id=f"agent-{number % 20}", metadata={"number": number}, context={"system": "Help."},
-        tags=("measured",), created_at=at, updated_at=at,
+        id=f"ses_{number:06}", agent_id=f"agent-{number % 20}", metadata={"number": number},
+        context={"system": "Help."}, tags=("measured",), created_at=at, updated_at=at,
     )  # fmt: skip
 
 

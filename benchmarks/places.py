@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, contextmanager
-from itertools import count
+import sqlite3
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import asm_core as asm
 from benchmarks.contender import SESSION, Contender, Port
 from benchmarks.floor import floor_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 DATABASES = ("sqlite", "postgresql")
 FLOOR = "floor"
@@ -29,14 +30,19 @@ class Place:
         self.durable = durable
         self._room = room
         self._server = server
-        self._names = count()
+        self._made: list[str] = []
 
-    def new_url(self) -> str:
-        """Return the URL of a database that is migrated and has one session."""
-        name = f"measured_{id(self):x}_{next(self._names)}"
+    def title(self, *, is_writing: bool) -> str:
+        """Return what it is called in the table."""
+        return f"{self.database}, durable" if is_writing and self.durable else self.database
+
+    def new_url(self, sessions: Iterable[str] = (SESSION,)) -> str:
+        """Return the URL of a database that is migrated and has these sessions."""
+        name = f"asm_bench_{uuid4().hex[:12]}"
         url = f"sqlite:///{self._room}/{name}.db" if self._server is None else self._new_database(name)
         with asm.open_backend("sqlmodel", url=url, migrate=True) as backend:
-            backend.session_store.save_session(asm.Session.new(id=SESSION, agent_id="measured"))
+            for session_id in sessions:
+                backend.session_store.save_session(asm.Session.new(id=session_id, agent_id="measured"))
         return url
 
     def contender(self, name: str, url: str, **options: Any) -> Contender:
@@ -47,9 +53,20 @@ class Place:
             options.setdefault("synchronous", "full" if self.durable else "normal")
         return Port(name, url, **options)
 
-    def settle(self, url: str) -> None:
-        """See to it that the server knows its tables, and is not about to look at them by itself."""
+    def version(self) -> str:
+        """Return which version of the database it is."""
         if self._server is None:
+            return sqlite3.sqlite_version
+        import psycopg  # noqa: PLC0415  only where there is a server
+
+        with psycopg.connect(self._server) as connection:
+            return str(connection.info.parameter_status("server_version"))
+
+    def settle(self, url: str) -> None:
+        """See to it that what was stored has reached its place, and that a server will not look at it by itself."""
+        if self._server is None:
+            with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
+                file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return
         import psycopg  # noqa: PLC0415  only where there is a server
 
@@ -57,15 +74,28 @@ class Place:
             connection.execute("VACUUM ANALYZE")
             connection.execute("CHECKPOINT")
 
+    def remove(self) -> None:
+        """Remove what was made on the server; a directory goes by itself."""
+        if not self._made:
+            return
+        import psycopg  # noqa: PLC0415  only where there is a server
+
+        assert self._server is not None
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            for name in self._made:
+                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._made.clear()
+
     def _new_database(self, name: str) -> str:
         import psycopg  # noqa: PLC0415  only where there is a server
         from sqlalchemy import make_url  # noqa: PLC0415
 
         assert self._server is not None
+        self._made.append(name)
         with psycopg.connect(self._server, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+            connection.execute(f"CREATE DATABASE {name}")
             if not self.durable:
-                connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")  # type: ignore[call-overload]
+                connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
         return make_url(self._server).set(database=name).render_as_string(hide_password=False)
 
 
@@ -75,13 +105,15 @@ def places(databases: tuple[str, ...]) -> Iterator[dict[tuple[str, bool], Place]
     with ExitStack() as stack:
         room = Path(stack.enter_context(TemporaryDirectory(prefix="asm-bench-")))
         server = stack.enter_context(_server(room)) if "postgresql" in databases else None
-        yield {
-            (database, durable): Place(
-                database, room, server if database == "postgresql" else None, durable=durable
-            )
+        servers = {"sqlite": None, "postgresql": server}
+        found = {
+            (database, durable): Place(database, room, servers[database], durable=durable)
             for database in databases
             for durable in (True, False)
-        }  # fmt: skip
+        }
+        for place in found.values():
+            stack.callback(place.remove)
+        yield found
 
 
 @contextmanager

@@ -115,9 +115,9 @@ def totals(contender: Contender) -> Iterator[float]:
     assert sum(tokens for *_, tokens in found) == sum(run.total_tokens for run in runs)
 
 
-def check_log(contender: Contender, count: int) -> None:
+def check_log(contender: Contender, count: int, session_id: str = SESSION) -> None:
     """Check that the log has this many events, without a gap or a repetition."""
-    events = contender.read()
+    events = contender.read(session_id)
     assert [event.sequence_number for event in events] == list(range(1, count + 1)), "the log has a gap"
     assert len({event.id for event in events}) == count, "an event is stored twice"
 
@@ -175,3 +175,19 @@ WORKLOADS: Final = (
     ),
     Workload("W6 tokens of 50,000 runs by provider", totals, _same(1.2), seed=seed_runs),
 )  # fmt: skip
+
+WRITERS: Final = {"sqlmodel": 1.7, "peewee": 1.5, "pony": 2.0}
+"""W3, in times of the floor."""
+LONGEST_CALL: Final = 25.0
+"""W3 in threads on SQLite, in milliseconds."""
+SEEN_SOON: Final = {"sqlite": 3.0, "postgresql": 15.0}
+"""W7, within a second of the last event; in milliseconds, by database."""
+SEEN_WITH_NOTIFY: Final = 1.0
+SEEN_AFTER_SILENCE: Final = 60.0
+SEEN_IN_PROCESS: Final = 5.0
+IDLE: Final = 1.0
+"""W7, per cent of a core."""
+IMPORT: Final = 2.0
+"""W8, in times of the import of the dependencies."""
+RECORDED: Final = 3.0
+"""`asm run`, in times of the pipe alone."""

@@ -36,9 +36,9 @@ INSERT INTO asm_events ({_GIVEN}, sequence_number)
 SELECT %s, %s, %s, %s, %s, %s::json, %s::json, %s, %s, %s, last_sequence FROM counter
 RETURNING sequence_number"""
 _BEGIN: Final = "INSERT INTO asm_session_sequences VALUES (%s, 0, now()) ON CONFLICT DO NOTHING"
-# What all events of a batch have in common is sent once, which saves a quarter. Arrays as text take as long as in binary,
-# if they are made by hand: a third of what psycopg takes to make text of lists. One JSON parameter takes 1.1 to 1.2
-# times as long, executemany 1.3, COPY as long.
+# What all events of a batch have in common is sent once, which saves a quarter. Arrays as text take as long as in
+# binary, if they are made by hand: a third of what psycopg takes to make text of lists. One JSON parameter takes 1.1 to
+# 1.2 times as long, executemany 1.3, COPY as long.
 _TYPES: Final = {"timestamp": "timestamptz", "schema_version": "bigint"}
 _READ: Final = f"SELECT {_READ_COLUMNS} FROM asm_events WHERE session_id = %s ORDER BY sequence_number"
 _READ_AFTER: Final = (

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 _EVENT: Final = (
     "id, session_id, sequence_number, type, timestamp, run_id, data, metadata, schema_version, provider, correlation_id"
 )
-_SESSION: Final = (
-    "id, agent_id, status, parent_session_id, metadata, context, tags, created_at, updated_at, deleted_at"
-)
+_SESSION: Final = "id, agent_id, status, parent_session_id, metadata, context, tags, created_at, updated_at, deleted_at"
 # An UPDATE that finds its row takes less than an upsert; a trigger or a subquery for the number takes more.
 _RAISE: Final = (
     "UPDATE asm_session_sequences SET last_sequence = last_sequence + ?, updated_at = ? WHERE session_id = ? "
@@ -40,8 +38,8 @@ _RAISE: Final = (
 _BEGIN: Final = "INSERT INTO asm_session_sequences VALUES (?, ?, ?) RETURNING last_sequence"
 _PLACES: Final = f"({', '.join('?' * 11)})"
 _ONE: Final = f"INSERT INTO asm_events ({_EVENT}) VALUES {_PLACES}"
-# What all events of a batch have in common is bound once. Against this, 250 whole rows a statement take 1.2 times as long,
-# 50 of them 1.4, executemany 1.4, one JSON parameter through json_each 1.1.
+# What all events of a batch have in common is bound once. Against this, 250 whole rows a statement take 1.2 times as
+# long, 50 of them 1.4, executemany 1.4, one JSON parameter through json_each 1.1.
 _ROWS: Final = 500
 _READ: Final = f"SELECT {_EVENT} FROM asm_events WHERE session_id = ? ORDER BY sequence_number"
 _READ_AFTER: Final = (
@@ -49,7 +47,8 @@ _READ_AFTER: Final = (
 )
 _PAGE: Final = f"SELECT {_SESSION} FROM asm_sessions WHERE deleted_at IS NULL"
 _COUNT: Final = "SELECT count(*) FROM asm_sessions WHERE deleted_at IS NULL"
-# Without the plus sign SQLite goes through the index of providers, and looks up each run by itself: three times as long.
+# Without the plus sign SQLite goes through the index of providers, and looks up each run by itself: three times as
+# long.
 _USAGE: Final = (
     "SELECT provider, model, count(*), sum(input_tokens), sum(output_tokens), sum(total_tokens) FROM asm_runs "
     "GROUP BY +provider, model"

@@ -1,0 +1,69 @@
+"""All that is measured, in the order of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from benchmarks import following, starting, writers
+from benchmarks.racing import race
+from benchmarks.workloads import WORKLOADS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.measured import Measured
+    from benchmarks.places import Place
+    from benchmarks.workloads import Workload
+
+
+@dataclass(frozen=True)
+class Setting:
+    """On what it is measured, and how often.
+
+    Attributes:
+        places: by kind of database, and whether a commit waits for the disk.
+        backends: their names.
+        rounds: how often floor and backend are measured.
+    """
+
+    places: dict[tuple[str, bool], Place]
+    backends: tuple[str, ...]
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that is measured by itself."""
+
+    name: str
+    measure: Callable[[Setting], Iterator[Measured]]
+
+
+def chosen(names: list[str] | None) -> list[Part]:
+    """Return the parts whose names begin with one of these; all, if there are none."""
+    return [part for part in _parts() if names is None or part.name.startswith(tuple(names))]
+
+
+def _parts() -> Iterator[Part]:
+    before, after = WORKLOADS[:2], WORKLOADS[2:]
+    for workload in before:
+        yield Part(workload.name, partial(_race, workload))
+    for kind in ("threads", "processes"):
+        for sessions in (writers.COUNT, 1):
+            found = writers.Writers(kind, sessions)
+            yield Part(found.name, found.measure)
+    for workload in after:
+        yield Part(workload.name, partial(_race, workload))
+    yield Part(following.SOON, following.within_a_second)
+    yield Part(following.IN_PROCESS, following.in_the_same_process)
+    yield Part(following.SILENCE, following.after_silence)
+    yield Part(starting.IMPORT_NAME, starting.imports)
+    yield Part(starting.RECORDED_NAME, starting.recorded_lines)
+
+
+def _race(workload: Workload, setting: Setting) -> Iterator[Measured]:
+    for (_, durable), place in setting.places.items():
+        if durable in workload.is_durable:
+            yield from race(workload, place, setting.backends, setting.rounds)

@@ -1,0 +1,86 @@
+"""W8, importing asm_core; and the whole command `asm run`, start included."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import asm_core as asm
+from benchmarks.measured import Measured, attempt, of_pairs
+from benchmarks.workloads import IMPORT, RECORDED, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from benchmarks.places import Place
+    from benchmarks.plan import Setting
+
+IMPORT_NAME: Final = "W8 import asm_core"
+RECORDED_NAME: Final = "asm run of 200,000 lines, start included"
+IMPORTS: Final = 15
+LINES: Final = 200_000
+DEPENDENCIES: Final = "msgspec, pluggy"
+ORMS: Final = ("sqlmodel", "sqlalchemy", "peewee", "playhouse", "pony", "psycopg", "psycopg2", "sqlite3")
+_TIMED: Final = """\
+import sys, time
+started = time.perf_counter()
+import {names}
+print(time.perf_counter() - started, *(name for name in {orms} if name in sys.modules))
+"""
+
+
+def imports(setting: Setting) -> Iterator[Measured]:  # noqa: ARG001  it takes no database
+    """Yield what importing asm_core takes, against its dependencies alone, each in a fresh interpreter."""
+    yield from attempt(IMPORT_NAME, "", "", _imports)
+
+
+def _imports() -> Measured:
+    pairs = [(_import(DEPENDENCIES), _import("asm_core")) for _ in range(IMPORTS)]
+    return of_pairs(pairs, workload=IMPORT_NAME, database="", backend="", bar=IMPORT)
+
+
+def _import(names: str) -> float:
+    code = _TIMED.format(names=names, orms=ORMS)
+    taken, *orms = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert not orms, f"importing {names} imports {', '.join(orms)}"
+    return float(taken)
+
+
+def recorded_lines(setting: Setting) -> Iterator[Measured]:
+    """Yield what recording a command that prints 200,000 lines takes, against the pipe read line by line."""
+    place = setting.places.get(("sqlite", True))
+    for backend in setting.backends if place else ():
+        database = "sqlite, durable"
+        yield from attempt(RECORDED_NAME, database, backend, _recorded, place, database, backend, setting.rounds)
+
+
+def _recorded(place: Place, database: str, backend: str, rounds: int) -> Measured:
+    pairs = [(seconds(read_lines, printer()), _record(place.new_url(()), backend)) for _ in range(rounds)]
+    return of_pairs(pairs, workload=RECORDED_NAME, database=database, backend=backend, bar=RECORDED)
+
+
+def printer() -> tuple[str, ...]:
+    """Return a command that prints numbered lines."""
+    return sys.executable, "-c", f"for number in range({LINES}): print('line number', number)"
+
+
+def read_lines(command: Sequence[str]) -> None:
+    """Run a command into a pipe, and read that line by line."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert sum(1 for _ in child.stdout) == LINES
+
+
+def _record(url: str, backend: str) -> float:
+    """Return the seconds of `asm run`; check that it stored all lines."""
+    asm_run = (str(Path(sys.executable).with_name("asm")), "run", "--backend", backend, "--url", url, "--quiet")
+    command = (*asm_run, "--agent", "measured", "--", *printer())
+    taken = seconds(lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True))
+    with asm.open_backend(backend, url=url) as opened:
+        (session,) = opened.session_store.list_sessions()
+        texts = (event.data.get("text") for event in opened.session_store.follow_events(session.id, idle_timeout=0))
+        lines = [text for text in texts if text is not None]
+    assert lines == [f"line number {number}" for number in range(LINES)], "lines were lost, or came out of order"
+    return taken

@@ -1,0 +1,152 @@
+"""W3: eight threads, or eight processes, append one by one, to eight sessions or to one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import threading
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from benchmarks.contender import SESSION
+from benchmarks.measured import Measured, attempt, of_pairs
+from benchmarks.places import FLOOR
+from benchmarks.workloads import LONGEST_CALL, WRITERS, check_log, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.contender import Contender
+    from benchmarks.places import Place
+    from benchmarks.plan import Setting
+
+    Crew = Callable[[list["Job"]], list["Times"]]
+
+COUNT: Final = 8
+APPENDS: Final = 150
+WARM_UP: Final = 10
+"""Connections are opened by then, and statements prepared."""
+_PATIENCE: Final = 60.0
+
+
+class Times(NamedTuple):
+    """When a writer began and ended, and how long its longest call took; in seconds."""
+
+    began: float
+    ended: float
+    longest: float
+
+
+class Job(NamedTuple):
+    """What a writer does: this many appends to that session, after those that warm it up."""
+
+    place: Place
+    backend: str
+    url: str
+    session_id: str
+    appends: int
+
+
+def write(contender: Contender, job: Job, barrier: Any) -> Times:
+    """Append, once all writers are there."""
+    facts = contender.facts(range(WARM_UP + job.appends), job.session_id)
+    for fact in facts[:WARM_UP]:
+        contender.append(fact)
+    barrier.wait(_PATIENCE)
+    began = time.monotonic()  # the same clock in all processes
+    longest = max(seconds(contender.append, fact) for fact in facts[WARM_UP:])
+    return Times(began, time.monotonic(), longest)
+
+
+@contextmanager
+def threads(**options: Any) -> Iterator[Crew]:
+    """Give writers that share one contender, which is opened with these options."""
+
+    def work(jobs: list[Job]) -> list[Times]:
+        barrier = threading.Barrier(len(jobs))
+        pool_size = {"pool_size": len(jobs)} if jobs[0].place.database == "postgresql" else {}
+        contender = jobs[0].place.contender(jobs[0].backend, jobs[0].url, **pool_size | options)
+        with closing(contender), ThreadPool(len(jobs)) as pool:
+            return pool.map(lambda job: write(contender, job, barrier), jobs, chunksize=1)
+
+    yield work
+
+
+@contextmanager
+def processes() -> Iterator[Crew]:
+    """Give writers that have a process and a contender each; the processes go on to the next jobs."""
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(COUNT)
+
+    def work(jobs: list[Job]) -> list[Times]:
+        barrier.reset()
+        # Each waits for all others, so that none takes two jobs.
+        return pool.map(_work_alone, jobs, chunksize=1)
+
+    with context.Pool(COUNT, _remember, (barrier,)) as pool:
+        yield work
+
+
+def _remember(barrier: Any) -> None:
+    globals()["_barrier"] = barrier
+
+
+def _work_alone(job: Job) -> Times:
+    with closing(job.place.contender(job.backend, job.url)) as contender:
+        return write(contender, job, globals()["_barrier"])
+
+
+@dataclass(frozen=True)
+class Writers:
+    """Writers of a kind, ``threads`` or ``processes``, that append to so many sessions."""
+
+    kind: str
+    sessions: int
+
+    @property
+    def name(self) -> str:
+        """What it is called in the table."""
+        return f"W3 {COUNT} {self.kind} append to {self.sessions} session{'s' * (self.sessions > 1)}"
+
+    def measure(self, setting: Setting) -> Iterator[Measured]:
+        """Yield what each backend took."""
+        with {"threads": threads, "processes": processes}[self.kind]() as crew:
+            for place in setting.places.values():
+                database = place.title(is_writing=True)
+                for backend in setting.backends:
+                    yield from attempt(
+                        self.name, database, backend, self._compare, crew, place, backend, setting.rounds
+                    )
+
+    def _compare(self, crew: Crew, place: Place, backend: str, rounds: int) -> list[Measured]:
+        taken = [[self._round(crew, place, name) for name in (FLOOR, backend)] for _ in range(rounds)]
+        database = place.title(is_writing=True)
+        pairs = [(floor, ours) for (floor, _), (ours, _) in taken]
+        found = [of_pairs(pairs, workload=self.name, database=database, backend=backend, bar=WRITERS.get(backend))]
+        if self.kind == "threads" and place.database == "sqlite":
+            longest = Measured(
+                workload=f"{self.name}: longest call",
+                database=database,
+                backend=backend,
+                floor=statistics.median(floor for (_, floor), _ in taken),
+                figures=[ours * 1000 for _, (_, ours) in taken],
+                unit="ms",
+                bar=LONGEST_CALL,
+            )
+            found.append(longest)
+        return found
+
+    def _round(self, crew: Crew, place: Place, backend: str) -> tuple[float, float]:
+        """Return the seconds from the first start to the last end, and those of the longest call."""
+        session_ids = [SESSION, *(f"{SESSION}_{number}" for number in range(1, self.sessions))]
+        url = place.new_url(session_ids)
+        jobs = [Job(place, backend, url, session_ids[number % self.sessions], APPENDS) for number in range(COUNT)]
+        times = crew(jobs)
+        with closing(place.contender(backend, url)) as contender:
+            for session_id in session_ids:
+                check_log(contender, COUNT // self.sessions * (WARM_UP + APPENDS), session_id)
+        whole = max(each.ended for each in times) - min(each.began for each in times)
+        return whole, max(each.longest for each in times)
