@@ -1,7 +1,7 @@
 """Checking a batch field by field must find what checking each event finds."""
 
 import enum
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import msgspec
@@ -18,6 +18,21 @@ BATCH = 20
 
 class Colour(enum.StrEnum):
     RED = "red"
+
+
+class Unhashable(tzinfo):
+    """A zone as some libraries have them: equal to UTC, and without a hash."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return other is UTC or isinstance(other, Unhashable)
+
+    def utcoffset(self, _: datetime | None) -> timedelta:
+        return timedelta(0)
+
+    def dst(self, _: datetime | None) -> timedelta:
+        return timedelta(0)
 
 
 def events() -> list[Event]:
@@ -55,6 +70,7 @@ ODD = [
             datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=2))),
             datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=2))),
             datetime(2026, 1, 1, tzinfo=UTC),
+            datetime(2026, 1, 1, tzinfo=Unhashable()),
             "2026-01-01T00:00:00Z",
         )
     ],

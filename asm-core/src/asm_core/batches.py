@@ -21,7 +21,6 @@ Columns = dict[str, "Sequence[Any]"]
 
 _FEW: Final = 8
 """Up to so many events are checked faster one by one."""
-_UTC: Final = {UTC}
 
 
 class CheckedEvents(list[Event]):
@@ -86,7 +85,8 @@ def _fields_are_normal(columns: Columns) -> bool:
         and min(versions) >= 1
         and max(versions) <= MAX_INTEGER
         and set(map(type, columns["timestamp"])) == {datetime}
-        and {time.tzinfo for time in cast("Sequence[datetime]", columns["timestamp"])} == _UTC
+        # By identity: others may say that they are equal, or have no hash.
+        and {id(time.tzinfo) for time in cast("Sequence[datetime]", columns["timestamp"])} == {id(UTC)}
     )
 
 
