@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from asm_core.conflicts import check_restored, check_same_event, in_order_of, split_repeats
 from asm_core.errors import SessionNotFoundError, StorageError
 from asm_core.sql.arrays import array_literal
-from asm_core.sql.codec import codec_of, split_columns
+from asm_core.sql.codec import codec_of
+from asm_core.sql.columns import event_columns, split_columns
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.tables import EVENT_COLUMNS
 from asm_core.times import utc_now
@@ -144,7 +145,7 @@ def restore_events(
     fresh = check_restored(first, _stored(execute, first), lambda low, high: _numbers(execute, session_id, low, high))
     if fresh:
         columns = {
-            **_CODEC.event_columns(fresh),
+            **event_columns(fresh),
             "sequence_number": [event.sequence_number for event in fresh],
         }
         execute(_RESTORE, [array_literal(columns[name]) for name in EVENT_COLUMNS])
@@ -205,14 +206,16 @@ def _append(execute: Execute, events: list[Event], *, notify: bool) -> list[Even
         return []
     if len(events) == 1:
         return _append_one(execute, events[0], notify=notify)
-    columns, now = _CODEC.event_columns(events), utc_now()
+    columns, now = event_columns(events), utc_now()
     shared, own = split_columns(columns)
     if "session_id" in shared:
         return _append_to_one(execute, events, shared, own, notify=notify)
     arrays = [array_literal(columns[name]) for name in _GIVEN]
     rows = execute(_APPEND_TO_SEVERAL_TELLING if notify else _APPEND_TO_SEVERAL, (*arrays, now)).fetchall()
+    if not rows:
+        return []
     numbers = {row[0]: row[1] for row in rows}
-    return [event.numbered(numbers[event.id]) for event in events if numbers]
+    return [event.numbered(numbers[event.id]) for event in events]
 
 
 def _append_one(execute: Execute, event: Event, *, notify: bool) -> list[Event]:
@@ -229,8 +232,9 @@ def _append_to_one(
     statement = _append_statement(tuple(shared), tuple(own)) + (_TELLING_COUNTER if notify else _COUNTER)
     parameters = (size, utc_now(), shared["session_id"], *shared.values(), size, *map(array_literal, own.values()))
     found = execute(statement, parameters).fetchall()
-    first = found[0][0] - size + 1 if found else 0
-    return [event.numbered(number) for number, event in enumerate(events, first) if found]
+    if not found:
+        return []
+    return [event.numbered(number) for number, event in enumerate(events, found[0][0] - size + 1)]
 
 
 @lru_cache(maxsize=128)

@@ -6,13 +6,15 @@ raising it, so that numbers are given out in the order of commits. The caller ho
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from itertools import chain, count
 from typing import TYPE_CHECKING, Final
 
 from asm_core.conflicts import check_restored, check_same_event, in_order_of, split_repeats
 from asm_core.errors import SessionNotFoundError
-from asm_core.sql.codec import codec_of, split_columns
+from asm_core.sql.codec import codec_of
+from asm_core.sql.columns import event_columns, split_columns
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.tables import EVENT_COLUMNS
 from asm_core.times import utc_now
@@ -82,7 +84,7 @@ def restore_events(execute: Execute, session_id: str, events: list[Event], last_
     fresh = check_restored(first, _stored(execute, first), lambda low, high: _numbers(execute, session_id, low, high))
     if fresh:
         numbers = [event.sequence_number for event in fresh]
-        _insert(execute, {**_CODEC.event_columns(fresh), "sequence_number": numbers})
+        _insert(execute, {**event_columns(fresh), "sequence_number": numbers})
     execute(_RAISE_TO, (session_id, last_sequence, _CODEC.encode_time(utc_now())))
     return len(fresh)
 
@@ -110,7 +112,7 @@ def _append_rest(execute: Execute, events: list[Event]) -> list[Event]:
 
 def _number_and_insert(execute: Execute, events: list[Event]) -> tuple[list[Event], int]:
     """Return the events with their numbers, and how many of them were inserted."""
-    columns = _CODEC.event_columns(events)
+    columns = event_columns(events)
     numbers = _take_numbers(execute, columns["session_id"])
     inserted = _insert(execute, {**columns, "sequence_number": numbers})
     return [event.numbered(number) for event, number in zip(events, numbers, strict=True)], inserted
@@ -119,14 +121,11 @@ def _number_and_insert(execute: Execute, events: list[Event]) -> tuple[list[Even
 def _take_numbers(execute: Execute, session_ids: Sequence[str]) -> list[int]:
     """Return the next numbers of each session, locking the counters in the order of the session ids."""
     now = _CODEC.encode_time(utc_now())
-    last = {
-        session_id: _raise(execute, session_id, session_ids.count(session_id), now)
-        for session_id in sorted(set(session_ids))
+    sizes = Counter(session_ids)
+    numbers = {
+        session_id: count(_raise(execute, session_id, sizes[session_id], now) - sizes[session_id] + 1)
+        for session_id in sorted(sizes)
     }
-    if len(last) == 1:
-        end = last[session_ids[0]] + 1
-        return list(range(end - len(session_ids), end))
-    numbers = {session_id: count(end - session_ids.count(session_id) + 1) for session_id, end in last.items()}
     return [next(numbers[session_id]) for session_id in session_ids]
 
 
@@ -149,9 +148,9 @@ def _insert(execute: Execute, columns: Columns) -> int:
     values = list(chain.from_iterable(zip(*own.values(), strict=True)))
     inserted, start = 0, 0
     for size in _CHUNKS:
-        statement = _insert_statement(tuple(shared), tuple(own), size)
         width = size * len(own)
         while len(values) - start >= width:
+            statement = _insert_statement(tuple(shared), tuple(own), size)
             inserted += execute(statement, [*shared.values(), *values[start : start + width]]).rowcount
             start += width
     return inserted

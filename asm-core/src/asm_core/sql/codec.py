@@ -10,38 +10,22 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from asm_core.batches import CheckedEvents, columns_of
 from asm_core.errors import StorageError, shown
 from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session
 from asm_core.money import nanos_from_usd, usd_from_nanos
-from asm_core.payloads import decode_json, encode_json, encode_payload, encode_payloads
+from asm_core.payloads import decode_json, encode_json, encode_payload
 from asm_core.sql.arrays import array_literal
+from asm_core.sql.columns import text_of_time
 from asm_core.sql.dialects import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from asm_core.batches import Columns
-
 M = TypeVar("M", Session, Run, Event)
 Row = tuple[Any, ...]
 
-_WIDTH: Final = len("2026-01-02T03:04:05.000006Z")
 _UNREADABLE: Final = (KeyError, TypeError, ValueError, msgspec.DecodeError)
 """What a row raises that none of ours wrote: an unknown status or type, no JSON, no time."""
-
-
-def text_of_time(time: datetime) -> str:
-    """Return a time in UTC as text of fixed width, so that it sorts as time does: 2026-01-02T03:04:05.000006Z."""
-    # A tenth of the time that isoformat() takes; whole seconds come without their fraction.
-    text = encode_json(time).decode()[1:-1]
-    return text if len(text) == _WIDTH else f"{text[:-1]}.000000Z"
-
-
-def texts_of_times(times: Sequence[datetime]) -> list[str]:
-    """Return the texts of many times at once, which takes a third of the time."""
-    texts = encode_json(times).decode()[2:-2].split('","')
-    return texts if set(map(len, texts)) <= {_WIDTH} else [text_of_time(time) for time in times]
 
 
 def _json(values: list[str]) -> str:
@@ -196,29 +180,6 @@ class Codec:
             event.correlation_id,
         )
 
-    def event_columns(self, events: list[Event]) -> Columns:
-        """Return what the columns hold for checked events, but their numbers; times are text on any database.
-
-        A fifth of the time that as many rows take.
-        """
-        columns = events.columns if type(events) is CheckedEvents else None
-        if columns is None:
-            columns = columns_of(events)
-            columns["data"] = encode_payloads(columns["data"])
-            columns["metadata"] = encode_payloads(columns["metadata"])
-        return {
-            "id": columns["id"],
-            "session_id": columns["session_id"],
-            "type": [kind._value_ for kind in columns["type"]],
-            "timestamp": texts_of_times(columns["timestamp"]),
-            "run_id": columns["run_id"],
-            "data": columns["data"],
-            "metadata": columns["metadata"],
-            "schema_version": columns["schema_version"],
-            "provider": columns["provider"],
-            "correlation_id": columns["correlation_id"],
-        }
-
     def event(self, row: Sequence[Any]) -> Event:
         """Return the event of a row."""
         return self._event(row, self.decode_payload)
@@ -297,16 +258,6 @@ class Codec:
 
     def _encode_optional_time(self, time: datetime | None) -> Any:
         return None if time is None else self.encode_time(time)
-
-
-def split_columns(columns: Columns) -> tuple[dict[str, Any], Columns]:
-    """Return the values that all rows share, by column, and the columns in which they differ; each row has an id."""
-    shared = {
-        name: values[0]
-        for name, values in columns.items()
-        if name != "id" and values[0] == values[-1] and values.count(values[0]) == len(values)
-    }
-    return shared, {name: values for name, values in columns.items() if name not in shared}
 
 
 _CODECS: Final = {

@@ -58,15 +58,13 @@ class Database(ABC, Generic[C]):
     @contextmanager
     def write(self) -> Iterator[C]:
         """Give a connection to write with, in one transaction; inside another one of this thread, in a savepoint."""
-        joined = self._current()
-        with self._translated, self._own_transaction() if joined is None else self._inner(joined) as connection:
+        with self._translated, self._scope() as connection:
             yield connection
 
     @contextmanager
     def unit(self) -> Iterator[C]:
         """Do as `write`, but let errors of what is done inside through as they are: they may be the caller's own."""
-        joined = self._current()
-        scope = self._own_transaction() if joined is None else self._inner(joined)
+        scope = self._scope()
         with self._translated:
             connection = scope.__enter__()
         try:
@@ -143,6 +141,10 @@ class Database(ABC, Generic[C]):
         return None
 
     # ----------------------------------------------------------------------------------------------------------------
+
+    def _scope(self) -> AbstractContextManager[C]:
+        joined = self._current()
+        return self._own_transaction() if joined is None else self._inner(joined)
 
     @contextmanager
     def _own_transaction(self) -> Iterator[C]:
