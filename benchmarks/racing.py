@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import ExitStack, closing
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -53,6 +54,9 @@ def _round(workload: Workload, place: Place, backend: str, shared: str | None) -
         both = [
             stack.enter_context(closing(place.contender(name, shared or place.new_url()))) for name in (FLOOR, backend)
         ]
+        # What the process keeps anyway, three ORMs among it, is no part of what collecting a step's garbage costs.
+        gc.collect()
+        gc.freeze()
         times = in_turn(workload.steps, both, workload.in_turn)
     floor, ours = (workload.of_steps(steps) for steps in times)
     return floor, ours

@@ -51,11 +51,11 @@ class PlainSession(msgspec.Struct):
 
 
 def plain_events(numbers: Sequence[int], session_id: str = SESSION, *, size: int = 100) -> list[PlainEvent]:
-    """Return events to append."""
-    now = datetime.now(UTC)
+    """Return events to append, each of its own time as those of the backends are: one more column that differs."""
     return [
         PlainEvent(
-            id_, session_id, None, "message_streamed", now, "run_measured", payload(number, size), {}, 1, None, None
+            *(id_, session_id, None, "message_streamed", datetime.now(UTC), "run_measured", payload(number, size), {}),
+            *(1, None, None),
         )
         for id_, number in zip(new_ids("evt", len(numbers)), numbers, strict=True)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -94,3 +95,18 @@ def test_a_transaction_that_the_database_undid_goes_on_no_more(backend: asm.Back
 def test_a_version_is_no_answer_to_whether_to_migrate(backend_name: str, tmp_path: Path) -> None:
     with pytest.raises(asm.ValidationError, match="migrate must be True or False, not 0"):
         asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}/asm.db", migrate=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", [2, 700])
+def test_a_counter_that_somebody_set_back_loses_no_event(
+    backend: asm.Backend, session: asm.Session, count: int
+) -> None:
+    def events(count: int) -> list[asm.Event]:
+        return [asm.Event.new(type="session_started", session_id=session.id) for _ in range(count)]
+
+    stored = backend.session_store.append_events(events(3))
+    with closing(sqlite3.connect("asm.db")) as file, file:
+        file.execute("UPDATE asm_session_sequences SET last_sequence = 1")
+    with pytest.raises(asm.StorageError, match=f"counter of its session is in use already, in {session.id}; see `asm"):
+        backend.session_store.append_events(events(count))
+    assert backend.session_store.get_events(session.id) == stored

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import astuple, replace
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Columns = dict[str, "Sequence[Any]"]
 """Events field by field: of each field the values of all events, in their order; payloads are JSON text."""
 
+_ZONE: Final = attrgetter("tzinfo")
 _FEW: Final = 8
 """Up to so many events are checked faster one by one."""
 
@@ -49,6 +51,11 @@ def check_new_events(given: Iterable[Any]) -> CheckedEvents:
 def columns_of(events: Sequence[Event]) -> Columns:
     """Return events field by field, payloads as they are."""
     return dict(zip(Event.__struct_fields__, zip(*map(astuple, events), strict=True), strict=True))
+
+
+def number_all(events: Iterable[Event], numbers: Iterable[int]) -> list[Event]:
+    """Return each event at its place in its log."""
+    return [replace(event, sequence_number=number) for event, number in zip(events, numbers, strict=True)]
 
 
 def _check_together(events: list[Event]) -> CheckedEvents | None:
@@ -86,7 +93,7 @@ def _fields_are_normal(columns: Columns) -> bool:
         and max(versions) <= MAX_INTEGER
         and set(map(type, columns["timestamp"])) == {datetime}
         # By identity: others may say that they are equal, or have no hash.
-        and {id(time.tzinfo) for time in cast("Sequence[datetime]", columns["timestamp"])} == {id(UTC)}
+        and set(map(id, map(_ZONE, columns["timestamp"]))) == {id(UTC)}
     )
 
 

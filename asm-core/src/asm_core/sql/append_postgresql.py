@@ -15,6 +15,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from asm_core.batches import number_all
 from asm_core.conflicts import check_restored, check_same_event, in_order_of, split_repeats
 from asm_core.errors import SessionNotFoundError, StorageError
 from asm_core.sql.arrays import array_literal
@@ -215,7 +216,7 @@ def _append(execute: Execute, events: list[Event], *, notify: bool) -> list[Even
     if not rows:
         return []
     numbers = {row[0]: row[1] for row in rows}
-    return [event.numbered(numbers[event.id]) for event in events]
+    return number_all(events, [numbers[event.id] for event in events])
 
 
 def _append_one(execute: Execute, event: Event, *, notify: bool) -> list[Event]:
@@ -234,7 +235,8 @@ def _append_to_one(
     found = execute(statement, parameters).fetchall()
     if not found:
         return []
-    return [event.numbered(number) for number, event in enumerate(events, found[0][0] - size + 1)]
+    last: int = found[0][0]
+    return number_all(events, range(last - size + 1, last + 1))
 
 
 @lru_cache(maxsize=128)

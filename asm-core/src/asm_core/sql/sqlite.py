@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import threading
 from abc import abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,7 @@ from asm_core.errors import StorageConnectionError, StorageError
 from asm_core.sql.append_sqlite import append_events, restore_events
 from asm_core.sql.database import C, Database
 from asm_core.sql.dialects import Dialect
+from asm_core.sql.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ class SQLite(Database[C]):
             raise StorageError(message)
         super().__init__(Dialect.SQLITE)
         self._busy_timeout = busy_timeout
-        self._lock = threading.RLock()
+        self._turns = Turns()
 
     def append(self, events: list[Event]) -> list[Event]:
         """Append events in a write transaction."""
@@ -69,13 +69,13 @@ class SQLite(Database[C]):
 
     def _forked(self) -> None:
         super()._forked()
-        self._lock = threading.RLock()
+        self._turns = Turns()
 
     @contextmanager
     def _writing(self) -> Iterator[C]:
         taken = False
         try:
-            taken = self._lock.acquire(timeout=self._busy_timeout)
+            taken = self._turns.acquire(timeout=self._busy_timeout)
             if not taken:
                 message = f"Another thread has been writing for {self._busy_timeout} seconds; try again."
                 raise StorageConnectionError(message)
@@ -83,7 +83,7 @@ class SQLite(Database[C]):
                 yield connection
         finally:
             if taken:
-                self._lock.release()
+                self._turns.release()
 
     @contextmanager
     def _savepoint(self, connection: C) -> Iterator[None]:
@@ -143,7 +143,7 @@ class SQLiteConnections(SQLite[C]):
         """Close what the backend opened itself."""
         super().close()
         if self._file is not None:
-            with self._lock, self._translated:
+            with self._turns, self._translated:
                 self._drop_writer()
                 self._file.close()
                 self._dispose()
