@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from peewee import Proxy
+from peewee import PostgresqlDatabase, Proxy
 from playhouse.pool import PooledDatabase, PooledPostgresqlDatabase
 
 from asm_backend_peewee.connection import AT_ONCE, TableConnection, check_begun, connected
@@ -72,8 +72,20 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
         return unpooled._connect()  # noqa: SLF001  the public method would give the connection to this thread
 
 
-class _Pool(PooledPostgresqlDatabase):  # type: ignore[misc]  # playhouse is not typed
-    """A pool that asks the server for nothing when it gives out a connection, and leaves JSON as its text."""
+class _Unpooled(PostgresqlDatabase):
+    """Leaves JSON as its text, which core decodes."""
+
+    def _connect(self) -> Any:
+        connection: Any = super()._connect()  # type: ignore[misc]  # not in its types
+        from psycopg.types.string import TextLoader  # noqa: PLC0415  the driver is there by now
+
+        for kind in ("json", "jsonb"):
+            connection.adapters.register_loader(kind, TextLoader)
+        return connection
+
+
+class _Pool(PooledPostgresqlDatabase, _Unpooled):  # type: ignore[misc]  # playhouse is not typed
+    """A pool that asks the server for nothing when it gives out a connection; what it opens is set up once."""
 
     is_shut = False
 
@@ -81,14 +93,6 @@ class _Pool(PooledPostgresqlDatabase):  # type: ignore[misc]  # playhouse is not
         """Close the connections that wait here, and those in use when they come back."""
         self.is_shut = True
         self.close_idle()
-
-    def _connect(self) -> Any:
-        connection: Any = super()._connect()
-        from psycopg.types.string import TextLoader  # noqa: PLC0415  the driver is there by now
-
-        for kind in ("json", "jsonb"):
-            connection.adapters.register_loader(kind, TextLoader)
-        return connection
 
     def _is_closed(self, conn: Any) -> bool:
         return bool(conn.closed)
