@@ -13,7 +13,7 @@ from asm_backend_peewee.errors import TRANSLATED
 from asm_backend_peewee.models import define
 from asm_core import DependencyNotAvailableError
 from asm_core.sql import Dialect
-from asm_core.sql.postgresql import PostgreSQL
+from asm_core.sql.postgresql import PostgreSQL, give_text
 from asm_core.sql.urls import psycopg_settings
 
 if TYPE_CHECKING:
@@ -73,14 +73,13 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
 
 
 class _Unpooled(PostgresqlDatabase):
-    """Leaves JSON as its text, which core decodes."""
+    """Opens connections that give as text what core decodes."""
 
     def _connect(self) -> Any:
         connection: Any = super()._connect()  # type: ignore[misc]  # not in its types
         from psycopg.types.string import TextLoader  # noqa: PLC0415  the driver is there by now
 
-        for kind in ("json", "jsonb"):
-            connection.adapters.register_loader(kind, TextLoader)
+        give_text(connection, TextLoader)
         return connection
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_core import DependencyNotAvailableError
-from asm_core.sql.postgresql import PostgreSQL
+from asm_core.sql.postgresql import PostgreSQL, give_text
 from asm_core.sql.urls import psycopg_settings
 
 if TYPE_CHECKING:
@@ -102,13 +102,11 @@ def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
         max_overflow=0,
         pool_timeout=options.pool_timeout,
     )
-    event.listen(engine, "connect", _leave_json_alone)
+    event.listen(engine, "connect", _give_text)
     return PostgreSQLDatabase(engine, schema=options.schema, notify=options.notify, owned=True)
 
 
-def _leave_json_alone(connection: Any, _record: object) -> None:
-    """Have the driver give JSON as its text, which core decodes: once, and faster."""
+def _give_text(connection: Any, _record: object) -> None:
     from psycopg.types.string import TextLoader  # noqa: PLC0415  the driver is there by now
 
-    for kind in ("json", "jsonb"):
-        connection.adapters.register_loader(kind, TextLoader)
+    give_text(connection, TextLoader)

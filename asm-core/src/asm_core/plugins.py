@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pluggy
@@ -24,6 +23,9 @@ from asm_core.errors import (
     shown,
 )
 from asm_core.ports.backend import PORT_VERSION, Backend, Capability
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 GROUP: Final = "asm.backends"
 
@@ -153,7 +155,7 @@ def load_spec(name: str) -> BackendSpec:
 def installed_backends() -> list[BackendInfo]:
     """Return every installed backend by name, broken and incompatible ones as what they are."""
     infos = []
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    for entry in sorted(_entries(), key=lambda entry: entry.name):
         distribution, version = _origin(entry)
         try:
             spec = load_spec(entry.name)
@@ -176,8 +178,14 @@ def installed_backends() -> list[BackendInfo]:
     return infos
 
 
+def _entries() -> EntryPoints:
+    from importlib.metadata import entry_points  # noqa: PLC0415  it takes as long as all of asm_core
+
+    return entry_points(group=GROUP)
+
+
 def _find(name: str) -> EntryPoint:
-    entries = entry_points(group=GROUP)
+    entries = _entries()
     found = {entry.value: entry for entry in entries if entry.name == name}
     if not found:
         raise UnknownBackendError(name, {entry.name for entry in entries})

@@ -97,6 +97,19 @@ class PostgreSQL(Database[C]):
             yield connection.execute_sql
 
 
+def give_text(driver: Any, text_loader: type) -> None:
+    """Have a connection of psycopg 3 give as text what core's codec decodes: JSON, without loss, and times, faster.
+
+    Args:
+        driver: a new connection.
+        text_loader: ``psycopg.types.string.TextLoader``; core knows no driver.
+    """
+    # Where the server writes times in a way of its own, the driver knows it.
+    times = ("timestamp",) if driver.info.parameter_status("DateStyle").startswith("ISO") else ()
+    for kind in ("json", "jsonb", *times):
+        driver.adapters.register_loader(kind, text_loader)
+
+
 def kept_cursor(driver: Any) -> Any:
     """Return a cursor that is kept with a connection: one of psycopg 3 takes a fifth of an append to warm up."""
     try:
