@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -14,6 +15,8 @@ import asm_core as asm
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from administrator import Administrator
 
 
 @pytest.fixture
@@ -77,3 +80,18 @@ def test_a_database_without_the_schema_says_what_helps(backend_name: str, url: s
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     with pytest.raises(asm.MigrationRequiredError, match="asm db upgrade"):
         asm.open_backend(backend_name, url=url)
+
+
+@pytest.mark.parametrize("style", ["ISO, DMY", "German", "SQL, DMY", "Postgres"])
+def test_times_are_read_whatever_way_the_server_writes_them(
+    backend_name: str, url: str, administrator: Administrator, style: str
+) -> None:
+    administrator.configure(DateStyle=style)
+    with asm.open_backend(backend_name, url=url, migrate=True) as backend:
+        session = backend.session_store.save_session(asm.Session.new(agent_id="a"))
+        times = [datetime(2026, 2, 1, 3, 4, 5, fraction, tzinfo=UTC) for fraction in (0, 120_000, 123_456)]
+        for time in times:
+            event = asm.Event.new(type="session_started", session_id=session.id, timestamp=time)
+            backend.session_store.append_event(event)
+        assert [event.timestamp for event in backend.session_store.get_events(session.id)] == times
+        assert backend.session_store.get_session(session.id) == session
