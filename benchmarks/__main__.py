@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--backend", action="append", help="a backend; may be repeated (default: all that are installed)")
     add("--database", action="append", choices=DATABASES, help="a database; may be repeated (default: both)")
     add("--workload", action="append", help="how the names begin of what is measured, as W1; may be repeated")
-    add("--rounds", type=int, default=3, help="how often floor and backend take turns (default: 3)")
+    add("--rounds", type=int, default=5, help="how often floor and backend take turns (default: 5)")
     add("--json", type=Path, metavar="FILE", help="write the figures, and what they were measured on")
     add("--into", type=Path, metavar="PAGE", help="put the table between the markers of a page")
     add("--growth", type=Path, metavar="DIRECTORY", help="instead, draw how cost grows, and what the options change")

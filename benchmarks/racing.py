@@ -51,9 +51,12 @@ def seeded(workload: Workload, place: Place) -> str | None:
 
 def _round(workload: Workload, place: Place, backend: str, shared: str | None) -> tuple[float, float]:
     with ExitStack() as stack:
+        urls = [shared or place.new_url() for _ in range(2)]
         both = [
-            stack.enter_context(closing(place.contender(name, shared or place.new_url()))) for name in (FLOOR, backend)
+            stack.enter_context(closing(place.contender(name, url)))
+            for name, url in zip((FLOOR, backend), urls, strict=True)
         ]
+        place.settle(urls[0])
         # What the process keeps anyway, three ORMs among it, is no part of what collecting a step's garbage costs.
         gc.collect()
         gc.freeze()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Crew = Callable[[list["Job"]], list["Times"]]
 
 COUNT: Final = 8
-APPENDS: Final = 150
+APPENDS: Final = 300
 WARM_UP: Final = 10
 """Connections are opened by then, and statements prepared."""
 _PATIENCE: Final = 60.0

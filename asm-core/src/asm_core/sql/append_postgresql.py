@@ -26,7 +26,7 @@ from asm_core.sql.tables import EVENT_COLUMNS
 from asm_core.times import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from asm_core.batches import Columns
@@ -47,6 +47,8 @@ _TELL: Final = f"SELECT pg_notify('{CHANNEL}', %s::text)"
 _TYPES: Final = {"timestamp": "timestamptz", "schema_version": "bigint", "sequence_number": "bigint"}
 _GIVEN: Final = tuple(name for name in EVENT_COLUMNS if name != "sequence_number")
 _JSON: Final = ("data", "metadata")
+_LINE_END: Final = "\n"
+"""In JSON as core writes it there is none."""
 _APPEND_ONE: Final = f"""\
 WITH counter AS (
     UPDATE asm_session_sequences SET last_sequence = last_sequence + 1, updated_at = %s::timestamptz
@@ -229,10 +231,11 @@ def _append_one(execute: Execute, event: Event, *, notify: bool) -> list[Event]:
 def _append_to_one(
     execute: Execute, events: list[Event], shared: dict[str, Any], own: Columns, *, notify: bool
 ) -> list[Event]:
-    size = len(events)
-    statement = _append_statement(tuple(shared), tuple(own)) + (_TELLING_COUNTER if notify else _COUNTER)
-    parameters = (size, utc_now(), shared["session_id"], *shared.values(), size, *map(array_literal, own.values()))
-    found = execute(statement, parameters).fetchall()
+    size, ids = len(events), list(own["id"])
+    statement = _append_statement(tuple(shared), tuple(own), is_sorted=ids == sorted(ids))
+    lists = (_LINE_END.join(own[name]) if name in _JSON else array_literal(own[name]) for name in _lists_first(own))
+    parameters = (size, utc_now(), shared["session_id"], *shared.values(), size, *lists)
+    found = execute(statement + (_TELLING_COUNTER if notify else _COUNTER), parameters).fetchall()
     if not found:
         return []
     last: int = found[0][0]
@@ -240,11 +243,15 @@ def _append_to_one(
 
 
 @lru_cache(maxsize=128)
-def _append_statement(shared: tuple[str, ...], own: tuple[str, ...]) -> str:
+def _append_statement(shared: tuple[str, ...], own: tuple[str, ...], *, is_sorted: bool) -> str:
     """Return the append to one session, but its answer.
 
-    What the events have in common is sent once, the rest as an array each.
+    What the events have in common is sent once, the rest as an array each; but JSON, which is full of quotes, as lines,
+    a tenth of the time of the whole. Ids that are in order need not be put in order.
     """
+    own = _lists_first(own)
+    arrays = ", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in own if name not in _JSON)
+    lines = "".join(", string_to_table(%s::text, chr(10))" for name in own if name in _JSON)
     values = [*(f"%s::{_TYPES.get(name, 'text')}" for name in shared), *own]
     casts = ["::json" if name in _JSON else "" for name in (*shared, *own)]
     return f"""\
@@ -254,10 +261,15 @@ WITH counter AS (
 ), stored AS (
     INSERT INTO asm_events ({", ".join((*shared, *own))}, sequence_number)
     SELECT {", ".join(map(str.__add__, values, casts))}, last_sequence - %s::bigint + place
-    FROM counter, unnest({", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in own)})
-    WITH ORDINALITY AS given ({", ".join(own)}, place) ORDER BY id COLLATE "C"
+    FROM counter, ROWS FROM (unnest({arrays}){lines})
+    WITH ORDINALITY AS given ({", ".join(own)}, place){"" if is_sorted else ' ORDER BY id COLLATE "C"'}
 )
 """
+
+
+def _lists_first(own: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of columns, those of JSON last."""
+    return tuple(sorted(own, key=_JSON.__contains__))
 
 
 def is_collision(error: BaseException | None) -> bool:
