@@ -84,12 +84,12 @@ def columns(facts: list[PlainEvent], *, times: Callable[[list[datetime]], list[A
         "session_id": [fact.session_id for fact in facts],
         "type": [fact.type for fact in facts],
         "run_id": [fact.run_id for fact in facts],
+        "metadata": encoded([fact.metadata for fact in facts]),
         "schema_version": [fact.schema_version for fact in facts],
         "provider": [fact.provider for fact in facts],
         "correlation_id": [fact.correlation_id for fact in facts],
         "id": [fact.id for fact in facts],
         "timestamp": times([fact.timestamp for fact in facts]),
-        "metadata": encoded([fact.metadata for fact in facts]),
         "data": encoded([fact.data for fact in facts]),
     }
 

@@ -26,7 +26,7 @@ from asm_core.sql.tables import EVENT_COLUMNS
 from asm_core.times import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from asm_core.batches import Columns
@@ -233,7 +233,7 @@ def _append_to_one(
 ) -> list[Event]:
     size, ids = len(events), list(own["id"])
     statement = _append_statement(tuple(shared), tuple(own), is_sorted=ids == sorted(ids))
-    lists = (_LINE_END.join(own[name]) if name in _JSON else array_literal(own[name]) for name in _lists_first(own))
+    lists = (_LINE_END.join(own[name]) if name in _JSON else array_literal(own[name]) for name in own)
     parameters = (size, utc_now(), shared["session_id"], *shared.values(), size, *lists)
     found = execute(statement + (_TELLING_COUNTER if notify else _COUNTER), parameters).fetchall()
     if not found:
@@ -249,9 +249,6 @@ def _append_statement(shared: tuple[str, ...], own: tuple[str, ...], *, is_sorte
     What the events have in common is sent once, the rest as an array each; but JSON, which is full of quotes, as lines,
     a tenth of the time of the whole. Ids that are in order need not be put in order.
     """
-    own = _lists_first(own)
-    arrays = ", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in own if name not in _JSON)
-    lines = "".join(", string_to_table(%s::text, chr(10))" for name in own if name in _JSON)
     values = [*(f"%s::{_TYPES.get(name, 'text')}" for name in shared), *own]
     casts = ["::json" if name in _JSON else "" for name in (*shared, *own)]
     return f"""\
@@ -261,15 +258,15 @@ WITH counter AS (
 ), stored AS (
     INSERT INTO asm_events ({", ".join((*shared, *own))}, sequence_number)
     SELECT {", ".join(map(str.__add__, values, casts))}, last_sequence - %s::bigint + place
-    FROM counter, ROWS FROM (unnest({arrays}){lines})
+    FROM counter, unnest({", ".join(map(_list_mark, own))})
     WITH ORDINALITY AS given ({", ".join(own)}, place){"" if is_sorted else ' ORDER BY id COLLATE "C"'}
 )
 """
 
 
-def _lists_first(own: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of columns, those of JSON last."""
-    return tuple(sorted(own, key=_JSON.__contains__))
+def _list_mark(column: str) -> str:
+    """Return the mark for the values of a column, which is an array of them."""
+    return "string_to_array(%s::text, chr(10))" if column in _JSON else f"%s::{_TYPES.get(column, 'text')}[]"
 
 
 def is_collision(error: BaseException | None) -> bool:
