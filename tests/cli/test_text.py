@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 import typer
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asm_core.cli.text import age, dollars, json_text, summary, visible
@@ -26,6 +26,7 @@ def test_visible_text_holds_no_control_character(text: str) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8")))
+@example("\x7f")
 def test_json_text_holds_no_control_character_and_comes_back_equal(text: str) -> None:
     written = json_text({"text": text})
     assert not HARMFUL & {unicodedata.category(character) for character in written} - {"Cs"}

@@ -44,7 +44,8 @@ def with_peewee(url: str) -> Opened:
 
 
 def with_a_pool_of_peewee(url: str) -> Opened:
-    pool = PooledPostgresqlDatabase(url, prefer_psycopg3=True, max_connections=2)
+    # One each for who appends, who follows, and what looks for news; what listens is not counted.
+    pool = PooledPostgresqlDatabase(url, prefer_psycopg3=True, max_connections=3)
     proxy = peewee.DatabaseProxy()
     proxy.initialize(pool)
     return proxy, PeeweeBackend, pool.close_all

@@ -40,7 +40,8 @@ def json_text(value: object) -> str:
     '{"text":"\\u009b31m é"}'
     """
     text = encode_json(value).decode()
-    return text if text.isascii() else _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    # JSON escapes the control characters of ASCII, but not DEL.
+    return text if text.isascii() and text.isprintable() else _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def age(since: datetime) -> str:
