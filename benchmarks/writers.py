@@ -125,7 +125,11 @@ class Writers:
         taken = [[self._round(crew, place, name) for name in (FLOOR, backend)] for _ in range(rounds)]
         database = place.title(is_writing=True)
         pairs = [(floor, ours) for (floor, _), (ours, _) in taken]
-        found = [of_pairs(pairs, workload=self.name, database=database, backend=backend, bar=WRITERS.get(backend))]
+        found = [
+            of_pairs(
+                pairs, workload=self.name, database=database, backend=backend, bar=WRITERS[place.durable].get(backend)
+            )
+        ]
         if self.kind == "threads" and place.database == "sqlite":
             longest = Measured(
                 workload=f"{self.name}: longest call",
@@ -134,7 +138,7 @@ class Writers:
                 floor=statistics.median(floor for (_, floor), _ in taken),
                 figures=[ours * 1000 for _, (_, ours) in taken],
                 unit="ms",
-                bar=LONGEST_CALL,
+                bar=LONGEST_CALL[place.durable],
             )
             found.append(longest)
         return found

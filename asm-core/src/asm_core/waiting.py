@@ -24,8 +24,8 @@ LONGEST_PAUSE = 0.05
 BUSY_SECONDS = 1.0
 """After an event or a new waiter the watcher looks every 2 ms for a second, then ever more rarely, down to every 50 ms.
 
-A look costs tens of microseconds, so that an idle waiter takes about a thousandth of a core, and whoever follows a
-conversation sees each event within milliseconds.
+A look takes some hundred microseconds when the processor's caches hold other things by then, so that an idle waiter
+takes less than a hundredth of a core, and whoever follows a conversation sees each event within milliseconds.
 """
 
 
@@ -165,7 +165,7 @@ class Watcher:
                 if session_id in self._waiting and self._heads.get(session_id) != head:
                     self._heads[session_id] = head
                     self._active_at = time.monotonic()
-            self._advanced.notify_all()
+                    self._advanced.notify_all()
 
     def _fail(self, error: AsmError) -> None:
         with self._condition:
