@@ -138,5 +138,6 @@ def soak(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure the backends against a hand-written floor; positional arguments of nox say what, and how often."""
-    session.install(*EDITABLE, *group("bench"))
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    # Compiled, as pip installs, where a shell may keep Python from doing so: `asm run` is measured with its start.
+    session.install(*EDITABLE, *group("bench"), env={"UV_COMPILE_BYTECODE": "1"})
+    session.run("python", "-m", "benchmarks", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
