@@ -56,11 +56,14 @@ def _round(workload: Workload, place: Place, backend: str, shared: str | None) -
             stack.enter_context(closing(place.contender(name, url)))
             for name, url in zip((FLOOR, backend), urls, strict=True)
         ]
-        place.settle(urls[0])
+        if shared is None:  # what all read was settled when it was filled
+            for url in urls:
+                place.settle(url)
         # What the process keeps anyway, three ORMs among it, is no part of what collecting a step's garbage costs.
         gc.collect()
         gc.freeze()
         times = in_turn(workload.steps, both, workload.in_turn)
+    gc.unfreeze()
     floor, ours = (workload.of_steps(steps) for steps in times)
     return floor, ours
 

@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
 
 _GIVEN_AS_TEXT: Final = {"json": 114, "jsonb": 3802, "timestamp": 1114}
-"""What core's codec decodes: JSON, without loss, and times, faster; by their numbers in pg_type."""
+"""What core's codec decodes: JSON, without loss, and times, faster; by their numbers in pg_type.
+
+psycopg2 has any server write times as ISO 8601 does.
+"""
 
 
 class _PostgreSQL(PostgreSQL[PonyConnection]):

@@ -54,7 +54,7 @@ def columns_of(events: Sequence[Event]) -> Columns:
 
 
 def number_all(events: Iterable[Event], numbers: Iterable[int]) -> list[Event]:
-    """Return each event at its place in its log."""
+    """Return each event at its place in its log: `Event.numbered` of many, without a call for each."""
     return [replace(event, sequence_number=number) for event, number in zip(events, numbers, strict=True)]
 
 

@@ -26,7 +26,7 @@ from asm_core.sql.tables import EVENT_COLUMNS
 from asm_core.times import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from asm_core.batches import Columns
@@ -47,8 +47,6 @@ _TELL: Final = f"SELECT pg_notify('{CHANNEL}', %s::text)"
 _TYPES: Final = {"timestamp": "timestamptz", "schema_version": "bigint", "sequence_number": "bigint"}
 _GIVEN: Final = tuple(name for name in EVENT_COLUMNS if name != "sequence_number")
 _JSON: Final = ("data", "metadata")
-_LINE_END: Final = "\n"
-"""In JSON as core writes it there is none."""
 _APPEND_ONE: Final = f"""\
 WITH counter AS (
     UPDATE asm_session_sequences SET last_sequence = last_sequence + 1, updated_at = %s::timestamptz
@@ -233,7 +231,7 @@ def _append_to_one(
 ) -> list[Event]:
     size, ids = len(events), list(own["id"])
     statement = _append_statement(tuple(shared), tuple(own), is_sorted=ids == sorted(ids))
-    lists = (_LINE_END.join(own[name]) if name in _JSON else array_literal(own[name]) for name in own)
+    lists = [_list_parameter(name, values) for name, values in own.items()]
     parameters = (size, utc_now(), shared["session_id"], *shared.values(), size, *lists)
     found = execute(statement + (_TELLING_COUNTER if notify else _COUNTER), parameters).fetchall()
     if not found:
@@ -267,6 +265,11 @@ WITH counter AS (
 def _list_mark(column: str) -> str:
     """Return the mark for the values of a column, which is an array of them."""
     return "string_to_array(%s::text, chr(10))" if column in _JSON else f"%s::{_TYPES.get(column, 'text')}[]"
+
+
+def _list_parameter(column: str, values: Sequence[Any]) -> str:
+    """Return what stands for that mark; in JSON as core writes it no line ends."""
+    return "\n".join(values) if column in _JSON else array_literal(values)
 
 
 def is_collision(error: BaseException | None) -> bool:
