@@ -65,5 +65,5 @@ def _parts() -> Iterator[Part]:
 
 def _race(workload: Workload, setting: Setting) -> Iterator[Measured]:
     for (_, durable), place in setting.places.items():
-        if durable in workload.is_durable:
+        if durable in workload.bars:
             yield from race(workload, place, setting.backends, setting.rounds)

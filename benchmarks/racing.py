@@ -33,7 +33,7 @@ def _compare(workload: Workload, place: Place, backend: str, shared: str | None,
         workload=workload.name,
         database=place.title(is_writing=workload.seed is None),
         backend=backend,
-        bar=workload.bars.get(backend),
+        bar=workload.bars[place.durable].get(backend),
     )
 
 

@@ -43,12 +43,14 @@ class TableConnection:
         return self.database.execute(query)
 
     def execute_sql(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
-        """Execute a statement of core's in the transaction that is open there."""
-        return self.database.execute_sql(sql if self._schema is None else qualified(sql, self._schema), parameters)
+        """Execute a statement of core's on the driver's connection, in the transaction that is open there."""
+        return self._execute_on(self.driver.cursor(), sql, parameters)
 
     def execute_kept(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
         """Execute a statement of core's on the cursor that is kept for this; its rows are to be taken at once."""
-        cursor = kept_cursor(self.driver)
+        return self._execute_on(kept_cursor(self.driver), sql, parameters)
+
+    def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Any:
         cursor.execute(sql if self._schema is None else qualified(sql, self._schema), parameters)
         return cursor
 

@@ -45,7 +45,7 @@ def check_new_events(given: Iterable[Any]) -> CheckedEvents:
         return given
     events = list(given)
     checked = _check_together(events) if len(events) > _FEW and set(map(type, events)) == {Event} else None
-    return checked or CheckedEvents(_check_new(event) for event in events)
+    return checked or CheckedEvents([_check_new(event) for event in events])
 
 
 def columns_of(events: Sequence[Event]) -> Columns:

@@ -45,6 +45,8 @@ def check_payload(field: str, value: object) -> Payload:
         ValidationError: `value` is no dict with string keys, or holds what JSON cannot: NaN and infinities, lone
             surrogates, times, bytes, sets and other objects, or more than `MAX_NESTING` levels.
     """
+    if type(value) is dict and not value:
+        return {}
     try:
         # Two passes in C are eight times as fast as one walk in Python, and what comes back equal was JSON.
         text = encode_json(value)
