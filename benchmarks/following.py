@@ -28,7 +28,7 @@ IDLING: Final = "W7 CPU of an idle waiter, after a minute of silence"
 EVENTS: Final = 30
 MINUTE: Final = 60.0
 LOOKED_AT: Final = 10.0
-FOLLOWERS: Final = 6
+FOLLOWERS: Final = 9
 _LONGEST: Final = 30.0
 Moments = list[tuple[str, float]]
 """Sessions to append to, and how long to wait before."""
@@ -44,7 +44,7 @@ def within_a_second(setting: Setting) -> Iterator[Measured]:
                 yield from attempt(SOON, place.database, title, _soon, place, backend, title, options)
 
 
-def _soon(place: Place, backend: str, title: str, options: dict[str, Any]) -> Measured:
+def _soon(place: Place, backend: str, title: str, options: dict[str, Any]) -> list[Measured]:
     bar = SEEN_WITH_NOTIFY if options else SEEN_SOON[place.database]
     return _row(SOON, place, title, _seen_soon(place, backend, options), bar=bar)
 
@@ -65,7 +65,7 @@ def in_the_same_process(setting: Setting) -> Iterator[Measured]:
             yield from attempt(IN_PROCESS, place.database, backend, _in_process, place, backend)
 
 
-def _in_process(place: Place, backend: str) -> Measured:
+def _in_process(place: Place, backend: str) -> list[Measured]:
     with closing(Port(backend, place.new_url())) as port, ThreadPoolExecutor(1) as pool:
         seen = pool.submit(follow, port, SESSION, EVENTS)
         committed = append_at(port, [(SESSION, 0.05)] * EVENTS)
@@ -123,14 +123,14 @@ class _Minute:
         return []
 
 
-def _seen_late(quiet: _Quiet, other: ProcessPoolExecutor) -> Measured:
+def _seen_late(quiet: _Quiet, other: ProcessPoolExecutor) -> list[Measured]:
     moments = [(session, random.uniform(0.05, 0.15)) for session in quiet.sessions]  # noqa: S311
     committed = other.submit(commit, quiet.backend, quiet.url, {}, moments).result()
     seen = {id_: at for future in quiet.seen for id_, at in future.result().items()}
     return _row(SILENCE, quiet.place, quiet.backend, _latencies(committed, seen), bar=SEEN_AFTER_SILENCE)
 
 
-def _idled(quiet: _Quiet) -> Measured:
+def _idled(quiet: _Quiet) -> list[Measured]:
     return _row(IDLING, quiet.place, quiet.backend, [quiet.idle.result()], bar=IDLE, unit="%")
 
 
@@ -185,5 +185,7 @@ def _latencies(committed: dict[str, float], seen: dict[str, float]) -> list[floa
     return [1000 * max(0.0, seen[id_] - at) for id_, at in committed.items()]
 
 
-def _row(name: str, place: Place, backend: str, figures: list[float], *, bar: float, unit: str = "ms") -> Measured:
-    return Measured(workload=name, database=place.database, backend=backend, figures=figures, unit=unit, bar=bar)
+def _row(
+    name: str, place: Place, backend: str, figures: list[float], *, bar: float, unit: str = "ms"
+) -> list[Measured]:
+    return [Measured(workload=name, database=place.database, backend=backend, figures=figures, unit=unit, bar=bar)]

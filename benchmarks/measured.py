@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+T = TypeVar("T")
+
 TIMES = "x"
 """The unit of a ratio."""
+_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,20 +60,37 @@ class Measured:
 
 def of_pairs(
     pairs: Sequence[tuple[float, float]], *, workload: str, database: str, backend: str, bar: float | None
-) -> Measured:
+) -> list[Measured]:
     """Return what came of the seconds of the floor and those of the backend, a pair for each round."""
-    return Measured(
-        workload=workload,
-        database=database,
-        backend=backend,
-        floor=statistics.median(floor for floor, _ in pairs),
-        figures=[ours / floor for floor, ours in pairs],
-        bar=bar,
-    )
+    return [
+        Measured(
+            workload=workload,
+            database=database,
+            backend=backend,
+            floor=statistics.median(floor for floor, _ in pairs),
+            figures=[ours / floor for floor, ours in pairs],
+            bar=bar,
+        )
+    ]
+
+
+def in_rounds(take: Callable[[], T], rounds: int, result: Callable[[list[T]], list[Measured]]) -> list[Measured]:
+    """Return the result of so many rounds; where it misses a bar, of as many more, twice at most.
+
+    All of them count: what a busy moment of the machine decided is decided again on a broader base.
+    """
+    taken: list[T] = []
+    found: list[Measured] = []
+    for _ in range(_ATTEMPTS):
+        taken += [take() for _ in range(rounds)]
+        found = result(taken)
+        if all(each.is_within for each in found):
+            break
+    return found
 
 
 def attempt(
-    workload: str, database: str, backend: str, measure: Callable[..., Measured | list[Measured]], *arguments: Any
+    workload: str, database: str, backend: str, measure: Callable[..., list[Measured]], *arguments: Any
 ) -> Iterator[Measured]:
     """Yield what `measure` returns; a backend that fails, or does something wrong, gets a line that says so."""
     try:
@@ -79,4 +99,4 @@ def attempt(
         failure = f"{type(error).__name__}: {error}"
         yield Measured(workload=workload, database=database, backend=backend, failure=failure)
     else:
-        yield from [found] if isinstance(found, Measured) else found
+        yield from found

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import gc
 from contextlib import ExitStack, closing
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from benchmarks.contender import Port
-from benchmarks.measured import Measured, attempt, of_pairs
+from benchmarks.measured import attempt, in_rounds, of_pairs
 from benchmarks.places import FLOOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from benchmarks.contender import Contender
+    from benchmarks.measured import Measured
     from benchmarks.places import Place
     from benchmarks.workloads import Workload
 
@@ -27,14 +29,15 @@ def race(workload: Workload, place: Place, backends: tuple[str, ...], rounds: in
         yield from attempt(workload.name, database, backend, _compare, workload, place, backend, shared, rounds)
 
 
-def _compare(workload: Workload, place: Place, backend: str, shared: str | None, rounds: int) -> Measured:
-    return of_pairs(
-        [_round(workload, place, backend, shared) for _ in range(rounds)],
+def _compare(workload: Workload, place: Place, backend: str, shared: str | None, rounds: int) -> list[Measured]:
+    compared = partial(
+        of_pairs,
         workload=workload.name,
         database=place.title(is_writing=workload.seed is None),
         backend=backend,
         bar=workload.bars[place.durable].get(backend),
     )
+    return in_rounds(partial(_round, workload, place, backend, shared), rounds, compared)
 
 
 def seeded(workload: Workload, place: Place) -> str | None:

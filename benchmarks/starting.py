@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import asm_core as asm
-from benchmarks.measured import Measured, attempt, of_pairs
+from benchmarks.measured import attempt, in_rounds, of_pairs
 from benchmarks.workloads import IMPORT, RECORDED, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from benchmarks.measured import Measured
     from benchmarks.places import Place
     from benchmarks.plan import Setting
 
@@ -36,9 +38,9 @@ def imports(setting: Setting) -> Iterator[Measured]:  # noqa: ARG001  it takes n
     yield from attempt(IMPORT_NAME, "", "", _imports)
 
 
-def _imports() -> Measured:
-    pairs = [(_import(DEPENDENCIES), _import("asm_core")) for _ in range(IMPORTS)]
-    return of_pairs(pairs, workload=IMPORT_NAME, database="", backend="", bar=IMPORT)
+def _imports() -> list[Measured]:
+    compared = partial(of_pairs, workload=IMPORT_NAME, database="", backend="", bar=IMPORT)
+    return in_rounds(lambda: (_import(DEPENDENCIES), _import("asm_core")), IMPORTS, compared)
 
 
 def _import(names: str) -> float:
@@ -56,9 +58,12 @@ def recorded_lines(setting: Setting) -> Iterator[Measured]:
         yield from attempt(RECORDED_NAME, database, backend, _recorded, place, database, backend, setting.rounds)
 
 
-def _recorded(place: Place, database: str, backend: str, rounds: int) -> Measured:
-    pairs = [(seconds(read_lines, printer()), _record(place.new_url(()), backend)) for _ in range(rounds)]
-    return of_pairs(pairs, workload=RECORDED_NAME, database=database, backend=backend, bar=RECORDED)
+def _recorded(place: Place, database: str, backend: str, rounds: int) -> list[Measured]:
+    def take() -> tuple[float, float]:
+        return seconds(read_lines, printer()), _record(place.new_url(()), backend)
+
+    compared = partial(of_pairs, workload=RECORDED_NAME, database=database, backend=backend, bar=RECORDED)
+    return in_rounds(take, rounds, compared)
 
 
 def printer() -> tuple[str, ...]:

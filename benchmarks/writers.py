@@ -8,11 +8,12 @@ import threading
 import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from benchmarks.contender import SESSION
-from benchmarks.measured import Measured, attempt, of_pairs
+from benchmarks.measured import Measured, attempt, in_rounds, of_pairs
 from benchmarks.places import FLOOR
 from benchmarks.workloads import LONGEST_CALL, WRITERS, check_log, seconds
 
@@ -122,14 +123,16 @@ class Writers:
                     )
 
     def _compare(self, crew: Crew, place: Place, backend: str, rounds: int) -> list[Measured]:
-        taken = [[self._round(crew, place, name) for name in (FLOOR, backend)] for _ in range(rounds)]
+        def take() -> list[tuple[float, float]]:
+            return [self._round(crew, place, name) for name in (FLOOR, backend)]
+
+        return in_rounds(take, rounds, partial(self._measured, place, backend))
+
+    def _measured(self, place: Place, backend: str, taken: list[list[tuple[float, float]]]) -> list[Measured]:
         database = place.title(is_writing=True)
         pairs = [(floor, ours) for (floor, _), (ours, _) in taken]
-        found = [
-            of_pairs(
-                pairs, workload=self.name, database=database, backend=backend, bar=WRITERS[place.durable].get(backend)
-            )
-        ]
+        bar = WRITERS[place.durable].get(backend)
+        found = of_pairs(pairs, workload=self.name, database=database, backend=backend, bar=bar)
         if self.kind == "threads" and place.database == "sqlite":
             longest = Measured(
                 workload=f"{self.name}: longest call",

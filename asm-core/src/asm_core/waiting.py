@@ -20,13 +20,13 @@ UNKNOWN: Final = -1
 """Instead of the last number of a session: it has to be asked for."""
 
 SHORTEST_PAUSE = 0.002
-LONGEST_PAUSE = 0.07
+LONGEST_PAUSE = 0.05
 BUSY_SECONDS = 1.0
-"""After an event or a new waiter the watcher looks every 2 ms for a second, then ever more rarely, down to every 70 ms.
-
-Whoever follows a conversation sees each event within milliseconds, the first one after a silence within 35 ms at the
-median. A look takes up to 500 microseconds where the processor's caches hold other things by then: fourteen of them a
-second are less than a hundredth of a core.
+"""After an event or a new waiter the watcher looks every 2 ms for a second; then less often, down to every 50 ms."""
+IDLE_SHARE = 0.0085
+DEAREST_PAUSE = 0.1
+"""Where a look is dear, it looks less often yet, down to every 100 ms: an idle waiter takes less than a hundredth of a
+core. One look takes some hundred microseconds when the processor's caches hold other things by then.
 """
 
 
@@ -132,6 +132,7 @@ class Watcher:
 
     def _watch(self) -> None:
         token: object = None
+        spent = time.thread_time()
         while True:
             with self._condition:
                 if not self._waiting:
@@ -155,9 +156,10 @@ class Watcher:
                 failure.__cause__ = error
                 self._fail(failure)
                 return
+            before, spent = spent, time.thread_time()
             with self._condition:
                 if not self._stale:
-                    self._condition.wait(self._pause())
+                    self._condition.wait(self._pause(spent - before))
 
     def _publish(self, session_ids: list[str], heads: dict[str, int]) -> None:
         with self._condition:
@@ -173,9 +175,11 @@ class Watcher:
             self._error, self._thread = error, None
             self._advanced.notify_all()
 
-    def _pause(self) -> float:
+    def _pause(self, cost: float) -> float:
+        """Return how long to rest after a look that took so many seconds of a processor, waking included."""
         idle = time.monotonic() - self._active_at
-        return min(LONGEST_PAUSE, SHORTEST_PAUSE * max(1.0, idle / BUSY_SECONDS))
+        longest = max(LONGEST_PAUSE, min(cost / IDLE_SHARE, DEAREST_PAUSE))
+        return min(longest, SHORTEST_PAUSE * max(1.0, idle / BUSY_SECONDS))
 
 
 def check_wait(field: str, value: object) -> float:
