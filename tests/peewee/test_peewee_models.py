@@ -8,15 +8,21 @@ import pytest
 
 import asm_core as asm
 from asm_backend_peewee import Models, PeeweeBackend
-from asm_core.sql.tables import ARTIFACT_COLUMNS, EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
+from asm_core.sql.tables import (
+    ARTIFACT_COLUMNS,
+    EVENT_COLUMNS,
+    REMOVING,
+    RUN_COLUMNS,
+    SEQUENCE_COLUMNS,
+    SESSION_COLUMNS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from peewee import Database
 
-SEQUENCE_COLUMNS = ("session_id", "last_sequence", "updated_at")
-OF_CORE = (SESSION_COLUMNS, RUN_COLUMNS, EVENT_COLUMNS, SEQUENCE_COLUMNS, ARTIFACT_COLUMNS)
+OF_CORE = ((*SESSION_COLUMNS, REMOVING), RUN_COLUMNS, EVENT_COLUMNS, SEQUENCE_COLUMNS, ARTIFACT_COLUMNS)
 
 
 @pytest.fixture

@@ -8,7 +8,14 @@ import pytest
 from pony.orm import db_session
 
 from asm_backend_pony import Models, PonyBackend, define
-from asm_core.sql.tables import ARTIFACT_COLUMNS, EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
+from asm_core.sql.tables import (
+    ARTIFACT_COLUMNS,
+    EVENT_COLUMNS,
+    REMOVING,
+    RUN_COLUMNS,
+    SEQUENCE_COLUMNS,
+    SESSION_COLUMNS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,10 +23,10 @@ if TYPE_CHECKING:
     from pony.orm import Database
 
 COLUMNS = {
-    "SessionRow": SESSION_COLUMNS,
+    "SessionRow": (*SESSION_COLUMNS, REMOVING),
     "RunRow": RUN_COLUMNS,
     "EventRow": EVENT_COLUMNS,
-    "SequenceRow": ("session_id", "last_sequence", "updated_at"),
+    "SequenceRow": SEQUENCE_COLUMNS,
     "ArtifactRow": ARTIFACT_COLUMNS,
 }
 KINDS = {"str": "text", "int": "bigint", "Json": "json", "datetime": "timestamp with time zone"}

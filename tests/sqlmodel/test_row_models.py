@@ -12,7 +12,14 @@ from sqlmodel import SQLModel, select
 
 import asm_core as asm
 from asm_backend_sqlmodel import models
-from asm_core.sql.tables import ARTIFACT_COLUMNS, EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
+from asm_core.sql.tables import (
+    ARTIFACT_COLUMNS,
+    EVENT_COLUMNS,
+    REMOVING,
+    RUN_COLUMNS,
+    SEQUENCE_COLUMNS,
+    SESSION_COLUMNS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +29,8 @@ if TYPE_CHECKING:
 TABLES: dict[str, Table] = dict(models.AsmRow.metadata.tables)
 BOOKKEEPING = "asm_schema_migrations"
 OF_CORE = {
-    "asm_sessions": SESSION_COLUMNS,
+    "asm_sessions": (*SESSION_COLUMNS, REMOVING),
+    "asm_session_sequences": SEQUENCE_COLUMNS,
     "asm_runs": RUN_COLUMNS,
     "asm_events": EVENT_COLUMNS,
     "asm_artifacts": ARTIFACT_COLUMNS,

@@ -60,6 +60,7 @@ def _sessions(base: Any, dialect: Dialect) -> Any:
         created_at = UtcTimeField(dialect)
         updated_at = UtcTimeField(dialect)
         deleted_at = UtcTimeField(dialect, null=True)
+        removing_at = UtcTimeField(dialect, null=True)
 
         class Meta:
             table_name = "asm_sessions"
@@ -128,6 +129,8 @@ def _sequences(base: Any, dialect: Dialect, sessions: Any) -> Any:
         )
         last_sequence = BigIntegerField()
         updated_at = UtcTimeField(dialect)
+        log_id = TextField()
+        deleted_at = UtcTimeField(dialect, null=True)
 
         class Meta:
             table_name = "asm_session_sequences"

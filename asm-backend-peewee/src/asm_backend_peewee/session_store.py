@@ -70,7 +70,8 @@ def remove_sessions(connection: TableConnection, models: Models, session_ids: li
 def _upsert(model: Any, values: dict[str, Any]) -> Any:
     fields = model._meta.sorted_fields  # noqa: SLF001  Peewee's documented way to a model's fields
     return model.insert(values).on_conflict(
-        conflict_target=[model.id], preserve=[field for field in fields if field is not model.id]
+        conflict_target=[model.id],
+        preserve=[field for field in fields if field.name in values and field is not model.id],
     )
 
 

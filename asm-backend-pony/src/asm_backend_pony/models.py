@@ -64,6 +64,7 @@ def _session(time: type) -> dict[str, Any]:
         "created_at": Required(time),
         "updated_at": Required(time),
         "deleted_at": Optional(time, nullable=True),
+        "removing_at": Optional(time, nullable=True),
     }
 
 
@@ -107,7 +108,13 @@ def _event(time: type) -> dict[str, Any]:
 
 
 def _sequence(time: type) -> dict[str, Any]:
-    return {"session_id": PrimaryKey(str), "last_sequence": _integer(), "updated_at": Required(time)}
+    return {
+        "session_id": PrimaryKey(str),
+        "last_sequence": _integer(),
+        "updated_at": Required(time),
+        "log_id": Required(str),
+        "deleted_at": Optional(time, nullable=True),
+    }
 
 
 def _artifact(time: type) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Core's migrations make the tables; these models only describe them, and a test c
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, FetchedValue, ForeignKey, Text, UniqueConstraint
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -32,6 +32,7 @@ class SessionRow(AsmRow, table=True):
     created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     updated_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     deleted_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
+    removing_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
 
 
 class RunRow(AsmRow, table=True):
@@ -67,6 +68,8 @@ class SequenceRow(AsmRow, table=True):
     session_id: str = Field(sa_column=Column(Text, ForeignKey("asm_sessions.id", ondelete="CASCADE"), primary_key=True))
     last_sequence: int = Field(sa_column=Column(BigInteger, nullable=False))
     updated_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
+    log_id: str = Field(sa_column=Column(Text, nullable=False, server_default=FetchedValue()))
+    deleted_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
 
 
 class EventRow(AsmRow, table=True):

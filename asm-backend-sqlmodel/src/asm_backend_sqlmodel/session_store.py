@@ -11,6 +11,7 @@ from asm_backend_sqlmodel.reader import EVENTS, RUNS, SEQUENCES, SESSIONS, SQLMo
 from asm_core import SessionNotFoundError
 from asm_core.money import nanos_from_usd
 from asm_core.sql import SQLSessionStore
+from asm_core.sql.tables import REMOVING, SESSION_COLUMNS
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 def _upsert(insert: Any, table: Table) -> Any:
     statement = insert(table)
-    columns = {column.name: statement.excluded[column.name] for column in table.c if column.name != "id"}
+    kept = {"id", REMOVING}
+    columns = {column.name: statement.excluded[column.name] for column in table.c if column.name not in kept}
     return statement.on_conflict_do_update(index_elements=["id"], set_=columns)
 
 
@@ -78,7 +80,7 @@ def remove_sessions(connection: TableConnection, session_ids: list[str]) -> None
 
 
 def _session_values(session: Session) -> dict[str, Any]:
-    return {field: getattr(session, field) for field in SESSIONS.c.keys()}  # noqa: SIM118  column names
+    return {field: getattr(session, field) for field in SESSION_COLUMNS}
 
 
 def _run_values(run: Run) -> dict[str, Any]:

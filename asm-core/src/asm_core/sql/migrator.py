@@ -114,7 +114,7 @@ def _ddl(dialect: Dialect | str, start: int, stop: int | None) -> list[str]:
         begin = [] if start or not found else [_BOOKKEEPING[dialect]]
         return begin + [statement for step in found for statement in (*step.up[dialect], _entry(step, dialect))]
     end = [] if stop else ["DROP TABLE asm_schema_migrations"]
-    return [statement for step in found for statement in (*step.down, _removal(step))] + end
+    return [statement for step in found for statement in (*step.down[dialect], _removal(step))] + end
 
 
 def check_version(current: int, *, store: str) -> None:

@@ -16,6 +16,8 @@ SESSION_COLUMNS: Final = (
     "updated_at",
     "deleted_at",
 )
+REMOVING: Final = "removing_at"
+"""A column of sessions beside those: the time at which the removal of a session began, which no model has."""
 RUN_COLUMNS: Final = (
     "id",
     "session_id",
@@ -50,6 +52,7 @@ EVENT_COLUMNS: Final = (
     "provider",
     "correlation_id",
 )
+SEQUENCE_COLUMNS: Final = ("session_id", "last_sequence", "updated_at", "log_id", "deleted_at")
 ARTIFACT_COLUMNS: Final = (
     "id",
     "session_id",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from asm_core.sql.migrations import m0001_sessions, m0002_artifacts
+from asm_core.sql.migrations import m0001_sessions, m0002_artifacts, m0003_counters
 
 if TYPE_CHECKING:
     from asm_core.sql.migrations.migration import Migration
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (m0001_sessions.MIGRATION, m0002_artifacts.MIGRATION)
+MIGRATIONS: Final[tuple[Migration, ...]] = (
+    m0001_sessions.MIGRATION,
+    m0002_artifacts.MIGRATION,
+    m0003_counters.MIGRATION,
+)

@@ -143,6 +143,13 @@ _INDEXES: Final = (
     "CREATE INDEX asm_events_correlated ON asm_events (correlation_id) WHERE correlation_id IS NOT NULL",
 )
 
+_DOWN: Final = (
+    "DROP TABLE asm_events",
+    "DROP TABLE asm_session_sequences",
+    "DROP TABLE asm_runs",
+    "DROP TABLE asm_sessions",
+)
+
 MIGRATION: Final = Migration(
     version=1,
     name="sessions",
@@ -154,10 +161,5 @@ MIGRATION: Final = Migration(
             "CREATE INDEX asm_sessions_by_tag ON asm_sessions USING gin (tags)",
         ),
     },
-    down=(
-        "DROP TABLE asm_events",
-        "DROP TABLE asm_session_sequences",
-        "DROP TABLE asm_runs",
-        "DROP TABLE asm_sessions",
-    ),
+    down={Dialect.SQLITE: _DOWN, Dialect.POSTGRESQL: _DOWN},
 )

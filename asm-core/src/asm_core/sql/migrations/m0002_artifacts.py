@@ -44,9 +44,11 @@ CREATE TABLE asm_artifacts (
 
 _INDEXES: Final = ("CREATE INDEX asm_artifacts_of_session ON asm_artifacts (session_id, created_at, id)",)
 
+_DOWN: Final = ("DROP TABLE asm_artifacts",)
+
 MIGRATION: Final = Migration(
     version=2,
     name="artifacts",
     up={Dialect.SQLITE: (_SQLITE, *_INDEXES), Dialect.POSTGRESQL: (_POSTGRESQL, *_INDEXES)},
-    down=("DROP TABLE asm_artifacts",),
+    down={Dialect.SQLITE: _DOWN, Dialect.POSTGRESQL: _DOWN},
 )

@@ -15,4 +15,4 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     name: str
     up: Mapping[Dialect, tuple[str, ...]]
-    down: tuple[str, ...]
+    down: Mapping[Dialect, tuple[str, ...]]
