@@ -1,22 +1,21 @@
 """``asm export`` and ``asm import``."""
 
 import contextlib
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
 
 from asm_core.cli import output
+from asm_core.cli.atomic import atomic_file
 from asm_core.cli.finding import find_session
 from asm_core.cli.show import SessionArgument
 from asm_core.cli.store import with_backend
-from asm_core.errors import AlreadyExistsError, ValidationError
+from asm_core.errors import ValidationError
 from asm_core.ports import Backend
 from asm_core.transfer import export_session, import_session
+from asm_core.transfer.lines import FIRST_BYTES
 
 STANDARD_STREAM = "-"
 
@@ -39,7 +38,7 @@ def export_to_file(
         report = export_session(backend, found.id, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     else:
-        with _new_file(Path(target), force=force) as file:
+        with atomic_file(Path(target), begins_with=FIRST_BYTES, force=force) as file:
             report = export_session(backend, found.id, file)
     output.note(
         f"Exported session {report.session_id}: {report.runs} runs, {report.events} events, "
@@ -81,47 +80,3 @@ def _existing_file(path: str) -> BinaryIO:
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror}."
         raise ValidationError(message) from None
-
-
-@contextlib.contextmanager
-def _new_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
-    """Open a file that appears under `path` when it is whole, and leaves no trace otherwise."""
-    if path.exists() and not force:
-        message = f"{path} exists; choose another name, or replace it with --force."
-        raise AlreadyExistsError(message)
-    if path.exists() and not path.is_file():
-        with path.open("wb") as file:  # a device or a named pipe cannot be replaced
-            yield file
-        return
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}."
-        raise ValidationError(message) from None
-    part = Path(name)
-    try:
-        with open(handle, "w+b") as file:  # noqa: PTH123  there is a handle, and no path
-            yield file
-            file.flush()
-            os.fsync(handle)
-        _take_place(part, path, force=force)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _take_place(part: Path, path: Path, *, force: bool) -> None:
-    part.chmod(0o666 & ~_umask())
-    if force:
-        part.replace(path)
-        return
-    try:
-        os.link(part, path)  # unlike a rename, this fails if somebody else was faster
-    except FileExistsError:
-        message = f"{path} was made meanwhile; choose another name, or replace it with --force."
-        raise AlreadyExistsError(message) from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "asm-session"
 VERSION: Final = 1
+FIRST_BYTES: Final = b'{"header":{"format":"asm-session"'
+"""Every export begins with these."""
 HEADER_LIMIT: Final = 65_536
 """No header is longer, in bytes; whatever is, is no export and need not be read any further."""
 KINDS: Final[Mapping[str, type[Session | Run | Event | Artifact]]] = {
