@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from fault_registry import caught_by
 
 from asm_core.memory.artifact_registry import MemoryArtifactRegistry
+from asm_core.memory.maintenance import MemoryMaintenance
+from asm_core.memory.query_api import MemoryQueryAPI
 from asm_core.memory.session_store import MemorySessionStore
 
 if TYPE_CHECKING:
-    from asm_core import Artifact, Event, Session
+    from asm_core import Artifact, Event, Page, Session
+    from asm_core.queries import SessionQuery
+    from asm_core.retention import ExpiredSessions
 
 changed = msgspec.structs.replace
 
@@ -50,6 +54,24 @@ class HugeTextsCut(MemorySessionStore):
 class ManyTagsCut(MemorySessionStore):
     def _save_session(self, session: Session) -> None:
         super()._save_session(changed(session, tags=session.tags[:1000]))
+
+
+@caught_by("test_a_filter_finds_by_as_many_tags_as_it_may_name")
+class FewTagsLookedFor(MemoryQueryAPI):
+    def _find_sessions(self, query: SessionQuery) -> list[Session]:
+        return super()._find_sessions(changed(query, tags=query.tags[:999]))
+
+
+@caught_by("test_a_filter_that_names_too_many_values_is_refused")
+class TagsWithoutLimit(MemoryQueryAPI):
+    def search_sessions(self, **arguments: Any) -> Page[Session]:  # type: ignore[override]
+        return super().search_sessions(**{**arguments, "tags": None})
+
+
+@caught_by("test_a_policy_may_name_thousands_of_exempt_tags")
+class FewExemptTagsObeyed(MemoryMaintenance):
+    def _find_expired(self, query: ExpiredSessions) -> list[str]:
+        return super()._find_expired(changed(query, exempt=changed(query.exempt, tags=query.exempt.tags[:999])))
 
 
 @caught_by("test_a_payload_of_any_depth_is_refused_or_stored_as_it_is")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from peewee import SQL, Expression, Field, Select, Value, fn
+from peewee import SQL, Expression, Field, NodeList, Select, Value, fn
 
 from asm_core.payloads import decode_json, encode_json
-from asm_core.sql import Dialect, codec_of
+from asm_core.sql import Dialect, clause_parts, codec_of, tag_clauses
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,12 +57,25 @@ class TagsField(JsonField):
 
     type_on_postgresql = "jsonb"
 
-    def carries(self, tag: str) -> Any:
-        """Return the condition that a tag is among them."""
-        if self.dialect == Dialect.POSTGRESQL:
-            return Expression(self, "@>", fn.jsonb_build_array(Value(tag, converter=False).cast("text")))
-        tags: Any = fn.json_each(self).alias("tags")
-        return fn.EXISTS(Select([tags], [Value(1)]).where(tags.c.value == tag))
+    def carries_all(self, wanted: str, count: str) -> Any:
+        """Return the condition that all of a list are among them; `count` is how many tags that has."""
+        return _clause(tag_clauses(self.dialect).carries_all, tags=self, wanted=_value(wanted), count=_value(count))
+
+    def carries_any(self, wanted: str) -> Any:
+        """Return the condition that any of a list is among them."""
+        return _clause(tag_clauses(self.dialect).carries_any, tags=self, wanted=_value(wanted))
+
+
+def _value(parameter: str) -> Value:
+    return Value(parameter, converter=False)
+
+
+def _clause(clause: str, **fields: Any) -> NodeList:
+    """Return a clause of core's with nodes in the place of its fields."""
+    nodes: list[Any] = []
+    for text, field in clause_parts(clause):
+        nodes += [SQL(text)] if field is None else [SQL(text), fields[field]]
+    return NodeList(nodes, glue="")
 
 
 def raw(field: Any) -> Any:
@@ -79,7 +92,7 @@ def in_utc(time: Any, dialect: Dialect) -> Any:
 
 def among(column: Any, several: str, dialect: Dialect) -> Any:
     """Return the condition that a column has one of several values, which are one parameter."""
-    listed = Value(several, converter=False)
+    listed = _value(several)
     if dialect == Dialect.POSTGRESQL:
         return Expression(column, "=", fn.ANY(listed.cast("text[]")))
     values: Any = fn.json_each(listed).alias("several")

@@ -6,13 +6,15 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
+from peewee import fn
+
 from asm_backend_peewee.database import Database
 from asm_backend_peewee.query_api import COUNT
 from asm_backend_peewee.reader import Condition, PeeweeReader, allowed, behind, exists, narrowed
 from asm_backend_peewee.session_store import remove_sessions
 from asm_core.models import TERMINAL_SESSION_STATUSES
 from asm_core.retention import PROTECTED_EVENT_TYPES
-from asm_core.sql import SQLMaintenance
+from asm_core.sql import SQLMaintenance, tag_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -108,7 +110,9 @@ class PeeweeMaintenance(PeeweeReader, SQLMaintenance[Database]):
         return [row[0] for row in self._rows(found)]
 
     def _not_exempt(self, exemption: Exemption) -> list[Condition]:
-        conditions = [~self._sessions.tags.carries(tag) for tag in exemption.tags]
+        conditions: list[Condition] = []
+        if exemption.tags:
+            conditions.append(fn.NOT(self._sessions.tags.carries_any(tag_list(exemption.tags))))
         if exemption.statuses:
             conditions.append(self._sessions.status.not_in([str(status) for status in exemption.statuses]))
         return conditions

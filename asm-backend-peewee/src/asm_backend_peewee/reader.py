@@ -56,7 +56,9 @@ class PeeweeReader(SQLReader[Database]):
 
     def _session_filters(self, query: SessionQuery) -> list[Condition]:
         sessions, runs = self._sessions, self._runs
-        conditions = [*self._filters(sessions, query), *[sessions.tags.carries(tag) for tag in query.tags]]
+        conditions = self._filters(sessions, query)
+        if query.tags:
+            conditions.append(sessions.tags.carries_all(*query.tags))
         if query.providers is not None:
             provided = self._chosen(unindexed(runs.provider, self._dialect), query.providers[0])
             conditions.append(exists(runs, runs.session == sessions.id, provided))

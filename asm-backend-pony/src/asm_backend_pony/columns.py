@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pony.orm import raw_sql
 
 from asm_core.payloads import encode_json
-from asm_core.sql import Several
+from asm_core.sql import Dialect, Several, TagClauses, tag_clauses, tag_list
 from asm_core.sql.arrays import array_literal
 
 if TYPE_CHECKING:
@@ -24,11 +24,13 @@ class Columns(ABC):
         mark: what stands for a parameter in a statement.
         among: the condition that a column has one of several values, `listed` as one parameter.
         kept: what keeps a row that is read from being removed until the commit.
+        tags: core's conditions on the tags of a session.
     """
 
     mark: str
     among: str
     kept: str
+    tags: TagClauses
 
     def of(self, alias: str, names: Collection[str]) -> RawSQL:
         """Return the columns of a table, as the codec takes them."""
@@ -66,19 +68,21 @@ class Columns(ABC):
     def several(self, values: Collection[str]) -> RawSQL:
         """Return several values to look for with `in`."""
 
-    @abstractmethod
-    def tagged(self, tag: str) -> RawSQL:
-        """Return the condition that the session `s` has this tag."""
+    def tagged(self, wanted: str, count: str) -> RawSQL:  # noqa: ARG002  Pony finds them by their names
+        """Return the condition that the session `s` has all tags of a list; `count` is how many that has."""
+        return raw_sql(self.tags.carries_all.format(tags="s.tags", wanted="$wanted", count="$count"))
 
-    @abstractmethod
     def untagged(self, tags: Collection[str]) -> RawSQL:
         """Return the condition that the session `s` has none of these tags."""
+        wanted = tag_list(list(tags))  # noqa: F841
+        return raw_sql(f"NOT {self.tags.carries_any.format(tags='s.tags', wanted='$wanted')}")
 
 
 class _SQLiteColumns(Columns):
     mark = "?"
     among = "IN (SELECT value FROM json_each(?))"
     kept = ""
+    tags = tag_clauses(Dialect.SQLITE)
 
     def _selected(self, column: str) -> str:
         return column
@@ -93,20 +97,12 @@ class _SQLiteColumns(Columns):
         listed = self.listed(values)  # noqa: F841
         return raw_sql("SELECT value FROM json_each($listed)")
 
-    def tagged(self, tag: str) -> RawSQL:  # noqa: ARG002
-        return raw_sql("EXISTS (SELECT 1 FROM json_each(s.tags) t WHERE t.value = $tag)")
-
-    def untagged(self, tags: Collection[str]) -> RawSQL:
-        listed = self.listed(tags)  # noqa: F841
-        return raw_sql(
-            "NOT EXISTS (SELECT 1 FROM json_each(s.tags) t WHERE t.value IN (SELECT value FROM json_each($listed)))"
-        )
-
 
 class _PostgreSQLColumns(Columns):
     mark = "%s"
     among = "= ANY(%s::text[])"
     kept = " FOR KEY SHARE"
+    tags = tag_clauses(Dialect.POSTGRESQL)
 
     def _selected(self, column: str) -> str:
         # The connection may have any time zone.
@@ -121,13 +117,6 @@ class _PostgreSQLColumns(Columns):
     def several(self, values: Collection[str]) -> RawSQL:
         listed = self.listed(values)  # noqa: F841
         return raw_sql("SELECT unnest($(listed)::text[])")
-
-    def tagged(self, tag: str) -> RawSQL:  # noqa: ARG002
-        return raw_sql("s.tags ? $tag")
-
-    def untagged(self, tags: Collection[str]) -> RawSQL:
-        listed = self.listed(tags)  # noqa: F841
-        return raw_sql("NOT s.tags ?| $(listed)::text[]")
 
 
 SQLITE: Final[Columns] = _SQLiteColumns()

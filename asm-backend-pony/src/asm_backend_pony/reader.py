@@ -74,8 +74,8 @@ class PonyReader(SQLReader["Database"]):
             provided = self._columns.chosen(unindexed("r.provider", self._database.dialect), query.providers[0])
             found = select(s for s in sessions if exists(r for r in runs if r.session_id == s.id and provided))
         found = self._passing("s", found, query)
-        for tag in query.tags:
-            found = found.where(self._columns.tagged(tag))
+        if query.tags:
+            found = found.where(self._columns.tagged(*query.tags))
         return found if query.include_deleted else found.where(lambda s: s.deleted_at is None)
 
     def _passing(self, alias: str, found: Query, query: _Query, *, aside: Collection[str] = ()) -> Query:

@@ -11,7 +11,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType, UserDefinedType
 
 from asm_core.payloads import decode_json, encode_json
-from asm_core.sql import Dialect, codec_of
+from asm_core.sql import Dialect, TagClauses, codec_of, tag_clauses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,23 +83,34 @@ class Tags(Json):
     name = "jsonb"
 
 
-class carries(FunctionElement[bool]):  # noqa: N801  as functions are called
-    """Whether the tags of a column hold a tag."""
+class carries_all(FunctionElement[bool]):  # noqa: N801  as functions are called
+    """Whether the tags of a column hold all of a list: the column, the list, and how many tags that has."""
 
     inherit_cache = True
     type = Boolean()
 
 
-@compiles(carries, "sqlite")
-def _carries_on_sqlite(element: carries, compiler: SQLCompiler, **options: Any) -> str:
-    tags, tag = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"EXISTS (SELECT 1 FROM json_each({tags}) WHERE value = {tag})"  # noqa: S608  compiled clauses
+@compiles(carries_all)
+def _carries_all(element: carries_all, compiler: SQLCompiler, **options: Any) -> str:
+    tags, wanted, count = (compiler.process(clause, **options) for clause in element.clauses)
+    return _clauses(compiler).carries_all.format(tags=tags, wanted=wanted, count=count)
 
 
-@compiles(carries, "postgresql")
-def _carries_on_postgresql(element: carries, compiler: SQLCompiler, **options: Any) -> str:
-    tags, tag = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"({tags} @> jsonb_build_array({tag}))"
+class carries_any(FunctionElement[bool]):  # noqa: N801  as functions are called
+    """Whether the tags of a column hold any of a list."""
+
+    inherit_cache = True
+    type = Boolean()
+
+
+@compiles(carries_any)
+def _carries_any(element: carries_any, compiler: SQLCompiler, **options: Any) -> str:
+    tags, wanted = (compiler.process(clause, **options) for clause in element.clauses)
+    return _clauses(compiler).carries_any.format(tags=tags, wanted=wanted)
+
+
+def _clauses(compiler: SQLCompiler) -> TagClauses:
+    return tag_clauses(Dialect(compiler.dialect.name))
 
 
 class among(FunctionElement[bool]):  # noqa: N801  as functions are called

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, func, literal, not_, or_, select, update
+from sqlalchemy import Text, delete, exists, func, literal, not_, or_, select, update
 
 from asm_backend_sqlmodel.artifact_registry import ARTIFACTS
+from asm_backend_sqlmodel.columns import carries_any
 from asm_backend_sqlmodel.database import Database
-from asm_backend_sqlmodel.reader import EVENTS, SEQUENCES, SESSIONS, Condition, SQLModelReader, allowed, behind, tagged
+from asm_backend_sqlmodel.reader import EVENTS, SEQUENCES, SESSIONS, Condition, SQLModelReader, allowed, behind
 from asm_backend_sqlmodel.session_store import remove_sessions
 from asm_core.models import TERMINAL_SESSION_STATUSES
 from asm_core.retention import PROTECTED_EVENT_TYPES
-from asm_core.sql import SQLMaintenance
+from asm_core.sql import SQLMaintenance, tag_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -105,7 +106,9 @@ class SQLModelMaintenance(SQLModelReader, SQLMaintenance[Database]):
 
 
 def _not_exempt(exemption: Exemption) -> list[Condition]:
-    conditions = [not_(tagged(tag)) for tag in exemption.tags]
+    conditions: list[Condition] = []
+    if exemption.tags:
+        conditions.append(not_(carries_any(SESSIONS.c.tags, literal(tag_list(exemption.tags), Text))))
     if exemption.statuses:
         conditions.append(SESSIONS.c.status.not_in([str(status) for status in exemption.statuses]))
     return conditions

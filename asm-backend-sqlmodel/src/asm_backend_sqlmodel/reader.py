@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Text, exists, func, literal, select, tuple_
 
-from asm_backend_sqlmodel.columns import among, carries, raw_columns
+from asm_backend_sqlmodel.columns import among, carries_all, raw_columns
 from asm_backend_sqlmodel.database import Database
 from asm_backend_sqlmodel.hints import unindexed
 from asm_backend_sqlmodel.models import EventRow, RunRow, SequenceRow, SessionRow
@@ -78,7 +78,9 @@ def behind(key: list[Any], start: tuple[Any, ...], *, descending: bool = False) 
 def session_filters(query: SessionQuery) -> list[Condition]:
     """Return the conditions that sessions must meet."""
     sessions = SESSIONS.c
-    conditions = [*filters(SESSIONS, query), *[tagged(tag) for tag in query.tags]]
+    conditions = filters(SESSIONS, query)
+    if query.tags:
+        conditions.append(carries_all(sessions.tags, *[literal(mark, Text) for mark in query.tags]))
     if query.providers is not None:
         provided = chosen(unindexed(RUNS.c.provider), query.providers[0])
         conditions.append(exists().where(RUNS.c.session_id == sessions.id, provided))
@@ -114,8 +116,3 @@ def chosen(column: ColumnElement[Any], choice: str) -> Condition:
 def allowed(column: ColumnElement[Any], choice: Collection[Any] | None) -> Iterable[Condition]:
     """Return the condition that `column` has one of these values; nothing where there is no filter."""
     return () if choice is None else (column.in_([str(value) for value in choice]),)
-
-
-def tagged(tag: str) -> Condition:
-    """Return the condition that a session carries `tag`."""
-    return carries(SESSIONS.c.tags, literal(tag, Text))

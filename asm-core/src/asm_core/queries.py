@@ -6,7 +6,7 @@ members (never empty: the ports answer a filter that allows nothing themselves).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -62,7 +62,10 @@ EVENT_ORDERS: Final = _orders(
 
 
 class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Sessions to find: those that carry all of `tags` and pass each other filter, from `start` on, in `order`."""
+    """Sessions to find: those that carry all of `tags` and pass each other filter, from `start` on, in `order`.
+
+    `tags` holds no tag twice.
+    """
 
     ids: tuple[str, ...] | None = None
     agent_ids: tuple[str, ...] | None = None
@@ -165,17 +168,28 @@ def check_choice(field: str, value: object, check: Callable[[str, object], T]) -
     """Return the values that a filter allows: of one value or an iterable of them; None is no filter.
 
     Raises:
-        ValidationError: a value does not pass `check`.
+        ValidationError: a value does not pass `check`, or there are more than `MAX_CHOICES`.
     """
     if value is None:
         return None
     if isinstance(value, str) or not isinstance(value, Iterable):
         return (check(field, value),)
-    choices = tuple(dict.fromkeys(check(field, item) for item in value))
+    choices: dict[T, None] = {}
+    for item in value:
+        choices[check(field, item)] = None
+        check_size(field, choices)
+    return tuple(choices)
+
+
+def check_size(field: str, choices: Sized) -> None:
+    """Refuse a filter of more than `MAX_CHOICES` values.
+
+    Raises:
+        ValidationError: there are more.
+    """
     if len(choices) > MAX_CHOICES:
-        message = f"{field} names {len(choices)} values, and may name {MAX_CHOICES} at the most; ask in parts."
+        message = f"{field} may name {MAX_CHOICES} values at the most; ask in parts."
         raise ValidationError(message)
-    return choices
 
 
 def check_limit(value: object) -> int:

@@ -13,7 +13,7 @@ from asm_core.models import EventType, SessionStatus
 from asm_core.models.base import check_natural
 from asm_core.models.session import check_tags
 from asm_core.models.statuses import check_event_type, check_session_status
-from asm_core.queries import MAX_CHOICES
+from asm_core.queries import MAX_CHOICES, check_size
 
 if TYPE_CHECKING:
     from asm_core.ports.session_store import SessionStore
@@ -85,6 +85,7 @@ class RetentionPolicy:
         self.archive_store = archive_store
         self.exempt_statuses = _check_each("exempt_statuses", exempt_statuses, check_session_status)
         self.exempt_tags = check_tags("exempt_tags", exempt_tags)
+        check_size("exempt_tags", self.exempt_tags)
         self.prune_event_types_first = _check_each("prune_event_types_first", prune_event_types_first, check_event_type)
         self.batch_size = _check_batch_size(batch_size)
         self._check_together()

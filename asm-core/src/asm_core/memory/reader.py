@@ -101,7 +101,7 @@ def _session_passes(session: Session, query: SessionQuery) -> bool:
         and _allowed(session.status, query.statuses)
         and (query.created_after is None or session.created_at > query.created_after)
         and (query.created_before is None or session.created_at < query.created_before)
-        and set(query.tags) <= set(session.tags)
+        and (not query.tags or set(session.tags).issuperset(query.tags))
     )
 
 

@@ -11,7 +11,6 @@ from asm_core.cursors import decode_cursor
 from asm_core.errors import SessionNotFoundError
 from asm_core.ids import check_name
 from asm_core.models.base import MAX_INTEGER, check_natural
-from asm_core.models.session import check_tags
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
 from asm_core.pages import Page, cut_page
 from asm_core.ports.reader import Reader
@@ -84,7 +83,7 @@ class QueryAPI(Reader):
             agent_ids=check_choice("agent_id", agent_id, check_name),
             statuses=check_choice("status", status, lambda _, value: check_session_status(value)),
             providers=check_choice("provider", provider, check_name),
-            tags=() if tags is None else check_tags("tags", [tags] if isinstance(tags, str) else tags),
+            tags=check_choice("tags", tags, check_name) or (),
             created_after=check_optional_time("created_after", created_after),
             created_before=check_optional_time("created_before", created_before),
             include_deleted=bool(include_deleted),

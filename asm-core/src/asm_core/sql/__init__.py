@@ -18,6 +18,7 @@ from asm_core.sql.ports import SQLArtifactRegistry, SQLMaintenance, SQLSessionSt
 from asm_core.sql.reader import SQLQueryAPI, SQLReader
 from asm_core.sql.schemas import check_schema, qualified
 from asm_core.sql.statements import Several, Statement
+from asm_core.sql.tags import TagClauses, clause_parts, tag_clauses, tag_list
 
 __all__ = [
     "LATEST_VERSION",
@@ -37,10 +38,12 @@ __all__ = [
     "SQLiteOptions",
     "Several",
     "Statement",
+    "TagClauses",
     "append_events",
     "check_schema",
     "check_version",
     "chosen",
+    "clause_parts",
     "codec_of",
     "ddl",
     "find_faults",
@@ -49,4 +52,6 @@ __all__ = [
     "qualified",
     "restore_events",
     "schema_version",
+    "tag_clauses",
+    "tag_list",
 ]

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from asm_core.sql.tags import tag_list
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -28,8 +30,6 @@ _KEPT: Final = 512
 """How many shapes of one kind of question are remembered."""
 _APART: Final = {"limit": None, "offset": 0}
 _VALUELESS: Final = frozenset({"order", "include_deleted", *_APART})
-_TOGETHER: Final = frozenset({"tags", "start"})
-"""The tuples that are no choice: all of the first, and a place in an order."""
 _MARK: Final = "\0"
 """No text that a database keeps in a column to filter by, and none of an ORM's own, holds a NUL."""
 _NAMED: Final = re.compile(r"%\((\w+)\)s")
@@ -101,8 +101,11 @@ def _marked(query: Q, codec: Codec) -> tuple[Q, list[Any]]:
         value = getattr(query, field)
         if value is None or value == () or field in _VALUELESS:
             continue
-        if field in _TOGETHER:
+        if field == "start":
             marked[field] = tuple([mark(codec.encode(part)) for part in value])
+        elif field == "tags":
+            # What `tag_clauses` takes: the list, and how many they are.
+            marked[field] = mark(tag_list(value)), mark(len(value))
         elif type(value) is not tuple:
             marked[field] = mark(codec.encode(value))
         elif len(value) == 1:

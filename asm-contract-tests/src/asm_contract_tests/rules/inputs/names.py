@@ -9,7 +9,8 @@ import pytest
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, ids
-from asm_core import ArtifactRegistry, Backend, QueryAPI, SessionStore, ValidationError
+from asm_core import ArtifactRegistry, Backend, QueryAPI, RetentionPolicy, SessionStore, ValidationError
+from asm_core.queries import MAX_CHOICES
 
 NAMES: Final = [
     "'",
@@ -158,7 +159,35 @@ class NamesContract(Contract):
         assert query.count_events(session_ids=many) == 1
         assert ids(store.list_sessions(agent_id=[*many, "assistant"])) == ["x 4999"]
         assert query.get_usage_summary(session_id=many).run_count == 0
-        assert query.search_sessions(tags=[f"tag {place}" for place in range(200)]).items == []
+
+    @pytest.mark.guarantee("G10")
+    @pytest.mark.parametrize("size", [1, 300, MAX_CHOICES])
+    def test_a_filter_finds_by_as_many_tags_as_it_may_name(
+        self, store: SessionStore, query: QueryAPI, size: int
+    ) -> None:
+        """Look for a statement that grows with the tags, and for a limit of the database's own."""
+        tags = [f"tag {place}" for place in range(size)]
+        store.save_session(a_session(id="all", tags=tags))
+        store.save_session(a_session(id="all but one", tags=[*tags[1:], "other"]))
+        assert ids(query.search_sessions(tags=tags)) == ["all"]
+        assert query.search_sessions(tags=[*tags[1:], "missing"]).items == []
+
+    @pytest.mark.guarantee("G10")
+    def test_a_filter_that_names_too_many_values_is_refused(self, store: SessionStore, query: QueryAPI) -> None:
+        """Look at the filters: one limit for all of them, whatever the database takes."""
+        many = [f"x {place}" for place in range(MAX_CHOICES + 1)]
+        calls: list[Any] = [
+            lambda: query.search_sessions(tags=many),
+            lambda: query.search_sessions(agent_id=many),
+            lambda: query.search_runs(session_id=many),
+            lambda: query.count_events(run_ids=many),
+            lambda: query.get_usage_summary(provider=many),
+            lambda: store.list_sessions(agent_id=many),
+            lambda: RetentionPolicy(exempt_tags=many),
+        ]
+        for call in calls:
+            with pytest.raises(ValidationError, match=str(MAX_CHOICES)):
+                call()
 
     @pytest.mark.guarantee("G15")
     def test_what_is_no_name_is_refused_everywhere(self, backend: Backend) -> None:
