@@ -160,7 +160,7 @@ class NamesContract(Contract):
         assert ids(store.list_sessions(agent_id=[*many, "assistant"])) == ["x 4999"]
         assert query.get_usage_summary(session_id=many).run_count == 0
 
-    @pytest.mark.guarantee("G10")
+    @pytest.mark.guarantee("G14")
     @pytest.mark.parametrize("size", [1, 300, MAX_CHOICES])
     def test_a_filter_finds_by_as_many_tags_as_it_may_name(
         self, store: SessionStore, query: QueryAPI, size: int
@@ -172,7 +172,7 @@ class NamesContract(Contract):
         assert ids(query.search_sessions(tags=tags)) == ["all"]
         assert query.search_sessions(tags=[*tags[1:], "missing"]).items == []
 
-    @pytest.mark.guarantee("G10")
+    @pytest.mark.guarantee("G14")
     def test_a_filter_that_names_too_many_values_is_refused(self, store: SessionStore, query: QueryAPI) -> None:
         """Look at the filters: one limit for all of them, whatever the database takes."""
         many = [f"x {place}" for place in range(MAX_CHOICES + 1)]

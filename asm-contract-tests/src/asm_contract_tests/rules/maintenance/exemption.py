@@ -35,6 +35,7 @@ class ExemptionContract(Contract):
         assert maintenance.soft_delete_expired_sessions(RetentionPolicy(**EVERYTHING)) == 0
         assert store.get_session(session.id) == session
 
+    @pytest.mark.guarantee("G14")
     def test_a_policy_may_name_thousands_of_exempt_tags(self, store: SessionStore, maintenance: Maintenance) -> None:
         """Look at how the tags of an exemption are passed: a clause for each of them is too much for a database."""
         tags = [f"tag {place}" for place in range(MAX_CHOICES)]
