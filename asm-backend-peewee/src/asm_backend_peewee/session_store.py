@@ -11,6 +11,7 @@ from asm_backend_peewee.reader import PeeweeReader
 from asm_core import SessionNotFoundError
 from asm_core.money import nanos_from_usd
 from asm_core.sql import SQLSessionStore
+from asm_core.sql.counters import make_counter
 
 if TYPE_CHECKING:
     from asm_backend_peewee.connection import TableConnection
@@ -24,6 +25,7 @@ class PeeweeSessionStore(PeeweeReader, SQLSessionStore[Database]):
     def _save_session(self, session: Session) -> None:
         with self._database.write() as connection:
             connection.execute(_upsert(self._sessions, _session_values(session)))
+            make_counter(connection.execute_sql, self._database.dialect, session.id)
 
     def _save_run(self, run: Run) -> None:
         with self._database.write() as connection:

@@ -9,6 +9,7 @@ from pony.orm import raw_sql, select
 from asm_backend_pony.reader import PonyReader
 from asm_core import SessionNotFoundError, SessionStore
 from asm_core.sql import SQLSessionStore
+from asm_core.sql.counters import make_counter
 from asm_core.sql.tables import RUN_COLUMNS, SESSION_COLUMNS
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class PonySessionStore(SQLSessionStore["Database"], PonyReader, SessionStore):
     def _save_session(self, session: Session) -> None:
         with self._database.write() as connection:
             connection.execute_sql(self._save_sessions, self._codec.session_row(session))
+            make_counter(connection.execute_sql, self._database.dialect, session.id)
 
     def _save_run(self, run: Run) -> None:
         with self._database.write() as connection:

@@ -11,6 +11,7 @@ from asm_backend_sqlmodel.reader import EVENTS, RUNS, SEQUENCES, SESSIONS, SQLMo
 from asm_core import SessionNotFoundError
 from asm_core.money import nanos_from_usd
 from asm_core.sql import SQLSessionStore
+from asm_core.sql.counters import make_counter
 from asm_core.sql.tables import REMOVING, SESSION_COLUMNS
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class SQLModelSessionStore(SQLModelReader, SQLSessionStore[Database]):
     def _save_session(self, session: Session) -> None:
         with self._database.write() as connection:
             connection.execute(self._upsert_session, _session_values(session))
+            make_counter(connection.execute_sql, self._database.dialect, session.id)
 
     def _save_run(self, run: Run) -> None:
         with self._database.write() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from asm_core.conflicts import check_same_event, number_taken, split_repeats
@@ -20,6 +21,9 @@ class MemorySessionStore(MemoryReader, SessionStore):
     def _save_session(self, session: Session) -> None:
         with self._state.transaction():
             self._state.put(self._state.sessions, session.id, session.checked())
+            if session.id not in self._state.log_ids:
+                self._state.put(self._state.counters, session.id, 0)
+                self._state.put(self._state.log_ids, session.id, token_hex(16))
 
     def _save_run(self, run: Run) -> None:
         with self._state.transaction():
@@ -96,5 +100,5 @@ def remove_session(state: State, session_id: str) -> None:
         state.drop(state.runs, run.id)
     for event in state.logs.get(session_id, {}).values():
         state.drop(state.events, event.id)
-    for table in (state.logs, state.counters, state.sessions):
+    for table in (state.logs, state.counters, state.log_ids, state.sessions):
         state.drop(table, session_id)

@@ -29,6 +29,7 @@ class State:
         self.events: dict[str, Event] = {}
         self.logs: dict[str, dict[int, Event]] = {}
         self.counters: dict[str, int] = {}
+        self.log_ids: dict[str, str] = {}
         self.artifacts: dict[str, Artifact] = {}
         self.commits = 0
         self._undo: list[Callable[[], object]] | None = None

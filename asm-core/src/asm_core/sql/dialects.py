@@ -15,6 +15,11 @@ class Dialect(StrEnum):
     SQLITE = "sqlite"
     POSTGRESQL = "postgresql"
 
+    @property
+    def mark(self) -> str:
+        """What stands for a parameter in a statement."""
+        return "?" if self is Dialect.SQLITE else "%s"
+
 
 class Cursor(Protocol):
     """What is used of a cursor of PEP 249."""

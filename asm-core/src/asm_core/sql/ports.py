@@ -9,6 +9,7 @@ from asm_core.conflicts import artifact_taken
 from asm_core.errors import SessionNotFoundError, StorageError
 from asm_core.ports import ArtifactRegistry, Maintenance, SessionStore
 from asm_core.sql.append_postgresql import is_collision
+from asm_core.sql.counters import make_counter
 from asm_core.sql.database import D, OnDatabase
 from asm_core.sql.invariants import find_faults
 
@@ -35,8 +36,9 @@ class SQLSessionStore(OnDatabase[D], SessionStore):
             return self._append(events) if events else []
 
     def _restore(self, session: Session, runs: list[Run], events: list[Event], last_sequence: int) -> int:
-        with self._database.write():
+        with self._database.write() as connection:
             self._add(session, runs)
+            make_counter(connection.execute_sql, self._database.dialect, session.id)
             return self._database.restore(session.id, events, last_sequence)
 
     def _change_token(self) -> object:

@@ -1,0 +1,29 @@
+"""The counter of a session: its last number, the id of its log, and its deletion. It is made with the session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from asm_core.sql.dialects import Dialect, Execute
+
+_MAKE: Final = (
+    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at, deleted_at) "
+    "SELECT id, 0, created_at, deleted_at FROM {source} ON CONFLICT (session_id) DO NOTHING"
+)
+
+
+def make_counter(execute: Execute, dialect: Dialect, session_id: str) -> None:
+    """Make the counter of a stored session where it has none, in the transaction that stores the session.
+
+    The database gives it the random id of the log. A counter that exists is neither changed nor locked.
+    """
+    execute(_MAKE.format(source=f"asm_sessions WHERE id = {dialect.mark}"), (session_id,))
+
+
+def with_counter(insert: str) -> str:
+    """Return an insert into `asm_sessions`, without RETURNING, that makes the counter too: one statement, PostgreSQL.
+
+    Where the insert stores or updates no row, no counter is made.
+    """
+    return f"WITH saved AS ({insert} RETURNING id, created_at, deleted_at) {_MAKE.format(source='saved')}"
