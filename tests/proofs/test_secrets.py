@@ -9,6 +9,7 @@ import traceback
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import peewee  # noqa: F401  it looks for a driver when it is imported, which is not to be while there is none
 import psycopg
 import pytest
 from sqlalchemy import make_url
@@ -68,6 +69,14 @@ INSIDE = [
     f"postgresql://user:x@hunter2/secret@{NOWHERE}/asm",
     f"postgresql://user:x@hunter2?secret@{NOWHERE}/asm",
     f"postgresql://user:x@/hunter2?secret=@{NOWHERE}/asm",
+    *(
+        f"postgresql://user:12{mark}hunter2{rest}@{place}"
+        for mark in "/?#[]:&=%+;, '\"\\"
+        for rest in ("", "=secret", "/secret", "?secret", "&host=x", "#")
+        for place in (f"{NOWHERE}/asm", "localhost:port/asm", f"{NOWHERE}/asm?nonsense=1", "")
+    ),
+    f"postgresql://user%3Ahunter2%40{NOWHERE}/asm",
+    f"postgresql://user:12?hunter2secret%40{NOWHERE}/asm",
     f"postgresql://{NOWHERE}/asm?user=user&password=hunter2secret",
     f"postgresql://{NOWHERE}/asm?password=hunter2secret&nonsense=hunter2secret",
     f"postgresql://{NOWHERE}/asm?password=hunter2secret&password=hunter2secret",
@@ -202,6 +211,23 @@ COMMANDS = [
     ("health", "--url", "mysql://user:hunter2secret@localhost/asm"),
     ("--url", "postgresql://user:hunter2secret@localhost/asm?nonsense=1", "health"),
     ("nonsense", "--url", "postgresql://user:hunter2secret@localhost/asm"),
+    *(
+        (*before, place)
+        for place in ("postgresql://user:12?hunter2secret@localhost/asm", "postgresql://user:1 hunter2 @ @localhost")
+        for before in (
+            (),
+            ("health",),
+            ("health", "--url"),
+            ("health", "--backend"),
+            ("health", "--store"),
+            ("health", f"--nonsense={place}"),
+            ("sessions", "--limit"),
+            ("show",),
+            ("import",),
+            ("maintain", "--policy"),
+            ("db", "downgrade", "--to"),
+        )
+    ),
 ]
 
 
@@ -214,7 +240,7 @@ def test_no_command_tells_it(
     result = CliRunner().invoke(app, arguments)
     assert result.output
     assert "hunter2" not in result.output
-    assert result.exception is None or "hunter2" not in told(result.exception)
+    assert result.exception is None or isinstance(result.exception, SystemExit)  # of which nothing is shown
 
 
 def test_no_listing_of_the_configuration_tells_it(

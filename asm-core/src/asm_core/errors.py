@@ -29,10 +29,14 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, ClassVar
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+_PLACE: Final = re.compile("//|:/")
 
 
 class AsmError(Exception):
@@ -49,7 +53,7 @@ class AsmError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str | None = None, *, details: Mapping[str, Any] | None = None) -> None:
-        self.message = message or (type(self).__doc__ or "").partition("\n")[0]
+        self.message = without_account(message or (type(self).__doc__ or "").partition("\n")[0])
         self.details: dict[str, Any] = dict(details or {})
         super().__init__(self.message)
 
@@ -214,7 +218,7 @@ class UnknownBackendError(PluginError):
         hint = f" Did you mean {close[0]!r}?" if close else ""
         super().__init__(
             f"No backend named {shown(name)}.{hint} Installed: {', '.join(names)}.",
-            details={"name": name, "installed": names},
+            details={"name": without_account(name), "installed": names},
         )
 
     def __reduce__(self) -> tuple[type[UnknownBackendError], tuple[str, list[str]]]:
@@ -238,3 +242,16 @@ def shown(value: object, limit: int = 80) -> str:
     """Return `value` as it should stand in a message: its repr, cut to `limit` characters."""
     text = repr(value[:limit]) if isinstance(value, str) else repr(value)
     return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def without_account(text: str) -> str:
+    """Return `text` without the account of a URL in it: nothing from ``//`` up to the last ``@``.
+
+    A password may hold any character, also those that end an account, a host or a word; so no end but the last is safe.
+
+    >>> without_account("no store is called 'postgresql://user:12?secret@host/db'")
+    "no store is called 'postgresql://…@host/db'"
+    """
+    end = text.rfind("@")
+    start = _PLACE.search(text, 0, end) if end > 0 else None
+    return text if start is None else f"{text[: start.end()]}…{text[end:]}"

@@ -1,6 +1,8 @@
 """The application: its commands, and what becomes of errors."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -10,18 +12,26 @@ from typer.core import TyperGroup
 from asm_core.cli import output
 from asm_core.cli.exits import FAILED, INTERRUPTED, NOBODY_READS, STORE_UNAVAILABLE
 from asm_core.cli.store import BackendOption, Choice, StoreOption, UrlOption
-from asm_core.errors import AsmError, StorageConnectionError
+from asm_core.errors import AsmError, StorageConnectionError, without_account
+
+_UsageError: Any = typer.BadParameter.__base__
 
 
 class AsmGroup(TyperGroup):
     """Turns errors into a message and an exit status."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Parse the arguments before the command."""
+        with _without_account():
+            return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         output.be_printable()
         try:
             try:
-                return super().invoke(ctx)
+                with _without_account():
+                    return super().invoke(ctx)
             finally:
                 sys.stdout.flush()
         except AsmError as error:
@@ -37,6 +47,16 @@ class AsmGroup(TyperGroup):
             raise typer.Exit(FAILED) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _without_account() -> Iterator[None]:
+    """Let no complaint about the arguments show the account of a URL that stands where it should not."""
+    try:
+        yield
+    except _UsageError as error:
+        error.message = without_account(error.message)
+        raise
 
 
 app = typer.Typer(

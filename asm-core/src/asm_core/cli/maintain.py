@@ -82,7 +82,7 @@ def _archive(place: object, *, dry_run: bool) -> Iterator[SessionStore | None]:
     if not isinstance(place, str):
         message = f"archive_store must be the name of a store or a URL, not {shown(place)}."
         raise ValidationError(message)
-    where = {"url": place} if "://" in place else {"config": place}
+    where = {"url": place} if ":" in place else {"config": place}
     with open_backend("memory") if dry_run else open_backend(migrate=True, **where) as backend:
         yield backend.session_store
 

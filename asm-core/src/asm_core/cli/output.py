@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asm_core.cli.text import json_text, visible
+from asm_core.errors import without_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,10 +33,10 @@ def line(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """Print a line about what is going on to standard error."""
+    """Print a line about what is going on to standard error, without the account of a URL in it."""
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
-    sys.stderr.write(f"{visible(text, newlines=True)}\n")
+    sys.stderr.write(f"{visible(without_account(text), newlines=True)}\n")
     sys.stderr.flush()
 
 

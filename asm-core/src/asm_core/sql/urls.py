@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError
 from asm_core.sql.dialects import Dialect
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ _SQLITE_FORM = (
     "settings are options, not parts of the url."
 )
 IN_MEMORY: Final = ":memory:"
-_HOST: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:\[\]\s]*)(?::(?P<port>\d*))?")
+_HOST: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|@?[^:@\[\]\s]*)(?::(?P<port>\d*))?")
+"""A host; a socket in the abstract namespace of Linux begins with @."""
 
 
 def dialect_of(url: str, *, backend: str) -> Dialect:
@@ -72,13 +73,20 @@ def server_settings(url: str) -> dict[str, str]:
         raise ValidationError(message)
     rest, _, query = url.partition("://")[2].partition("?")
     place, _, database = rest.partition("/")
+    if "@" in database or "@" in query:
+        # The password has one of these characters, or the database or a setting has the @; nothing tells which.
+        message = (
+            "The url has a / or a ? before its @. Inside a user name or a password write them as %2F and %3F; "
+            "inside the name of a database or a setting write @ as %40."
+        )
+        raise ValidationError(message)
     account, _, hosts = place.rpartition("@")
     user, _, password = account.partition(":")
     found = {"user": unquote(user), "password": unquote(password), "dbname": unquote(database), **_hosts(hosts)}
     settings = {name: value for name, value in found.items() if value}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name in settings:
-            message = f"The url says twice what {shown(name)} is."
+            message = "The url gives a setting twice; the user, the password, the host and the database count."
             raise ValidationError(message)
         settings[name] = value
     return settings
@@ -91,17 +99,26 @@ def psycopg_settings(url: str, options: PostgreSQLOptions, make_conninfo: Callab
         ValidationError: the url is none, or has settings that PostgreSQL's client does not know.
     """
     settings = server_settings(url)
-    try:
-        make_conninfo(**settings)
-    except Exception as error:  # noqa: BLE001  of a driver that core does not know
-        message = f"The url has a setting that PostgreSQL's client does not know: {error}."
-        raise ValidationError(message) from None
+    if not _is_known(settings, make_conninfo):
+        # Not which, and not the driver's words: they may be what follows a ? in a password.
+        message = (
+            "The url has a setting, behind its ?, that PostgreSQL's client does not know, or a value that it refuses."
+        )
+        raise ValidationError(message)
     return {
         "connect_timeout": options.connect_timeout,
         "application_name": options.application_name,
         "prepare_threshold": options.prepare_threshold or None,
         **settings,
     }
+
+
+def _is_known(settings: dict[str, str], make_conninfo: Callable[..., str]) -> bool:
+    try:
+        make_conninfo(**settings)
+    except Exception:  # noqa: BLE001  of a driver that core does not know
+        return False
+    return True
 
 
 def _hosts(text: str) -> dict[str, str]:
