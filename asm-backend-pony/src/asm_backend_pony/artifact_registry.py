@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from pony.orm import count, raw_sql, select
 
-from asm_backend_pony.session_store import insert
 from asm_core import ArtifactRegistry
 from asm_core.sql import SQLArtifactRegistry
+from asm_core.sql.saving import insertion
 from asm_core.sql.summing import HALF, whole_sum
 from asm_core.sql.tables import ARTIFACT_COLUMNS
 
@@ -34,7 +34,7 @@ class PonyArtifactRegistry(SQLArtifactRegistry["Database"], ArtifactRegistry):
         self._codec = database.codec
         self._rows = database.models.ArtifactRow
         mark = database.columns.mark
-        self._insert = insert("asm_artifacts", ARTIFACT_COLUMNS, mark, replace=False).partition(" ON CONFLICT")[0]
+        self._insert = insertion("asm_artifacts", ARTIFACT_COLUMNS, database.dialect)
         self._mark_deleted = f"UPDATE asm_artifacts SET deleted_at = {mark} WHERE key = {mark} AND deleted_at IS NULL"  # noqa: S608
 
     def _has_session(self, session_id: str) -> bool:

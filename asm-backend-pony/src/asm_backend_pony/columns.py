@@ -23,13 +23,11 @@ class Columns(ABC):
     Attributes:
         mark: what stands for a parameter in a statement.
         among: the condition that a column has one of several values, `listed` as one parameter.
-        kept: what keeps a row that is read from being removed until the commit.
         tags: core's conditions on the tags of a session.
     """
 
     mark: str
     among: str
-    kept: str
     tags: TagClauses
 
     def of(self, alias: str, names: Collection[str]) -> RawSQL:
@@ -81,7 +79,6 @@ class Columns(ABC):
 class _SQLiteColumns(Columns):
     mark = "?"
     among = "IN (SELECT value FROM json_each(?))"
-    kept = ""
     tags = tag_clauses(Dialect.SQLITE)
 
     def _selected(self, column: str) -> str:
@@ -101,7 +98,6 @@ class _SQLiteColumns(Columns):
 class _PostgreSQLColumns(Columns):
     mark = "%s"
     among = "= ANY(%s::text[])"
-    kept = " FOR KEY SHARE"
     tags = tag_clauses(Dialect.POSTGRESQL)
 
     def _selected(self, column: str) -> str:

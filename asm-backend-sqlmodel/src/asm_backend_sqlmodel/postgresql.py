@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.dialects.postgresql import insert
 
 from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.errors import TRANSLATED
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 class PostgreSQLDatabase(PostgreSQL[TableConnection]):
     """PostgreSQL on an engine, the application's or the backend's own."""
 
-    insert = staticmethod(insert)
     _translated = TRANSLATED
 
     def __init__(self, engine: Engine, *, schema: str | None = None, notify: bool = False, owned: bool = False) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from asm_backend_sqlmodel.connection import TableConnection
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 class SQLiteDatabase(SQLiteConnections[TableConnection]):
     """SQLite on an engine, the application's or the backend's own."""
 
-    insert = staticmethod(insert)
     _translated = TRANSLATED
 
     def __init__(self, engine: Engine, file: SQLiteFile | None = None) -> None:

@@ -9,9 +9,9 @@ from asm_core.conflicts import artifact_taken
 from asm_core.errors import SessionNotFoundError, StorageError
 from asm_core.ports import ArtifactRegistry, Maintenance, SessionStore
 from asm_core.sql.append_postgresql import is_collision
-from asm_core.sql.counters import make_counter
 from asm_core.sql.database import D, OnDatabase
 from asm_core.sql.invariants import find_faults
+from asm_core.sql.saving import Saving, saving_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +23,15 @@ _TRIES: Final = 100
 
 
 class SQLSessionStore(OnDatabase[D], SessionStore):
-    """Appends by core's protocol; a flush and a copy are a transaction of what an adapter writes."""
+    """Saves and appends by core's statements; a flush and a copy are one transaction of these."""
+
+    def _save_session(self, session: Session) -> None:
+        with self._database.write() as connection:
+            self._saving.save_session(connection.execute_sql, session)
+
+    def _save_run(self, run: Run) -> None:
+        with self._database.write() as connection:
+            self._saving.save_run(connection.execute_sql, run)
 
     def _append(self, events: list[Event]) -> list[Event]:
         return self._database.append(events)
@@ -37,8 +45,7 @@ class SQLSessionStore(OnDatabase[D], SessionStore):
 
     def _restore(self, session: Session, runs: list[Run], events: list[Event], last_sequence: int) -> int:
         with self._database.write() as connection:
-            self._add(session, runs)
-            make_counter(connection.execute_sql, self._database.dialect, session.id)
+            self._saving.add(connection.execute_sql, session, runs)
             return self._database.restore(session.id, events, last_sequence)
 
     def _change_token(self) -> object:
@@ -47,9 +54,9 @@ class SQLSessionStore(OnDatabase[D], SessionStore):
     def _listening(self, tell: Callable[[str | None], None]) -> AbstractContextManager[object]:
         return self._database.listening(tell)
 
-    @abstractmethod
-    def _add(self, session: Session, runs: list[Run]) -> None:
-        """Store a session and its runs where their ids are not stored yet, and leave alone what is."""
+    @property
+    def _saving(self) -> Saving:
+        return saving_in(self._database.dialect)
 
 
 class SQLMaintenance(OnDatabase[D], Maintenance):
