@@ -30,7 +30,7 @@ _DELETED: Final = (
 _REMOVALS: Final = (
     "CREATE INDEX asm_sessions_in_removal ON asm_sessions (id, removing_at) WHERE removing_at IS NOT NULL"
 )
-_UNMARKED: Final = ("DROP INDEX asm_sessions_in_removal", "ALTER TABLE asm_sessions DROP COLUMN removing_at")
+_UNMARKED: Final = "ALTER TABLE asm_sessions DROP COLUMN removing_at"
 
 # SQLite adds no column with a random default: the table is made again.
 _SQLITE_UP: Final = (
@@ -52,7 +52,8 @@ CREATE TABLE asm_session_sequences (
     _DELETED,
 )
 _SQLITE_DOWN: Final = (
-    *_UNMARKED,
+    "DROP INDEX asm_sessions_in_removal",
+    _UNMARKED,
     _ASIDE,
     "DROP TABLE asm_session_sequences",
     """\
@@ -76,7 +77,7 @@ _POSTGRESQL_UP: Final = (
     _DELETED,
 )
 _POSTGRESQL_DOWN: Final = (
-    *_UNMARKED,
+    _UNMARKED,  # and with it its index, which stands in the same schema
     "ALTER TABLE asm_session_sequences DROP COLUMN log_id, DROP COLUMN deleted_at",
 )
 
