@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import peewee
 
-from asm_backend_peewee.artifact_registry import PeeweeArtifactRegistry
 from asm_backend_peewee.connection import TableConnection
 from asm_backend_peewee.database import NAME, Database, on_database, open_database
 from asm_backend_peewee.maintenance import PeeweeMaintenance
-from asm_backend_peewee.query_api import PeeweeQueryAPI
 from asm_backend_peewee.session_store import PeeweeSessionStore
 from asm_core import ValidationError
-from asm_core.sql import SQLBackend
+from asm_core.sql import SQLArtifactRegistry, SQLBackend, SQLQueryAPI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,9 +54,9 @@ class PeeweeBackend(SQLBackend):
         super().__init__(place, migrate=migrate)
         self.models = place.models
         self.session_store = PeeweeSessionStore(place)
-        self.query_api = PeeweeQueryAPI(place)
+        self.query_api = SQLQueryAPI(place)
         self.maintenance = PeeweeMaintenance(place)
-        self.artifact_registry = PeeweeArtifactRegistry(place)
+        self.artifact_registry = SQLArtifactRegistry(place)
 
     @classmethod
     def open(cls, url: str, *, migrate: bool | int = False, **options: Any) -> Self:

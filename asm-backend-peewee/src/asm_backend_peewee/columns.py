@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from peewee import SQL, Expression, Field, NodeList, Select, Value, fn
+from peewee import SQL, Field, NodeList, Value
 
 from asm_core.payloads import decode_json, encode_json
 from asm_core.sql import Dialect, clause_parts, codec_of, tag_clauses
@@ -76,24 +76,3 @@ def _clause(clause: str, **fields: Any) -> NodeList:
     for text, field in clause_parts(clause):
         nodes += [SQL(text)] if field is None else [SQL(text), fields[field]]
     return NodeList(nodes, glue="")
-
-
-def raw(field: Any) -> Any:
-    """Return what to select so that core's codec takes it: times in UTC, whatever the time zone of the connection."""
-    if isinstance(field, UtcTimeField) and field.dialect == Dialect.POSTGRESQL:
-        return in_utc(field, field.dialect)
-    return field
-
-
-def in_utc(time: Any, dialect: Dialect) -> Any:
-    """Return a time that was worked out, as core's codec takes it."""
-    return fn.timezone(SQL("'UTC'"), time) if dialect == Dialect.POSTGRESQL else time
-
-
-def among(column: Any, several: str, dialect: Dialect) -> Any:
-    """Return the condition that a column has one of several values, which are one parameter."""
-    listed = _value(several)
-    if dialect == Dialect.POSTGRESQL:
-        return Expression(column, "=", fn.ANY(listed.cast("text[]")))
-    values: Any = fn.json_each(listed).alias("several")
-    return column.in_(Select([values], [values.c.value]))

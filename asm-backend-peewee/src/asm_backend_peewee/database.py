@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from peewee import Expression, PostgresqlDatabase, Proxy, SqliteDatabase, fn
+from peewee import PostgresqlDatabase, Proxy, SqliteDatabase
 
 from asm_backend_peewee import postgresql, sqlite
 from asm_core import ValidationError
 from asm_core.sql import Dialect, PostgreSQLOptions, SQLiteOptions, check_schema, chosen
 from asm_core.sql.options import refuse_notify
-from asm_core.sql.summing import HALF
 from asm_core.sql.urls import dialect_of, sqlite_path
 
 NAME = "peewee"
@@ -50,11 +49,3 @@ def on_database(database: peewee.Database | Proxy, schema: str | None, *, notify
         raise ValidationError(message)
     refuse_notify(notify)
     return sqlite.SQLiteDatabase(database)
-
-
-def exact_sum(value: Any) -> tuple[Any, Any]:
-    """Return the sums of the high and the low half of 64-bit integers, for core's `whole_sum` to put together.
-
-    SQLite's SUM refuses a result beyond 64 bits, which a few large costs reach.
-    """
-    return fn.SUM(Expression(value, ">>", HALF)), fn.SUM(Expression(value, "&", (1 << HALF) - 1))

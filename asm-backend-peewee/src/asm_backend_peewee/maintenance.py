@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from peewee import fn
 
 from asm_backend_peewee.database import Database
-from asm_backend_peewee.query_api import COUNT
-from asm_backend_peewee.reader import Condition, PeeweeReader, allowed, behind, exists, narrowed
+from asm_backend_peewee.reader import COUNT, Condition, PeeweeReader, allowed, behind, exists, narrowed
 from asm_backend_peewee.session_store import remove_sessions
 from asm_core.models import TERMINAL_SESSION_STATUSES
 from asm_core.retention import PROTECTED_EVENT_TYPES

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from asm_backend_pony.artifact_registry import PonyArtifactRegistry
 from asm_backend_pony.connection import SessionConnection, in_session
 from asm_backend_pony.database import database_at, database_of, provider_dialect
 from asm_backend_pony.maintenance import PonyMaintenance
-from asm_backend_pony.query_api import PonyQueryAPI
 from asm_backend_pony.session_store import PonySessionStore
 from asm_core import ValidationError
-from asm_core.sql import SQLBackend
+from asm_core.sql import SQLArtifactRegistry, SQLBackend, SQLQueryAPI
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -78,7 +76,7 @@ class PonyBackend(SQLBackend):
     def _work_on(self, database: Database, *, migrate: bool | int) -> None:
         self._database = database
         self.session_store = PonySessionStore(database)
-        self.query_api = PonyQueryAPI(database)
+        self.query_api = SQLQueryAPI(database)
         self.maintenance = PonyMaintenance(database)
-        self.artifact_registry = PonyArtifactRegistry(database)
+        self.artifact_registry = SQLArtifactRegistry(database)
         super().__init__(database, migrate=migrate)

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session as OrmSession
 
-from asm_backend_sqlmodel.artifact_registry import SQLModelArtifactRegistry
 from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.database import NAME, Database, on_engine, open_database
 from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_backend_sqlmodel.maintenance import SQLModelMaintenance
-from asm_backend_sqlmodel.query_api import SQLModelQueryAPI
 from asm_backend_sqlmodel.session_store import SQLModelSessionStore
 from asm_core import ValidationError
-from asm_core.sql import SQLBackend
+from asm_core.sql import SQLArtifactRegistry, SQLBackend, SQLQueryAPI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +51,9 @@ class SQLModelBackend(SQLBackend):
         database = engine if isinstance(engine, Database) else on_engine(engine, schema, notify=notify)
         super().__init__(database, migrate=migrate)
         self.session_store = SQLModelSessionStore(database)
-        self.query_api = SQLModelQueryAPI(database)
+        self.query_api = SQLQueryAPI(database)
         self.maintenance = SQLModelMaintenance(database)
-        self.artifact_registry = SQLModelArtifactRegistry(database)
+        self.artifact_registry = SQLArtifactRegistry(database)
 
     @classmethod
     def open(cls, url: str, *, migrate: bool | int = False, **options: Any) -> Self:

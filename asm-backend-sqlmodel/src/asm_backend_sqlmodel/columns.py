@@ -5,18 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import TIMESTAMP, Boolean, ColumnElement, Text, TypeDecorator, type_coerce
+from sqlalchemy import TIMESTAMP, Boolean, Text, TypeDecorator
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import NullType, UserDefinedType
+from sqlalchemy.types import UserDefinedType
 
 from asm_core.payloads import decode_json, encode_json
 from asm_core.sql import Dialect, TagClauses, codec_of, tag_clauses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sqlalchemy import Table
     from sqlalchemy.engine import Dialect as EngineDialect
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.types import TypeEngine
@@ -83,19 +80,6 @@ class Tags(Json):
     name = "jsonb"
 
 
-class carries_all(FunctionElement[bool]):  # noqa: N801  as functions are called
-    """Whether the tags of a column hold all of a list: the column, the list, and how many tags that has."""
-
-    inherit_cache = True
-    type = Boolean()
-
-
-@compiles(carries_all)
-def _carries_all(element: carries_all, compiler: SQLCompiler, **options: Any) -> str:
-    tags, wanted, count = (compiler.process(clause, **options) for clause in element.clauses)
-    return _clauses(compiler).carries_all.format(tags=tags, wanted=wanted, count=count)
-
-
 class carries_any(FunctionElement[bool]):  # noqa: N801  as functions are called
     """Whether the tags of a column hold any of a list."""
 
@@ -111,50 +95,3 @@ def _carries_any(element: carries_any, compiler: SQLCompiler, **options: Any) ->
 
 def _clauses(compiler: SQLCompiler) -> TagClauses:
     return tag_clauses(Dialect(compiler.dialect.name))
-
-
-class among(FunctionElement[bool]):  # noqa: N801  as functions are called
-    """Whether a column has one of several values, which are one parameter."""
-
-    inherit_cache = True
-    type = Boolean()
-
-
-@compiles(among, "sqlite")
-def _among_on_sqlite(element: among, compiler: SQLCompiler, **options: Any) -> str:
-    column, several = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({several}))"  # noqa: S608  compiled clauses
-
-
-@compiles(among, "postgresql")
-def _among_on_postgresql(element: among, compiler: SQLCompiler, **options: Any) -> str:
-    column, several = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} = ANY(CAST({several} AS text[]))"
-
-
-class in_utc(FunctionElement[Any]):  # noqa: N801  as functions are called
-    """A time as core's codec takes it, whatever the time zone of the connection."""
-
-    inherit_cache = True
-    type = NullType()
-
-
-@compiles(in_utc, "sqlite")
-def _in_utc_on_sqlite(element: in_utc, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(element.clauses, **options)
-
-
-@compiles(in_utc, "postgresql")
-def _in_utc_on_postgresql(element: in_utc, compiler: SQLCompiler, **options: Any) -> str:
-    return f"({compiler.process(element.clauses, **options)} AT TIME ZONE 'UTC')"
-
-
-def raw_columns(table: Table, names: Iterable[str]) -> list[ColumnElement[Any]]:
-    """Return columns to select as the driver gives them, which is what core's codec takes."""
-    return [_raw(table.c[name]) for name in names]
-
-
-def _raw(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    if isinstance(column.type, UtcTime):
-        return in_utc(column)
-    return type_coerce(column, NullType()) if isinstance(column.type, Json) else column

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, func, literal
-
 from asm_backend_sqlmodel import postgresql, sqlite
 from asm_core import ValidationError
 from asm_core.sql import Dialect, PostgreSQLOptions, SQLiteOptions, check_schema, chosen
 from asm_core.sql.options import refuse_notify
-from asm_core.sql.summing import HALF
 from asm_core.sql.urls import dialect_of, sqlite_path
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Engine
+    from sqlalchemy import Engine
 
 NAME = "sqlmodel"
 Database = sqlite.SQLiteDatabase | postgresql.PostgreSQLDatabase
@@ -52,11 +49,3 @@ def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database:
         raise ValidationError(message)
     refuse_notify(notify)
     return sqlite.SQLiteDatabase(engine)
-
-
-def exact_sum(value: Any) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    """Return the sums of the high and the low half of 64-bit integers, for core's `whole_sum` to put together.
-
-    SQLite's SUM refuses a result beyond 64 bits, which a few large costs reach.
-    """
-    return func.sum(value.op(">>")(literal(HALF, Integer))), func.sum(value.op("&")((1 << HALF) - 1))

@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, delete, exists, func, literal, not_, or_, select, update
 
-from asm_backend_sqlmodel.artifact_registry import ARTIFACTS
 from asm_backend_sqlmodel.columns import carries_any
 from asm_backend_sqlmodel.database import Database
-from asm_backend_sqlmodel.reader import EVENTS, SEQUENCES, SESSIONS, Condition, SQLModelReader, allowed, behind
+from asm_backend_sqlmodel.reader import (
+    ARTIFACTS,
+    EVENTS,
+    SEQUENCES,
+    SESSIONS,
+    Condition,
+    SQLModelReader,
+    allowed,
+    behind,
+)
 from asm_backend_sqlmodel.session_store import remove_sessions
 from asm_core.models import TERMINAL_SESSION_STATUSES
 from asm_core.retention import PROTECTED_EVENT_TYPES

@@ -6,6 +6,7 @@ in the transaction that the ORM opened.
 
 from asm_core.sql.append_postgresql import is_collision
 from asm_core.sql.append_sqlite import append_events, restore_events
+from asm_core.sql.artifact_registry import SQLArtifactRegistry
 from asm_core.sql.backend import SQLBackend
 from asm_core.sql.codec import Codec, codec_of
 from asm_core.sql.connection import SQLConnection
@@ -14,10 +15,10 @@ from asm_core.sql.dialects import Cursor, Dialect, Execute
 from asm_core.sql.invariants import find_faults
 from asm_core.sql.migrator import LATEST_VERSION, check_version, ddl, migrate, schema_version
 from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions, chosen
-from asm_core.sql.ports import SQLArtifactRegistry, SQLMaintenance, SQLSessionStore
+from asm_core.sql.ports import SQLMaintenance, SQLSessionStore
+from asm_core.sql.queries import Statement
 from asm_core.sql.reader import SQLQueryAPI, SQLReader
 from asm_core.sql.schemas import check_schema, qualified
-from asm_core.sql.statements import Several, Statement
 from asm_core.sql.tags import TagClauses, clause_parts, tag_clauses, tag_list
 
 __all__ = [
@@ -36,7 +37,6 @@ __all__ = [
     "SQLReader",
     "SQLSessionStore",
     "SQLiteOptions",
-    "Several",
     "Statement",
     "TagClauses",
     "append_events",

@@ -1,0 +1,75 @@
+"""The metadata of artifacts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asm_core.sql.queries.totals import halves
+from asm_core.sql.queries.where import Statement, Where
+from asm_core.sql.queries.words import SELECTED, words_of
+from asm_core.sql.saving import insertion
+from asm_core.sql.tables import ARTIFACT_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from asm_core.models import Artifact
+    from asm_core.sql.dialects import Dialect
+
+
+class ArtifactQueries:
+    """The statements of the registry, in one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Use the words of `dialect`."""
+        self._words = words_of(dialect)
+        self._select = f"SELECT {SELECTED[dialect]['a']} FROM asm_artifacts a"
+        self._insert = insertion("asm_artifacts", ARTIFACT_COLUMNS, dialect)
+
+    def session(self, session_id: str) -> Statement:
+        """Select a row if there is such a session."""
+        return Statement(f"SELECT 1 FROM asm_sessions s WHERE s.id = {self._words.mark}", (session_id,))
+
+    def like(self, artifact: Artifact) -> Statement:
+        """Select the artifacts that have the id or the key of this one, deleted ones too."""
+        mark = self._words.mark
+        return Statement(f"{self._select} WHERE a.id = {mark} OR a.key = {mark}", (artifact.id, artifact.key))
+
+    def insert(self, artifact: Artifact) -> Statement:
+        """Store an artifact."""
+        return Statement(self._insert, self._words.codec.artifact_row(artifact))
+
+    def remove(self, artifact_ids: Sequence[str]) -> Statement:
+        """Remove the artifacts of these ids."""
+        where = Where(self._words)
+        where.one_of("id", artifact_ids)
+        return where.statement(f"DELETE FROM asm_artifacts {where}")
+
+    def by_key(self, key: str) -> Statement:
+        """Select the live artifact of a key."""
+        return Statement(f"{self._select} WHERE a.key = {self._words.mark} AND a.deleted_at IS NULL", (key,))
+
+    def of_session(self, session_id: str) -> Statement:
+        """Select the live artifacts of a session by (created_at, id)."""
+        return Statement(
+            f"{self._select} WHERE a.session_id = {self._words.mark} AND a.deleted_at IS NULL "
+            "ORDER BY a.created_at, a.id",
+            (session_id,),
+        )
+
+    def total(self, session_id: str) -> Statement:
+        """Select how many live artifacts a session has, and the halves of the sum of their bytes."""
+        return Statement(
+            f"SELECT count(*), {halves('a.byte_size')} FROM asm_artifacts a "
+            f"WHERE a.session_id = {self._words.mark} AND a.deleted_at IS NULL",
+            (session_id,),
+        )
+
+    def soft_delete(self, key: str, at: datetime) -> Statement:
+        """Mark the live artifact of a key as deleted."""
+        mark = self._words.mark
+        return Statement(
+            f"UPDATE asm_artifacts SET deleted_at = {mark} WHERE key = {mark} AND deleted_at IS NULL",
+            (self._words.codec.encode_time(at), key),
+        )

@@ -1,0 +1,123 @@
+"""Sessions, runs and events, the heads of logs, and counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asm_core.sql.queries.where import Statement, Where, limit, order_by
+from asm_core.sql.queries.words import SELECTED, words_of
+from asm_core.sql.tags import tag_list
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asm_core.queries import EventQuery, RunQuery, SessionQuery
+    from asm_core.sql.dialects import Dialect
+    from asm_core.sql.queries.words import Words
+
+
+class ReadQueries:
+    """The statements that find and count, in one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Use the words of `dialect`."""
+        self._words = words_of(dialect)
+        self._selected = SELECTED[dialect]
+
+    def sessions(self, query: SessionQuery) -> Statement:
+        """Select the sessions that pass a query, in its order, from its start on."""
+        where = self._sessions_passing(query)
+        where.after("s", query.order, query.start)
+        return where.statement(
+            f"SELECT {self._selected['s']} FROM asm_sessions s {where} "
+            f"{order_by('s', query.order)} {limit(query.limit, query.offset)}"
+        )
+
+    def session_count(self, query: SessionQuery) -> Statement:
+        """Select how many sessions pass the filters of a query."""
+        where = self._sessions_passing(query)
+        return where.statement(f"SELECT count(*) FROM asm_sessions s {where}")
+
+    def runs(self, query: RunQuery) -> Statement:
+        """Select the runs that pass a query, in its order, from its start on."""
+        where = runs_passing(query, self._words)
+        where.after("r", query.order, query.start)
+        return where.statement(
+            f"SELECT {self._selected['r']} FROM asm_runs r {where} {order_by('r', query.order)} {limit(query.limit)}"
+        )
+
+    def events(self, query: EventQuery) -> Statement:
+        """Select the events that pass a query, in its order, from its start on."""
+        where = events_passing(query, self._words)
+        where.after("e", query.order, query.start)
+        return where.statement(
+            f"SELECT {self._selected['e']} FROM asm_events e {where} {order_by('e', query.order)} {self._page(query)}"
+        )
+
+    def event_count(self, query: EventQuery) -> Statement:
+        """Select how many events pass the filters of a query."""
+        where = events_passing(query, self._words)
+        return where.statement(f"SELECT count(*) FROM asm_events e {where}")
+
+    def heads(self, session_ids: Sequence[str]) -> Statement:
+        """Select the id of each of these sessions, and the last number that its log gave out, or 0."""
+        where = Where(self._words)
+        where.one_of("s.id", session_ids)
+        return where.statement(
+            "SELECT s.id, coalesce(c.last_sequence, 0) "
+            f"FROM asm_sessions s LEFT JOIN asm_session_sequences c ON c.session_id = s.id {where}"
+        )
+
+    def _sessions_passing(self, query: SessionQuery) -> Where:
+        words = self._words
+        where = Where(words)
+        where.one_of("s.id", query.ids)
+        where.one_of("s.agent_id", query.agent_ids)
+        where.one_of("s.status", query.statuses)
+        where.compare("s.created_at >", query.created_after)
+        where.compare("s.created_at <", query.created_before)
+        if query.tags:
+            carried = words.tags.carries_all.format(tags="s.tags", wanted=words.mark, count=len(query.tags))
+            where.add(carried, tag_list(query.tags))
+        if query.providers is not None:
+            provided, providers = where.chosen(f"{words.unindexed}r.provider", query.providers)
+            where.add(f"EXISTS (SELECT 1 FROM asm_runs r WHERE r.session_id = s.id AND {provided})", providers)
+        if not query.include_deleted:
+            where.add("s.deleted_at IS NULL")
+        return where
+
+    def _page(self, query: EventQuery) -> str:
+        if query.limit is None or query.session_ids is None or len(query.session_ids) > 1:
+            return limit(query.limit)
+        return self._words.at_most.format(query.limit)
+
+
+def runs_passing(query: RunQuery, words: Words) -> Where:
+    """Return the conditions that runs must meet."""
+    # The runs of one session are few; without it, the order or the other filters have an index.
+    aside = "" if query.session_ids is None else words.unindexed
+    where = Where(words)
+    where.one_of("r.id", query.ids)
+    where.one_of("r.session_id", query.session_ids)
+    where.one_of(f"{aside}r.status", query.statuses)
+    where.one_of(f"{aside}r.provider", query.providers)
+    where.compare("r.started_at >", query.started_after)
+    where.compare("r.started_at <", query.started_before)
+    where.compare("r.total_tokens >=", query.min_tokens)
+    return where
+
+
+def events_passing(query: EventQuery, words: Words) -> Where:
+    """Return the conditions that events must meet."""
+    where = Where(words)
+    where.one_of("e.id", query.ids)
+    where.one_of("e.session_id", query.session_ids)
+    where.one_of("e.run_id", query.run_ids)
+    where.one_of("e.type", query.types)
+    where.one_of("e.provider", query.providers)
+    where.one_of("e.correlation_id", query.correlation_ids)
+    where.compare("e.timestamp >=", query.since)
+    where.compare("e.timestamp <", query.until)
+    where.compare("e.sequence_number >", query.after)
+    where.compare("e.sequence_number <", query.before)
+    return where

@@ -1,0 +1,86 @@
+"""Totals of runs and events.
+
+A sum may exceed 64 bits, which SQLite's SUM refuses: high and low halves are summed apart, and core joins them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from asm_core.sql.queries.reads import events_passing, runs_passing
+from asm_core.sql.queries.where import Statement, Where
+from asm_core.sql.queries.words import words_of
+from asm_core.sql.summing import HALF
+
+if TYPE_CHECKING:
+    from asm_core.queries import EventQuery, RunQuery, UsageQuery
+    from asm_core.sql.dialects import Dialect
+
+_LOW: Final = (1 << HALF) - 1
+
+
+def halves(*columns: str) -> str:
+    """Return the sums of the high and the low half of each of these columns."""
+    return ", ".join(f"sum({column} >> {HALF}), sum({column} & {_LOW})" for column in columns)
+
+
+_TOKENS: Final = ("r.input_tokens", "r.output_tokens", "r.total_tokens")
+_USAGE: Final = f"count(*), {', '.join(f'sum({column})' for column in _TOKENS)}"
+_EXACT_USAGE: Final = f"count(*), {halves(*_TOKENS)}"
+_UNPRICED: Final = "CASE WHEN r.cost_nanos IS NULL THEN {} END"
+_COSTS: Final = (
+    f"count(*), count(*) - count(r.cost_nanos), {halves('r.cost_nanos')}, "
+    f"{halves(*(f'({_UNPRICED.format(column)})' for column in _TOKENS[:2]))}"
+)
+_RUN_TOTALS: Final = f"count(*), {halves(*_TOKENS, 'r.cost_nanos')}"
+
+
+class TotalQueries:
+    """The statements that add up, in one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Use the words of `dialect`."""
+        self._words = words_of(dialect)
+
+    def usage(self, query: UsageQuery) -> Statement:
+        """Select what `usage_row` decodes of the runs that pass a query, with plain sums."""
+        return self._by_provider_and_model(query, _USAGE)
+
+    def exact_usage(self, query: UsageQuery) -> Statement:
+        """Select the same with sums of halves."""
+        return self._by_provider_and_model(query, _EXACT_USAGE)
+
+    def costs(self, query: UsageQuery) -> Statement:
+        """Select what `cost_totals` decodes of the runs that pass a query."""
+        return self._by_provider_and_model(query, _COSTS)
+
+    def runs(self, query: RunQuery) -> Statement:
+        """Select what `run_totals` decodes of the runs that pass a query, by session and status."""
+        where = runs_passing(query, self._words)
+        return where.statement(
+            f"SELECT r.session_id, r.status, {_RUN_TOTALS} FROM asm_runs r {where} GROUP BY r.session_id, r.status"
+        )
+
+    def events(self, query: EventQuery) -> Statement:
+        """Select what `event_totals` decodes of the events that pass a query, by session."""
+        utc = self._words.utc
+        where = events_passing(query, self._words)
+        return where.statement(
+            f"SELECT e.session_id, count(*), min(e.timestamp){utc}, max(e.timestamp){utc} "
+            f"FROM asm_events e {where} GROUP BY e.session_id"
+        )
+
+    def _by_provider_and_model(self, query: UsageQuery, totals: str) -> Statement:
+        words = self._words
+        where = Where(words)
+        where.one_of("r.session_id", query.session_ids)
+        where.one_of("r.provider", query.providers)
+        where.compare("r.started_at >=", query.since)
+        where.compare("r.started_at <", query.until)
+        if query.agent_ids is not None:
+            of_agents, agents = where.chosen("s.agent_id", query.agent_ids)
+            where.add(f"r.session_id IN (SELECT s.id FROM asm_sessions s WHERE {of_agents})", agents)
+        return where.statement(
+            f"SELECT r.provider, r.model, {totals} FROM asm_runs r {where} "
+            f"GROUP BY {words.unindexed}r.provider, r.model"
+        )

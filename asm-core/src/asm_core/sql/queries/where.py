@@ -1,0 +1,83 @@
+"""The conditions of one statement, and its parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from asm_core.queries import Order
+    from asm_core.sql.queries.words import Words
+
+_FAR: Final = (1 << 62) - 1
+"""More rows than any table has: SQLite takes no offset without a limit."""
+
+
+class Statement(NamedTuple):
+    """What to execute: text in the driver's own style, and its parameters by position."""
+
+    sql: str
+    parameters: Sequence[Any]
+
+
+class Where:
+    """Collects conditions, and parameters in the order of their marks."""
+
+    __slots__ = ("_conditions", "_words", "parameters")
+
+    def __init__(self, words: Words) -> None:
+        """Begin without a condition."""
+        self._words = words
+        self._conditions: list[str] = []
+        self.parameters: list[Any] = []
+
+    def add(self, condition: str, *parameters: Any) -> None:
+        """Add a condition whose marks stand for these parameters, which the database takes as they are."""
+        self._conditions.append(condition)
+        self.parameters += parameters
+
+    def one_of(self, column: str, values: Sequence[str] | None) -> None:
+        """Let pass the rows with one of these values in a column; None is no condition."""
+        if values is not None:
+            self.add(*self.chosen(column, values))
+
+    def chosen(self, column: str, values: Sequence[str]) -> tuple[str, str]:
+        """Return the condition of `one_of`, and its parameter."""
+        if len(values) == 1:
+            return f"{column} = {self._words.mark}", str(values[0])
+        return f"{column} {self._words.one_of}", self._words.codec.encode_several(list(map(str, values)))
+
+    def compare(self, column_and_sign: str, value: object) -> None:
+        """Let pass the rows whose column compares with a value; None is no condition."""
+        if value is not None:
+            self.add(f"{column_and_sign} {self._words.mark}", self._words.codec.encode(value))
+
+    def after(self, alias: str, order: Order, start: Iterable[Any] | None) -> None:
+        """Let pass the rows that come after `start` in an order; None is no condition."""
+        if start is not None:
+            encode = self._words.codec.encode
+            key = ", ".join(f"{alias}.{field}" for field in order.key)
+            marks = ", ".join([self._words.mark] * len(order.key))
+            self.add(f"({key}) {'<' if order.descending else '>'} ({marks})", *map(encode, start))
+
+    def __str__(self) -> str:
+        """Return the clause."""
+        return f"WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
+
+    def statement(self, sql: str) -> Statement:
+        """Return a statement that has the clause in it."""
+        return Statement(sql, self.parameters)
+
+
+def order_by(alias: str, order: Order) -> str:
+    """Return the clause that sorts the rows."""
+    direction = " DESC" if order.descending else ""
+    return f"ORDER BY {', '.join(f'{alias}.{field}{direction}' for field in order.key)}"
+
+
+def limit(most: int | None, offset: int = 0) -> str:
+    """Return the clause that cuts the rows off. Literal numbers: the database plans for as many rows."""
+    if most is None and not offset:
+        return ""
+    return f"LIMIT {_FAR if most is None else most}{f' OFFSET {offset}' if offset else ''}"

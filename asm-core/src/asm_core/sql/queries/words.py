@@ -1,0 +1,82 @@
+"""What SQLite and PostgreSQL say differently in a query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from asm_core.sql.codec import Codec, codec_of
+from asm_core.sql.dialects import Dialect
+from asm_core.sql.tables import ARTIFACT_COLUMNS, EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
+from asm_core.sql.tags import TagClauses, tag_clauses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TIMES: Final = frozenset({"created_at", "updated_at", "deleted_at", "started_at", "ended_at", "timestamp"})
+
+
+class Words(NamedTuple):
+    """The words of one dialect.
+
+    Attributes:
+        mark: stands for a parameter.
+        one_of: follows a column that must have one of several values, which are one parameter.
+        unindexed: precedes a column whose index must not be used. SQLite has no statistics until ANALYZE runs, and
+            would read all runs of a status or a provider to find those of one session. PostgreSQL estimates better.
+        utc: follows a time, so that the driver returns it in UTC whatever the time zone of the connection.
+        at_most: limits a page of one session's log. PostgreSQL plans for the rows that a literal limit leaves by its
+            statistics, which a new table lacks; a subquery keeps it on the index.
+        tags: the conditions on a session's tags.
+        codec: encodes parameters.
+    """
+
+    mark: str
+    one_of: str
+    unindexed: str
+    utc: str
+    at_most: str
+    tags: TagClauses
+    codec: Codec
+
+    def columns(self, alias: str, names: Iterable[str]) -> str:
+        """Return columns to select, as the codec decodes them."""
+        return ", ".join(f"{alias}.{name}{self.utc if name in _TIMES else ''}" for name in names)
+
+
+def words_of(dialect: Dialect) -> Words:
+    """Return the words of a dialect."""
+    return _WORDS[dialect]
+
+
+_WORDS: Final = {
+    # https://www.sqlite.org/optoverview.html, "Disqualifying WHERE Clause Terms Using Unary-+"
+    Dialect.SQLITE: Words(
+        mark="?",
+        one_of="IN (SELECT value FROM json_each(?))",
+        unindexed="+",
+        utc="",
+        at_most="LIMIT {}",
+        tags=tag_clauses(Dialect.SQLITE),
+        codec=codec_of(Dialect.SQLITE),
+    ),
+    Dialect.POSTGRESQL: Words(
+        mark="%s",
+        one_of="= ANY(CAST(%s AS text[]))",
+        unindexed="",
+        utc=" AT TIME ZONE 'UTC'",
+        at_most="LIMIT (SELECT {})",
+        tags=tag_clauses(Dialect.POSTGRESQL),
+        codec=codec_of(Dialect.POSTGRESQL),
+    ),
+}
+
+SELECTED: Final = {
+    dialect: {
+        "s": words.columns("s", SESSION_COLUMNS),
+        "r": words.columns("r", RUN_COLUMNS),
+        "e": words.columns("e", EVENT_COLUMNS),
+        "a": words.columns("a", ARTIFACT_COLUMNS),
+    }
+    for dialect, words in _WORDS.items()
+}
+"""The columns of each table, by the letter of the table."""
