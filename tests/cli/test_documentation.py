@@ -78,8 +78,8 @@ def test_every_exit_status_is_documented() -> None:
 
 
 def test_every_column_is_documented() -> None:
-    from asm_core.cli import events, health, sessions, usage  # noqa: PLC0415
+    from asm_core.cli import backends, events, sessions, usage  # noqa: PLC0415
 
-    for module, name in ((sessions, "sessions"), (events, "show"), (usage, "usage"), (health, "backends")):
+    for module, name in ((sessions, "sessions"), (events, "show"), (usage, "usage"), (backends, "backends")):
         for column in module.COLUMNS:
             assert f"`{column}`" in section(f"asm {name}"), column

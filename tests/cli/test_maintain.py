@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from asm_core.discovery import Offer
 from asm_core.memory.maintenance import MemoryMaintenance
-from asm_core.plugins import BackendInfo
 from asm_core.stamps import make_stamp
 
 if TYPE_CHECKING:
@@ -155,12 +155,16 @@ def test_installed_backends_are_listed(asm: Callable[..., Result]) -> None:
 
 
 def test_a_broken_backend_is_shown_as_broken(asm: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = BackendInfo(
-        name="acme", distribution="acme-asm", version="2.0", status="broken", error="ImportError: x\ny"
-    )
-    monkeypatch.setattr("asm_core.cli.health.installed_backends", lambda: [broken])
+    class Entry:
+        def load(self) -> None:
+            message = "x\ny"
+            raise ImportError(message)
+
+    broken = Offer(name="acme", distribution="acme-asm", version="2.0", value="acme", entry=Entry())
+    monkeypatch.setattr("asm_core.cli.backends.find_offers", lambda: [broken])
+    error = "The backend 'acme' (acme-asm 2.0) cannot be loaded: ImportError: x\\ny. Reinstall it, or choose another."
     result = asm("backends")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.splitlines()[1] == "acme\tbroken\tacme-asm\t2.0\t-\t-\t-\tImportError: x\\ny"
+    assert result.stdout.splitlines()[1] == f"acme\tbroken\tacme-asm\t2.0\t-\t-\t-\t{error}"
     (found,) = json.loads(asm("backends", "--json").stdout)
-    assert (found["status"], found["error"]) == ("broken", "ImportError: x\ny")
+    assert (found["status"], found["error"]) == ("broken", error)

@@ -38,7 +38,7 @@ from asm_core.errors import (
 )
 from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus
 from asm_core.pages import Page
-from asm_core.plugins import BackendInfo, BackendSpec, hookimpl, installed_backends, open_backend
+from asm_core.plugins import hookimpl, installed_backends, open_backend
 from asm_core.ports import (
     PORT_VERSION,
     ArtifactRegistry,
@@ -53,6 +53,7 @@ from asm_core.ports import (
     SessionStore,
 )
 from asm_core.retention import MaintenanceReport, RetentionPolicy
+from asm_core.specs import BackendInfo, BackendSpec
 from asm_core.summaries import (
     ArtifactStats,
     CostRow,

@@ -32,6 +32,8 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from asm_core.escaping import shown as shown  # noqa: PLC0414  every module takes it from here
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -236,12 +238,6 @@ class IncompatibleBackendError(PluginError):
     """An installed backend was written for another version of the ports."""
 
     code = "incompatible_backend"
-
-
-def shown(value: object, limit: int = 80) -> str:
-    """Return `value` as it should stand in a message: its repr, cut to `limit` characters."""
-    text = repr(value[:limit]) if isinstance(value, str) else repr(value)
-    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def without_account(text: str) -> str:

@@ -7,68 +7,27 @@ the `open` of that description imports what the backend needs.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-import msgspec
 import pluggy
 
 from asm_core.config import StoreConfig, resolve_store
+from asm_core.discovery import Offer, find_offers
 from asm_core.errors import (
     AsmError,
     BrokenBackendError,
     IncompatibleBackendError,
     UnknownBackendError,
     ValidationError,
-    shown,
+    without_account,
 )
-from asm_core.ports.backend import PORT_VERSION, Backend, Capability
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint, EntryPoints
-
-GROUP: Final = "asm.backends"
+from asm_core.escaping import described, shown, visible
+from asm_core.foreign import signal_exceptions
+from asm_core.ports.backend import PORT_VERSION, Backend
+from asm_core.specs import BackendInfo, BackendSpec, checked_spec
 
 hookspec: Final = pluggy.HookspecMarker("asm")
 hookimpl: Final = pluggy.HookimplMarker("asm")
-
-
-class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plugin tells of its backend.
-
-    Attributes:
-        name: what it is called in the configuration; the same as the entry point's.
-        open: called as ``open(url, migrate=..., **options)``; its keyword parameters are the backend's options.
-            `migrate` is False (a schema that is not the newest: MigrationRequiredError), True (bring it to the newest
-            first), or the number of a version (bring it there, and take it as it is).
-        capabilities: what the backend declares.
-        port_version: the `asm_core.PORT_VERSION` that it was written for.
-        databases: the databases that it runs on, as a user calls them.
-    """
-
-    name: str
-    open: Callable[..., Backend]
-    capabilities: frozenset[Capability]
-    port_version: int
-    databases: tuple[str, ...] = ()
-
-
-class BackendInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """An installed backend, as a listing shows it.
-
-    Attributes:
-        status: ``ok``, ``broken`` or ``incompatible``.
-        error: why it is not ok.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    status: str
-    databases: tuple[str, ...] = ()
-    capabilities: tuple[str, ...] = ()
-    port_version: int | None = None
-    error: str | None = None
 
 
 class _Hooks:
@@ -113,12 +72,20 @@ def open_backend(
 
 def open_store(store: StoreConfig, *, migrate: bool | int = False) -> Backend:
     """Open a store that was resolved; `migrate` may be a version too, which is then taken as it is."""
-    spec = load_spec(store.backend)
-    _check_options(spec, store.options)
-    try:
-        return spec.open(store.url, migrate=migrate, **store.options)
-    except ImportError as error:
-        raise _broken(_find(store.backend), error) from error
+    offer = _find(store.backend)
+    spec = _load(offer)
+    with signal_exceptions() as from_signals:
+        try:
+            _check_options(spec, store.options)
+            backend = spec.open(store.url, migrate=migrate, **store.options)
+        except (ImportError, SystemExit) as error:
+            if from_signals:
+                raise
+            raise _broken(offer, error) from error
+    if not isinstance(backend, Backend):
+        mistake = TypeError(f"its open() returns {shown(backend)} where a Backend should be")
+        raise _broken(offer, mistake) from mistake
+    return backend
 
 
 def load_spec(name: str) -> BackendSpec:
@@ -129,83 +96,104 @@ def load_spec(name: str) -> BackendSpec:
         BrokenBackendError: it cannot be loaded.
         IncompatibleBackendError: it was written for another version of the ports.
     """
-    entry = _find(name)
-    manager = pluggy.PluginManager("asm")
-    manager.add_hookspecs(_Hooks)
-    try:
-        manager.register(entry.load(), name=name)
-        manager.check_pending()
-        spec = manager.hook.asm_backend()
-    except Exception as error:
-        raise _broken(entry, error) from error
-    if not isinstance(spec, BackendSpec) or spec.name != name:
-        mistake = TypeError(f"its hook asm_backend() gives {shown(spec)} where a BackendSpec named {name!r} should be")
-        raise _broken(entry, mistake) from mistake
-    if spec.port_version != PORT_VERSION:
-        distribution, version = _origin(entry)
-        newer = "asm-core" if spec.port_version > PORT_VERSION else distribution
-        message = (
-            f"The backend {name!r} ({distribution} {version}) was written for version {spec.port_version} of the "
-            f"ports, and this asm-core has version {PORT_VERSION}; upgrade {newer}."
-        )
-        raise IncompatibleBackendError(message, details={"name": name, "port_version": spec.port_version})
-    return spec
+    return _load(_find(name))
 
 
 def installed_backends() -> list[BackendInfo]:
-    """Return every installed backend by name, broken and incompatible ones as what they are."""
-    infos = []
-    for entry in sorted(_entries(), key=lambda entry: entry.name):
-        distribution, version = _origin(entry)
-        try:
-            spec = load_spec(entry.name)
-        except AsmError as error:
-            status = "incompatible" if isinstance(error, IncompatibleBackendError) else "broken"
-            info = BackendInfo(
-                name=entry.name, distribution=distribution, version=version, status=status, error=error.message
-            )
-        else:
-            info = BackendInfo(
-                name=entry.name,
-                distribution=distribution,
-                version=version,
-                status="ok",
-                databases=spec.databases,
-                capabilities=tuple(sorted(spec.capabilities)),
-                port_version=spec.port_version,
-            )
-        infos.append(info)
-    return infos
+    """Return every installed backend by name, broken and incompatible ones as what they are.
+
+    Each plugin is loaded in this process. Whatever it raises is kept from the caller, `SystemExit` and its own
+    `KeyboardInterrupt` included; what it prints is not, and `os._exit` ends this process, too.
+    """
+    offers = find_offers()
+    return [describe(offer, offers) for offer in offers]
 
 
-def _entries() -> EntryPoints:
-    from importlib.metadata import entry_points  # noqa: PLC0415  it takes as long as all of asm_core
+def describe(offer: Offer, offers: list[Offer]) -> BackendInfo:
+    """Load the plugin of an offer, one of `offers`, and return what it turns out to be."""
+    try:
+        spec = _load(_only(offer.name, offers))
+    except AsmError as error:
+        status = "incompatible" if isinstance(error, IncompatibleBackendError) else "broken"
+        return failed(offer, status, error.message)
+    return BackendInfo(
+        name=offer.name,
+        distribution=offer.distribution,
+        version=offer.version,
+        status="ok",
+        databases=spec.databases,
+        capabilities=tuple(sorted(spec.capabilities)),
+        port_version=spec.port_version,
+    )
 
-    return entry_points(group=GROUP)
+
+def failed(offer: Offer, status: str, error: str) -> BackendInfo:
+    """Return what a listing shows of a backend that is not ok."""
+    return BackendInfo(
+        name=offer.name, distribution=offer.distribution, version=offer.version, status=status, error=error
+    )
 
 
-def _find(name: str) -> EntryPoint:
-    entries = _entries()
-    found = {entry.value: entry for entry in entries if entry.name == name}
+def cannot_load(offer: Offer, reason: str) -> str:
+    """Return the message for a backend that cannot be loaded for this reason."""
+    return (
+        f"The backend {shown(offer.name)} ({_origin(offer)}) cannot be loaded: "
+        f"{reason}. Reinstall it, or choose another."
+    )
+
+
+def _find(name: str) -> Offer:
+    return _only(name, find_offers())
+
+
+def _only(name: str, offers: list[Offer]) -> Offer:
+    """Return the offer of this name."""
+    found = {offer.value: offer for offer in offers if offer.name == name}
     if not found:
-        raise UnknownBackendError(name, {entry.name for entry in entries})
+        raise UnknownBackendError(name, {offer.name for offer in offers})
     if len(found) > 1:
-        origins = " and ".join(sorted(_origin(entry)[0] for entry in found.values()))
-        message = f"The backend {name!r} is offered by {origins}; uninstall all but one."
+        origins = " and ".join(sorted(visible(offer.distribution) for offer in found.values()))
+        message = f"The backend {shown(name)} is offered by {origins}; uninstall all but one."
         raise BrokenBackendError(message, details={"name": name})
     return next(iter(found.values()))
 
 
-def _origin(entry: EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist else (entry.module, "unknown")
+def _load(offer: Offer) -> BackendSpec:
+    manager = pluggy.PluginManager("asm")
+    manager.add_hookspecs(_Hooks)
+    with signal_exceptions() as from_signals:
+        try:
+            manager.register(offer.load(), name=offer.name)
+            manager.check_pending()
+            spec = checked_spec(manager.hook.asm_backend(), offer.name)
+        except BaseException as error:
+            if from_signals:
+                raise from_signals[0] from None
+            raise _broken(offer, error) from error
+    if from_signals:  # and the plugin has caught it
+        raise from_signals[0]
+    if spec.port_version != PORT_VERSION:
+        raise _incompatible(offer, spec.port_version)
+    return spec
 
 
-def _broken(entry: EntryPoint, error: Exception) -> BrokenBackendError:
-    distribution, version = _origin(entry)
+def _incompatible(offer: Offer, port_version: int) -> IncompatibleBackendError:
+    newer = "asm-core" if port_version > PORT_VERSION else visible(offer.distribution)
+    message = (
+        f"The backend {shown(offer.name)} ({_origin(offer)}) was written for version {shown(port_version)} of the "
+        f"ports, and this asm-core has version {PORT_VERSION}; upgrade {newer}."
+    )
+    return IncompatibleBackendError(message, details={"name": offer.name, "port_version": shown(port_version)})
+
+
+def _origin(offer: Offer) -> str:
+    return f"{visible(offer.distribution)} {visible(offer.version)}"
+
+
+def _broken(offer: Offer, error: BaseException) -> BrokenBackendError:
     return BrokenBackendError(
-        f"The backend {entry.name!r} ({distribution} {version}) cannot be loaded: {type(error).__name__}: {error}. "
-        "Reinstall it, or choose another.",
-        details={"name": entry.name, "distribution": distribution, "version": version},
+        cannot_load(offer, without_account(described(error))),
+        details={"name": offer.name, "distribution": offer.distribution, "version": offer.version},
     )
 
 

@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from asm_core.cli import output
-from asm_core.cli.text import json_text, moment, summary, visible
+from asm_core.cli.text import json_text, moment, summary
+from asm_core.escaping import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -7,8 +7,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from asm_core.cli.text import moment, visible
+from asm_core.cli.text import moment
 from asm_core.errors import AsmError, NotFoundError, SessionNotFoundError
+from asm_core.escaping import visible
 from asm_core.pages import all_items
 
 if TYPE_CHECKING:

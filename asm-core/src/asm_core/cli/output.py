@@ -8,8 +8,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from asm_core.cli.text import json_text, visible
+from asm_core.cli.text import json_text
 from asm_core.errors import without_account
+from asm_core.escaping import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

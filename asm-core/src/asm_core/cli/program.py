@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from asm_core.cli.app import app
+from asm_core.cli.backends import list_backends
 from asm_core.cli.db import downgrade, print_sql, print_status, upgrade
 from asm_core.cli.files import export_to_file, import_from_file
-from asm_core.cli.health import check_health, list_backends
+from asm_core.cli.health import check_health
 from asm_core.cli.maintain import maintain_store
 from asm_core.cli.run import run_command
 from asm_core.cli.sessions import list_sessions

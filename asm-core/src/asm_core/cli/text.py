@@ -6,31 +6,20 @@ sequences and what turns the direction of writing are shown as escapes instead.
 
 from __future__ import annotations
 
-import re
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from asm_core.escaping import UNSAFE
 from asm_core.payloads import encode_json
 
 if TYPE_CHECKING:
+    import re
     from decimal import Decimal
 
-# C0, DEL and C1; line and paragraph separators; overrides and isolates of direction; surrogates; non-characters.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
-_UNSAFE_BUT_NEWLINE = re.compile(_UNSAFE.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
-_NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
-
-
-def visible(text: str, *, newlines: bool = False) -> str:
-    r"""Return `text` with every character that a terminal might obey as an escape; newlines are kept if asked for.
-
-    >>> visible("red \x1b[31m\n")
-    'red \\x1b[31m\\n'
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return (_UNSAFE_BUT_NEWLINE if newlines else _UNSAFE).sub(_escape, text)
 
 
 def json_text(value: object) -> str:
@@ -39,9 +28,11 @@ def json_text(value: object) -> str:
     >>> json_text({"text": "\x9b31m é"})
     '{"text":"\\u009b31m é"}'
     """
-    text = encode_json(value).decode()
-    # JSON escapes the control characters of ASCII, but not DEL.
-    return text if text.isascii() and text.isprintable() else _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    try:
+        text = encode_json(value).decode()
+    except UnicodeEncodeError:  # a lone surrogate, as in the name of a file that is not UTF-8
+        return json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
+    return text if text.isascii() and text.isprintable() else UNSAFE.sub(_json_escape, text)
 
 
 def age(since: datetime) -> str:
@@ -90,6 +81,5 @@ def _value(value: object) -> str:
     return value if isinstance(value, str) and value and " " not in value else encode_json(value).decode()
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return _NAMED.get(found[0]) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")  # noqa: PLR2004  one byte
+def _json_escape(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]

@@ -1,0 +1,92 @@
+"""What installed distributions offer as backends, however damaged their metadata are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.metadata import Distribution, EntryPoint
+
+GROUP: Final = "asm.backends"
+_UNKNOWN: Final = "unknown"
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry point of the group, and the distribution that has it.
+
+    Attributes:
+        value: the module it names; None where the distribution's entry points cannot be read.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    value: str | None
+    entry: Any = None
+
+    def load(self) -> object:
+        """Import the module.
+
+        Raises:
+            BaseException: whatever the module raises.
+        """
+        if self.entry is None:
+            message = "the entry points of the distribution cannot be read"
+            raise ValueError(message)
+        return self.entry.load()
+
+
+def find_offers() -> list[Offer]:
+    """Return what is offered, by name; nothing is imported."""
+    from importlib.metadata import entry_points  # noqa: PLC0415  it takes as long as all of asm_core
+
+    try:
+        offers = [_offer(entry) for entry in entry_points(group=GROUP)]
+    except Exception:  # noqa: BLE001  one damaged distribution hides all others
+        offers = list(_one_by_one())
+    return sorted(offers, key=lambda offer: offer.name)
+
+
+def _one_by_one() -> Iterator[Offer]:
+    from importlib.metadata import distributions  # noqa: PLC0415  as above
+
+    seen = set()
+    for distribution in distributions():
+        name, version = _origin(distribution)
+        if name in seen:  # another one of the same name stands before it on the path
+            continue
+        seen.add(name)
+        try:
+            yield from [_offer(entry) for entry in distribution.entry_points.select(group=GROUP)]
+        except Exception:  # noqa: BLE001  whatever a damaged file leads to
+            if _mentions_group(distribution):
+                yield Offer(name=name, distribution=name, version=version, value=None)
+
+
+def _offer(entry: EntryPoint) -> Offer:
+    name, version = _origin(entry.dist)
+    return Offer(name=entry.name, distribution=name, version=version, value=entry.value, entry=entry)
+
+
+def _origin(distribution: Distribution | None) -> tuple[str, str]:
+    try:
+        return (
+            (str(distribution.name or _UNKNOWN), str(distribution.version or _UNKNOWN))
+            if distribution
+            else (
+                _UNKNOWN,
+                _UNKNOWN,
+            )
+        )
+    except Exception:  # noqa: BLE001  damaged metadata
+        return _UNKNOWN, _UNKNOWN
+
+
+def _mentions_group(distribution: Distribution) -> bool:
+    try:
+        return GROUP in (distribution.read_text("entry_points.txt") or "")
+    except (OSError, ValueError):
+        return False
