@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
+import threading
 import venv
 from pathlib import Path
 
@@ -13,6 +15,20 @@ import pytest
 from postgresql_server import postgresql_database, postgresql_server, postgresql_url  # noqa: F401  fixtures, once for all
 
 COMMANDS = {"asm": "from asm_core.cli import main", "pytest": "from pytest import console_main as main"}
+
+
+def pytest_configure() -> None:
+    """Let signals do in the processes that tests start what they do by default, and Ctrl-C interrupt this one.
+
+    A shell starts what runs in its background with SIGINT and SIGQUIT ignored, and nohup with SIGHUP, and what is
+    ignored is inherited. A handler that does nothing ignores a signal here, and is not inherited.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if name == "SIGINT" else lambda *_: None)
 
 
 class Environment:

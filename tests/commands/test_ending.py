@@ -15,8 +15,8 @@ import pytest
 from running import ENOUGH, Execution
 
 from asm_core import Run, Session, StorageError
-from asm_core.commands import CommandProvider, child
-from asm_core.commands.group import end_group, is_alive
+from asm_core.commands import CommandProvider, child, group
+from asm_core.commands.group import is_alive, send_signal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,38 +154,106 @@ def test_it_is_ended_when_events_cannot_be_stored() -> None:
 
 
 def test_one_that_cannot_be_ended_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "end_group", lambda *_: None)
-    monkeypatch.setattr(child, "_REAP_SECONDS", 0.1)
-    waiting = set(threading.enumerate())
+    monkeypatch.setattr(group, "send_signal", lambda *_: False)
+    monkeypatch.setattr(child, "REAP_SECONDS", 0.1)
     done = Execution("sh", "-c", "echo $$; exec sleep 1000", on_line=cancel)
     assert done.facts["exit_code"] is None
     assert "runs on" in str(done.error)
-    end_group(group_of(done), ENOUGH)
-    for thread in set(threading.enumerate()) - waiting:
-        thread.join(ENOUGH)
+    monkeypatch.undo()
+    assert send_signal(group_of(done), signal.SIGKILL)
+    assert soon_gone(group_of(done))
 
 
-def test_an_interrupted_end_kills_at_once() -> None:
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", "trap 'echo term' TERM; echo ready; while :; do sleep 0.01; done"],
-        stdout=subprocess.PIPE,
-        start_new_session=True,
+REPORTS = """
+import os, signal, sys
+received = []
+def note(number, frame):
+    received.append(number)
+    print(signal.Signals(number).name, flush=True)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1):
+    signal.signal(number, note)
+print("ready", flush=True)
+while len(received) < int(sys.argv[1]):
+    signal.pause()
+"""
+"""A program that names each signal it gets, and ends after so many."""
+
+
+def interrupted(number: int, *, times: int) -> Execution:
+    """Run a program that ends after so many signals, and interrupt it after each line that it prints before."""
+
+    def interrupt(done: Execution, _data: dict[str, Any]) -> None:
+        if len(done.lines()) <= times:
+            done.provider.interrupt(number)
+
+    return Execution(sys.executable, "-c", REPORTS, str(times), on_line=interrupt)
+
+
+def lines(done: Execution) -> list[str]:
+    return [item["text"] for item in done.lines()]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
+def test_an_interruption_reaches_the_command_once_as_it_came(name: str) -> None:
+    done = interrupted(signal.Signals[name], times=1)
+    assert lines(done) == ["ready", name]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP", "SIGQUIT"])
+def test_a_second_interruption_is_sigterm(name: str) -> None:
+    assert lines(interrupted(signal.Signals[name], times=2)) == ["ready", name, "SIGTERM"]
+
+
+@pytest.mark.parametrize(("name", "before"), [("SIGINT", ["SIGINT", "SIGTERM"]), ("SIGTERM", ["SIGTERM"])])
+def test_the_last_interruption_is_sigkill(name: str, before: list[str]) -> None:
+    done = interrupted(signal.Signals[name], times=10)
+    assert (lines(done), done.facts["exit_code"]) == (["ready", *before], 137)
+
+
+def test_an_interrupted_command_is_cancelled_whatever_its_exit_status() -> None:
+    done = interrupted(signal.SIGINT, times=1)
+    assert (done.facts["exit_code"], done.facts["cancelled"]) == (0, True)
+
+
+def test_a_command_that_ignores_an_interruption_is_ended_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group, "INTERRUPT_GRACE", 0.1)
+    script = "trap '' INT TERM; echo $$; while :; do sleep 0.01; done"
+    done = Execution(
+        "sh",
+        "-c",
+        script,
+        provider=CommandProvider(grace=0.1),
+        on_line=lambda done, _data: done.provider.interrupt(signal.SIGINT),
     )
-    assert process.stdout
-    assert process.stdout.readline() == b"ready\n"
+    assert done.facts["exit_code"] == 137
 
-    def interrupt_when_asked_to_end() -> None:
-        assert process.stdout
-        assert process.stdout.readline() == b"term\n"
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    thread = threading.Thread(target=interrupt_when_asked_to_end)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        end_group(process.pid, ENOUGH)
-    thread.join()
-    process.stdout.close()
-    assert process.wait(ENOUGH) == -signal.SIGKILL
+def test_what_an_interrupted_command_leaves_behind_is_ended() -> None:
+    # A shell without a terminal starts what runs in its background with SIGINT ignored.
+    done = Execution(
+        "sh",
+        "-c",
+        "sleep 1000 >/dev/null 2>&1 & echo $$; wait",
+        provider=CommandProvider(grace=0.1),
+        on_line=lambda done, _data: done.provider.interrupt(signal.SIGINT),
+    )
+    assert soon_gone(group_of(done))
+
+
+def test_no_command_is_started_after_an_interruption() -> None:
+    provider = CommandProvider()
+    provider.interrupt(signal.SIGTERM)
+    done = Execution("true", provider=provider)
+    assert (done.kinds, done.facts) == ([], {"cancelled": True})
+
+
+def test_a_signal_that_is_passed_on_ends_nothing() -> None:
+    def pass_on(done: Execution, data: dict[str, Any]) -> None:
+        if data["text"] == "ready":
+            done.provider.pass_on(signal.SIGUSR1)
+
+    done = Execution(sys.executable, "-c", REPORTS, "1", on_line=pass_on)
+    assert (lines(done), done.facts["exit_code"], done.error) == (["ready", "SIGUSR1"], 0, None)
 
 
 def test_one_that_nobody_waited_for_is_not_alive() -> None:

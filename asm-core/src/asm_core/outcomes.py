@@ -77,10 +77,14 @@ def completed(result: ProviderResult, run: Run) -> Outcome:
 
 
 def failed(error: BaseException) -> Outcome:
-    """Return the end of a run that an error ended; the caller gets it."""
-    return Outcome(
-        run_status=RunStatus.FAILED, session_status=SessionStatus.FAILED, error=describe(error), raises=error
-    )
+    """Return the end of a run that an error ended; the caller gets it.
+
+    A `ProviderError` whose details have ``cancelled: True`` is a provider's way to report a cancellation.
+    """
+    run_status, session_status = RunStatus.FAILED, SessionStatus.FAILED
+    if isinstance(error, ProviderError) and error.details.get("cancelled") is True:
+        run_status, session_status = RunStatus.CANCELLED, SessionStatus.CANCELLED
+    return Outcome(run_status=run_status, session_status=session_status, error=describe(error), raises=error)
 
 
 def cancelled(message: str, raises: BaseException | None = None) -> Outcome:

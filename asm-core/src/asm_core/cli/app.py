@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from asm_core.cli import output
 from asm_core.cli.exits import FAILED, INTERRUPTED, NOBODY_READS, STORE_UNAVAILABLE
 from asm_core.cli.store import BackendOption, Choice, StoreOption, UrlOption
+from asm_core.cli.streams import be_whole
 from asm_core.errors import AsmError, StorageConnectionError, without_account
 
 _UsageError: Any = typer.BadParameter.__base__
@@ -28,6 +29,7 @@ class AsmGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         output.be_printable()
+        be_whole()
         try:
             try:
                 with _without_account():

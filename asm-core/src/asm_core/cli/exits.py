@@ -8,7 +8,9 @@ STORE_UNAVAILABLE: Final = 69
 """The store cannot be reached, or is busy for too long (EX_UNAVAILABLE of sysexits.h)."""
 TIMED_OUT: Final = 124
 """`asm run` ended the command after its timeout, as timeout(1) says it."""
-INTERRUPTED: Final = 130
-"""Ctrl-C, or SIGTERM to `asm run`; as shells say it, 128 + SIGINT."""
+SIGNALLED: Final = 128
+"""A signal ended it: this and the signal's number, as shells have it."""
+INTERRUPTED: Final = SIGNALLED + 2
+"""Ctrl-C (SIGINT)."""
 NOBODY_READS: Final = 141
 """Who read the output has gone; as shells say it, 128 + SIGPIPE."""

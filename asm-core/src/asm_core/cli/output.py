@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from asm_core.cli.streams import WholeWriter
 from asm_core.cli.text import json_text
 from asm_core.errors import without_account
 from asm_core.escaping import visible
@@ -39,6 +40,12 @@ def note(text: str) -> None:
         sys.stdout.flush()
     sys.stderr.write(f"{visible(without_account(text), newlines=True)}\n")
     sys.stderr.flush()
+
+
+def is_stuck() -> bool:
+    """Return whether a line on standard error would wait for a reader."""
+    raw = getattr(sys.stderr.buffer, "raw", sys.stderr.buffer)
+    return isinstance(raw, WholeWriter) and not raw.can_be_written()
 
 
 def console() -> Console:

@@ -1,31 +1,27 @@
 """``asm run``."""
 
-import contextlib
-import signal
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, Final
 
 import typer
 
 from asm_core.abandoned import close_abandoned
 from asm_core.cli import output
-from asm_core.cli.exits import FAILED, INTERRUPTED, TIMED_OUT
+from asm_core.cli.exits import FAILED, SIGNALLED, TIMED_OUT
 from asm_core.cli.live import LiveOutput
-from asm_core.cli.store import with_backend
+from asm_core.cli.signals import Signals
+from asm_core.cli.store import Choice, with_choice
 from asm_core.commands import CommandProvider
 from asm_core.errors import AsmError, ProviderError
 from asm_core.manager import SessionManager
-from asm_core.ports import Backend, SessionStore
+from asm_core.ports import SessionStore
 
 _NOT_STARTED: Final = (126, 127)
 
 
-@with_backend(migrate=True)
+@with_choice
 def run_command(
-    backend: Backend,
+    choice: Choice,
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments, behind --.")],
     *,
     agent: Annotated[str, typer.Option(metavar="ID", help="The agent that the session is with.")],
@@ -42,42 +38,46 @@ def run_command(
     """Run a command and record it as a session.
 
     As in: asm run --agent builder -- make test. The output is shown live, to the byte, as soon as it is recorded. The
-    exit status is the command's own; 124 after the timeout, 126 and 127 where it cannot be executed or found, 130 after
-    Ctrl-C or SIGTERM, which end the command and are recorded, and 128 + n where signal n ended it.
+    exit status is the command's own; 124 after the timeout, 126 and 127 where it cannot be executed or found, and
+    128 + n where signal n ended it. A signal to asm, such as Ctrl-C, goes on to the command; a second one sends it
+    SIGTERM, a third SIGKILL. That is recorded as cancelled, and the status is 128 + the number of the first: 130 after
+    Ctrl-C, 143 after SIGTERM.
     """
     say = (lambda _: None) if quiet else output.note
     facts = _facts(metadata or [])
-    closed = close_abandoned(backend.session_store)
-    if closed:
-        say(f"Closed {len(closed)} sessions whose recorder had died: {', '.join(closed)}.")
     given: dict[str, Any] = {"command": command} | ({"cwd": str(cwd)} if cwd else {})
-    live = LiveOutput()
-    try:
-        with _terminable(), live:
-            status = _run(
-                backend.session_store, live, given, agent_id=agent, tags=tag or (), metadata=facts, timeout=timeout
-            )
-    finally:
-        if live.last_event is not None:
-            say(_report(backend.session_store, live))
+    options = {"agent_id": agent, "tags": tag or (), "metadata": facts, "timeout": timeout}
+    with Signals() as signals, choice.open(migrate=True) as backend:
+        closed = close_abandoned(backend.session_store)
+        if closed:
+            say(f"Closed {len(closed)} sessions whose recorder had died: {', '.join(closed)}.")
+        live = LiveOutput()
+        try:
+            status = _run(backend.session_store, live, signals, given, options)
+        finally:
+            if live.last_event is not None and not (live.is_stuck and output.is_stuck()):
+                say(_report(backend.session_store, live))
     raise typer.Exit(status)
 
 
-def _run(store: SessionStore, live: LiveOutput, given: dict[str, Any], **options: Any) -> int:
+def _run(
+    store: SessionStore, live: LiveOutput, signals: Signals, given: dict[str, Any], options: dict[str, Any]
+) -> int:
     """Run the command and return its exit status."""
+    provider = CommandProvider()
+
+    def record() -> None:
+        with live:
+            SessionManager(store, provider).run_once(given, on_event=live, **options)
+
+    def interrupt(number: int) -> None:
+        provider.interrupt(number)
+        live.hurry()
+
     try:
-        SessionManager(store, CommandProvider()).run_once(given, on_event=live, **options)
-    except KeyboardInterrupt:
-        _let_the_end_be_recorded()
-        return INTERRUPTED
+        signals.attend(record, interrupt=interrupt, pass_on=provider.pass_on)
     except ProviderError as error:
-        if "timeout" in error.details:
-            output.note(f"error: {error.message}")
-            return TIMED_OUT
-        status = error.details.get("exit_code")
-        if status is None or status in _NOT_STARTED:
-            output.note(f"error: {error.message}")
-        return FAILED if status is None else int(status)
+        return _status(error, signals)
     except AsmError as error:
         lost = error.details.get("events_not_recorded")
         if lost:
@@ -86,11 +86,17 @@ def _run(store: SessionStore, live: LiveOutput, given: dict[str, Any], **options
     return 0
 
 
-def _let_the_end_be_recorded() -> None:
-    """Wait for what a second Ctrl-C left to the background, while the store is open; another one ends the waiting."""
-    for thread in threading.enumerate():
-        if thread.name.startswith("asm-") and not thread.daemon:
-            thread.join()
+def _status(error: ProviderError, signals: Signals) -> int:
+    """Return the exit status of a command that did not end well, and print why where its own output does not say it."""
+    if "timeout" in error.details:
+        output.note(f"error: {error.message}")
+        return TIMED_OUT
+    if error.details.get("cancelled") and signals.first is not None:
+        return SIGNALLED + signals.first
+    status = error.details.get("exit_code")
+    if status is None or status in _NOT_STARTED:
+        output.note(f"error: {error.message}")
+    return FAILED if status is None else int(status)
 
 
 def _report(store: SessionStore, live: LiveOutput) -> str:
@@ -114,22 +120,3 @@ def _facts(pairs: list[str]) -> dict[str, str]:
             raise typer.BadParameter(message, param_hint="--metadata")
         facts[key] = value
     return facts
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM, and the end of the terminal, interrupt as Ctrl-C does, so that the end is recorded."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 from typing import IO, TYPE_CHECKING, Final, Self, cast
 
-from asm_core.commands.group import end_group
+from asm_core.commands.group import Ending, send_signal
+from asm_core.latches import Latch, start_thread
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from asm_core.commands.command import Command
 
-_REAP_SECONDS: Final = 5.0
+REAP_SECONDS: Final = 5.0
 """How long to wait for a killed process to end; longer means that it cannot be ended, and it is left behind."""
 
 
 class Child:
     """A command in a session and process group of its own, without a terminal, so that it can be ended as a whole.
+
+    No signal of the terminal (Ctrl-C) reaches it: it gets what `interrupt` sends, once. It ignores what this process
+    was started to ignore (SIGHUP under nohup).
 
     A context: at its end nothing of this object is left, neither thread nor file descriptor nor zombie; a command that
     still runs then is ended.
@@ -28,7 +33,7 @@ class Child:
         streams: the file descriptors to read, by name; they do not block.
         bell: a file descriptor that becomes readable when the command itself has ended, though others
             may still hold its streams.
-        was_ended: whether `end` was called while it ran.
+        was_ended: whether `interrupt` or `end` was called while it ran.
     """
 
     def __init__(self, command: Command, grace: float) -> None:
@@ -39,7 +44,8 @@ class Child:
         """
         self._grace = grace
         self._lock = threading.Lock()
-        self._over = threading.Event()
+        self._over = Latch()
+        self._endings: dict[int, Ending] = {}
         self.was_ended = False
         self.bell, self._ringer = os.pipe()
         try:
@@ -55,7 +61,7 @@ class Child:
         for descriptor in self.streams.values():
             os.set_blocking(descriptor, False)
         try:
-            threading.Thread(target=self._wait, name=f"asm-child-{self._process.pid}", daemon=True).start()
+            start_thread(self._wait)
         except BaseException:  # the system has no thread left
             self._process.kill()
             self._wait()
@@ -73,7 +79,7 @@ class Child:
         for output in self._outputs.values():
             output.close()
         try:
-            if not self._over.is_set():
+            if self._endings or not self._over.is_set:
                 self.end()
         finally:
             self._close_bell()
@@ -86,15 +92,43 @@ class Child:
         self._over.wait()
         return self._process.returncode
 
+    def interrupt(self, number: int) -> None:
+        """Begin to end the command and its group with this signal; if that has begun, send the next harder one.
+
+        Returns at once. A command that has ended by itself is a no-op.
+        """
+        begun = bool(self._endings)
+        ending = self._begin_to_end(number)
+        if begun and ending is not None:
+            ending.press()
+
+    def pass_on(self, number: int) -> None:
+        """Send a signal to the command's group, unless it has ended."""
+        if not self._over.is_set:
+            send_signal(self._process.pid, number)
+
     def end(self) -> None:
         """End the command and all that it started in its group; return once they have ended."""
-        if not self._over.is_set():
+        ending = self._begin_to_end(signal.SIGTERM)
+        if ending is not None:
+            ending.is_over.wait()
+
+    def _begin_to_end(self, number: int) -> Ending | None:
+        """Return how the command is ended, which begins with this signal unless it has begun."""
+        group = self._process.pid
+        if not self._endings:
+            if self._over.is_set:
+                return None
             self.was_ended = True
-        try:
-            end_group(self._process.pid, self._grace)
-            self._over.wait(_REAP_SECONDS)
-        finally:
-            self._ring()
+            # One step, which neither another thread nor a signal handler divides.
+            self._endings.setdefault(group, Ending(group, number, self._grace, then=self._settle))
+        ending = self._endings[group]
+        ending.begin()
+        return ending
+
+    def _settle(self) -> None:
+        self._over.wait(REAP_SECONDS)
+        self._ring()
 
     def _wait(self) -> None:
         self._process.wait()

@@ -4,33 +4,89 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import signal
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from asm_core.latches import Latch, start_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INTERRUPT_GRACE: Final = 30.0
+"""Seconds that a command has to end after SIGINT: a test runner that is interrupted tears down and reports first."""
 
 _FIRST_LOOK: Final = 0.005
 _LAST_LOOK: Final = 0.1
-"""Seconds between two looks whether a group has ended, ever longer: no system tells when its last process is gone."""
+"""Seconds between two checks whether a group has ended, ever longer: no system notifies when all of it is gone."""
 
 
-def end_group(group: int, grace: float) -> None:
-    """End all processes of a group: SIGTERM, then SIGKILL for those that are left after `grace` seconds.
+class Ending:
+    """Ends all processes of a group, in the background, with one signal after another until none is left.
 
-    Returns once none is left. An interruption (Ctrl-C) meanwhile kills them at once. A group that is gone is a no-op.
+    The first signal is given; SIGTERM follows, then SIGKILL. Each has `grace` seconds to work. SIGINT has
+    `INTERRUPT_GRACE` seconds as long as the group's first process runs. `press` moves on to the next at once.
+
+    Attributes:
+        is_over: set when no process is left, or when nothing more can be done.
     """
-    if not _signal(group, signal.SIGTERM):
-        return
-    left = True
-    try:
-        deadline = time.monotonic() + grace
+
+    def __init__(self, group: int, first: int, grace: float, *, then: Callable[[], object]) -> None:
+        """Prepare the end of `group`; `then` is called in the background when it has come."""
+        self._group = group
+        hardest: list[int] = [signal.SIGTERM, signal.SIGKILL]
+        self._steps = [first, *hardest[hardest.index(first) + 1 if first in hardest else 0 :]]
+        self._grace = grace
+        self._then = then
+        self._to_do = [self._run_once]
+        self._pressed: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.is_over = Latch()
+
+    def begin(self) -> None:
+        """Send the first signal, and do the rest in the background; a second time is a no-op."""
+        if self._to_do:
+            start_thread(self._run)
+
+    def press(self) -> None:
+        """Send the next signal now."""
+        self._pressed.put(None)
+
+    def _run(self) -> None:
+        with contextlib.suppress(IndexError):  # another thread took it
+            self._to_do.pop()()
+
+    def _run_once(self) -> None:
+        try:
+            for step in self._steps:
+                if not send_signal(self._group, step):
+                    break
+                if step != signal.SIGKILL and self._has_ended(step):
+                    break
+            self._then()
+        finally:
+            self.is_over.set()
+
+    def _has_ended(self, step: int) -> bool:
+        """Wait until the group has ended; False if it runs on and the next signal is due."""
+        began = time.monotonic()
         pause = _FIRST_LOOK
-        while (left := is_alive(group)) and time.monotonic() < deadline:
-            time.sleep(pause)
+        left_alone = 0.0
+        while is_alive(self._group):
+            now = time.monotonic()
+            if step == signal.SIGINT and _exists(self._group):
+                deadline = began + max(INTERRUPT_GRACE, self._grace)
+            else:
+                left_alone = left_alone or now
+                deadline = left_alone + self._grace
+            if now >= deadline:
+                return False
+            with contextlib.suppress(queue.Empty):
+                self._pressed.get(timeout=min(pause, deadline - now))
+                return False
             pause = min(2 * pause, _LAST_LOOK)
-    finally:
-        if left:
-            _signal(group, signal.SIGKILL)
+        return True
 
 
 def is_alive(group: int) -> bool:
@@ -39,16 +95,16 @@ def is_alive(group: int) -> bool:
     Its first process is taken to be waited for by its parent. Another that has ended but was never waited for does not
     count: the parent of an orphan is the system's first process, which in a container often waits for nobody.
     """
-    if not _signal(group, 0):
+    if not send_signal(group, 0):
         return False
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(group, 0)
+    if _exists(group):
         return True
     states = [state for state, found in _processes() if found == group]
     return not states or any(state not in "ZX" for state in states)
 
 
-def _signal(group: int, number: int) -> bool:
+def send_signal(group: int, number: int) -> bool:
+    """Send a signal to each process of a group, and return whether there was one that could be reached."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:
@@ -57,6 +113,13 @@ def _signal(group: int, number: int) -> bool:
         # All of them have become another user's, or (on macOS) have ended and are not waited for.
         return False
     return True
+
+
+def _exists(process: int) -> bool:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(process, 0)
+        return True
+    return False
 
 
 def _processes() -> list[tuple[str, int]]:

@@ -36,15 +36,17 @@ class CommandProvider(Provider):
 
     The command gets a process group of its own and no terminal; its standard input is that of this process, and empty
     if that is a terminal. When it is cancelled, the whole group gets SIGTERM and, after a grace of `grace` seconds,
-    SIGKILL. What a command that ended by itself left running is left alone: see `Pump`.
+    SIGKILL; see `interrupt` for other signals. What a command that ended by itself left running is left alone: see
+    `Pump`.
     """
 
     name = "command"
 
     def __init__(self, *, grace: float = 5.0) -> None:
         self._grace = grace
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._children: dict[str, Child] = {}
+        self._interrupted: int | None = None
 
     def execute(self, run: Run, session: Session, emit: Emit) -> ProviderResult:  # noqa: ARG002  the port's signature
         """Run the command of `run.input`; the result's output has its exit status, duration and counts.
@@ -53,9 +55,12 @@ class CommandProvider(Provider):
             ValidationError: the input describes no command.
             ProviderError: the command could not be started, or its status was not 0; `details` has ``exit_code``:
                 127 if there is no such program, 126 if it cannot be executed, 128 + n if signal n ended it, and None
-                if it could not be ended.
+                if it could not be ended; and ``cancelled`` where `interrupt` or `cancel` ended it.
         """
         command = Command.from_input(run.input)
+        if self._interrupted is not None:
+            message = f"{command.command[0]} was not started: signal {self._interrupted} came before."
+            raise ProviderError(message, details={"cancelled": True})
         emit(EventType.TOOL_CALL_STARTED, command.to_input())
         started = time.perf_counter()
         try:
@@ -69,7 +74,7 @@ class CommandProvider(Provider):
             ended, counts = self._attend(run.id, child, emit)
         facts = {**_status(ended), "duration_ms": _milliseconds_since(started), **counts}
         if child.was_ended or ended != 0:
-            raise _failed(emit, f"{command.command[0]} {_fate(child, ended)}.", facts)
+            raise _failed(emit, f"{command.command[0]} {_fate(child, ended)}.", facts, cancelled=child.was_ended)
         emit(EventType.TOOL_CALL_COMPLETED, facts)
         return ProviderResult(output=facts)
 
@@ -79,6 +84,24 @@ class CommandProvider(Provider):
             child = self._children.get(run_id)
         if child is not None:
             child.end()
+
+    def interrupt(self, number: int) -> None:
+        """End each command as a signal to this process asks; return at once.
+
+        The first call sends the signal `number` to their groups; each further call sends SIGTERM, then SIGKILL. So does
+        time: SIGTERM follows 30 seconds after SIGINT, any other signal `grace` seconds after the one before. Commands
+        that would begin later are not started. All are recorded as cancelled, whatever their exit status.
+        """
+        with self._lock:
+            self._interrupted = self._interrupted or number
+            for child in self._children.values():
+                child.interrupt(number)
+
+    def pass_on(self, number: int) -> None:
+        """Send a signal that ends nothing, such as SIGUSR1, to the group of each command that runs."""
+        with self._lock:
+            for child in self._children.values():
+                child.pass_on(number)
 
     def _attend(self, run_id: str, child: Child, emit: Emit) -> tuple[int | None, dict[str, int]]:
         """Record what the child says until it has ended; return its status and the counts."""
@@ -93,6 +116,8 @@ class CommandProvider(Provider):
 
         with self._lock:
             self._children[run_id] = child
+            if self._interrupted is not None:
+                child.interrupt(self._interrupted)
         try:
             pump = Pump(child, hand_over)
             pump.run()
@@ -116,9 +141,9 @@ def _fate(child: Child, ended: int | None) -> str:
     return f"failed with exit status {ended}" if ended >= 0 else f"was ended by signal {-ended}"
 
 
-def _failed(emit: Emit, message: str, facts: dict[str, Any]) -> ProviderError:
+def _failed(emit: Emit, message: str, facts: dict[str, Any], *, cancelled: bool = False) -> ProviderError:
     emit(EventType.TOOL_CALL_FAILED, {**facts, "error": message})
-    return ProviderError(message, details=facts)
+    return ProviderError(message, details={**facts, "cancelled": True} if cancelled else facts)
 
 
 def _is_missing(error: OSError, command: Command) -> bool:

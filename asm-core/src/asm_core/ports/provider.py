@@ -45,7 +45,8 @@ class Provider(ABC):
         """Execute `run`, hand over what happens, and return what came of it.
 
         Raises:
-            ProviderError: it failed; `details` go into the run's `error`.
+            ProviderError: it failed; `details` go into the run's `error`. With ``cancelled: True`` among them the run
+                is recorded as cancelled.
         """
 
     @abstractmethod
