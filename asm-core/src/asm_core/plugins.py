@@ -19,7 +19,6 @@ from asm_core.errors import (
     IncompatibleBackendError,
     UnknownBackendError,
     ValidationError,
-    without_account,
 )
 from asm_core.escaping import described, shown, visible
 from asm_core.foreign import signal_exceptions
@@ -192,7 +191,7 @@ def _origin(offer: Offer) -> str:
 
 def _broken(offer: Offer, error: BaseException) -> BrokenBackendError:
     return BrokenBackendError(
-        cannot_load(offer, without_account(described(error))),
+        cannot_load(offer, described(error)),
         details={"name": offer.name, "distribution": offer.distribution, "version": offer.version},
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from asm_core.errors import shown
 from asm_core.models import Artifact, Event, Run, Session
 from asm_core.transfer.lines import (
     END,
@@ -20,11 +22,14 @@ from asm_core.transfer.lines import (
     read_model,
     split_line,
 )
+from asm_core.transfer.reading import read_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
 
+    from asm_core.transfer.reading import Source
+
+_CHANGED: Final = "The file was changed while it was imported."
 _RANKS: Final = {kind: rank for rank, kind in enumerate(KINDS)}
 
 
@@ -38,7 +43,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     artifacts_at: int
 
 
-def check_file(file: BinaryIO) -> Manifest:
+def check_file(file: Source) -> Manifest:
     """Read an export to its end and return what it holds.
 
     Memory does not grow with the file: of the lines read, only the place of the last one is kept.
@@ -51,7 +56,7 @@ def check_file(file: BinaryIO) -> Manifest:
     checker = _Checker(read_header(first), start)
     digest = hashlib.sha256(first)
     number, place = 1, start + len(first)
-    for number, line in enumerate(iter(file.readline, b""), 2):
+    for number, line in _lines(file):
         if line.startswith(END):
             return checker.end(number, read_end(number, line), place, digest.hexdigest(), file.read(1))
         checker.take(number, line, place)
@@ -60,30 +65,48 @@ def check_file(file: BinaryIO) -> Manifest:
     raise damaged(number, "The file ends behind this line, without its last one: it was cut off.")
 
 
-def read_again(file: BinaryIO, manifest: Manifest) -> Iterator[Session | Run | Event | Artifact]:
-    """Yield the models of a file that was checked, in its order.
+def read_again(file: Source, manifest: Manifest) -> Iterator[tuple[Session | Run | Event | Artifact, int]]:
+    """Yield the models of a file that was checked, in its order, each with the length of its line.
 
     Raises:
-        ValidationError: at the end: the file was changed since it was checked.
+        ValidationError: the file was changed since it was checked.
     """
     file.seek(manifest.start)
-    line = file.readline()
-    digest = hashlib.sha256(line)
-    for number, line in enumerate(iter(file.readline, b""), 2):
+    digest = hashlib.sha256(file.readline(HEADER_LIMIT))
+    for number, line in _lines(file):
         if line.startswith(END):
             break
         digest.update(line)
-        kind, body = split_line(number, line)
-        yield msgspec.json.decode(body, type=KINDS[kind])
+        yield _decoded(number, line), len(line)
     if digest.hexdigest() != manifest.totals.sha256:
-        raise damaged(1, "The file was changed while it was imported.")
+        raise damaged(1, _CHANGED)
 
 
-def read_artifacts(file: BinaryIO, manifest: Manifest) -> Iterator[Artifact]:
+def read_artifacts(file: Source, manifest: Manifest) -> Iterator[Artifact]:
     """Yield the artifacts of a file that was checked."""
     file.seek(manifest.artifacts_at)
     for _ in range(manifest.totals.artifacts):
-        yield msgspec.json.decode(split_line(0, file.readline())[1], type=Artifact)
+        model = _decoded(1, read_line(file, 1))
+        if isinstance(model, Artifact):
+            yield model
+
+
+def _lines(file: Source) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines behind the first one, with their numbers."""
+    for number in itertools.count(2):
+        line = read_line(file, number)
+        if not line:
+            return
+        yield number, line
+
+
+def _decoded(number: int, line: bytes) -> Session | Run | Event | Artifact:
+    """Return the model of a line that was checked."""
+    kind, body = split_line(number, line)
+    try:
+        return msgspec.json.decode(body, type=KINDS[kind])
+    except (ValueError, RecursionError):
+        raise damaged(number, _CHANGED) from None
 
 
 class _Checker:
@@ -113,7 +136,7 @@ class _Checker:
     def _key(self, number: int, model: Session | Run | Event | Artifact) -> tuple[Any, ...]:
         owner = model.id if isinstance(model, Session) else model.session_id
         if owner != self._header.session_id:
-            raise damaged(number, f"This belongs to session {owner!r}, and the file to {self._header.session_id!r}.")
+            raise damaged(number, f"This belongs to session {shown(owner)}, not to {shown(self._header.session_id)}.")
         if isinstance(model, Session):
             self._session = model
             return ()

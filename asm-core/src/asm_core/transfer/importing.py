@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from asm_core.errors import AlreadyExistsError, RunNotFoundError, SessionNotFoundError
+from asm_core.errors import AlreadyExistsError, RunNotFoundError, SessionNotFoundError, ValidationError
 from asm_core.models import Artifact, Event, Run
-from asm_core.payloads import encode_json
 from asm_core.ports import Capability
 from asm_core.transfer.checking import check_file, read_again, read_artifacts
+from asm_core.transfer.reading import rereadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +20,10 @@ if TYPE_CHECKING:
     from asm_core.models import Model
     from asm_core.ports import Backend
     from asm_core.transfer.checking import Manifest
+    from asm_core.transfer.reading import Source
 
 _BATCH: Final = 500
 _BATCH_BYTES: Final = 4 << 20
-_IN_MEMORY: Final = 4 << 20
 
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,18 +46,24 @@ def import_session(backend: Backend, file: BinaryIO) -> ImportReport:
 
     The file is read to its end and checked before anything is written. Then all of it is written in one transaction
     where the backend has `transactions`; elsewhere in batches, and another import completes one that was interrupted.
+    Memory and disk space are bounded. A line has at most 1 GiB. In a pipe one cannot go back: each line is checked as
+    it comes, and at most 1 GiB is kept in a temporary file.
     What is stored already and equal is left alone: importing twice is a no-op; events that were pruned come back.
 
     Raises:
         ValidationError: the file is damaged, cut off, edited, of another version, or no export; the message names the
-            line.
+            line. Or a line does not fit into memory.
         AlreadyExistsError: the session, one of its runs, events or artifacts is stored already and differs.
     """
-    if not file.seekable():
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
-            shutil.copyfileobj(file, copy)
-            copy.seek(0)
-            return import_session(backend, cast("BinaryIO", copy))
+    try:
+        with rereadable(file) as source:
+            return _import(backend, source)
+    except MemoryError:
+        message = "A line of the file, or what it holds, does not fit into memory. Nothing was imported."
+        raise ValidationError(message) from None
+
+
+def _import(backend: Backend, file: Source) -> ImportReport:
     manifest = check_file(file)
     session_added, runs_added = _compare(backend, file, manifest)
     artifacts_added = sum(_is_new(backend, artifact) for artifact in read_artifacts(file, manifest))
@@ -74,7 +78,7 @@ def import_session(backend: Backend, file: BinaryIO) -> ImportReport:
     )
 
 
-def _compare(backend: Backend, file: BinaryIO, manifest: Manifest) -> tuple[bool, int]:
+def _compare(backend: Backend, file: Source, manifest: Manifest) -> tuple[bool, int]:
     """Hold what is stored against the file; return whether the session is new, and how many runs are."""
     store, session = backend.session_store, manifest.session
     try:
@@ -98,10 +102,12 @@ def _compare(backend: Backend, file: BinaryIO, manifest: Manifest) -> tuple[bool
 
 
 def _same_events(backend: Backend, events: list[Event]) -> None:
+    """Hold the stored events up to the last of these against them, page by page: the file may have far fewer."""
     given = {event.sequence_number: event for event in events}
     first, last = events[0].sequence_number or 1, events[-1].sequence_number or 1
-    stored = backend.session_store.get_events(events[0].session_id, after=first - 1, before=last + 1)
-    for event in stored:
+    for event in backend.session_store.follow_events(events[0].session_id, after=first - 1, idle_timeout=0.0):
+        if (event.sequence_number or 0) > last:
+            return
         _same(event, given.get(event.sequence_number, event))
 
 
@@ -125,7 +131,7 @@ def _same(stored: Model, given: Model) -> None:
     raise AlreadyExistsError(message, details={"id": name, "fields": fields})
 
 
-def _write(backend: Backend, file: BinaryIO, manifest: Manifest) -> int:
+def _write(backend: Backend, file: Source, manifest: Manifest) -> int:
     store, last = backend.session_store, manifest.last_sequence
     added = store.restore_session(manifest.session, last_sequence=last)
     for models in _batches(read_again(file, manifest)):
@@ -137,12 +143,12 @@ def _write(backend: Backend, file: BinaryIO, manifest: Manifest) -> int:
     return added
 
 
-def _batches(models: Iterator[Model]) -> Iterator[list[Model]]:
+def _batches(models: Iterator[tuple[Model, int]]) -> Iterator[list[Model]]:
     batch: list[Model] = []
     size = 0
-    for model in models:
+    for model, length in models:
         batch.append(model)
-        size += len(encode_json(model))
+        size += length
         if len(batch) == _BATCH or size >= _BATCH_BYTES:
             yield batch
             batch, size = [], 0

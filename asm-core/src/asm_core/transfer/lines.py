@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
@@ -21,6 +21,12 @@ FIRST_BYTES: Final = b'{"header":{"format":"asm-session"'
 """Every export begins with these."""
 HEADER_LIMIT: Final = 65_536
 """No header is longer, in bytes; whatever is, is no export and need not be read any further."""
+LINE_LIMIT: Final = 1 << 30
+"""No line is longer, in bytes.
+
+An event, a run or a session that a database gives back is smaller: SQLite holds up to 10^9 bytes in a row, and
+PostgreSQL less than 2^30.
+"""
 KINDS: Final[Mapping[str, type[Session | Run | Event | Artifact]]] = {
     "session": Session,
     "run": Run,
@@ -29,6 +35,8 @@ KINDS: Final[Mapping[str, type[Session | Run | Event | Artifact]]] = {
 }
 """What may stand between the header and the last line, in the order in which it does."""
 END: Final = b'{"end":'
+BEGINNING: Final = re.compile(rb'\{"(?:session|run|event|artifact)":\{')
+"""How each line between the header and the last one begins."""
 _HEADER: Final = "header"
 
 _LINE = re.compile(rb'\{"([a-z]+)":(\{.*\}),"crc32":"([0-9a-f]{8})"\}\n', re.DOTALL)
@@ -49,7 +57,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     format: str = FORMAT
     version: int = VERSION
     session_id: str
-    last_sequence: int
+    last_sequence: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,9 +79,20 @@ def damaged(line: int, what: str) -> ValidationError:
 
 
 def line_of(model: Header | Model) -> bytes:
-    """Return the line of the header, the session, a run, an event or an artifact."""
+    """Return the line of the header, the session, a run, an event or an artifact.
+
+    Raises:
+        ValidationError: it would be longer than an import reads.
+    """
     kind, body = type(model).__name__.lower().encode(), encode_json(model)
-    return b'{"%b":%b,"crc32":"%08x"}\n' % (kind, body, zlib.crc32(body))
+    line = b'{"%b":%b,"crc32":"%08x"}\n' % (kind, body, zlib.crc32(body))
+    if len(line) > LINE_LIMIT:
+        name = getattr(model, "id", "")
+        message = (
+            f"The {kind.decode()} {name} takes {len(line):,} bytes, and a line of an export at most {LINE_LIMIT:,}."
+        )
+        raise ValidationError(message)
+    return line
 
 
 def end_line(totals: Totals) -> bytes:
@@ -97,7 +116,7 @@ def read_header(line: bytes) -> Header:
         raise damaged(1, f"The format has version {version}, and this program reads version {VERSION}; upgrade it.")
     try:
         return msgspec.json.decode(split_line(1, line, [_HEADER])[1], type=Header)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise damaged(1, f"The header is damaged: {error}.") from None
 
 
