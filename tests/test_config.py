@@ -11,7 +11,7 @@ from asm_core import ValidationError, resolve_store
 @pytest.fixture(autouse=True)
 def _in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for variable in ("ASM_BACKEND", "ASM_URL"):
+    for variable in ("ASM_BACKEND", "ASM_URL", "ASM_CONFIG"):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -66,14 +66,14 @@ def test_what_is_said_of_one_backend_is_not_meant_for_another(monkeypatch: pytes
 def test_a_named_store_is_one_of_the_file_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     write('url = "main"\n[stores.analytics]\nbackend = "acme"\nurl = "side"\nreaders = 2')
     monkeypatch.setenv("ASM_URL", "from environment")
-    assert resolved(config="analytics") == ("acme", "side", {"readers": 2})
+    assert resolved(store="analytics") == ("acme", "side", {"readers": 2})
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("url = 5", "url must be a string"),
-        ('backend = ["a"]', "backend must be a string"),
+        ("url = 5", "url in asm.toml must be a string"),
+        ('backend = ["a"]', "backend in asm.toml must be a string"),
         ("url = ", "cannot be read as TOML"),
     ],
 )
@@ -86,7 +86,7 @@ def test_a_file_that_makes_no_sense_is_refused(text: str, message: str) -> None:
 def test_an_unknown_store_is_refused_with_those_that_are_known() -> None:
     write("[stores.one]\n[stores.two]")
     with pytest.raises(ValidationError, match=r"\[stores\.three\].*There are: one, two\."):
-        resolve_store(config="three")
+        resolve_store(store="three")
 
 
 def test_an_url_is_not_shown() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
-EVERYWHERE = {"--help", "--version", "--backend", "-b", "--url", "--store"}
+EVERYWHERE = {"--help", "--version", "--backend", "-b", "--url", "--store", "--config"}
 
 
 def commands(command: Any, name: str = "asm") -> Iterator[tuple[str, Any]]:
@@ -55,12 +55,12 @@ def test_a_section_names_the_options_of_its_command_and_no_others(name: str) -> 
 
 def test_the_options_that_choose_a_store_are_named() -> None:
     text = PAGE.partition("\n## Which store\n")[2].partition("\n## ")[0]
-    assert all(f"`{option}" in text for option in ("--backend", "-b", "--url", "--store"))
+    assert all(f"`{option}" in text for option in ("--backend", "-b", "--url", "--store", "--config"))
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name not in {"asm", "asm db", "asm db sql", "asm backends"}])
 def test_a_command_that_works_on_a_store_lets_it_be_chosen(name: str) -> None:
-    assert {"--backend", "-b", "--url", "--store"} <= options(ALL[name])
+    assert {"--backend", "-b", "--url", "--store", "--config"} <= options(ALL[name])
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -109,7 +109,7 @@ def test_what_is_pruned_can_be_archived(
         ("[retention]\narchive_before_prune = true", "archive_before_prune is set without an archive_store"),
         ("[retention]\narchive_store = 'x'", "No store is configured as [stores.x]"),
         ("[retention]\narchive_store = 5", "archive_store must be the name of a store or a URL, not 5."),
-        ("[retention", "is no TOML: "),
+        ("[retention", "cannot be read as TOML: "),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(

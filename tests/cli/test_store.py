@@ -28,8 +28,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """Note what is asked for when a store is opened."""
     calls: list[tuple[Any, ...]] = []
 
-    def note(name: str | None, *, url: str | None, config: str | None) -> tuple[Any, ...]:
-        return (name, url, config)
+    def note(name: str | None, *, url: str | None, store: str | None, config: str | None) -> tuple[Any, ...]:
+        return (name, url, store, config)
 
     def opened(asked: tuple[Any, ...], *, migrate: bool) -> MemoryBackend:
         calls.append((*asked, migrate))
@@ -43,15 +43,17 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize(
     ("arguments", "asked"),
     [
-        (("sessions",), (None, None, None, False)),
-        (("--backend", "b", "--url", "u", "sessions"), ("b", "u", None, False)),
-        (("sessions", "-b", "b", "--url", "u"), ("b", "u", None, False)),
-        (("-b", "b", "sessions", "--url", "u"), ("b", "u", None, False)),
-        (("-b", "b", "--url", "u", "sessions", "-b", "c"), ("c", "u", None, False)),
-        (("--store", "analytics", "usage"), (None, None, "analytics", False)),
-        (("health", "--store", "analytics"), (None, None, "analytics", False)),
-        (("import", "/dev/null"), (None, None, None, True)),
-        (("run", "--agent", "a", "--url", "u", "--", "true", "--url", "v"), (None, "u", None, True)),
+        (("sessions",), (None, None, None, None, False)),
+        (("--backend", "b", "--url", "u", "sessions"), ("b", "u", None, None, False)),
+        (("sessions", "-b", "b", "--url", "u"), ("b", "u", None, None, False)),
+        (("-b", "b", "sessions", "--url", "u"), ("b", "u", None, None, False)),
+        (("-b", "b", "--url", "u", "sessions", "-b", "c"), ("c", "u", None, None, False)),
+        (("--store", "analytics", "usage"), (None, None, "analytics", None, False)),
+        (("health", "--store", "analytics"), (None, None, "analytics", None, False)),
+        (("--config", "f", "usage"), (None, None, None, "f", False)),
+        (("health", "--config", "f", "--store", "s"), (None, None, "s", "f", False)),
+        (("import", "/dev/null"), (None, None, None, None, True)),
+        (("run", "--agent", "a", "--url", "u", "--", "true", "--url", "v"), (None, "u", None, None, True)),
     ],
 )
 def test_a_store_is_chosen_before_or_behind_the_command(

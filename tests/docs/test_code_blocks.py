@@ -89,7 +89,7 @@ def test_the_blocks_of_a_page_run(
     page: Path, tmp_path: Path, environment: Environment, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("ASM_BACKEND", "ASM_URL"):
+    for name in ("ASM_BACKEND", "ASM_URL", "ASM_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     reader = Reader(tmp_path, environment, postgresql_url)
     if page == README:
@@ -134,5 +134,5 @@ def test_every_store_of_a_configuration_can_be_opened(
     table = tomllib.loads(block.text)
     table = table if block.file == "asm.toml" else table["tool"]["asm"]
     for name in (None, *table.get("stores", {})):
-        with asm.open_backend(config=name, migrate=True) as backend:
+        with asm.open_backend(store=name, migrate=True) as backend:
             assert backend.maintenance.health_check() == []

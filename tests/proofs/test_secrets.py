@@ -247,7 +247,7 @@ def test_no_listing_of_the_configuration_tells_it(
     backend_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "asm.toml").write_text(CONFIGURED.format(backend=backend_name))
-    stores = [resolve_store(), resolve_store(config="archive"), resolve_store(options={"password": "hunter2secret"})]
+    stores = [resolve_store(), resolve_store(store="archive"), resolve_store(options={"password": "hunter2secret"})]
     monkeypatch.setenv("ASM_URL", "postgresql://user:hunter2secret@localhost/asm")
     stores.append(resolve_store())
     assert all("hunter2" in str(store.url) for store in stores)
@@ -267,5 +267,5 @@ def test_no_listing_of_the_configuration_tells_it(
 def test_a_configuration_that_cannot_be_read_does_not_tell_it(tmp_path: Path, text: str) -> None:
     (tmp_path / "asm.toml").write_text(text)
     with pytest.raises(asm.ValidationError) as raised:
-        resolve_store(config="archive")
+        resolve_store(store="archive")
     assert "hunter2" not in told(raised.value)

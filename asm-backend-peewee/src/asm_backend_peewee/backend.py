@@ -59,7 +59,7 @@ class PeeweeBackend(SQLBackend):
         self.artifact_registry = SQLArtifactRegistry(place)
 
     @classmethod
-    def open(cls, url: str, *, migrate: bool | int = False, **options: Any) -> Self:
+    def open(cls, url: str, /, *, migrate: bool | int = False, **options: Any) -> Self:
         """Open a database at `url`, with connections of its own; `options` are those of its kind of database."""
         return cls(open_database(url, options, create=migrate is not False), migrate=migrate)
 

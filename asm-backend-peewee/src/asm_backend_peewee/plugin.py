@@ -21,7 +21,7 @@ def asm_backend() -> BackendSpec:
     )
 
 
-def _open(url: str | None, *, migrate: bool | int, **options: Any) -> Backend:
+def _open(url: str | None, /, *, migrate: bool | int, **options: Any) -> Backend:
     from asm_backend_peewee.backend import PeeweeBackend  # noqa: PLC0415  only when it is asked for
 
     return PeeweeBackend.open(DEFAULT_URL if url is None else url, migrate=migrate, **options)

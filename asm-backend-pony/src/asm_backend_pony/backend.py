@@ -47,7 +47,7 @@ class PonyBackend(SQLBackend):
         self._work_on(database_of(database, schema=schema, notify=notify), migrate=migrate)
 
     @classmethod
-    def open(cls, url: str, *, migrate: bool | int = False, **options: Any) -> Self:
+    def open(cls, url: str, /, *, migrate: bool | int = False, **options: Any) -> Self:
         """Open the database at `url` with connections of its own.
 
         Args:

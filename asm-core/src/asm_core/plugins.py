@@ -7,11 +7,14 @@ the `open` of that description imports what the backend needs.
 from __future__ import annotations
 
 import inspect
+import os
+from pathlib import Path
 from typing import Any, Final
 
 import pluggy
 
-from asm_core.config import StoreConfig, resolve_store
+from asm_core.config import DEFAULT_URL, StoreConfig, resolve_store
+from asm_core.confinement import check_confined
 from asm_core.discovery import Offer, find_offers
 from asm_core.errors import (
     AsmError,
@@ -40,7 +43,7 @@ def open_backend(
     *,
     url: str | None = None,
     migrate: bool = False,
-    config: str | None = None,
+    store: str | None = None,
     **options: Any,
 ) -> Backend:
     """Open a store through the backend of this name.
@@ -51,7 +54,7 @@ def open_backend(
         name: the backend's name, such as ``sqlmodel`` or ``memory``.
         url: the store's place, such as ``sqlite:///asm.db``.
         migrate: bring the store's schema up to date first.
-        config: the name of a store that a file configures as ``[stores.NAME]``.
+        store: the name of a store that a file configures as ``[stores.NAME]``.
         **options: the backend's own options.
 
     Raises:
@@ -66,13 +69,16 @@ def open_backend(
             f"migrate must be True or False, not {shown(migrate)}; for a version of the schema use Backend.migrate()."
         )
         raise ValidationError(message)
-    return open_store(resolve_store(name, url=url, config=config, options=options), migrate=migrate)
+    return open_store(resolve_store(name, url=url, store=store, options=options), migrate=migrate)
 
 
 def open_store(store: StoreConfig, *, migrate: bool | int = False) -> Backend:
     """Open a store that was resolved; `migrate` may be a version too, which is then taken as it is."""
     offer = _find(store.backend)
     spec = _load(offer)
+    url = DEFAULT_URL if store.url is None and "SQLite" in spec.databases else store.url
+    if url is not None and not store.trusted:
+        check_confined(url, Path(os.curdir))
     with signal_exceptions() as from_signals:
         try:
             _check_options(spec, store.options)
@@ -81,6 +87,11 @@ def open_store(store: StoreConfig, *, migrate: bool | int = False) -> Backend:
             if from_signals:
                 raise
             raise _broken(offer, error) from error
+        except ValidationError as error:
+            if store.file is None:
+                raise
+            message = f"{error.message} ({store.file} configures this store.)"
+            raise type(error)(message, details=error.details) from error
     if not isinstance(backend, Backend):
         mistake = TypeError(f"its open() returns {shown(backend)} where a Backend should be")
         raise _broken(offer, mistake) from mistake

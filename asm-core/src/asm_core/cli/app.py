@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from asm_core.cli import output
 from asm_core.cli.exits import FAILED, INTERRUPTED, NOBODY_READS, STORE_UNAVAILABLE
-from asm_core.cli.store import BackendOption, Choice, StoreOption, UrlOption
+from asm_core.cli.store import BackendOption, Choice, ConfigOption, StoreOption, UrlOption
 from asm_core.cli.streams import be_whole
 from asm_core.errors import AsmError, StorageConnectionError, without_account
 
@@ -84,15 +84,17 @@ def choose_store(
     backend: BackendOption = None,
     url: UrlOption = None,
     store: StoreOption = None,
+    config: ConfigOption = None,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Keep what AI agents did: record, list, read, export and maintain sessions.
 
-    Which store a command works on is said by --backend, --url or --store, before or behind the command; else by the
-    environment (ASM_BACKEND, ASM_URL), else by asm.toml, else by [tool.asm] of pyproject.toml. The default is the
-    backend sqlmodel on sqlite:///asm.db.
+    The options --backend, --url, --store and --config select the store; they may stand before or after the command.
+    What they leave open comes from the environment (ASM_BACKEND, ASM_URL), then from the file that ASM_CONFIG names, or
+    else from asm.toml, or [tool.asm] of pyproject.toml, in the working directory. The default is the backend sqlmodel
+    on sqlite:///asm.db.
     """
     del show_version
-    context.obj = Choice(backend=backend, url=url, store=store)
+    context.obj = Choice(backend=backend, url=url, store=store, config=config)

@@ -10,11 +10,12 @@ import typer
 
 from asm_core.abandoned import close_abandoned
 from asm_core.cli import output
-from asm_core.cli.store import with_backend
+from asm_core.cli.store import Choice, with_choice
 from asm_core.cli.toml import read_toml
+from asm_core.config import resolve_store
 from asm_core.errors import ValidationError, shown
-from asm_core.plugins import open_backend
-from asm_core.ports import Backend, Progress, SessionStore
+from asm_core.plugins import open_backend, open_store
+from asm_core.ports import Progress, SessionStore
 from asm_core.retention import MaintenanceReport, RetentionPolicy
 
 UNLIMITED = "unlimited"
@@ -26,9 +27,9 @@ _STEPS = {
 }
 
 
-@with_backend()
+@with_choice
 def maintain_store(
-    backend: Backend,
+    choice: Choice,
     *,
     policy: Annotated[
         Path | None,
@@ -42,9 +43,13 @@ def maintain_store(
     Applies a retention policy, then closes sessions whose recorder was killed. A field of the policy that is to have no
     limit is "unlimited". The archive_store is the name of a configured store, or a URL.
     """
-    with _opened(policy, dry_run=dry_run) as wanted, _progress(quiet=as_json) as progress:
+    with (
+        choice.open() as backend,
+        _opened(policy, choice, dry_run=dry_run) as wanted,
+        _progress(quiet=as_json) as progress,
+    ):
         report = backend.maintenance.execute(wanted, dry_run=dry_run, progress=progress)
-    closed = [] if dry_run else close_abandoned(backend.session_store)
+        closed = [] if dry_run else close_abandoned(backend.session_store)
     if as_json:
         output.json_document({**msgspec.to_builtins(report), "sessions_closed": closed})
     else:
@@ -62,19 +67,19 @@ def _tell(report: MaintenanceReport, closed: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path | None, *, dry_run: bool) -> Iterator[RetentionPolicy]:
+def _opened(path: Path | None, choice: Choice, *, dry_run: bool) -> Iterator[RetentionPolicy]:
     """Read the policy, with its archive open."""
     table = {} if path is None else read_toml(path).get("retention")
     if not isinstance(table, dict):
         message = f"{path} has no table [retention]."
         raise ValidationError(message)
     fields = {name: None if value == UNLIMITED else value for name, value in table.items()}
-    with _archive(fields.pop("archive_store", None), dry_run=dry_run) as store:
+    with _archive(fields.pop("archive_store", None), choice, dry_run=dry_run) as store:
         yield RetentionPolicy.from_dict(fields, archive_store=store)
 
 
 @contextlib.contextmanager
-def _archive(place: object, *, dry_run: bool) -> Iterator[SessionStore | None]:
+def _archive(place: object, choice: Choice, *, dry_run: bool) -> Iterator[SessionStore | None]:
     """Open the archive: a URL or the name of a store; in a dry run, which writes to none, something in its place."""
     if place is None:
         yield None
@@ -82,8 +87,8 @@ def _archive(place: object, *, dry_run: bool) -> Iterator[SessionStore | None]:
     if not isinstance(place, str):
         message = f"archive_store must be the name of a store or a URL, not {shown(place)}."
         raise ValidationError(message)
-    where = {"url": place} if ":" in place else {"config": place}
-    with open_backend("memory") if dry_run else open_backend(migrate=True, **where) as backend:
+    where = {"url": place} if ":" in place else {"store": place, "config": choice.config}
+    with open_backend("memory") if dry_run else open_store(resolve_store(**where), migrate=True) as backend:
         yield backend.session_store
 
 

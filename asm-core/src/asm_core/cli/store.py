@@ -1,4 +1,4 @@
-"""Which store a command works on: the options `--backend`, `--url` and `--store`, before the command or behind it."""
+"""Which store a command works on: `--backend`, `--url`, `--store` and `--config`, before the command or after it."""
 
 import functools
 import inspect
@@ -25,7 +25,11 @@ StoreOption = Annotated[
     str | None,
     typer.Option("--store", metavar="NAME", help="A store that asm.toml or pyproject.toml names as [stores.NAME]."),
 ]
-_OPTIONS = {"backend": BackendOption, "url": UrlOption, "store": StoreOption}
+ConfigOption = Annotated[
+    str | None,
+    typer.Option("--config", metavar="FILE", help="The file that configures stores; it is trusted, as it is named."),
+]
+_OPTIONS = {"backend": BackendOption, "url": UrlOption, "store": StoreOption, "config": ConfigOption}
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,34 +38,45 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     backend: str | None = None
     url: str | None = None
     store: str | None = None
+    config: str | None = None
 
     def open(self, *, migrate: bool | int = False) -> Backend:
         """Open the store; `migrate` is that of `open_store`."""
-        return open_store(resolve_store(self.backend, url=self.url, config=self.store), migrate=migrate)
+        store = resolve_store(self.backend, url=self.url, store=self.store, config=self.config)
+        return open_store(store, migrate=migrate)
 
 
 def chosen(context: typer.Context, given: Choice) -> Choice:
     """Return what is given behind the command, and for the rest what is given before it."""
     before = context.find_object(Choice) or Choice()
     return Choice(
-        backend=given.backend or before.backend, url=given.url or before.url, store=given.store or before.store
+        backend=given.backend or before.backend,
+        url=given.url or before.url,
+        store=given.store or before.store,
+        config=given.config or before.config,
     )
 
 
 def with_choice(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the three options; it is called with the `Choice` they make, and its own arguments."""
+    """Give a command these options; it is called with the `Choice` they make, and its own arguments."""
 
     @functools.wraps(command)
     def run(
-        context: typer.Context, *, backend: str | None, url: str | None, store: str | None, **arguments: object
+        context: typer.Context,
+        *,
+        backend: str | None,
+        url: str | None,
+        store: str | None,
+        config: str | None,
+        **arguments: object,
     ) -> None:
-        command(chosen(context, Choice(backend=backend, url=url, store=store)), **arguments)
+        command(chosen(context, Choice(backend=backend, url=url, store=store, config=config)), **arguments)
 
     return _with_parameters(run, command)
 
 
 def with_backend(*, migrate: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the three options; it is called with the store opened, and its own arguments.
+    """Give a command these options; it is called with the store opened, and its own arguments.
 
     Args:
         migrate: bring the store's schema up to date first.

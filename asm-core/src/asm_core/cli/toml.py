@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from asm_core.errors import ValidationError
+from asm_core.config_files import read_toml as _read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,11 +17,4 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ValidationError: it cannot be read, or is no TOML.
     """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}."
-        raise ValidationError(message) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        message = f"{path} is no TOML: {error}."
-        raise ValidationError(message) from None
+    return _read(path, parse_float=Decimal)

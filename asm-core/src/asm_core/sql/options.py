@@ -40,7 +40,7 @@ class SQLiteOptions:
         """
         _check_seconds("busy_timeout", self.busy_timeout)
         if self.synchronous not in _SYNCHRONOUS:
-            message = f"synchronous must be one of {', '.join(_SYNCHRONOUS)}, not {self.synchronous!r}."
+            message = f"synchronous must be one of {', '.join(_SYNCHRONOUS)}, not {shown(self.synchronous)}."
             raise ValidationError(message)
         _check_integer("wal_autocheckpoint", self.wal_autocheckpoint)
         _check_integer("readers", self.readers)
@@ -83,7 +83,7 @@ class PostgreSQLOptions:
         if self.schema is not None:
             check_schema(self.schema)
         if not isinstance(self.application_name, str):
-            message = f"application_name must be a string, not {self.application_name!r}."
+            message = f"application_name must be a string, not {shown(self.application_name)}."
             raise ValidationError(message)
 
 
@@ -126,11 +126,11 @@ def refuse_notify(notify: object) -> None:
 
 def _check_seconds(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST_WAIT:
-        message = f"{name} must be a number of seconds from 0 to {_LONGEST_WAIT}, not {value!r}."
+        message = f"{name} must be a number of seconds from 0 to {_LONGEST_WAIT}, not {shown(value)}."
         raise ValidationError(message)
 
 
 def _check_integer(name: str, value: object, *, least: int = 1) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 1 << 31:
-        message = f"{name} must be an integer of at least {least}, not {value!r}."
+        message = f"{name} must be an integer of at least {least}, not {shown(value)}."
         raise ValidationError(message)

@@ -1,0 +1,164 @@
+"""Configuration files: finding them, reading them within limits, and whether another user may have written them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from asm_core.errors import ValidationError
+from asm_core.escaping import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LARGEST_FILE: Final = 1 << 20
+"""Bytes: more is no configuration, and would take its time to parse."""
+_FOUND: Final = ("asm.toml", "pyproject.toml")
+_NONBLOCKING: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+_ROOT: Final = 0
+
+
+class ConfigFile(NamedTuple):
+    """A file that configures stores.
+
+    Attributes:
+        path: where it is, as the caller or the search named it.
+        table: its keys; of a ``pyproject.toml`` those of ``[tool.asm]``.
+        distrust: why it is not trusted, such as "alice owns it"; None: it is trusted.
+    """
+
+    path: Path
+    table: dict[str, Any]
+    distrust: str | None
+
+
+def named_file(path: Path) -> ConfigFile:
+    """Return the file that the user named, and thereby trusts.
+
+    Raises:
+        ValidationError: it cannot be read, or is no TOML.
+    """
+    return ConfigFile(path, _own_table(path, read_toml(path)), None)
+
+
+def found_file(*, trusted_only: bool) -> ConfigFile | None:
+    """Return the file that configures stores in the working directory, if there is one.
+
+    Args:
+        trusted_only: do not read one that another user may have written.
+
+    Raises:
+        ValidationError: it cannot be read, is no regular file, or is no TOML.
+    """
+    for path in map(Path, _FOUND):
+        content = _read_found(path, trusted_only=trusted_only)
+        if content is None:
+            continue
+        raw, distrust = content
+        table = _own_table(path, _parsed(path, raw))
+        if table or path.name == _FOUND[0]:
+            return ConfigFile(path, table, distrust)
+    return None
+
+
+def read_toml(path: Path, *, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    """Return what a TOML file says that the user named; it may be a pipe.
+
+    Raises:
+        ValidationError: it cannot be read, is too large, or is no TOML.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return _parsed(path, raw, parse_float=parse_float)
+
+
+def distrust_of(found: os.stat_result) -> str | None:
+    """Return why what has this status is not trusted: another user owns it, or others can write it; None if it is."""
+    if not hasattr(os, "geteuid"):
+        return None  # no owners and modes here
+    if found.st_uid not in {os.geteuid(), _ROOT}:
+        return f"{_user(found.st_uid)} owns it"
+    if stat.S_ISLNK(found.st_mode):
+        return None  # its mode means nothing
+    if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_private_group(found)):
+        return f"others can write it (its mode is {stat.filemode(found.st_mode)})"
+    return None
+
+
+def _read_found(path: Path, *, trusted_only: bool) -> tuple[bytes, str | None] | None:
+    try:
+        link = os.lstat(path)  # also says whose a symbolic link is
+        # Opening a FIFO would wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | _NONBLOCKING)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    try:
+        found = os.fstat(descriptor)
+        distrust = distrust_of(link) or distrust_of(found)
+        if distrust is not None and trusted_only:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            message = f"{path} is no regular file ({stat.filemode(found.st_mode)}), and is not read; remove it."
+            raise ValidationError(message)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(LARGEST_FILE + 1), distrust
+    finally:
+        os.close(descriptor)
+
+
+def _own_table(path: Path, table: dict[str, Any]) -> dict[str, Any]:
+    if path.name != _FOUND[1]:
+        return table
+    tool = table.get("tool")
+    own = tool.get("asm", {}) if isinstance(tool, dict) else {}
+    if not isinstance(own, dict):
+        message = f"[tool.asm] in {path} must be a table, not {shown(own)}."
+        raise ValidationError(message)
+    return own
+
+
+def _parsed(path: Path, raw: bytes, *, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    if len(raw) > LARGEST_FILE:
+        message = f"{path} has more than {LARGEST_FILE} bytes, which is too much for a configuration; shorten it."
+        raise ValidationError(message)
+    try:
+        return tomllib.loads(raw.decode(), parse_float=parse_float)
+    except RecursionError:
+        message = f"{path} cannot be read as TOML: it is nested too deeply; flatten it."
+        raise ValidationError(message) from None
+    except (ValueError, ArithmeticError) as error:  # no UTF-8, no TOML, or a number of too many digits
+        message = f"{path} cannot be read as TOML: {error}."
+        raise ValidationError(message) from None
+
+
+def _unreadable(path: Path, error: OSError) -> ValidationError:
+    return ValidationError(f"{path} cannot be read: {error.strerror}.")
+
+
+def _user(uid: int) -> str:
+    import pwd  # noqa: PLC0415  there are none on every system
+
+    try:
+        return f"user {pwd.getpwuid(uid).pw_name!r}"
+    except KeyError:
+        return f"user {uid}"
+
+
+def _is_private_group(found: os.stat_result) -> bool:
+    """Return whether the group is its owner's own, as systems make one for each user whose umask is 002."""
+    import grp  # noqa: PLC0415
+    import pwd  # noqa: PLC0415
+
+    try:
+        owner, group = pwd.getpwuid(found.st_uid), grp.getgrgid(found.st_gid)
+    except KeyError:
+        return False
+    return (owner.pw_gid, owner.pw_name) == (group.gr_gid, group.gr_name) and set(group.gr_mem) <= {owner.pw_name}
