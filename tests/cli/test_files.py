@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,17 +112,6 @@ def test_a_failed_export_leaves_no_file_and_the_old_one_alone(
     result = asm("export", session.id, "-o", str(path), "--force")
     assert (result.exit_code, result.stderr) == (1, "error: No space left on device\n")
     assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("x.jsonl", "precious")]
-
-
-def test_an_exported_file_has_the_usual_permissions(
-    asm: Callable[..., Result], fill: Callable[..., Session], tmp_path: Path
-) -> None:
-    before = os.umask(0o027)
-    try:
-        asm("export", fill().id, "-o", str(tmp_path / "x.jsonl"))
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "x.jsonl").stat().st_mode) == 0o640
 
 
 def test_a_directory_that_does_not_exist_is_a_clear_error(

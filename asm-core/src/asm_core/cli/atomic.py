@@ -27,7 +27,7 @@ _ENDING_SIGNALS: Final = ("SIGTERM", "SIGHUP")
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path, *, begins_with: bytes, force: bool) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, *, begins_with: bytes, force: bool, private: bool = True) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under `path` once it is complete.
 
     Until then it is a partial file beside it, which is removed after an error, SIGTERM or SIGHUP; those signals end the
@@ -36,7 +36,8 @@ def atomic_file(path: Path, *, begins_with: bytes, force: bool) -> Iterator[Bina
     Args:
         path: the name of the complete file.
         begins_with: the first bytes of every file of this kind. No other file is taken for a partial one.
-        force: replace an existing file.
+        force: replace an existing file; the new one has its mode.
+        private: let only the owner read and write a new file (mode 0600); False leaves that to the umask.
 
     Raises:
         AlreadyExistsError: the file exists, and `force` is not set.
@@ -54,6 +55,7 @@ def atomic_file(path: Path, *, begins_with: bytes, force: bool) -> Iterator[Bina
         yield file
         file.flush()
         os.fsync(file.fileno())
+        part.chmod(_mode(path, private=private))
         _publish(part, path, force=force)
 
 
@@ -85,7 +87,6 @@ def _create(part: Path, path: Path) -> BinaryIO:
 
 
 def _publish(part: Path, path: Path, *, force: bool) -> None:
-    part.chmod(0o666 & ~_umask())
     if force:
         part.replace(path)
         return
@@ -94,6 +95,12 @@ def _publish(part: Path, path: Path, *, force: bool) -> None:
     except FileExistsError:
         message = f"{path} was made meanwhile; choose another name, or replace it with --force."
         raise AlreadyExistsError(message) from None
+
+
+def _mode(path: Path, *, private: bool) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        return stat.S_IMODE(path.stat().st_mode)
+    return 0o600 if private else 0o666 & ~_umask()
 
 
 def _umask() -> int:

@@ -27,6 +27,9 @@ def export_to_file(
     *,
     target: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - is standard output.")],
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    umask: Annotated[
+        bool, typer.Option("--umask", help="Leave the file's mode to the umask; else only its owner can read it.")
+    ] = False,
 ) -> None:
     """Write a session with all that belongs to it to a file.
 
@@ -38,7 +41,7 @@ def export_to_file(
         report = export_session(backend, found.id, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     else:
-        with atomic_file(Path(target), begins_with=FIRST_BYTES, force=force) as file:
+        with atomic_file(Path(target), begins_with=FIRST_BYTES, force=force, private=not umask) as file:
             report = export_session(backend, found.id, file)
     output.note(
         f"Exported session {report.session_id}: {report.runs} runs, {report.events} events, "

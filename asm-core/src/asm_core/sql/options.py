@@ -25,12 +25,15 @@ class SQLiteOptions:
             commits, is several times as fast, and keeps everything when only the process dies.
         wal_autocheckpoint: after how many pages of the write-ahead log they are copied into the file.
         readers: how many connections read at the same time.
+        private: give a file that is made, and those beside it, the mode 0600: what is recorded may hold secrets. False
+            leaves the mode to the umask. The mode of a file that is there is never changed.
     """
 
     busy_timeout: float = 30.0
     synchronous: str = "full"
     wal_autocheckpoint: int = 1000
     readers: int = 8
+    private: bool = True
 
     def __post_init__(self) -> None:
         """Check the options.
@@ -44,6 +47,7 @@ class SQLiteOptions:
             raise ValidationError(message)
         _check_integer("wal_autocheckpoint", self.wal_autocheckpoint)
         _check_integer("readers", self.readers)
+        check_flag("private", self.private)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,11 @@ import os
 import sqlite3
 import threading
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from asm_core.errors import StorageConnectionError, StorageError
+from asm_core.sql.file_modes import create_file
 
 _WAL_PAUSE = 0.01
 
@@ -130,7 +130,9 @@ class SQLiteFile:
 
     def _create(self) -> None:
         try:
-            Path(self._place).touch()
+            create_file(os.path.realpath(self._place), private=self.options.private)
+        except FileExistsError:
+            pass  # its mode is its owner's choice
         except OSError as error:
             message = f"The database {self.path} cannot be made: {error.strerror}; check that its directory is there."
             raise StorageConnectionError(message) from error
