@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from asm_core import waiting
+from asm_core.heads import Head
 from asm_core.waiting import Watcher
 
 if TYPE_CHECKING:
@@ -14,20 +15,21 @@ if TYPE_CHECKING:
     import pytest
 
 SECONDS = 1.0
+HEAD = Head(0, "log")
 
 
 def test_an_idle_watcher_looks_less_often_where_a_look_is_dear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "BUSY_SECONDS", 0.001)
     looks = 0
 
-    def look(session_ids: Collection[str]) -> dict[str, int]:
+    def look(session_ids: Collection[str]) -> dict[str, Head]:
         nonlocal looks
         looks += 1
         until = time.thread_time() + 0.002
         while time.thread_time() < until:
             pass
-        return dict.fromkeys(session_ids, 0)
+        return dict.fromkeys(session_ids, HEAD)
 
-    Watcher(look).wait("ses_1", 0, SECONDS)
+    Watcher(look).wait("ses_1", (HEAD,), SECONDS)
 
     assert looks < 0.7 * SECONDS / waiting.LONGEST_PAUSE

@@ -16,7 +16,10 @@ from asm_core.memory.session_store import MemorySessionStore
 from asm_core.waiting import Watcher
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from asm_core import Event, Run
+    from asm_core.heads import Head
     from asm_core.queries import EventQuery, RunQuery, SessionQuery
 
 changed = msgspec.structs.replace
@@ -106,7 +109,7 @@ class LimitIgnored(MemorySessionStore):
 
 
 class DeafWatcher(Watcher):
-    def wait(self, session_id: str, head: int, timeout: float | None) -> None:  # noqa: ARG002
+    def wait(self, session_id: str, known: Collection[Head], timeout: float | None) -> None:  # noqa: ARG002
         with suppress(TimeoutError):
             Future[None]().result(timeout)
 
@@ -115,7 +118,7 @@ class DeafWatcher(Watcher):
 class WaitMissesAnEvent(MemorySessionStore):
     @property
     def _watcher(self) -> Watcher:
-        return DeafWatcher(self._latest_sequences)
+        return DeafWatcher(self._load_heads)
 
 
 @caught_by("test_two_who_answer_each_other_never_miss_a_turn")

@@ -16,6 +16,7 @@
     │   ├── StorageConnectionError       storage_connection_failed   (retryable)
     │   ├── QueryError                   query_error
     │   ├── MaintenanceError             maintenance_error
+    │   ├── LogSetBackError              log_set_back
     │   └── MigrationRequiredError       migration_required
     ├── ProviderError                    provider_error
     ├── DependencyNotAvailableError      dependency_not_available
@@ -166,6 +167,24 @@ class MaintenanceError(StorageError):
     """A step of maintenance failed; what was done before it stays done."""
 
     code = "maintenance_error"
+
+
+class LogSetBackError(StorageError):
+    """A session's log is no longer the one that was read: events that were read are not in it."""
+
+    code = "log_set_back"
+
+    def __init__(self, session_id: str, last_seen: int, found: str) -> None:
+        super().__init__(
+            f"The log of session {shown(session_id)} was set back: it was read up to number {last_seen}, and now "
+            f"{found}. A failover or a restored backup lost events, or the session was deleted and stored again. "
+            "Discard what was read of it, and read it from the start.",
+            details={"session_id": session_id, "last_seen": last_seen, "found": found},
+        )
+
+    def __reduce__(self) -> tuple[type[LogSetBackError], tuple[str, int, str]]:
+        """Rebuild from what was seen and found, so that the error crosses process boundaries."""
+        return type(self), (self.details["session_id"], self.details["last_seen"], self.details["found"])
 
 
 class MigrationRequiredError(StorageError):

@@ -211,7 +211,7 @@ class Steps:
         session = self._port._load_session(session_id)
         if archive is None or session is None:
             return
-        last_sequence = self._port._latest_sequences([session_id])[session_id]
+        last_sequence = self._port._load_heads([session_id])[session_id].last_sequence
         try:
             if session_id not in self._runs_archived:
                 # What an earlier pass archived of session and runs has changed since; their last state counts.

@@ -6,18 +6,18 @@ import math
 import threading
 import time
 from contextlib import ExitStack, nullcontext, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from asm_core.errors import AsmError, StorageError, ValidationError, shown
+from asm_core.heads import GONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from contextlib import AbstractContextManager
 
-    Tell = Callable[[str | None], None]
+    from asm_core.heads import Head
 
-UNKNOWN: Final = -1
-"""Instead of the last number of a session: it has to be asked for."""
+    Tell = Callable[[str | None], None]
 
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.05
@@ -31,7 +31,7 @@ core. One look takes some hundred microseconds when the processor's caches hold 
 
 
 class Watcher:
-    """Looks, in one thread and for all who wait, whether sessions have advanced; rests when nobody waits.
+    """Looks, in one thread and for all who wait, whether the heads of sessions differ; rests when nobody waits.
 
     Commits of this process wake it at once (`notify`); those of other processes are found by looking, or sooner where
     the store can tell of them.
@@ -39,22 +39,24 @@ class Watcher:
 
     def __init__(
         self,
-        latest: Callable[[Collection[str]], dict[str, int]],
+        heads: Callable[[Collection[str]], dict[str, Head]],
         change_token: Callable[[], object] = lambda: None,
         listening: Callable[[Tell], AbstractContextManager[object]] = lambda _: nullcontext(),
     ) -> None:
-        """Look through `latest`, and only when `change_token` (None: unknown) has changed.
+        """Look through `heads`, and only when `change_token` (None: unknown) has changed.
 
         While somebody waits, the context of `listening` is open, and may call what it is given: `tell`.
         """
-        self._latest = latest
+        self._load_heads = heads
         self._change_token = change_token
         self._listening = listening
         lock = threading.RLock()
         self._condition = threading.Condition(lock)
         self._advanced = threading.Condition(lock)  # for those who wait: what is for the watcher wakes none of them
         self._waiting: dict[str, int] = {}
-        self._heads: dict[str, int] = {}
+        self._heads: dict[str, Head] = {}
+        self._looks = 0
+        self._first_looks: dict[str, int] = {}
         self._tellings: dict[str, int] = {}
         self._stale = True
         self._active_at = 0.0
@@ -78,34 +80,39 @@ class Watcher:
                 self._tellings[session_id] = self._tellings.get(session_id, 0) + 1
                 self._advanced.notify_all()
 
-    def wait(self, session_id: str, head: int, timeout: float | None) -> int:
-        """Return the session's last number once it is above `head`.
+    def wait(self, session_id: str, known: Collection[Head], timeout: float | None) -> Head | None:
+        """Return the session's head once it is none of `known`: greater, lower, of another log, or `GONE`.
 
-        `UNKNOWN`, if it is gone, if it was told of, or once `timeout` seconds (None: for ever) are over.
+        None, if the watcher was notified of the session, or once `timeout` seconds (None: no limit) are over. A head
+        that is returned was read after this call began.
 
         Raises:
-            AsmError: what `latest` raised.
+            AsmError: what the look raised.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        tellings = self._join(session_id)
+        tellings = self._join(session_id, known)
         try:
             with self._condition:
                 while self._error is None:
-                    found = self._heads.get(session_id, head)
-                    if found > head:
+                    found = self._heads.get(session_id)
+                    if found is not None and found not in known:
                         return found
-                    if found == UNKNOWN or self._tellings.get(session_id) != tellings:
-                        return UNKNOWN
+                    if self._tellings.get(session_id) != tellings:
+                        return None
                     left = threading.TIMEOUT_MAX if deadline is None else deadline - time.monotonic()
                     if left <= 0:
-                        return UNKNOWN
+                        return None
                     self._advanced.wait(min(left, threading.TIMEOUT_MAX))
                 raise self._error
         finally:
             self._leave(session_id)
 
-    def _join(self, session_id: str) -> int | None:
+    def _join(self, session_id: str, known: Collection[Head]) -> int | None:
         with self._condition:
+            if self._heads.get(session_id) not in known:
+                # It may be older than what the caller has seen, and so may be that of a look under way.
+                self._heads.pop(session_id, None)
+                self._first_looks[session_id] = self._looks + 1
             self._waiting[session_id] = self._waiting.get(session_id, 0) + 1
             self._stale, self._error = True, None
             self._active_at = time.monotonic()
@@ -121,6 +128,7 @@ class Watcher:
             if not self._waiting[session_id]:
                 del self._waiting[session_id]
                 self._heads.pop(session_id, None)
+                self._first_looks.pop(session_id, None)
                 self._tellings.pop(session_id, None)
             self._condition.notify_all()
 
@@ -142,11 +150,12 @@ class Watcher:
                     return
                 session_ids = list(self._waiting)
                 stale, self._stale = self._stale, False
+                self._looks += 1
             try:
                 new_token = self._change_token()
                 if stale or new_token is None or new_token != token:
                     # The token was read before the heads: what is committed in between is found at the next look.
-                    self._publish(session_ids, self._latest(session_ids))
+                    self._publish(session_ids, self._load_heads(session_ids))
                 token = new_token
             except AsmError as error:
                 self._fail(error)
@@ -161,11 +170,12 @@ class Watcher:
                 if not self._stale:
                     self._condition.wait(self._pause(spent - before))
 
-    def _publish(self, session_ids: list[str], heads: dict[str, int]) -> None:
+    def _publish(self, session_ids: list[str], heads: dict[str, Head]) -> None:
         with self._condition:
             for session_id in session_ids:
-                head = heads.get(session_id, UNKNOWN)
-                if session_id in self._waiting and self._heads.get(session_id) != head:
+                head = heads.get(session_id, GONE)
+                is_old = self._looks < self._first_looks.get(session_id, 0)
+                if session_id in self._waiting and not is_old and self._heads.get(session_id) != head:
                     self._heads[session_id] = head
                     self._active_at = time.monotonic()
                     self._advanced.notify_all()

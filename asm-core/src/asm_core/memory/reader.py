@@ -7,6 +7,7 @@ from itertools import islice
 from operator import gt, lt
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from asm_core.heads import Head
 from asm_core.models import Model
 from asm_core.ports import Reader
 
@@ -55,10 +56,11 @@ class MemoryReader(Reader):
                 return [event.checked() for event in islice(events, query.limit)]
             return _cut(events, query)
 
-    def _latest_sequences(self, session_ids: Collection[str]) -> dict[str, int]:
-        with self._state.lock:
-            known = [session_id for session_id in session_ids if session_id in self._state.sessions]
-            return {session_id: self._state.counters.get(session_id, 0) for session_id in known}
+    def _load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
+        state = self._state
+        with state.lock:
+            known = [session_id for session_id in session_ids if session_id in state.sessions]
+            return {name: Head(state.counters.get(name, 0), state.log_ids.get(name)) for name in known}
 
     def _passing_sessions(self, query: SessionQuery) -> Iterable[Session]:
         providers = None

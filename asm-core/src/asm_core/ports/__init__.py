@@ -4,6 +4,7 @@ Each is an abstract class with a whole public surface and a few abstract methods
 these are all that an adapter writes. Nothing here knows of tables.
 """
 
+from asm_core.heads import Head
 from asm_core.ports.artifact_registry import ArtifactRegistry
 from asm_core.ports.backend import PORT_VERSION, Backend, Capability
 from asm_core.ports.maintenance import Maintenance, Progress
@@ -19,6 +20,7 @@ __all__ = [
     "Capability",
     "Emit",
     "ExecutionResult",
+    "Head",
     "Maintenance",
     "Progress",
     "Provider",

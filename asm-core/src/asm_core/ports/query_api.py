@@ -9,6 +9,7 @@ import msgspec
 
 from asm_core.cursors import decode_cursor
 from asm_core.errors import SessionNotFoundError
+from asm_core.heads import GONE
 from asm_core.ids import check_name
 from asm_core.models.base import MAX_INTEGER, check_natural
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
@@ -202,7 +203,7 @@ class QueryAPI(Reader):
             SessionNotFoundError: one of them does not exist.
         """
         ids = check_choice("session_ids", session_ids, check_name) or ()
-        known = self._latest_sequences(ids) if ids else {}
+        known = self._load_heads(ids) if ids else {}
         for session_id in ids:
             if session_id not in known:
                 raise SessionNotFoundError(session_id)
@@ -262,7 +263,7 @@ class QueryAPI(Reader):
         """
         session_id = check_name("session_id", session_id)
         # The events first: whatever run they name was saved before, and is found by the later look.
-        last_sequence = self._latest_sequences([session_id]).get(session_id, 0)
+        last_sequence = self._load_heads([session_id]).get(session_id, GONE).last_sequence
         events = self._find_events(EventQuery(session_ids=(session_id,), before=last_sequence + 1))
         runs = self._find_runs(RunQuery(session_ids=(session_id,)))
         artifacts = self._find_artifacts(session_id) if include_artifacts else []

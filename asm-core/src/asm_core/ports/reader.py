@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from asm_core.heads import Head
     from asm_core.models import Event, Run, Session
     from asm_core.queries import EventQuery, RunQuery, SessionQuery
 
@@ -40,5 +41,5 @@ class Reader(ABC):
         """Return the events that pass `query`."""
 
     @abstractmethod
-    def _latest_sequences(self, session_ids: Collection[str]) -> dict[str, int]:
-        """Return the last number given out in each session, 0 where none was; unknown sessions are left out."""
+    def _load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
+        """Return where the log of each session ends; unknown sessions are left out."""

@@ -13,11 +13,13 @@ import msgspec
 
 from asm_core.batches import check_new_events
 from asm_core.errors import RunNotFoundError, SessionNotFoundError, ValidationError, shown
+from asm_core.heads import GONE
 from asm_core.ids import check_name
 from asm_core.models import Event, Run, RunStatus, Session
 from asm_core.models.base import check_natural
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
 from asm_core.payloads import Payload, check_optional_payload
+from asm_core.ports.following import Follower, check_last, find_after, head_of
 from asm_core.ports.reader import Reader
 from asm_core.queries import (
     RUN_ORDERS,
@@ -29,16 +31,15 @@ from asm_core.queries import (
     check_optional_limit,
 )
 from asm_core.times import check_optional_time
-from asm_core.waiting import UNKNOWN, Watcher, check_wait
+from asm_core.waiting import Watcher, check_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from asm_core.heads import Head
     from asm_core.models import EventType, SessionStatus
-
-_FOLLOW_PAGE = 200
 
 
 class ExecutionResult(msgspec.Struct, frozen=True):
@@ -233,7 +234,7 @@ class SessionStore(Reader):
         run_id: str | Iterable[str] | None = None,
         type: EventType | str | Iterable[EventType | str] | None = None,  # noqa: A002  the field's name
         since: datetime | None = None,
-        after: int | None = None,
+        after: int | Event | None = None,
         before: int | None = None,
         limit: int | None = None,
         wait_timeout: float = 0.0,
@@ -245,39 +246,43 @@ class SessionStore(Reader):
             run_id: only those of this run.
             type: only those of this type.
             since: only those whose timestamp is this or later.
-            after: only those with a greater number.
+            after: only those with a greater number; or an event of this session, as the store returned it, to read what
+                comes after it and to check that the log still has it. A number is not checked.
             before: only those with a smaller number.
             limit: at most so many.
             wait_timeout: if there are none, wait up to so many seconds for the first.
 
         Raises:
             SessionNotFoundError: the session does not exist.
+            LogSetBackError: `after` is an event that the log has no longer, and that was not pruned.
         """
+        last = after if isinstance(after, Event) else None
         query = EventQuery(
             session_ids=(check_name("session_id", session_id),),
             run_ids=check_choice("run_id", run_id, check_name),
             types=check_choice("type", type, lambda _, value: check_event_type(value)),
             since=check_optional_time("since", since),
-            after=None if after is None else check_natural("after", after),
+            after=None if after is None else _check_after(session_id, after),
             before=None if before is None else check_natural("before", before),
             limit=check_optional_limit(limit),
         )
         timeout = check_wait("wait_timeout", wait_timeout)
         nothing = allows_nothing(query)
-        events = [] if nothing else self._find_events(query)
+        events = find_after(self, query, last)
         deadline = time.monotonic() + timeout
-        head = UNKNOWN
+        head: Head | None = None
         while not events:
-            if head == UNKNOWN:
+            if head is None or head == GONE:
                 # The head first: what has a number up to it is visible to the look at the log that follows.
-                head = self.get_latest_sequence(session_id)
-                if timeout and not nothing:
-                    events = self._find_events(query)
+                head = head_of(self, session_id)
+                if timeout:
+                    events = find_after(self, query, last)
             left = deadline - time.monotonic()
-            if events or nothing or left <= 0 or (query.before is not None and query.before <= head + 1):
+            is_over = query.before is not None and query.before <= head.last_sequence + 1
+            if events or nothing or left <= 0 or is_over:
                 break
-            head = self._watcher.wait(session_id, head, left)
-            events = self._find_events(query)
+            head = self._watcher.wait(session_id, (head,), left)
+            events = find_after(self, query, last)
         return events
 
     def get_latest_sequence(self, session_id: str) -> int:
@@ -286,57 +291,49 @@ class SessionStore(Reader):
         Raises:
             SessionNotFoundError: the session does not exist.
         """
-        found = self._latest_sequences([check_name("session_id", session_id)])
-        if session_id not in found:
-            raise SessionNotFoundError(session_id)
-        return found[session_id]
+        return head_of(self, check_name("session_id", session_id)).last_sequence
 
     def follow_events(
         self,
         session_id: str,
         *,
-        after: int = 0,
+        after: int | Event = 0,
         run_id: str | Iterable[str] | None = None,
         type: EventType | str | Iterable[EventType | str] | None = None,  # noqa: A002  the field's name
         idle_timeout: float | None = None,
     ) -> Iterator[Event]:
-        """Yield the events after the number `after`, then each new one as it is committed, in order, missing none.
+        """Yield the events after `after`, then each new one as it is committed, in order, missing none.
 
         Ends when none came for `idle_timeout` seconds (None: never). Memory does not grow with what is followed.
 
+        `after` is a number, which is not checked, or an event of this session as the store returned it: a process that
+        starts again gives the last event that it has handled.
+
         Raises:
             SessionNotFoundError: the session does not exist, or was deleted while it was followed.
+            LogSetBackError: the log is no longer the one that was followed: it lost events, or its session was deleted
+                and stored again; or `after` is an event that it has no longer. Events that were pruned are no reason.
         """
         query = EventQuery(
             session_ids=(check_name("session_id", session_id),),
             run_ids=check_choice("run_id", run_id, check_name),
             types=check_choice("type", type, lambda _, value: check_event_type(value)),
-            after=check_natural("after", after),
-            limit=_FOLLOW_PAGE,
+            after=_check_after(session_id, after),
         )
         timeout = None if idle_timeout is None else check_wait("idle_timeout", idle_timeout)
-        return self._follow(session_id, query, timeout)
+        return self._follow(session_id, Follower(self, query, after if isinstance(after, Event) else None), timeout)
 
-    def _follow(self, session_id: str, query: EventQuery, timeout: float | None) -> Iterator[Event]:
-        nothing = allows_nothing(query)
+    def _follow(self, session_id: str, follower: Follower, timeout: float | None) -> Iterator[Event]:
         active_at = time.monotonic()
-        head = UNKNOWN
         while True:
-            events = [] if nothing else self._find_events(query)
-            if not events and head == UNKNOWN:
-                # The head first: what has a number up to it is visible to the look at the log that follows.
-                head = self.get_latest_sequence(session_id)
-                events = [] if nothing else self._find_events(query)
-            if events:
+            if events := follower.read():
                 yield from events
-                query = msgspec.structs.replace(query, after=events[-1].sequence_number)
-                active_at, head = time.monotonic(), UNKNOWN
+                active_at = time.monotonic()
                 continue
-            query = msgspec.structs.replace(query, after=max(query.after or 0, head))
             left = None if timeout is None else active_at + timeout - time.monotonic()
             if left is not None and left <= 0:
                 return
-            head = self._watcher.wait(session_id, head, left)
+            follower.see(self._watcher.wait(session_id, follower.known, left))
 
     # -- copies --------------------------------------------------------------------------------------------------
 
@@ -409,7 +406,7 @@ class SessionStore(Reader):
     def _change_token(self) -> object:
         """Return something cheap that differs after any commit of anybody's; None if there is no such thing.
 
-        Asked while somebody waits, always from the same thread, before `_latest_sequences` is.
+        Asked while somebody waits, always from the same thread, before `_load_heads` is.
         """
         return None
 
@@ -427,7 +424,7 @@ class SessionStore(Reader):
         """The one watcher of this store, made when it is first needed."""
         watcher = self._present_watcher()
         if watcher is None:
-            made = Watcher(self._latest_sequences, self._change_token, self._listening)
+            made = Watcher(self._load_heads, self._change_token, self._listening)
             # Two threads may come here at once.
             watcher = self.__dict__.setdefault("_asm_watchers", {}).setdefault(os.getpid(), made)
         return watcher
@@ -449,6 +446,11 @@ def _check_instance(kind: Any, value: Any) -> Any:
         message = f"This takes a {kind.__name__}, not {shown(value)}."
         raise ValidationError(message)
     return value
+
+
+def _check_after(session_id: str, after: object) -> int:
+    """Return the number after which events are asked for."""
+    return check_last(session_id, after) if isinstance(after, Event) else check_natural("after", after)
 
 
 def _check_iterable(field: str, value: Any) -> Iterable[Any]:

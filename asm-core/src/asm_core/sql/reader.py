@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from asm_core.errors import QueryError
+from asm_core.heads import Head
 from asm_core.ports import QueryAPI, Reader
 from asm_core.queries import EventQuery, RunQuery, SessionQuery
 from asm_core.sql.database import D, OnDatabase
@@ -52,8 +53,9 @@ class SQLReader(OnDatabase[D], Reader):
     def _find_events(self, query: EventQuery) -> list[Event]:
         return self._answer(self._reads.events(query), self._codec.events)
 
-    def _latest_sequences(self, session_ids: Collection[str]) -> dict[str, int]:
-        return dict(self._answer(self._reads.heads(tuple(session_ids)), list))
+    def _load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
+        rows = self._answer(self._reads.heads(tuple(session_ids)), list)
+        return {session_id: Head(last_sequence, log_id) for session_id, last_sequence, log_id in rows}
 
     def _answer(self, statement: Statement, decode: Callable[[list[Any]], Sequence[T]]) -> list[T]:
         """Return what `decode` makes of the rows, some hundred at a time."""

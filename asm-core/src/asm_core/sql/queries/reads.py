@@ -60,11 +60,11 @@ class ReadQueries:
         return where.statement(f"SELECT count(*) FROM asm_events e {where}")
 
     def heads(self, session_ids: Sequence[str]) -> Statement:
-        """Select the id of each of these sessions, and the last number that its log gave out, or 0."""
+        """Select the id of each of these sessions, and the last number that its log gave out, or 0, and the log's id."""
         where = Where(self._words)
         where.one_of("s.id", session_ids)
         return where.statement(
-            "SELECT s.id, coalesce(c.last_sequence, 0) "
+            "SELECT s.id, coalesce(c.last_sequence, 0), c.log_id "
             f"FROM asm_sessions s LEFT JOIN asm_session_sequences c ON c.session_id = s.id {where}"
         )
 

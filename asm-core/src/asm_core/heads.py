@@ -1,0 +1,21 @@
+"""Where a session's log ends."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Head(NamedTuple):
+    """Where a session's log ends, and which log it is.
+
+    Attributes:
+        last_sequence: the last number given out; 0 before the first event.
+        log_id: the random id of the log, made with the session; None where the session has no counter yet.
+    """
+
+    last_sequence: int
+    log_id: str | None
+
+
+GONE: Final = Head(-1, None)
+"""In the place of the head of a session that is not stored."""
