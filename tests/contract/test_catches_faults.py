@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulty_followers
 import faulty_inputs
 import faulty_keepers
 import faulty_processes
@@ -15,7 +16,15 @@ from asm_contract_tests import BackendContract
 
 pytest_plugins = ["pytester"]
 
-ADAPTERS = (faulty_stores, faulty_queries, faulty_keepers, faulty_transactions, faulty_processes, faulty_inputs)
+ADAPTERS = (
+    faulty_stores,
+    faulty_followers,
+    faulty_queries,
+    faulty_keepers,
+    faulty_transactions,
+    faulty_processes,
+    faulty_inputs,
+)
 INNER = """
 import pytest
 from asm_contract_tests.rules import BackendContract

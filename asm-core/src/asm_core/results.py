@@ -26,11 +26,15 @@ class RecordedEvents(Iterable[Event]):
         self._run_id = run_id
 
     def __iter__(self) -> Iterator[Event]:
-        """Yield the events in the order of their numbers."""
-        after = 0
+        """Yield the events in the order of their numbers.
+
+        Raises:
+            LogSetBackError: the log lost events that were given out.
+        """
+        after: int | Event = 0
         while page := self._store.get_events(self._session_id, run_id=self._run_id, after=after, limit=_PAGE):
             yield from page
-            after = page[-1].sequence_number or after
+            after = page[-1]
 
     def __repr__(self) -> str:
         """Return whose events these are."""

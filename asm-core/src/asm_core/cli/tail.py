@@ -70,9 +70,13 @@ def start_of_last(
 
 
 def follow_to_end(
-    store: SessionStore, session_id: str, after: int, types: frozenset[EventType] | None
+    store: SessionStore, session_id: str, after: int | Event, types: frozenset[EventType] | None
 ) -> Iterator[Event]:
-    """Yield the events after a number as they come, until the session has ended and all of it was seen."""
+    """Yield the events after a number or an event as they come, until the session has ended and all of it was seen.
+
+    Raises:
+        LogSetBackError: the log lost events that were given out.
+    """
     watched = None if types is None else types | _LAST_EVENTS
     over = False
     while True:
@@ -82,7 +86,7 @@ def follow_to_end(
         for event in store.follow_events(
             session_id, after=after, type=watched, idle_timeout=0.0 if over else _LOOK_SECONDS
         ):
-            after = event.sequence_number or after
+            after = event
             if types is None or event.type in types:
                 yield event
             over = over or event.type in _LAST_EVENTS

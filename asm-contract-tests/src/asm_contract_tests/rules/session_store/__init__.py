@@ -11,6 +11,7 @@ from asm_contract_tests.rules.session_store.repeats import RepeatsContract
 from asm_contract_tests.rules.session_store.restoring import RestoreContract
 from asm_contract_tests.rules.session_store.runs import ListRunsContract, RunsContract
 from asm_contract_tests.rules.session_store.sessions import SessionsContract
+from asm_contract_tests.rules.session_store.setbacks import SetBackContract
 from asm_contract_tests.rules.session_store.waiting import WaitForEventsContract
 
 __all__ = ["SessionStoreContract", "WaitingContract"]
@@ -32,6 +33,7 @@ class SessionStoreContract(
     FlushContract,
     GetEventsContract,
     WaitingContract,
+    SetBackContract,
     RestoreContract,
 ):
     """Everything that the port `SessionStore` promises."""
