@@ -60,7 +60,7 @@ class ReadQueries:
         return where.statement(f"SELECT count(*) FROM asm_events e {where}")
 
     def heads(self, session_ids: Sequence[str]) -> Statement:
-        """Select the id of each of these sessions, and the last number that its log gave out, or 0, and the log's id."""
+        """Select of each of these sessions its id, the last number that its log gave out, or 0, and the log's id."""
         where = Where(self._words)
         where.one_of("s.id", session_ids)
         return where.statement(
