@@ -46,7 +46,7 @@ def test_the_default_policy_deletes_what_ended_long_ago(
         "sessions removed for good\t0",
         "events pruned\t0",
         "artifacts removed\t0",
-        "abandoned sessions closed\t0",
+        "abandoned sessions and runs closed\t0",
     ]
     assert backend.session_store.get_session(session.id).deleted_at is not None
 
@@ -66,7 +66,7 @@ def test_a_policy_is_read_from_its_file(
     path = policy("[retention]\nmax_completed_session_age_days = 'unlimited'\nmax_events_per_session = 4\n")
     found = json.loads(asm("maintain", "--policy", path, "--json").stdout)
     assert (found["events_pruned"], found["sessions_soft_deleted"]) == (6, 0)
-    assert (found["dry_run"], found["sessions_closed"]) == (False, [])
+    assert (found["dry_run"], found["abandoned_closed"]) == (False, [])
 
 
 def test_sessions_whose_recorder_is_gone_are_closed(
@@ -74,10 +74,10 @@ def test_sessions_whose_recorder_is_gone_are_closed(
 ) -> None:
     dead = {**make_stamp(), "boot": "an earlier one"}
     session = fill(metadata={"asm": dead}, run={"status": "running"})
-    assert json.loads(asm("maintain", "--dry-run", "--json").stdout)["sessions_closed"] == []
+    assert json.loads(asm("maintain", "--dry-run", "--json").stdout)["abandoned_closed"] == []
     result = asm("maintain")
-    assert "abandoned sessions closed\t1\n" in result.stdout
-    assert result.stderr == f"Closed session {session.id}, whose recorder had died.\n"
+    assert "abandoned sessions and runs closed\t1\n" in result.stdout
+    assert result.stderr == f"Closed {session.id}, whose recorder had died.\n"
     assert backend.session_store.get_session(session.id).status == "failed"
 
 

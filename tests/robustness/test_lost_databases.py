@@ -195,7 +195,7 @@ def test_the_next_run_closes_what_an_outage_left_open(begin: Any, asm: Any, sess
         run.end()
     assert sessions()[0]["session"]["status"] == "active"
     result = asm("run", "--agent", "b", "--", "true")
-    assert (result.returncode, "Closed 1 sessions whose recorder had died" in result.stderr) == (0, True)
+    assert (result.returncode, "Closed 1 sessions or runs whose recorder had died" in result.stderr) == (0, True)
     assert [session["session"]["status"] for session in sessions()] == ["completed", "failed"]
 
 

@@ -2,47 +2,51 @@
 
 from __future__ import annotations
 
-import uuid
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from asm_core.errors import SessionNotFoundError
-from asm_core.models import Event, EventType, RunStatus, SessionStatus
+from asm_core.claims import end_id, once_id
+from asm_core.errors import AlreadyExistsError, InvalidTransitionError, SessionNotFoundError
+from asm_core.models import Event, EventType, Run, RunStatus, Session, SessionStatus
 from asm_core.ports import ExecutionResult
-from asm_core.queries import SESSION_ORDERS, SessionQuery
+from asm_core.queries import RUN_ORDERS, SESSION_ORDERS, RunQuery, SessionQuery
 from asm_core.stamps import STAMP_KEY, is_gone, make_stamp, recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asm_core.models import Run, Session
     from asm_core.payloads import Payload
     from asm_core.ports import SessionStore
 
 _PAGE: Final = 100
 _OPEN: Final = (SessionStatus.PENDING, SessionStatus.ACTIVE)
-_NAMESPACE: Final = uuid.UUID("8f5c1f8e-5a0b-5d0a-9d58-2f6b3f0f5c11")
-"""What the ids of closing events are made in (RFC 9562, section 5.5): whoever closes a session makes the same ones."""
+_ATTEMPTS: Final = 3
+"""How often a closing is tried again where another process ended a run or session meanwhile."""
 
 
 def close_abandoned(session_store: SessionStore) -> list[str]:
-    """Close the sessions that nobody records any more; return the ids of those that this call closed.
+    """Close the sessions and runs that no process records any more; return the ids of those that this call closed.
 
-    That is: sessions that `SessionManager.run_once` began in a process which ran on this machine and has ended, and
-    those of this process whose end could not be stored, as the store was away for too long. They and their unfinished
-    runs become failed, with the events error_occurred (reason "recorder died" or "recorder gave up"), run_failed and
-    session_failed. Another process that is alive, or of which nothing can be known here (another machine, another
-    container), keeps its sessions. Any number of processes may do this at once; each event is stored once.
+    That is: sessions that `SessionManager.run_once` began, and runs that `SessionManager.execute_run` executed, in a
+    process which ran on this machine and has ended; and those of this process whose end could not be stored, as the
+    store was away for too long. They become failed, and so do the unfinished runs of such a session, with the events
+    error_occurred (reason "recorder died" or "recorder gave up"), run_failed and session_failed. The session of a run
+    of `execute_run` stays as it is. Another process that is alive, or of which nothing can be known here (another
+    machine, another container), keeps what it records. Any number of processes may do this at once; each event is
+    stored once.
 
     Raises:
         StorageError: the store could not be read or written; what was closed before stays closed.
     """
     own = make_stamp()
-    return [session.id for session in _abandoned(session_store, own) if _close(session_store, session, own)]
+    sessions = [session.id for session in _left_sessions(session_store, own) if _close(session_store, session, own)]
+    runs = [run.id for run in _left_runs(session_store, own) if _close_run(session_store, run, own)]
+    return sessions + runs
 
 
-def _abandoned(session_store: SessionStore, own: Payload) -> Iterator[Session]:
+def _left_sessions(session_store: SessionStore, own: Payload) -> Iterator[Session]:
     # By key, which neither this nor another process's closing moves.
     query = SessionQuery(statuses=_OPEN, order=SESSION_ORDERS["created_at_asc"], limit=_PAGE)
     while page := session_store._find_sessions(query):  # noqa: SLF001  the port's own listing pages by offset
@@ -50,17 +54,31 @@ def _abandoned(session_store: SessionStore, own: Payload) -> Iterator[Session]:
         query = msgspec.structs.replace(query, start=query.order.key_of(page[-1]))
 
 
-def _is_left(session: Session, own: Payload) -> bool:
-    stamp = session.metadata.get(STAMP_KEY)
-    return session.id not in recording if stamp == own else is_gone(stamp)
+def _left_runs(session_store: SessionStore, own: Payload) -> Iterator[Run]:
+    query = RunQuery(statuses=(RunStatus.RUNNING,), order=RUN_ORDERS["started_at_asc"], limit=_PAGE)
+    while page := session_store._find_runs(query):  # noqa: SLF001  the port lists the runs of one session
+        yield from (run for run in page if _is_left(run, own))
+        query = msgspec.structs.replace(query, start=query.order.key_of(page[-1]))
+
+
+def _is_left(recorded: Session | Run, own: Payload) -> bool:
+    stamp = recorded.metadata.get(STAMP_KEY)
+    return recorded.id not in recording if stamp == own else is_gone(stamp)
 
 
 def _close(session_store: SessionStore, listed: Session, own: Payload) -> bool:
     """Close a session, and return whether it was this call that did."""
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(AlreadyExistsError, InvalidTransitionError):  # ended meanwhile
+            return _close_as_it_is(session_store, listed.id, own)
+    return False
+
+
+def _close_as_it_is(session_store: SessionStore, session_id: str, own: Payload) -> bool:
     try:
         # The runs first: while the session is seen open after them, nobody has closed the last of them.
-        runs = session_store.list_runs(listed.id, status=(RunStatus.PENDING, RunStatus.RUNNING))
-        session = session_store.get_session(listed.id)
+        runs = session_store.list_runs(session_id, status=(RunStatus.PENDING, RunStatus.RUNNING))
+        session = session_store.get_session(session_id)
     except SessionNotFoundError:
         return False  # deleted meanwhile
     if session.status not in _OPEN:
@@ -70,12 +88,28 @@ def _close(session_store: SessionStore, listed: Session, own: Payload) -> bool:
         session_store.flush(ExecutionResult(session, _failed_run(run, error), _run_events(session, run, error)))
     last = runs[-1] if runs else None
     events = _run_events(session, last, error)
-    events.append(_event(EventType.SESSION_FAILED, session, None, {"error": error}))
+    events.append(
+        Event.new(id=end_id(session), type=EventType.SESSION_FAILED, session_id=session.id, data={"error": error})
+    )
     if session.status is SessionStatus.PENDING:
         session = session.with_status(SessionStatus.ACTIVE)
     failed_run = None if last is None else _failed_run(last, error)
     stored = session_store.flush(ExecutionResult(session.with_status(SessionStatus.FAILED), failed_run, events))
-    # Whoever comes second gets back what the first has stored.
+    # The second process gets back what the first has stored.
+    return stored[-1].timestamp == events[-1].timestamp
+
+
+def _close_run(session_store: SessionStore, run: Run, own: Payload) -> bool:
+    """Close a run whose session goes on, and return whether it was this call that did."""
+    try:
+        session = session_store.get_session(run.session_id)
+        if session.deleted_at is not None:
+            return False
+        error = _error(run, own)
+        events = _run_events(session, run, error)
+        stored = session_store.flush(ExecutionResult(session, _failed_run(run, error), events))
+    except (AlreadyExistsError, InvalidTransitionError, SessionNotFoundError):
+        return False  # ended or deleted meanwhile
     return stored[-1].timestamp == events[-1].timestamp
 
 
@@ -86,32 +120,26 @@ def _failed_run(run: Run, error: Payload) -> Run:
 
 
 def _run_events(session: Session, run: Run | None, error: Payload) -> list[Event]:
-    reason = error["details"]["reason"]
-    events = [_event(EventType.ERROR_OCCURRED, session, run, {"reason": reason, "error": error})]
+    """Return what the log says of a run that is closed, or of a session without one, given as it is before."""
+    fields: dict[str, Any] = {"session_id": session.id}
     if run is not None:
-        events.append(_event(EventType.RUN_FAILED, session, run, {"error": error}))
+        fields |= {"run_id": run.id, "provider": run.provider}
+    data = {"reason": error["details"]["reason"], "error": error}
+    # Whichever process closes it makes the same ids.
+    first = once_id(session.id, fields.get("run_id"), EventType.ERROR_OCCURRED)
+    events = [Event.new(id=first, type=EventType.ERROR_OCCURRED, data=data, **fields)]
+    if run is not None:
+        events.append(Event.new(id=end_id(run), type=EventType.RUN_FAILED, data={"error": error}, **fields))
     return events
 
 
-def _event(kind: EventType, session: Session, run: Run | None, data: dict[str, Any]) -> Event:
-    run_id = None if run is None else run.id
-    name = f"{session.id}\n{run_id}\n{kind}"
-    return Event.new(
-        id=f"evt_{uuid.uuid5(_NAMESPACE, name).hex}",
-        type=kind,
-        session_id=session.id,
-        run_id=run_id,
-        provider=None if run is None else run.provider,
-        data=data,
-    )
-
-
-def _error(session: Session, own: Payload) -> Payload:
-    stamp = session.metadata[STAMP_KEY]
+def _error(recorded: Session | Run, own: Payload) -> Payload:
+    stamp = recorded.metadata[STAMP_KEY]
+    what = "session" if isinstance(recorded, Session) else "run"
     who = f"Process {stamp['pid']} on {stamp['host']}"
-    reason, message = "recorder died", f"{who}, which recorded this session, ended before the run did."
+    reason, message = "recorder died", f"{who}, which recorded this {what}, ended before the run did."
     if stamp == own:
-        reason, message = "recorder gave up", f"{who} could not store the end of this session, and gave up."
+        reason, message = "recorder gave up", f"{who} could not store the end of this {what}, and gave up."
     return {
         "code": "provider_error",
         "message": message,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from asm_core.errors import InvalidTransitionError, ProviderError, ValidationError
+from asm_core.claims import begun, check_not_executed, end_id, first_events
+from asm_core.errors import AlreadyExistsError, InvalidTransitionError
 from asm_core.execution import Execution
-from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, RunStatus, Session, SessionStatus
+from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, Session, SessionStatus
+from asm_core.models.statuses import TERMINAL_SESSION_STATUSES
 from asm_core.outcomes import cancelled
-from asm_core.payloads import check_payload
 from asm_core.ports import ExecutionResult
-from asm_core.stamps import STAMP_KEY, is_gone, make_stamp
+from asm_core.stamps import STAMP_KEY, check_no_stamp, make_stamp
 from asm_core.waiting import check_wait
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from asm_core.results import RunResult
 
     OnEvent = Callable[[Event], object]
+
+_ATTEMPTS: Final = 3
+"""How often a cancellation is tried again where another process began the run meanwhile."""
 
 
 class SessionManager:
@@ -47,7 +50,7 @@ class SessionManager:
         self._store = session_store
         self._provider = provider
         self._patience = check_wait("storage_timeout", storage_timeout)
-        self._lock = threading.Lock()
+        # Entries are set and taken in one step each, so that it can be read in a signal handler.
         self._executions: dict[str, Execution] = {}
 
     # -- all at once -----------------------------------------------------------------------------------------------
@@ -85,21 +88,17 @@ class SessionManager:
                 long (``timeout``). All have ``session_id`` and ``run_id``.
             StorageError: events could not be stored; ``events_not_recorded`` in `details` is how many at most.
         """
-        metadata = {} if metadata is None else check_payload("metadata", metadata)
-        if STAMP_KEY in metadata:
-            message = f"The key {STAMP_KEY!r} of metadata is this library's own; choose another."
-            raise ValidationError(message)
         session = Session.new(
             agent_id=self._provider.name if agent_id is None else agent_id,
-            metadata={**metadata, STAMP_KEY: make_stamp()},
+            metadata={**check_no_stamp(metadata), STAMP_KEY: make_stamp()},
             context=context,
             tags=tags,
         )
-        run = self._new_run(session, input, None).with_status(RunStatus.RUNNING)
+        run = begun(self._new_run(session, input, None))
         events = [
             _session_event(EventType.SESSION_CREATED, session),
             _session_event(EventType.SESSION_STARTED, session),
-            *_first_events(run),
+            *first_events(run),
         ]
         opening = ExecutionResult(session.with_status(SessionStatus.ACTIVE), run, events)
         return self._execute(opening, run, closes_session=True, on_event=on_event, timeout=timeout)
@@ -119,7 +118,7 @@ class SessionManager:
         session = Session.new(
             agent_id=self._provider.name if agent_id is None else agent_id,
             parent_session_id=parent_session_id,
-            metadata=metadata,
+            metadata=check_no_stamp(metadata),
             context=context,
             tags=tags,
         )
@@ -158,44 +157,52 @@ class SessionManager:
         """Store a new run of an active session, pending. `execute_run` records its beginning."""
         session = self._store.get_session(session_id)
         if session.status is not SessionStatus.ACTIVE:
-            message = f"Session {session_id} is {session.status}; activate it before starting a run."
-            raise InvalidTransitionError(message)
+            raise InvalidTransitionError(
+                f"Session {session_id} is {session.status}; activate it before starting a run."
+            )
         return self._store.save_run(self._new_run(session, input, metadata))
 
     def execute_run(self, run_id: str, *, on_event: OnEvent | None = None, timeout: float | None = None) -> RunResult:
         """Execute a pending run, and record it. Its session stays active, whatever comes of the run.
 
         `on_event`, `timeout`, and what is raised are as for `run_once`; the events of the result are those of the run.
-        A run whose process was killed stays running until `cancel_run`.
+        The run's metadata name the process that executes it (the key "asm"). If that is killed, the run stays running
+        until `cancel_run` or `asm_core.abandoned.close_abandoned`.
+
+        Raises:
+            InvalidTransitionError: the run has ended, or another process or manager executes it.
         """
-        run = self._store.get_run(run_id).with_status(RunStatus.RUNNING)
-        opening = ExecutionResult(self._store.get_session(run.session_id), run, _first_events(run))
+        run = begun(self._store.get_run(run_id))
+        opening = ExecutionResult(self._store.get_session(run.session_id), run, first_events(run))
         return self._execute(opening, run, closes_session=False, on_event=on_event, timeout=timeout)
 
     def cancel_run(self, run_id: str) -> None:
-        """End a run, from any thread; whoever executes it gets a `ProviderError` once that is recorded.
+        """End a run, from any thread; the caller that executes it gets a `ProviderError` once that is recorded.
 
-        One that has ended is a no-op. One that this manager does not execute is recorded as cancelled.
+        One that has ended is a no-op. One that no process executes, or whose process ran on this machine and has ended,
+        is recorded as cancelled.
 
         Raises:
-            ProviderError: another process executes it.
+            ProviderError: another process or manager executes it, or one of which nothing can be known here.
         """
-        with self._lock:
+        for attempt in range(_ATTEMPTS):
             execution = self._executions.get(run_id)
-        if execution is not None:
-            execution.stop(cancelled("The run was cancelled."))
-            return
-        run = self._store.get_run(run_id)
-        if run.status in TERMINAL_RUN_STATUSES:
-            return
-        session = self._store.get_session(run.session_id)
-        stamp = session.metadata.get(STAMP_KEY)
-        if stamp is not None and not is_gone(stamp):
-            message = f"Run {run_id} is executed by another manager ({stamp}); cancel it there."
-            raise ProviderError(message, details={"run_id": run_id, "session_id": session.id})
-        outcome = cancelled("The run was cancelled while nobody executed it.")
-        run = outcome.close_run(run if run.status is RunStatus.RUNNING else run.with_status(RunStatus.RUNNING))
-        self._store.flush(ExecutionResult(session, run, [outcome.run_event(run)]))
+            if execution is not None:
+                execution.stop(cancelled("The run was cancelled."))
+                return
+            run = self._store.get_run(run_id)
+            if run.status in TERMINAL_RUN_STATUSES:
+                return
+            check_not_executed(run)
+            outcome = cancelled("The run was cancelled while no process executed it.")
+            session = self._store.get_session(run.session_id)
+            try:
+                self._store.flush(ExecutionResult(session, outcome.close_run(run), [outcome.run_event(run)]))
+            except (AlreadyExistsError, InvalidTransitionError):  # another process began or ended it meanwhile
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return
 
     # -- shared ----------------------------------------------------------------------------------------------------
 
@@ -208,42 +215,32 @@ class SessionManager:
         on_event: OnEvent | None,
         timeout: float | None,
     ) -> RunResult:
-        execution = Execution(
+        return Execution(
             self._store,
             self._provider,
             run,
+            executions=self._executions,
             closes_session=closes_session,
             on_event=on_event,
             timeout=None if timeout is None else check_wait("timeout", timeout),
             patience=self._patience,
-        )
-        with self._lock:
-            if self._executions.setdefault(run.id, execution) is not execution:
-                message = f"Run {run.id} is being executed already."
-                raise InvalidTransitionError(message)
-        try:
-            return execution.carry_out(opening)
-        finally:
-            with self._lock:
-                del self._executions[run.id]
+        ).carry_out(opening)
 
     def _step(self, session: Session, status: SessionStatus, kind: EventType, data: Payload | None = None) -> Session:
-        session = session.with_status(status)
-        self._store.flush(ExecutionResult(session, None, [_session_event(kind, session, data)]))
-        return session
+        stepped = session.with_status(status)
+        ends = end_id(session) if status in TERMINAL_SESSION_STATUSES else None
+        event = Event.new(id=ends, type=kind, session_id=session.id, data=data)
+        try:
+            self._store.flush(ExecutionResult(stepped, None, [event]))
+        except AlreadyExistsError as error:
+            raise InvalidTransitionError(f"Session {session.id} was ended by another process meanwhile.") from error
+        return stepped
 
     def _new_run(self, session: Session, input: Payload, metadata: Payload | None) -> Run:  # noqa: A002
-        return Run.new(session_id=session.id, input=input, metadata=metadata, provider=self._provider.name)
+        return Run.new(
+            session_id=session.id, input=input, metadata=check_no_stamp(metadata), provider=self._provider.name
+        )
 
 
-def _session_event(kind: EventType, session: Session, data: dict[str, Any] | None = None) -> Event:
-    return Event.new(type=kind, session_id=session.id, data=data)
-
-
-def _first_events(run: Run) -> list[Event]:
-    """Return the events of a run that begins: run_started, and message_sent with its input."""
-    pairs = [(EventType.RUN_STARTED, None), (EventType.MESSAGE_SENT, run.input)]
-    return [
-        Event.new(type=kind, session_id=run.session_id, run_id=run.id, provider=run.provider, data=data)
-        for kind, data in pairs
-    ]
+def _session_event(kind: EventType, session: Session) -> Event:
+    return Event.new(type=kind, session_id=session.id)

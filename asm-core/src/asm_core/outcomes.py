@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from asm_core.claims import end_id
 from asm_core.errors import AsmError, ProviderError, ValidationError
 from asm_core.models import Event, EventType, Run, RunStatus, Session, SessionStatus
 from asm_core.payloads import Payload, check_payload
@@ -42,7 +43,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     raises: BaseException | None = None
 
     def close_run(self, run: Run) -> Run:
-        """Return the run as it ends."""
+        """Return the run as it ends; it is pending or running."""
+        if run.status is RunStatus.PENDING:
+            run = run.with_status(RunStatus.RUNNING)
         if self.result is not None:
             run = run.with_output(self.result.output).add_token_usage(self.result.token_usage)
             run = run.with_provider_metadata(self.result.provider_metadata)
@@ -51,15 +54,24 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return run.with_status(self.run_status)
 
     def run_event(self, run: Run) -> Event:
-        """Return what the log says of the end of the run."""
-        data = {"token_usage": run.token_usage} if self.error is None else {"error": self.error}
-        kind = _RUN_EVENTS[self.run_status]
-        return Event.new(type=kind, session_id=run.session_id, run_id=run.id, provider=run.provider, data=data)
+        """Return the event that ends the run, given as it is before."""
+        closed = self.close_run(run)
+        data = {"token_usage": closed.token_usage} if self.error is None else {"error": self.error}
+        return Event.new(
+            id=end_id(run),
+            type=_RUN_EVENTS[self.run_status],
+            session_id=run.session_id,
+            run_id=run.id,
+            provider=run.provider,
+            data=data,
+        )
 
     def session_event(self, session: Session) -> Event:
-        """Return what the log says of the end of the session."""
+        """Return the event that ends the session."""
         data = {} if self.error is None else {"error": self.error}
-        return Event.new(type=_SESSION_EVENTS[self.session_status], session_id=session.id, data=data)
+        return Event.new(
+            id=end_id(session), type=_SESSION_EVENTS[self.session_status], session_id=session.id, data=data
+        )
 
 
 def completed(result: ProviderResult, run: Run) -> Outcome:
@@ -104,6 +116,15 @@ def timed_out(seconds: float) -> Outcome:
     return Outcome(
         run_status=RunStatus.TIMEOUT, session_status=SessionStatus.FAILED, error=describe(error), raises=error
     )
+
+
+def ended_as(run_status: RunStatus, error: BaseException) -> Outcome:
+    """Return the end of a run that another process ended with this status."""
+    session_status = {
+        RunStatus.COMPLETED: SessionStatus.COMPLETED,
+        RunStatus.CANCELLED: SessionStatus.CANCELLED,
+    }.get(run_status, SessionStatus.FAILED)
+    return Outcome(run_status=run_status, session_status=session_status, error=describe(error), raises=error)
 
 
 def describe(error: BaseException) -> Payload:

@@ -11,7 +11,8 @@ from asm_core.models import Event
 from asm_core.payloads import Payload
 
 if TYPE_CHECKING:
-    from asm_core.ports import SessionStore
+    from asm_core.models import Run
+    from asm_core.ports import ProviderResult, SessionStore
 
 _PAGE: Final = 200
 
@@ -57,3 +58,14 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     events: RecordedEvents
     session_id: str
     run_id: str
+
+
+def result_of(run: Run, result: ProviderResult, session_store: SessionStore, *, whole_session: bool) -> RunResult:
+    """Return what the caller of a run gets: with `whole_session` all events of its session, else those of the run."""
+    return RunResult(
+        output=result.output,
+        token_usage=result.token_usage,
+        events=RecordedEvents(session_store, run.session_id, None if whole_session else run.id),
+        session_id=run.session_id,
+        run_id=run.id,
+    )

@@ -1,4 +1,4 @@
-"""Which process records a session, and whether it is gone."""
+"""Which process records a session or executes a run, and whether it is gone."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from asm_core.errors import ValidationError
+from asm_core.payloads import check_payload
+
 if TYPE_CHECKING:
     from asm_core.payloads import Payload
 
 STAMP_KEY: Final = "asm"
-"""The key of a session's metadata that holds the stamp."""
+"""The key of the metadata of a session or run that holds the stamp."""
 
 recording: Final[set[str]] = set()
-"""The sessions that this process records at this moment, until their end is stored or given up."""
+"""The sessions and runs that this process records at this moment, until their end is stored or given up."""
 
 _STATE, _STARTED = 0, 19
 """Fields of /proc/<pid>/stat, counted from behind the name (proc(5): 3 and 22)."""
@@ -30,6 +33,25 @@ def make_stamp() -> Payload:
     """
     pid = os.getpid()
     return {**_here(), "pid": pid, "started": _look_up(pid)[1]}
+
+
+def describe_stamp(stamp: object) -> str:
+    """Return the process of `stamp` as a message names it."""
+    fields = stamp if isinstance(stamp, Mapping) else {}
+    return f"process {fields.get('pid', '(unknown)')} on host {fields.get('host', '(unknown)')}"
+
+
+def check_no_stamp(metadata: Payload | None) -> Payload:
+    """Return the metadata that a caller gives.
+
+    Raises:
+        ValidationError: it cannot be kept, or has the key of the stamp.
+    """
+    checked = {} if metadata is None else check_payload("metadata", metadata)
+    if STAMP_KEY in checked:
+        message = f"The key {STAMP_KEY!r} of metadata is this library's own; choose another."
+        raise ValidationError(message)
+    return checked
 
 
 def is_gone(stamp: object) -> bool:

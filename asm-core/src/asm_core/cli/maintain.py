@@ -40,7 +40,7 @@ def maintain_store(
 ) -> None:
     """Delete, archive and prune what is old enough.
 
-    Applies a retention policy, then closes sessions whose recorder was killed. A field of the policy that is to have no
+    Applies a retention policy, then closes sessions and runs whose recorder was killed. A field of the policy that is to have no
     limit is "unlimited". The archive_store is the name of a configured store, or a URL.
     """
     with (
@@ -51,7 +51,7 @@ def maintain_store(
         report = backend.maintenance.execute(wanted, dry_run=dry_run, progress=progress)
         closed = [] if dry_run else close_abandoned(backend.session_store)
     if as_json:
-        output.json_document({**msgspec.to_builtins(report), "sessions_closed": closed})
+        output.json_document({**msgspec.to_builtins(report), "abandoned_closed": closed})
     else:
         _tell(report, closed)
 
@@ -59,11 +59,11 @@ def maintain_store(
 def _tell(report: MaintenanceReport, closed: list[str]) -> None:
     counts = [(text, str(getattr(report, field))) for field, text in _STEPS.items()]
     if not report.dry_run:
-        counts.append(("abandoned sessions closed", str(len(closed))))
+        counts.append(("abandoned sessions and runs closed", str(len(closed))))
     output.line("Nothing was changed. A real run would do this:" if report.dry_run else "Done.")
     output.facts(counts)
-    for session_id in closed:
-        output.note(f"Closed session {session_id}, whose recorder had died.")
+    for closed_id in closed:
+        output.note(f"Closed {closed_id}, whose recorder had died.")
 
 
 @contextlib.contextmanager

@@ -50,7 +50,7 @@ def run_command(
     with Signals() as signals, choice.open(migrate=True) as backend:
         closed = close_abandoned(backend.session_store)
         if closed:
-            say(f"Closed {len(closed)} sessions whose recorder had died: {', '.join(closed)}.")
+            say(f"Closed {len(closed)} sessions or runs whose recorder had died: {', '.join(closed)}.")
         live = LiveOutput()
         try:
             status = _run(backend.session_store, live, signals, given, options)
