@@ -40,8 +40,8 @@ def maintain_store(
 ) -> None:
     """Delete, archive and prune what is old enough.
 
-    Applies a retention policy, then closes sessions and runs whose recorder was killed. A field of the policy that is to have no
-    limit is "unlimited". The archive_store is the name of a configured store, or a URL.
+    Applies a retention policy, then closes sessions and runs whose recorder was killed. A field of the policy that is
+    to have no limit is "unlimited". The archive_store is the name of a configured store, or a URL.
     """
     with (
         choice.open() as backend,
