@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -72,6 +73,18 @@ class TagsWithoutLimit(MemoryQueryAPI):
 class FewExemptTagsObeyed(MemoryMaintenance):
     def _find_expired(self, query: ExpiredSessions) -> list[str]:
         return super()._find_expired(changed(query, exempt=changed(query.exempt, tags=query.exempt.tags[:999])))
+
+
+@caught_by("test_keys_that_json_would_merge_are_refused")
+class KeysMerged(MemorySessionStore):
+    def append_event(self, event: Event) -> Event:
+        return super().append_event(changed(event, data=_merged(event.data)))
+
+
+def _merged(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key.value if isinstance(key, Enum) else key: _merged(item) for key, item in value.items()}
+    return [_merged(item) for item in value] if isinstance(value, list) else value
 
 
 @caught_by("test_a_payload_of_any_depth_is_refused_or_stored_as_it_is")

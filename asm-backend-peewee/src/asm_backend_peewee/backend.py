@@ -5,10 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-import peewee
-
 from asm_backend_peewee.connection import TableConnection
-from asm_backend_peewee.database import NAME, Database, on_database, open_database
+from asm_backend_peewee.database import NAME, Database, dialect_of_database, on_database, open_database
 from asm_backend_peewee.maintenance import PeeweeMaintenance
 from asm_backend_peewee.session_store import PeeweeSessionStore
 from asm_core import ValidationError
@@ -16,6 +14,8 @@ from asm_core.sql import SQLArtifactRegistry, SQLBackend, SQLQueryAPI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import peewee
 
 
 class PeeweeBackend(SQLBackend):
@@ -66,8 +66,9 @@ class PeeweeBackend(SQLBackend):
     @contextmanager
     def bind(self, connection: peewee.Database | peewee.Proxy) -> Iterator[None]:
         """Let the ports, in this thread, work inside the transaction that is open on another Peewee database."""
-        if not isinstance(connection, peewee.Database | peewee.Proxy):
-            message = f"bind() takes a Peewee database, not a {type(connection).__name__}."
+        dialect = dialect_of_database(connection)
+        if dialect is not self._database.dialect:
+            message = f"bind() takes a database on {self._database.dialect}, not on {dialect}."
             raise ValidationError(message)
         with self._database.bind(TableConnection(connection, self._database.schema)):
             yield

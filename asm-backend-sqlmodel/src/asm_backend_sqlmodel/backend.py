@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session as OrmSession
 
 from asm_backend_sqlmodel.connection import TableConnection
-from asm_backend_sqlmodel.database import NAME, Database, on_engine, open_database
+from asm_backend_sqlmodel.database import NAME, Database, check_synchronous, on_engine, open_database
 from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_backend_sqlmodel.maintenance import SQLModelMaintenance
 from asm_backend_sqlmodel.session_store import SQLModelSessionStore
@@ -63,11 +63,16 @@ class SQLModelBackend(SQLBackend):
     @contextmanager
     def bind(self, connection: Connection | OrmSession) -> Iterator[None]:
         """Let the ports, in this thread, work inside the transaction of a SQLModel ``Session`` or a ``Connection``."""
+        check_synchronous(connection)
         if isinstance(connection, OrmSession):
             with TRANSLATED:
                 connection = connection.connection()
         if not isinstance(connection, Connection):
             message = f"bind() takes a SQLModel Session or a SQLAlchemy Connection, not a {type(connection).__name__}."
+            raise ValidationError(message)
+        check_synchronous(connection)
+        if connection.dialect.name != self._database.dialect:
+            message = f"bind() takes a connection to {self._database.dialect}, not to {connection.dialect.name}."
             raise ValidationError(message)
         with self._database.bind(TableConnection(connection, self._database.schema)):
             yield

@@ -10,8 +10,7 @@ import msgspec
 
 from asm_core.config_files import ConfigFile, distrust_of, found_file, named_file
 from asm_core.confinement import is_confined
-from asm_core.errors import ValidationError
-from asm_core.escaping import shown
+from asm_core.errors import ValidationError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,8 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from asm_core.errors import ValidationError
-from asm_core.escaping import shown
+from asm_core.errors import ValidationError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

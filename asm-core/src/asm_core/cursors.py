@@ -61,7 +61,7 @@ def decode_cursor(resource: str, order: Order, cursor: object) -> tuple[Any, ...
     try:
         pairs = zip(order.key, key, strict=True)
         return tuple([_checked(msgspec.convert(value, type=_KEY_TYPES[field])) for field, value in pairs])
-    except (ValueError, msgspec.ValidationError, ValidationError):
+    except (ValueError, RecursionError, msgspec.ValidationError, ValidationError):
         raise _malformed(cursor) from None
 
 
@@ -76,7 +76,7 @@ def _read(cursor: object) -> tuple[str, str, list[Any]]:
         if canonical != cursor or found_sum != _check_sum(body):
             raise _malformed(cursor)
         parts = msgspec.json.decode(body, type=tuple[int, str, str, list[Any]])
-    except (binascii.Error, ValueError, msgspec.DecodeError):
+    except (binascii.Error, ValueError, RecursionError, msgspec.DecodeError):
         raise _malformed(cursor) from None
     if parts[0] != _FORMAT:
         raise _malformed(cursor)

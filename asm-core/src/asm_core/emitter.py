@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.batches import CheckedEvents
+from asm_core.errors import ValidationError, shown
 from asm_core.ids import new_ids
 from asm_core.models import Event, EventType
 from asm_core.payloads import encode_json
 from asm_core.times import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from asm_core.models import Run
     from asm_core.payloads import Payload
     from asm_core.recorder import Recorder
@@ -35,6 +35,9 @@ class Emitter:
             ValidationError: there is no such type, or the data cannot be kept.
             StorageError: events could not be stored.
         """
+        if not isinstance(data, Mapping):
+            message = f"data must be a dict, not {shown(data)}."
+            raise ValidationError(message)
         run = self._run
         event = Event.new(type=type, session_id=run.session_id, run_id=run.id, provider=run.provider, data=dict(data))
         self._recorder.put(CheckedEvents([event]), len(encode_json(event.data)))

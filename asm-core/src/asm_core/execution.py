@@ -19,6 +19,7 @@ from asm_core.outcomes import cancelled, completed, failed, timed_out
 from asm_core.recorder import Recorder
 from asm_core.results import RunResult, result_of
 from asm_core.stamps import recording
+from asm_core.threads import begin_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -132,14 +133,14 @@ class Execution:
     def _begin(self, watch: threading.Thread) -> None:
         if self._was_not_begun():  # it is begun here
             try:
-                watch.start()
+                begin_thread(watch, "execute the run")
             except BaseException as error:  # noqa: BLE001  the caller gets it
                 self._end(error)
 
     def _watch(self, work: threading.Thread) -> None:
         """Have the run executed, and see to it that it ends when it is to."""
         try:
-            work.start()
+            begin_thread(work, "execute the run")
         except BaseException as error:  # noqa: BLE001  the caller gets it
             self._end(error)
             return

@@ -12,6 +12,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
+from asm_core.threads import no_thread
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -53,5 +55,12 @@ class Latch:
 
 
 def start_thread(target: Callable[[], object]) -> None:
-    """Start a daemon thread; an exception from a signal handler leaves it either not started, or running."""
-    _thread.start_new_thread(target, ())
+    """Start a daemon thread; an exception from a signal handler leaves it either not started, or running.
+
+    Raises:
+        StorageConnectionError: the system has no room for another one; the same call may succeed later.
+    """
+    try:
+        _thread.start_new_thread(target, ())
+    except RuntimeError as error:
+        raise no_thread(error, "run in the background") from error

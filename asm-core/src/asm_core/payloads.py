@@ -126,14 +126,14 @@ def _plain(path: str, value: object) -> Any:
     if isinstance(value, str):
         return _plain_text(path, value)
     if isinstance(value, int):
-        return int(value)
+        return _plain_integer(path, value)
     if isinstance(value, float):
         if math.isfinite(value):
             return float(value)
         message = f"{path} is {value}, which JSON cannot hold; use None or a string."
         raise ValidationError(message)
     if isinstance(value, dict):
-        return {_plain_key(path, key): _plain(f"{path}.{key}", item) for key, item in value.items()}
+        return _plain_object(path, value)
     if isinstance(value, list | tuple):
         return [_plain(f"{path}[{index}]", item) for index, item in enumerate(value)]
     message = f"{path} is of type {type(value).__name__}, which JSON cannot hold: {shown(value)}."
@@ -148,6 +148,28 @@ def _plain_text(path: str, value: str) -> str:
         message = f"{path} holds a lone surrogate, which JSON in UTF-8 cannot: {shown(value)}."
         raise ValidationError(message) from None
     return text
+
+
+def _plain_integer(path: str, value: int) -> int:
+    try:
+        int.__repr__(value)
+    except ValueError:  # more digits than Python turns into text, or back
+        message = f"{path} is an integer of too many digits; use a string."
+        raise ValidationError(message) from None
+    return int(value)
+
+
+def _plain_object(path: str, value: dict[Any, Any]) -> Payload:
+    plain: Payload = {}
+    for key, item in value.items():
+        name = _plain_key(path, key)
+        if name in plain:
+            message = (
+                f"{path} has two keys that are {shown(name)} in JSON, where an enum's member is its value; rename one."
+            )
+            raise ValidationError(message)
+        plain[name] = _plain(f"{path}.{name}", item)
+    return plain
 
 
 def _plain_key(path: str, key: object) -> str:

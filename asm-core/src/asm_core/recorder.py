@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from asm_core.batches import CheckedEvents
 from asm_core.errors import ProviderError, StorageError
+from asm_core.threads import begin_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,8 +74,12 @@ class Recorder:
         self._thread = threading.Thread(target=self._record, name="asm-recorder")
 
     def __enter__(self) -> Self:
-        """Start the thread."""
-        self._thread.start()
+        """Start the thread.
+
+        Raises:
+            StorageConnectionError: the system has no room for it.
+        """
+        begin_thread(self._thread, "store events")
         return self
 
     def __exit__(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 
 from asm_core.errors import ValidationError, shown
 from asm_core.models import Artifact, Event, Run, RunStatus, Session
 from asm_core.models.base import Model
-from asm_core.money import exactly, total_usd
+from asm_core.money import check_optional_usd, exactly, total_usd
 
 _MILLION = 1_000_000
 _ZERO = Decimal(0)
@@ -132,6 +132,11 @@ class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
     output: Decimal
 
 
+_PRICING_FORM: Final = (
+    "A pricing table is {{provider: {{model: {{'input': Decimal, 'output': Decimal}}}}}}, in US dollars per million "
+    "tokens, not {}."
+)
+
 PricingTable = Mapping[str, Mapping[str, TokenPrice]]
 """Prices by provider, then by model."""
 
@@ -205,19 +210,44 @@ def check_pricing_table(value: Any) -> PricingTable:
     Raises:
         ValidationError: it has another shape, or a price that is no decimal number.
     """
-    try:
-        table = msgspec.convert(value, type=dict[str, dict[str, TokenPrice]], from_attributes=True)
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:
-        message = (
-            f"A pricing table is {{provider: {{model: {{'input': Decimal, 'output': Decimal}}}}}}, in US dollars per "
-            f"million tokens: {error}, in {shown(value)}."
-        )
-        raise ValidationError(message) from None
-    for price in (price for models in table.values() for price in models.values()):
-        if not (price.input.is_finite() and price.output.is_finite()):
-            message = f"A price must be a number of US dollars, not {shown(price)}."
-            raise ValidationError(message)
-    return table
+    return {
+        _check_name_of("provider", provider): {
+            _check_name_of("model", model): _check_price(f"The price of {shown(model)}", price)
+            for model, price in _check_table(models).items()
+        }
+        for provider, models in _check_table(value).items()
+    }
+
+
+def _check_table(value: object) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise ValidationError(_PRICING_FORM.format(shown(value)))
+    return value
+
+
+def _check_name_of(kind: str, value: object) -> str:
+    if not isinstance(value, str):
+        message = f"A {kind} of a pricing table must be a string, not {shown(value)}."
+        raise ValidationError(message)
+    return value
+
+
+def _check_price(field: str, price: object) -> TokenPrice:
+    amounts = {"input": price.input, "output": price.output} if isinstance(price, TokenPrice) else _check_table(price)
+    if missing := [name for name in ("input", "output") if amounts.get(name) is None]:
+        message = f"{field} has no {missing[0]}: {_PRICING_FORM.format(shown(price))}"
+        raise ValidationError(message)
+    return TokenPrice(**{name: _check_amount(f"{field} ({name})", amounts[name]) for name in ("input", "output")})
+
+
+def _check_amount(field: str, value: object) -> Decimal:
+    if isinstance(value, str):
+        try:
+            value = Decimal(value)
+        except ArithmeticError:
+            message = f"{field} must be a decimal number, not {shown(value)}."
+            raise ValidationError(message) from None
+    return check_optional_usd(field, value) or Decimal(0)
 
 
 def _cost_row(row: CostTotals, pricing: PricingTable) -> CostRow:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from asm_core.errors import AsmError, StorageError, ValidationError, shown
 from asm_core.heads import GONE
+from asm_core.threads import begin_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -109,6 +110,10 @@ class Watcher:
 
     def _join(self, session_id: str, known: Collection[Head]) -> int | None:
         with self._condition:
+            if self._thread is None or not self._thread.is_alive():
+                # Before the waiter is counted, as this may fail; the thread looks at nothing while the lock is held.
+                self._thread = threading.Thread(target=self._work, name="asm-watcher", daemon=True)
+                begin_thread(self._thread, "look for new events")
             if self._heads.get(session_id) not in known:
                 # It may be older than what the caller has seen, and so may be that of a look under way.
                 self._heads.pop(session_id, None)
@@ -116,9 +121,6 @@ class Watcher:
             self._waiting[session_id] = self._waiting.get(session_id, 0) + 1
             self._stale, self._error = True, None
             self._active_at = time.monotonic()
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._work, name="asm-watcher", daemon=True)
-                self._thread.start()
             self._condition.notify_all()
             return self._tellings.get(session_id)
 

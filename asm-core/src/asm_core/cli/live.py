@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
 from asm_core.commands import joined_output
 from asm_core.models import EventType
+from asm_core.threads import begin_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,7 @@ class LiveOutput:
 
     def __enter__(self) -> Self:
         """Start the thread."""
-        self._thread.start()
+        begin_thread(self._thread, "write the output")
         return self
 
     def __exit__(

@@ -24,8 +24,16 @@ if TYPE_CHECKING:
 M = TypeVar("M", Session, Run, Event)
 Row = tuple[Any, ...]
 
-_UNREADABLE: Final = (KeyError, TypeError, ValueError, msgspec.DecodeError)
-"""What a row raises that none of ours wrote: an unknown status or type, no JSON, no time."""
+UNREADABLE: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    msgspec.DecodeError,
+)
+"""What a row raises that none of ours wrote: an unknown status or type, no JSON, no time, no amount of money."""
 
 
 def _json(values: list[str]) -> str:
@@ -109,8 +117,8 @@ class Codec:
                 updated_at=self.decode_time(updated_at),
                 deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
             )
-        except _UNREADABLE as error:
-            raise _unreadable(Session, id_, error) from error
+        except UNREADABLE as error:
+            raise unreadable(f"Session {shown(id_)}", id_, error) from error
 
     def run_row(self, run: Run) -> Row:
         """Return the row of a checked run."""
@@ -163,8 +171,8 @@ class Codec:
                 provider_metadata=decode_payload(provider_metadata),
                 cost_usd=None if nanos is None else usd_from_nanos(nanos),
             )
-        except _UNREADABLE as error:
-            raise _unreadable(Run, id_, error) from error
+        except UNREADABLE as error:
+            raise unreadable(f"Run {shown(id_)}", id_, error) from error
 
     def event_row(self, event: Event) -> Row:
         """Return the row of a checked and numbered event."""
@@ -206,8 +214,8 @@ class Codec:
                 provider=provider,
                 correlation_id=correlation_id,
             )
-        except _UNREADABLE as error:
-            raise _unreadable(Event, id_, error) from error
+        except UNREADABLE as error:
+            raise unreadable(f"Event {shown(id_)}", id_, error) from error
 
     def artifact_row(self, artifact: Artifact) -> Row:
         """Return the row of a checked artifact."""
@@ -244,8 +252,8 @@ class Codec:
                 created_at=self.decode_time(created_at),
                 deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
             )
-        except _UNREADABLE as error:
-            raise _unreadable(Artifact, id_, error) from error
+        except UNREADABLE as error:
+            raise unreadable(f"Artifact {shown(id_)}", id_, error) from error
 
     def _all(self, decode: Callable[[Any, Callable[[Any], Any]], M], rows: list[Any]) -> list[M]:
         try:
@@ -273,9 +281,16 @@ def codec_of(dialect: Dialect) -> Codec:
     return _CODECS[dialect]
 
 
-def _unreadable(kind: type, id_: object, error: Exception) -> StorageError:
+def unreadable(what: str, id_: object, error: Exception) -> StorageError:
+    """Return the error for a row of the table that cannot be decoded.
+
+    Args:
+        what: what the row is.
+        id_: its id, or that of its session.
+        error: what decoding raised.
+    """
     message = (
-        f"{kind.__name__} {shown(id_)} cannot be read ({type(error).__name__}: {error}): it is damaged, or a newer "
+        f"{what} cannot be read ({type(error).__name__}: {error}): it is damaged, or a newer "
         "asm-core wrote it; upgrade asm-core, or see `asm health`."
     )
     return StorageError(message, details={"id": id_})

@@ -42,7 +42,12 @@ class Listener:
         self._rest = SHORTEST_REST
         self._bell, self._ear = socket.socketpair()
         self._thread = threading.Thread(target=self._work, name="asm-listener", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:
+            self._bell.close()
+            self._ear.close()
+            raise
 
     def end(self) -> None:
         """Close the connection, and wait a moment for that."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.models import RunStatus
+from asm_core.errors import shown
+from asm_core.models import RUN_STATUSES
 from asm_core.money import usd_from_nanos
+from asm_core.sql.codec import UNREADABLE, unreadable
 from asm_core.summaries import CostTotals, EventTotals, RunTotals, UsageRow
 
 if TYPE_CHECKING:
@@ -54,26 +56,32 @@ def run_totals(row: Sequence[Any]) -> RunTotals:
     """Return what a row says: session, status, runs, then the halves of four sums: tokens as in a usage, and cost."""
     session_id, status, run_count = row[:3]
     used, given, total, cost = _wholes(row[3:])
-    return RunTotals(
-        session_id=session_id,
-        status=RunStatus(status),
-        run_count=run_count,
-        input_tokens=used,
-        output_tokens=given,
-        total_tokens=total,
-        cost_usd=usd_from_nanos(cost),
-    )
+    try:
+        return RunTotals(
+            session_id=session_id,
+            status=RUN_STATUSES[status],
+            run_count=run_count,
+            input_tokens=used,
+            output_tokens=given,
+            total_tokens=total,
+            cost_usd=usd_from_nanos(cost),
+        )
+    except UNREADABLE as error:
+        raise unreadable(f"A run of session {shown(session_id)}", session_id, error) from error
 
 
 def event_totals(row: Sequence[Any], codec: Codec) -> EventTotals:
     """Return what a row says: session, events, the times of the first and the last one."""
     session_id, count, first, last = row
-    return EventTotals(
-        session_id=session_id,
-        event_count=count,
-        first_event_at=codec.decode_time(first),
-        last_event_at=codec.decode_time(last),
-    )
+    try:
+        return EventTotals(
+            session_id=session_id,
+            event_count=count,
+            first_event_at=codec.decode_time(first),
+            last_event_at=codec.decode_time(last),
+        )
+    except UNREADABLE as error:
+        raise unreadable(f"An event of session {shown(session_id)}", session_id, error) from error
 
 
 def _wholes(halves: Sequence[int | None]) -> list[int]:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from asm_core.errors import ValidationError
+from asm_core.errors import ValidationError, shown
 from asm_core.sql.dialects import Dialect
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ _SQLITE_FORM = (
     "The url must be of the form sqlite:///path/to/file.db, with nothing but a path behind the third slash; "
     "settings are options, not parts of the url."
 )
+_ASYNC_DRIVERS: Final = {"aiosqlite", "asyncpg", "psycopg_async", "aiopg"}
+_SYNC_DRIVERS: Final = {Dialect.SQLITE: {"pysqlite"}, Dialect.POSTGRESQL: {"psycopg", "psycopg2"}}
 IN_MEMORY: Final = ":memory:"
 _HOST: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|@?[^:@\[\]\s]*)(?::(?P<port>\d*))?")
 """A host; a socket in the abstract namespace of Linux begins with @."""
@@ -30,15 +32,41 @@ def dialect_of(url: str, *, backend: str) -> Dialect:
     Raises:
         ValidationError: it names none, or one on which `backend` does not run.
     """
+    if not isinstance(url, str):
+        message = f"The url must be a string, not {shown(url)}."
+        raise ValidationError(message)
     scheme, separator, _ = url.partition("://")
-    name = scheme.partition("+")[0]
+    name, plus, driver = scheme.partition("+")
     if name in list(Dialect) and separator:
+        if plus:
+            _check_driver(Dialect(name), driver)
         return Dialect(name)
     if not separator or not name.isidentifier():
         message = f"The url is not of the form {_FORMS}."
         raise ValidationError(message)
     message = f"The {backend} backend takes a url of the form {_FORMS}, not {name}://…."
     raise ValidationError(message)
+
+
+def not_for_asyncio(what: str) -> ValidationError:
+    """Return the error for what belongs to asyncio, where the ports are synchronous.
+
+    Args:
+        what: what was given, such as "An AsyncEngine".
+    """
+    return ValidationError(
+        f"{what} is for asyncio, and this backend is synchronous. Use a synchronous one; asyncio is the business of "
+        "asm_core.aio."
+    )
+
+
+def _check_driver(dialect: Dialect, driver: str) -> None:
+    """Refuse a driver in a url, unless it is a synchronous one that the user may expect: the backend uses its own."""
+    if driver in _ASYNC_DRIVERS:
+        raise not_for_asyncio(f"The driver {driver}")
+    if driver not in _SYNC_DRIVERS[dialect]:
+        message = f"The url names the driver {shown(driver)}, but a backend uses its own; write {dialect}://."
+        raise ValidationError(message)
 
 
 def sqlite_path(url: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import enum
 import inspect
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import blake2b
 from itertools import islice
 from typing import Any, Final
 
@@ -21,9 +25,34 @@ from asm_core import (
     QueryAPI,
     RetentionPolicy,
     SessionStore,
+    TokenPrice,
 )
 
 NOTHING: Final = object()
+
+
+class _Letter(enum.Enum):
+    A = "a"
+
+
+class _Unshowable:
+    def __repr__(self) -> str:
+        message = "this cannot be shown"
+        raise RuntimeError(message)
+
+
+def _nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def _cursor_of(body: bytes) -> str:
+    """Return a cursor with a right check sum: anybody can make one."""
+    check_sum = blake2b(body, digest_size=9, person=b"asm cursor").digest()
+    return base64.urlsafe_b64encode(check_sum + body).decode().rstrip("=")
+
 
 VALUES: Final[list[Any]] = [
     None,
@@ -64,6 +93,21 @@ VALUES: Final[list[Any]] = [
     ExecutionResult(a_session(), run=1, events=2),  # type: ignore[arg-type]
     len,
     int,
+    10**5000,
+    -(10**5000),
+    Decimal("1e999999"),
+    Decimal("sNaN"),
+    _nested(3_000),
+    {"x": _nested(3_000)},
+    {_Letter.A: 1, "a": 2},
+    {"x": 10**5000},
+    _Unshowable(),
+    [_Unshowable()],
+    {"p": {"m": {"input": 1.5, "output": True}}},
+    {"p": {"m": TokenPrice(input=1.5, output=Decimal("1e999999"))}},  # type: ignore[arg-type]
+    {"p": {"m": TokenPrice(input=None, output="x")}},  # type: ignore[arg-type]
+    _cursor_of(b"[" * 3_000 + b"]" * 3_000),
+    _cursor_of(b'[1,"sessions","updated_at_desc",' + b"[" * 3_000 + b"]" * 3_000 + b"]"),
 ]
 
 SOUND: Final[dict[str, Any]] = {

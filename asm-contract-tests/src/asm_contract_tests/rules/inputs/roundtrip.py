@@ -49,6 +49,12 @@ class Colour(enum.StrEnum):
     RED = "red"
 
 
+class Letter(enum.Enum):
+    """An enum whose members are no strings."""
+
+    A = "a"
+
+
 def deep(levels: int) -> dict[str, Any]:
     """Return a payload of so many levels."""
     value: dict[str, Any] = {}
@@ -165,6 +171,14 @@ class RoundTripContract(Contract):
         stored = store.append_event(event)
         assert exactly(stored.data) == exactly({"tuple": [1, [2]], "enum": "red", "red": 1})
         assert exactly(store.get_events(session.id)[0].data) == exactly(stored.data)
+
+    @pytest.mark.guarantee("G9")
+    def test_keys_that_json_would_merge_are_refused(self, store: SessionStore, session: Session) -> None:
+        """Look at `check_payload`: a member of an enum is its value in JSON, and may be the name of another key."""
+        for payload in ({Letter.A: 1, "a": 2}, {"x": [{"a": 1, Letter.A: 2}]}):
+            with pytest.raises(ValidationError, match="two keys that are 'a'"):
+                store.append_event(changed(an_event(session), data=payload))
+        assert store.get_latest_sequence(session.id) == 0
 
     @pytest.mark.guarantee("G9")
     def test_an_empty_payload_is_not_a_missing_one(self, store: SessionStore, session: Session) -> None:

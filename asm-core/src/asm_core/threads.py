@@ -1,0 +1,33 @@
+"""Starting threads, of which a system has only so many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asm_core.errors import StorageConnectionError
+
+if TYPE_CHECKING:
+    import threading
+
+
+def begin_thread(thread: threading.Thread, purpose: str) -> None:
+    """Start a thread.
+
+    Args:
+        thread: what to start.
+        purpose: what for, as a message ends: "look for new events".
+
+    Raises:
+        StorageConnectionError: the system has no room for another one; the same call may succeed later.
+    """
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise no_thread(error, purpose) from error
+
+
+def no_thread(error: RuntimeError, purpose: str) -> StorageConnectionError:
+    """Return the error for a thread that Python could not start."""
+    return StorageConnectionError(
+        f"No thread can be started to {purpose} ({error}); end some, raise the limit of processes, or try again."
+    )
