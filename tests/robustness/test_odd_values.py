@@ -11,6 +11,7 @@ import pytest
 
 import asm_core as asm
 from asm_core.emitter import Emitter
+from asm_core.heads import Head
 from asm_core.payloads import check_payload
 from asm_core.recorder import Recorder
 from asm_core.sql.urls import dialect_of
@@ -117,17 +118,17 @@ class Echo:
 def test_a_waiter_that_gets_no_thread_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[list[str]] = []
 
-    def look(session_ids: Any) -> dict[str, int]:
+    def look(session_ids: Any) -> dict[str, Head]:
         looks.append(sorted(session_ids))
-        return dict.fromkeys(session_ids, 1)
+        return dict.fromkeys(session_ids, Head(1, "log"))
 
     watcher = Watcher(look)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", lambda _: _cannot_start())
         with pytest.raises(asm.StorageConnectionError, match="can't start new thread") as caught:
-            watcher.wait("refused", 0, 5)
+            watcher.wait("refused", (), 5)
         assert caught.value.retryable
-    assert watcher.wait("accepted", 0, 5) == 1
+    assert watcher.wait("accepted", (), 5) == Head(1, "log")
     assert looks == [["accepted"]]
 
 
