@@ -83,9 +83,9 @@ def test_a_session_may_be_given_by_the_beginning_of_its_id(asm: Callable[..., Re
     ("content", "message"),
     [
         (None, "cannot be read: No such file or directory."),
-        (b"[p\n", "is no TOML: "),
-        (b"\xff\xfe", "is no TOML: "),
-        (b'[p.m]\ninput = "cheap"\noutput = 1\n', "A pricing table is "),
+        (b"[p\n", "cannot be read as TOML: "),
+        (b"\xff\xfe", "cannot be read as TOML: "),
+        (b'[p.m]\ninput = "cheap"\noutput = 1\n', "The price of 'm' (input) must be a decimal number"),
         (b"[p]\nm = 3\n", "A pricing table is "),
     ],
 )
