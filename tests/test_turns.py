@@ -1,4 +1,4 @@
-"""Writers take turns: nobody is passed over for long, and a thread that has the turn is not in its own way."""
+"""Writers take turns: none is passed over for long, and none keeps its turn after an interruption."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.interrupting import interrupt_at_calls, interrupt_everywhere
+
 from asm_core.sql.turns import Turns
 
 PASSED_OVER = 0.1
 """Longer than a thread lets others go first."""
 
 
-def test_who_was_passed_over_comes_next() -> None:
+def wait(turns: Turns, timeout: float = threading.TIMEOUT_MAX) -> bool:
+    with turns.taken(timeout) as is_taken:
+        return is_taken
+
+
+def test_a_thread_that_was_passed_over_comes_next() -> None:
     turns, order = Turns(), []
 
     def take(name: str) -> None:
-        with turns:
+        with turns.taken():
             order.append(name)
 
     with ThreadPoolExecutor() as pool:
-        with turns:
+        with turns.taken():
             waiting = pool.submit(take, "waiting")
             time.sleep(PASSED_OVER)
         take("coming by")
@@ -28,23 +35,20 @@ def test_who_was_passed_over_comes_next() -> None:
     assert order == ["waiting", "coming by"]
 
 
-def test_a_thread_takes_its_own_turn_again_even_when_others_wait() -> None:
+def test_a_turn_belongs_to_one_thread() -> None:
     turns = Turns()
     with ThreadPoolExecutor() as pool:
-        with turns:
-            waiting = pool.submit(turns.acquire)
-            time.sleep(PASSED_OVER)
-            with turns:
-                assert not waiting.done()
-            assert not waiting.done()
-        assert waiting.result()
+        with turns.taken():
+            assert turns.is_mine()
+            assert not pool.submit(turns.is_mine).result()
+        assert not turns.is_mine()
 
 
-def test_who_waits_in_vain_is_told_in_time() -> None:
+def test_a_wait_ends_in_time() -> None:
     turns = Turns()
-    with ThreadPoolExecutor() as pool, turns:
+    with ThreadPoolExecutor() as pool, turns.taken():
         began = time.monotonic()
-        waiting = [pool.submit(turns.acquire, PASSED_OVER) for _ in range(3)]
+        waiting = [pool.submit(wait, turns, PASSED_OVER) for _ in range(3)]
         assert [each.result() for each in waiting] == [False, False, False]
         assert time.monotonic() - began < 10 * PASSED_OVER
 
@@ -57,7 +61,7 @@ def test_one_thread_at_a_time_has_the_turn() -> None:
         nonlocal inside
         barrier.wait()
         for _ in range(50):
-            with turns:
+            with turns.taken():
                 inside += 1
                 time.sleep(0)
                 seen.add(inside)
@@ -67,3 +71,17 @@ def test_one_thread_at_a_time_has_the_turn() -> None:
         for each in [pool.submit(write) for _ in range(8)]:
             each.result()
     assert seen == {1}
+
+
+def test_a_turn_is_free_after_an_interruption_at_any_bytecode() -> None:
+    turns = Turns()
+    for _ in interrupt_everywhere(lambda: wait(turns), module="asm_core"):
+        assert not turns.is_mine()
+        assert wait(turns, 0.0)
+
+
+def test_a_turn_is_free_while_the_interruption_is_handled() -> None:
+    turns, errors = Turns(), []
+    for error in interrupt_at_calls(lambda: wait(turns), module="asm_core"):
+        errors.append(error)
+        assert wait(turns, 0.0)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from peewee import SqliteDatabase
-from playhouse.pool import PooledSqliteDatabase
 
-from asm_backend_peewee.connection import AT_ONCE, TableConnection, check_begun, connected
+from asm_backend_peewee.connection import TableConnection, check_begun, connected
 from asm_backend_peewee.errors import TRANSLATED
 from asm_backend_peewee.models import define
+from asm_core.contexts import contextmanager
 from asm_core.sql import Dialect, failures
 from asm_core.sql.sqlite import SQLite, SQLiteConnections
 from asm_core.sql.sqlite_file import SQLiteFile
@@ -54,72 +53,40 @@ class SQLiteDatabase(SQLite[TableConnection]):
 
 
 class OwnSQLiteDatabase(SQLiteConnections[TableConnection]):
-    """SQLite in a file that the backend opens itself: one connection writes, a pool of others reads."""
+    """SQLite in a file that the backend opens itself, on connections that core pools."""
 
     _translated = TRANSLATED
 
     def __init__(self, file: SQLiteFile) -> None:
         """Open `file`."""
         super().__init__(file, alone=file.in_memory)
-        options = file.options
-        self._writing_database = _File(file, thread_safe=False)
-        self._readers = _Readers(file, max_connections=options.readers, timeout=options.busy_timeout or AT_ONCE)
-        self.models = define(self._writing_database if self._alone else self._readers, Dialect.SQLITE)
-
-    def close(self) -> None:
-        """Close all connections."""
-        super().close()
-        self._readers.shut()
+        # The application's own queries may come from any thread.
+        self._database = _File(file, thread_safe=not file.in_memory)
+        self.models = define(self._database, Dialect.SQLITE)
 
     def _connect(self) -> TableConnection:
-        self._readers.connect(reuse_if_open=True)
-        return TableConnection(self._readers)
-
-    def _connect_writer(self) -> TableConnection:
-        self._writing_database.connect(reuse_if_open=True)
-        return TableConnection(self._writing_database)
+        # One of Peewee's databases for each connection: it has neither a lock nor a connection for each thread.
+        database = self._database if self._alone else _File(self._database.file, thread_safe=False)
+        database.connect(reuse_if_open=True)
+        return TableConnection(database)
 
     def _begin(self, connection: TableConnection) -> None:
         check_begun(connection)
         if not connection.driver.in_transaction:
             raise failures.undone()
 
-    def _dispose(self) -> None:
-        self._readers.close_idle()
-
-    def _abandon(self) -> None:
-        self._readers.dispose()
-        self._writing_database.dispose()
-
 
 class _File(SqliteDatabase):
     """A file, which core knows how to connect to."""
 
-    def __init__(self, file: SQLiteFile, **options: Any) -> None:
+    def __init__(self, file: SQLiteFile, *, thread_safe: bool) -> None:
         self.file = file
-        super().__init__(file.path, **options)
+        super().__init__(file.path, thread_safe=thread_safe)
 
     def _connect(self) -> Any:
         connection = self.file.connect()
         self._add_conn_hooks(connection)  # type: ignore[attr-defined]  # not in the stubs
         return connection
-
-
-class _Readers(PooledSqliteDatabase, _File):  # type: ignore[misc]  # playhouse is not typed
-    """A pool of connections to a file; one to a file that was replaced is used no more."""
-
-    is_shut = False
-
-    def shut(self) -> None:
-        """Close the connections that wait here, and those in use when they come back."""
-        self.is_shut = True
-        self.close_idle()
-
-    def _is_closed(self, conn: Any) -> bool:
-        return conn.identity != self.file.identity or bool(super()._is_closed(conn))
-
-    def _can_reuse(self, conn: Any) -> bool:
-        return not self.is_shut and conn.identity == self.file.identity and bool(super()._can_reuse(conn))
 
 
 def open_database(path: str, options: SQLiteOptions, *, create: bool) -> OwnSQLiteDatabase:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pony.orm import db_session
@@ -10,8 +9,8 @@ from pony.orm import db_session
 from asm_backend_pony.columns import SQLITE
 from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
 from asm_backend_pony.errors import TRANSLATED
-from asm_backend_pony.pool import Pool
 from asm_backend_pony.translating import entities
+from asm_core.contexts import contextmanager
 from asm_core.sql import Dialect
 from asm_core.sql.sqlite import SQLite, SQLiteConnections
 
@@ -33,33 +32,14 @@ class OwnSQLite(SQLiteConnections[PonyConnection]):
         super().__init__(file, alone=file.in_memory)
         self.columns = SQLITE
         self.models = entities(Dialect.SQLITE, None)
-        size = 1 if file.in_memory else file.options.readers
-        self._pool = Pool(file.connect, size=size, timeout=file.options.busy_timeout)
         self._connect_directly = file.connect
 
-    def close(self) -> None:
-        """Close the connections."""
-        super().close()
-        self._pool.close()
-
     def _connect(self) -> PonyConnection:
-        driver = self._pool.take()
-        return PonyConnection(driver, give_back=lambda: self._pool.give_back(driver, usable=not driver.in_transaction))
-
-    def _connect_writer(self) -> PonyConnection:
-        if self._alone:
-            return self._connect()
         driver = self._connect_directly()
         return PonyConnection(driver, give_back=driver.close)
 
-    def _dispose(self) -> None:
-        self._pool.dispose()
-
     def _begin(self, connection: PonyConnection) -> None:
         connection.begin()
-
-    def _abandon(self) -> None:
-        self._pool.forget()
 
 
 class SessionSQLite(SQLite[PonyConnection]):

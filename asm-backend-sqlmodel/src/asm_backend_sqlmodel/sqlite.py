@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.errors import TRANSLATED
@@ -34,11 +34,12 @@ class SQLiteDatabase(SQLiteConnections[TableConnection]):
     def _connect(self) -> TableConnection:
         return TableConnection(self._single.connect())
 
-    def _dispose(self) -> None:
-        self._engine.dispose()
+    def _is_usable(self, connection: TableConnection) -> bool:
+        return not connection.connection.invalidated and super()._is_usable(connection)
 
     def _abandon(self) -> None:
-        self._engine.dispose(close=False)
+        if self._file is None and not self._alone:
+            self._engine.dispose(close=False)
 
     def _is_occupied(self) -> bool:
         if self._file is not None or not self._alone:
@@ -61,14 +62,12 @@ def open_database(path: str, options: SQLiteOptions, *, create: bool) -> SQLiteD
         StorageError: it is a directory.
     """
     file = SQLiteFile(path, options, create=create)
-    pool: dict[str, Any] = {"poolclass": StaticPool}
-    if not file.in_memory:
-        pool = {
-            "poolclass": QueuePool,
-            "pool_size": options.readers + 1,
-            "max_overflow": 0,
-            "pool_timeout": options.busy_timeout,
-            "pool_reset_on_return": None,
-        }
-    engine = create_engine("sqlite://", creator=file.connect, isolation_level="AUTOCOMMIT", **pool)
+    engine = create_engine(
+        "sqlite://",
+        creator=file.connect,
+        isolation_level="AUTOCOMMIT",
+        # Core pools the connections of a file.
+        poolclass=StaticPool if file.in_memory else NullPool,
+        pool_reset_on_return=None,
+    )
     return SQLiteDatabase(engine, file)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from abc import ABC, abstractmethod
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from weakref import ref
 
+from asm_core.contexts import contextmanager
 from asm_core.errors import StorageError
+from asm_core.forking import renew_in_child
 from asm_core.sql.codec import codec_of
 from asm_core.sql.connection import SQLConnection
 
@@ -21,6 +23,45 @@ if TYPE_CHECKING:
     from asm_core.sql.failures import Translating
 
 C = TypeVar("C", bound=SQLConnection)
+
+
+class Scope(Generic[C]):
+    """What the calls of a thread join: a transaction, which lasts as long as something refers to this.
+
+    Attributes:
+        connection: on which the transaction is open.
+        is_own: whether the backend began it, not the caller.
+        is_over: whether its context has ended.
+    """
+
+    __slots__ = ("__weakref__", "connection", "is_over", "is_own")
+
+    def __init__(self, connection: C, *, is_own: bool) -> None:
+        """Let a thread join what is open on `connection`."""
+        self.connection = connection
+        self.is_own = is_own
+        self.is_over = False
+
+
+class Joined(threading.local, Generic[C]):
+    """What the calls of this thread join.
+
+    Attributes:
+        reference: to the scope, and no more than that, so that no interruption leaves a thread in what is over.
+    """
+
+    reference: ref[Scope[C]] | None = None
+
+    @property
+    def scope(self) -> Scope[C] | None:
+        """The scope that this thread is in."""
+        return None if self.reference is None else self.reference()
+
+    @property
+    def connection(self) -> C | None:
+        """The connection of that scope."""
+        scope = self.scope
+        return None if scope is None else scope.connection
 
 
 class Database(ABC, Generic[C]):
@@ -41,8 +82,9 @@ class Database(ABC, Generic[C]):
         self.codec = codec_of(dialect)
         self.schema = schema
         self._closed = False
-        self._process = os.getpid()
-        self._joined = threading.local()
+        self._joined = Joined[C]()
+        self._inherited: tuple[int, ref[Scope[C]]] | None = None
+        renew_in_child(self)
 
     @contextmanager
     def read(self) -> Iterator[C]:
@@ -64,31 +106,30 @@ class Database(ABC, Generic[C]):
     @contextmanager
     def unit(self) -> Iterator[C]:
         """Do as `write`, but let errors of what is done inside through as they are: they may be the caller's own."""
-        scope = self._scope()
-        with self._translated:
-            connection = scope.__enter__()
+        callers: BaseException | None = None
         try:
-            yield connection
-        except BaseException as error:
+            with self._scope() as connection:
+                try:
+                    yield connection
+                except BaseException as error:
+                    callers = error
+                    raise
+        except Exception as error:
+            if error is callers:
+                raise
             with self._translated:
-                scope.__exit__(type(error), error, error.__traceback__)
-            raise
-        with self._translated:
-            scope.__exit__(None, None, None)
+                raise
+        finally:
+            del callers
 
     @contextmanager
     def bind(self, connection: C) -> Iterator[None]:
         """Let this thread read and write on the caller's connection, in the caller's transaction."""
-        self._current()
-        # Not what `_caller` gives: that ends with the caller's transaction.
-        outer, own = getattr(self._joined, "connection", None), self._is_own()
-        try:
-            self._joined.connection, self._joined.is_own = connection, False
+        self._check_open()
+        with self._joining(Scope(connection, is_own=False)):
             with self._translated:
                 self._begin(connection)
             yield
-        finally:
-            self._joined.connection, self._joined.is_own = outer, own
 
     def batch(self) -> AbstractContextManager[C]:
         """Give a connection to write with, in one transaction, while nobody else is in such a batch."""
@@ -148,35 +189,71 @@ class Database(ABC, Generic[C]):
 
     @contextmanager
     def _own_transaction(self) -> Iterator[C]:
+        self._check_begun_here()
         with self._writing() as connection:
-            try:
-                self._joined.connection, self._joined.is_own = connection, True
+            scope = Scope(connection, is_own=True)
+            with self._joining(scope):
                 yield connection
-            finally:
-                self._joined.connection, self._joined.is_own = None, False
+                self._check_begun_here()
 
     @contextmanager
     def _inner(self, joined: C) -> Iterator[C]:
         with self._savepoint(joined):
             yield joined
+            self._check_begun_here()
+
+    @contextmanager
+    def _joining(self, scope: Scope[C]) -> Iterator[None]:
+        # The scope of this thread, not what `_caller` gives: that ends with the caller's transaction.
+        outer = self._joined.reference
+        try:
+            self._joined.reference = ref(scope)
+            yield
+        finally:
+            scope.is_over = True
+            self._joined.reference = outer
 
     def _is_own(self) -> bool:
         """Return whether this thread is in a transaction of the backend's own, not in one of the caller's."""
-        return getattr(self._joined, "is_own", False)
+        scope = self._joined.scope
+        return scope is not None and scope.is_own
 
-    def _forked(self) -> None:
+    def after_fork(self) -> None:
+        """Let go, in a forked child, of what is the parent's; the open transaction of this thread too."""
+        scope = self._joined.scope
         self._abandon()
-        self._process = os.getpid()
-        self._joined = threading.local()
+        self._joined = Joined[C]()
+        if scope is not None:
+            self._inherited = threading.get_ident(), ref(scope)
 
-    def _current(self) -> C | None:
+    def _check_begun_here(self) -> None:
+        """Refuse to write in, or to commit, a transaction that was begun before the fork.
+
+        Raises:
+            StorageError: the transaction that this thread is in is the parent's.
+        """
+        if self._inherited is None:
+            return
+        thread, reference = self._inherited
+        scope = reference()
+        if scope is None or scope.is_over:
+            self._inherited = None
+        elif thread == threading.get_ident():
+            message = (
+                "This transaction was begun before the fork and is the parent's: nothing can be written in it here. "
+                "Leave its `with` block first, or fork outside."
+            )
+            raise StorageError(message)
+
+    def _check_open(self) -> None:
         if self._closed:
             message = "The backend is closed; open it again."
             raise StorageError(message)
-        if self._process != os.getpid():
-            self._forked()
-        joined: C | None = getattr(self._joined, "connection", None)
-        return self._caller() if joined is None else joined
+
+    def _current(self) -> C | None:
+        self._check_open()
+        scope = self._joined.scope
+        return self._caller() if scope is None else scope.connection
 
 
 D = TypeVar("D", bound=Database[Any])

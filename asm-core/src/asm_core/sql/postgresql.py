@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +43,7 @@ class PostgreSQL(Database[C]):
     def append(self, events: list[Event]) -> list[Event]:
         """Append events: one statement, committed by itself where no transaction is open."""
         statement = self._execute_alone if self._current() is None else self._execute_together
+        self._check_begun_here()
         return append_events(statement, self._execute_together, events, notify=self._notify)
 
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
@@ -62,8 +62,6 @@ class PostgreSQL(Database[C]):
 
     def close(self) -> None:
         """Close what was opened to listen; an adapter closes the rest of what the backend opened itself."""
-        if self._process != os.getpid():
-            self._forked()  # what is open is the parent's
         self._closed = True
         for listener in self._listeners.copy():
             listener.end()
@@ -72,8 +70,9 @@ class PostgreSQL(Database[C]):
     def _connect_alone(self) -> Any:
         """Return a new connection of the driver's, psycopg 3 or psycopg2, which no pool counts or closes."""
 
-    def _forked(self) -> None:
-        super()._forked()
+    def after_fork(self) -> None:
+        """Let go of what is the parent's."""
+        super().after_fork()
         self._listeners = []
 
     @contextmanager

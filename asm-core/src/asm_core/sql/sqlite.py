@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from abc import abstractmethod
-from contextlib import contextmanager
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
+from asm_core.contexts import contextmanager
 from asm_core.errors import StorageConnectionError, StorageError
 from asm_core.sql.append_sqlite import append_events, restore_events
 from asm_core.sql.database import C, Database
 from asm_core.sql.dialects import Dialect
-from asm_core.sql.turns import Turns
+from asm_core.sql.pool import Pool
+from asm_core.sql.turns import Turns, turns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,20 +32,27 @@ _PATIENCE: Final = 30.0
 class SQLite(Database[C]):
     """SQLite, which knows one writer at a time: in this process one thread writes, and others wait for it."""
 
-    def __init__(self, *, busy_timeout: float = _PATIENCE) -> None:
-        """Begin without a connection; `busy_timeout` is how many seconds a thread waits for its turn to write."""
+    def __init__(self, *, place: str | None = None, busy_timeout: float = _PATIENCE) -> None:
+        """Begin without a connection.
+
+        Args:
+            place: the path of the file, where all that write to it in this process take turns.
+            busy_timeout: how many seconds a thread waits for its turn to write.
+        """
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             message = f"SQLite {sqlite3.sqlite_version} is too old; this needs 3.37 or newer."
             raise StorageError(message)
         super().__init__(Dialect.SQLITE)
         self._busy_timeout = busy_timeout
-        self._turns = Turns()
+        self._place = place
+        self._turns = self._new_turns()
 
     def append(self, events: list[Event]) -> list[Event]:
         """Append events in a write transaction."""
         if self._current() is not None:
             with self.write() as connection:
                 return append_events(connection.execute_sql, events)
+        self._check_begun_here()
         # No further call has to find this transaction.
         with self._translated, self._writing() as connection:
             return append_events(connection.execute_sql, events)
@@ -67,23 +77,26 @@ class SQLite(Database[C]):
         One that begins as a reader and writes later fails at once when another writer came first, whatever the timeout.
         """
 
-    def _forked(self) -> None:
-        super()._forked()
-        self._turns = Turns()
+    def after_fork(self) -> None:
+        """Let go of what is the parent's."""
+        super().after_fork()
+        self._turns = self._new_turns()
+
+    def _new_turns(self) -> Turns:
+        return Turns() if self._place is None else turns_of(self._place)
 
     @contextmanager
     def _writing(self) -> Iterator[C]:
-        taken = False
-        try:
-            taken = self._turns.acquire(timeout=self._busy_timeout)
-            if not taken:
-                message = f"Another thread has been writing for {self._busy_timeout} seconds; try again."
+        if self._turns.is_mine():
+            message = "The database is busy: this thread is in the middle of another write to it; end that first."
+            raise StorageConnectionError(message)
+        with self._turns.taken(self._busy_timeout) as is_taken:
+            if not is_taken:
+                message = f"The database is busy: another thread has been writing for {self._busy_timeout} seconds; "
+                message += "try again, or raise busy_timeout."
                 raise StorageConnectionError(message)
             with self._transaction() as connection:
                 yield connection
-        finally:
-            if taken:
-                self._turns.release()
 
     @contextmanager
     def _savepoint(self, connection: C) -> Iterator[None]:
@@ -113,8 +126,8 @@ class SQLite(Database[C]):
 class SQLiteConnections(SQLite[C]):
     """SQLite on connections in the driver's autocommit mode, on which transactions are begun and ended here.
 
-    A file that the backend opened itself has one writing connection, which is kept, and others to read; what the
-    application opened gives the connections that it has.
+    A file that the backend opened itself has one writing connection, which is kept, and a pool of others to read; what
+    the application opened gives the connections that it has.
     """
 
     def __init__(self, file: SQLiteFile | None, *, alone: bool) -> None:
@@ -124,17 +137,24 @@ class SQLiteConnections(SQLite[C]):
             file: the file that the backend opens itself.
             alone: there is one connection, for all that is done.
         """
-        super().__init__(busy_timeout=file.options.busy_timeout if file else _PATIENCE)
+        super().__init__(
+            place=None if file is None or file.in_memory else os.path.realpath(file.path),
+            busy_timeout=file.options.busy_timeout if file else _PATIENCE,
+        )
         self._file = file
         self._alone = alone
         self._writer: C | None = None
-        self._writer_of: object = None
+        self._readers: Pool[C] | None = None
+        if file is not None and not alone:
+            self._readers = Pool(
+                self._connect, size=file.options.readers, timeout=self._busy_timeout, is_usable=self._is_usable
+            )
 
     def change_token(self) -> object:
         """Return what changes with each commit of another connection; None if that cannot be told."""
         if self._file is None or self._alone:
             return None
-        self._current()
+        self._check_open()
         with self._translated:
             self._check_file()
             return self._file.data_version()
@@ -143,24 +163,36 @@ class SQLiteConnections(SQLite[C]):
         """Close what the backend opened itself."""
         super().close()
         if self._file is not None:
-            with self._turns, self._translated:
+            with nullcontext() if self._turns.is_mine() else self._turns.taken(), self._translated:
                 self._drop_writer()
                 self._file.close()
-                self._dispose()
+                if self._readers is not None:
+                    self._readers.close()
+
+    def after_fork(self) -> None:
+        """Let go of what is the parent's; a database in memory is a copy, and the child's own."""
+        super().after_fork()
+        if self._file is not None and not self._alone:
+            self._writer = None
+            self._file.forget()
+        elif self._writer is not None:
+            self._writer.driver.rollback()
+        if self._readers is not None:
+            self._readers.forget()
 
     # -- what an adapter writes ------------------------------------------------------------------------------------
 
     @abstractmethod
     def _connect(self) -> C:
-        """Take a connection; it is closed when it was used."""
+        """Open a connection; one of the application's is closed when it was used."""
 
-    def _connect_writer(self) -> C:
-        """Take the connection to write with; that of a file is kept."""
-        return self._connect()
-
-    @abstractmethod
-    def _dispose(self) -> None:
-        """Close the connections that wait for their next use."""
+    def _is_usable(self, connection: C) -> bool:
+        """Return whether a connection to the file may be used again."""
+        driver = connection.driver
+        try:
+            return not driver.in_transaction and driver.identity == self._identity()
+        except sqlite3.Error:  # it is closed
+            return False
 
     def _is_occupied(self) -> bool:
         """Return whether the application has a transaction open on the only connection."""
@@ -168,25 +200,18 @@ class SQLiteConnections(SQLite[C]):
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def _forked(self) -> None:
-        # Closed rather than left: SQLite would take the locks of the parent for this process's own.
-        if self._file is not None:
-            with contextlib.suppress(Exception):
-                self._drop_writer()
-            self._dispose()
-            self._file.forget()
-        super()._forked()
-        self._writer = None
+    def _abandon(self) -> None:
+        pass
 
     @contextmanager
     def _reading(self) -> Iterator[C]:
         if self._alone:
             with self.write() as connection:
                 yield connection
-        else:
-            self._check_file()
-            with contextlib.closing(self._connect()) as connection:
-                yield connection
+            return
+        self._check_file()
+        with self._readers.lend() if self._readers is not None else closing(self._connect()) as connection:
+            yield connection
 
     @contextmanager
     def _transaction(self) -> Iterator[C]:
@@ -201,9 +226,10 @@ class SQLiteConnections(SQLite[C]):
             except BaseException:
                 _roll_back(driver)
                 raise
-            self._check_file(self._writer_of)
+            self._check_file(connection)
         except BaseException:
-            self._drop_writer()
+            if self._writer is connection:
+                self._drop_writer()
             raise
         finally:
             if self._writer is not connection:
@@ -217,27 +243,30 @@ class SQLiteConnections(SQLite[C]):
                 "the transaction first."
             )
             raise StorageError(message)
-        if self._file is not None and self._writer_of != self._file.identity:
-            self._drop_writer()
-        if self._writer is not None:
-            return self._writer
-        if self._file is not None:
-            self._writer_of = self._file.identity
-        connection = self._connect_writer()
-        if self._file is not None:
-            self._writer = connection
-        return connection
+        if self._file is None:
+            return self._connect()
+        if self._writer is not None and not self._is_usable(self._writer):
+            self._drop_writer()  # to a file that was replaced, or left in a transaction by an interruption
+        if self._writer is None:
+            self._writer = self._connect()
+        return self._writer
 
     def _drop_writer(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
 
-    def _check_file(self, written: object = None) -> None:
-        """Raise an error if the file, or the one that was `written` to, is no longer the one in its place."""
-        if self._file is not None and not (self._file.is_the_same() and written in {None, self._file.identity}):
+    def _identity(self) -> object:
+        return None if self._file is None else self._file.identity
+
+    def _check_file(self, written: C | None = None) -> None:
+        """Raise an error if the file, or the one to which `written` is connected, is no longer the one in its place."""
+        if self._file is None:
+            return
+        if not self._file.is_the_same() or (written is not None and written.driver.identity != self._file.identity):
             # What was written since went into a file that nobody will find again: it must not be acknowledged.
-            self._dispose()
+            if self._readers is not None:
+                self._readers.dispose()
             raise self._file.gone()
 
 

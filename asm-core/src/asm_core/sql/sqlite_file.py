@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 import threading
@@ -12,26 +11,10 @@ from urllib.parse import quote
 
 from asm_core.errors import StorageConnectionError, StorageError
 from asm_core.sql.file_modes import create_file
+from asm_core.sql.sqlite_driver import Connection
+from asm_core.sql.sqlite_forks import is_usable
 
 _WAL_PAUSE = 0.01
-
-
-class _RollingBack(sqlite3.Connection):
-    """A connection that lets go of its locks when it is closed.
-
-    SQLite keeps a closed connection, and its locks, for as long as a statement of it is somewhere referred to, as from
-    the traceback of the interruption for which SQLAlchemy closed it.
-    """
-
-    identity: object = None
-    """Which file it was connected to."""
-
-    def close(self) -> None:
-        """Undo what is not committed, and close."""
-        with contextlib.suppress(sqlite3.Error):
-            if self.in_transaction:
-                self.execute("ROLLBACK")
-        super().close()
 
 
 class SQLiteFile:
@@ -52,7 +35,7 @@ class SQLiteFile:
         # Once and for all: the program may change its directory.
         self._place = os.path.abspath(path)  # noqa: PTH100  Path.absolute keeps ".."
         self.identity: tuple[int, int] | None = None
-        self._watch: sqlite3.Connection | None = None
+        self._watch: Connection | None = None
         self._watch_lock = threading.Lock()
         if not self.in_memory:
             if os.path.isdir(self._place):  # noqa: PTH112  Path raises where it may not look
@@ -64,20 +47,32 @@ class SQLiteFile:
             if self.identity is None:
                 raise self.missing()
 
-    def connect(self) -> sqlite3.Connection:
-        """Open a connection, with the options set; never makes a file."""
+    def connect(self) -> Connection:
+        """Open a connection, with the options set; never makes a file.
+
+        Raises:
+            StorageError: a connection to this file was open when the parent forked this process, and cannot be closed.
+        """
+        if not is_usable(self.identity):
+            message = (
+                f"This process was forked while connections to {self.path} were open that it cannot close: an "
+                "application's own, or any where there is no /proc. Fork before they are opened, or start the process "
+                'with the method "spawn".'
+            )
+            raise StorageError(message)
         place = ":memory:" if self.in_memory else f"file:{quote(self._place)}?mode=rw"
-        connection = sqlite3.connect(
+        connection = Connection(
             place,
+            file=None if self.in_memory else self._place,
             uri=not self.in_memory,
             timeout=self.options.busy_timeout,
             isolation_level=None,
             check_same_thread=False,
-            factory=_RollingBack,
         )
-        connection.identity = self.identity
         try:
+            connection.identity = self.identity
             self._set_up(connection)
+            connection.note_inodes()
         except BaseException:
             connection.close()
             raise
@@ -124,9 +119,7 @@ class SQLiteFile:
     def forget(self) -> None:
         """Let go, in a forked child, of what belongs to the parent."""
         self._watch_lock = threading.Lock()
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch.close()
+        self._watch = None
 
     def _create(self) -> None:
         try:
@@ -144,7 +137,7 @@ class SQLiteFile:
             return None
         return found.st_dev, found.st_ino
 
-    def _set_up(self, connection: sqlite3.Connection) -> None:
+    def _set_up(self, connection: Connection) -> None:
         deadline = time.monotonic() + self.options.busy_timeout
         while connection.execute("PRAGMA journal_mode").fetchone()[0] not in {"wal", "memory"}:
             try:

@@ -1,61 +1,85 @@
-"""Taking turns to write: a lock for which nobody waits much longer than the others."""
+"""Taking turns to write: a lock for which no thread waits much longer than the others."""
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from weakref import ref
+
+from asm_core.contexts import contextmanager
+from asm_core.forking import do_first_in_child
+from asm_core.places import Place, Places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PASSED_OVER: Final = 0.002
 
 
 class Turns:
-    """A lock that one thread holds at a time, as often as it likes.
+    """A lock that one thread holds at a time. An exception at any instant, a signal handler's too, leaves it free.
 
-    Python's own goes to whoever comes by while it is free, before the one that sleeps until it is. That is the fastest
-    way to use it, but of eight writers one call in a hundred is passed over a hundred times. Here whoever was passed
-    over for some milliseconds comes next, and all who come later wait behind it.
+    Python's own goes to the thread that comes by while it is free, before the one that sleeps until it is. That is the
+    fastest way to use it, but of eight writers one call in a hundred is passed over a hundred times. Here a thread that
+    was passed over for some milliseconds comes next, and all that come later wait behind it.
     """
 
     def __init__(self) -> None:
         """Begin with nobody's turn."""
-        self._turn = threading.Lock()
-        self._next = threading.Lock()
-        self._owner: int | None = None
-        self._depth = 0
+        self._turn = Places(1)
+        self._next = Places(1)
+        self._owner: tuple[int, ref[Place]] | None = None
 
-    def acquire(self, timeout: float = threading.TIMEOUT_MAX) -> bool:
-        """Wait for the turn for at most so many seconds; return whether it is this thread's."""
-        me = threading.get_ident()
-        if self._owner != me:
-            if not self._take(timeout):
-                return False
-            self._owner = me
-        self._depth += 1
-        return True
+    @contextmanager
+    def taken(self, timeout: float = threading.TIMEOUT_MAX) -> Iterator[bool]:
+        """Wait for the turn for at most so many seconds; give whether it is this thread's, until the context ends."""
+        turn: list[Place] = []
+        try:
+            if self._take(turn, timeout):
+                self._owner = threading.get_ident(), ref(turn[0])
+            yield bool(turn)
+        finally:
+            if turn:
+                self._owner = None
+                self._turn.give_back(turn.pop())
 
-    def release(self) -> None:
-        """End the turn, or the inner one of several of this thread."""
-        self._depth -= 1
-        if not self._depth:
-            self._owner = None
-            self._turn.release()
+    def is_mine(self) -> bool:
+        """Return whether this thread has the turn."""
+        owner = self._owner
+        return owner is not None and owner[0] == threading.get_ident() and owner[1]() is not None
 
-    def __enter__(self) -> None:
-        """Wait for the turn."""
-        self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        """End the turn."""
-        self.release()
-
-    def _take(self, timeout: float) -> bool:
-        if not self._next.locked() and self._turn.acquire(timeout=min(_PASSED_OVER, timeout)):
+    def _take(self, turn: list[Place], timeout: float) -> bool:
+        if not self._next.are_taken() and self._turn.take(turn, min(_PASSED_OVER, timeout)):
             return True
         deadline = time.monotonic() + timeout
-        if not self._next.acquire(timeout=timeout):
-            return False
+        following: list[Place] = []
         try:
-            return self._turn.acquire(timeout=min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX))
+            return self._next.take(following, timeout) and self._turn.take(turn, max(0.0, deadline - time.monotonic()))
         finally:
-            self._next.release()
+            if following:
+                self._next.give_back(following.pop())
+
+
+_lock = threading.Lock()
+_shared: dict[object, ref[Turns]] = {}
+
+
+def turns_of(place: object) -> Turns:
+    """Return the turns of all that write to `place` in this process."""
+    with _lock:
+        found = _shared.get(place)
+        turns = None if found is None else found()
+        if turns is None:
+            turns = Turns()
+            _shared[place] = ref(turns, lambda dead: _shared.pop(place, None) if _shared.get(place) is dead else None)
+        return turns
+
+
+def _renew() -> None:
+    global _lock  # noqa: PLW0603  a thread of the parent may have held it
+    _lock = threading.Lock()
+    _shared.clear()
+
+
+do_first_in_child(_renew)

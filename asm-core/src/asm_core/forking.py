@@ -1,0 +1,45 @@
+"""What a process that `os.fork` made does before anything else, for each object that must not go on as it was."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Protocol
+from weakref import ref
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Inherited(Protocol):
+    """An object that a child inherits and has to change first, as another thread of the parent may have held it."""
+
+    def after_fork(self) -> None:
+        """Replace locks, and let go of what is the parent's. Called in the child, where only this thread is left."""
+
+
+_objects: set[ref[Inherited]] = set()
+_first: list[Callable[[], None]] = []
+
+
+def renew_in_child(inherited: Inherited) -> None:
+    """Call `after_fork` of an object in each child, for as long as the object lives."""
+    # Each of these calls is one step: another thread may fork in between.
+    _objects.add(ref(inherited, _objects.discard))
+
+
+def do_first_in_child(work: Callable[[], None]) -> None:
+    """Call `work` in each child before `after_fork` of any object."""
+    _first.append(work)
+
+
+def _renew() -> None:
+    for work in _first:
+        work()
+    for reference in list(_objects):
+        inherited = reference()
+        if inherited is not None:
+            inherited.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
