@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import subprocess
@@ -13,8 +14,12 @@ from pathlib import Path
 
 import pytest
 from postgresql_server import postgresql_database, postgresql_server, postgresql_url  # noqa: F401  fixtures, once for all
+from processes import LIMIT
 
 COMMANDS = {"asm": "from asm_core.cli import main", "pytest": "from pytest import console_main as main"}
+
+INSTALL_LIMIT = 10 * LIMIT
+"""Seconds that a whole test suite in an environment of its own may take."""
 
 
 def pytest_configure() -> None:
@@ -31,6 +36,11 @@ def pytest_configure() -> None:
             signal.signal(number, signal.default_int_handler if name == "SIGINT" else lambda *_: None)
 
 
+def pytest_unconfigure() -> None:
+    """End this process, and show where it hangs, if a thread that a test left keeps it from ending."""
+    faulthandler.dump_traceback_later(LIMIT, exit=True, file=sys.__stderr__ or 2)
+
+
 class Environment:
     """A virtual environment in which everything of the running one can be imported; what it installs is its own."""
 
@@ -39,7 +49,9 @@ class Environment:
         venv.create(place, with_pip=True)
         self.scripts = place / "bin"
         site = subprocess.check_output(
-            [self.scripts / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+            [self.scripts / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+            text=True,
+            timeout=LIMIT,
         )
         outer = sysconfig.get_path("purelib")
         Path(site.strip(), "outer.pth").write_text(f"import site; site.addsitedir({outer!r})\n", "utf-8")
@@ -70,6 +82,7 @@ class Environment:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            timeout=INSTALL_LIMIT,
         )
         assert done.returncode == 0, done.stdout
         return done.stdout

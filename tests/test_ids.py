@@ -3,6 +3,8 @@ from __future__ import annotations
 import threading
 import uuid
 
+from processes import ended
+
 from asm_core.ids import new_id, new_ids
 
 
@@ -22,7 +24,6 @@ def test_threads_never_get_the_same_moment() -> None:
     threads = [threading.Thread(target=lambda: made.extend(new_ids("evt", 1_000))) for _ in range(8)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    ended(*threads)
     moments = {made_id[:20] for made_id in made}  # all but the random part
     assert len(moments) == 8_000

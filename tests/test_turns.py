@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from processes import LIMIT
 from tests.interrupting import interrupt_at_calls, interrupt_everywhere
 
 from asm_core.sql.turns import Turns
@@ -59,7 +60,7 @@ def test_one_thread_at_a_time_has_the_turn() -> None:
 
     def write() -> None:
         nonlocal inside
-        barrier.wait()
+        barrier.wait(LIMIT)
         for _ in range(50):
             with turns.taken():
                 inside += 1

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from processes import Process
 
 fcntl = pytest.importorskip("fcntl", reason="locks and signals of this kind are Unix's")
 
@@ -52,7 +53,7 @@ def exporting(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(*options: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", EXPORT, str(tmp_path / "x.jsonl"), *options]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        child = Process(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started.append(child)
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
@@ -61,7 +62,7 @@ def exporting(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     yield start
     for child in started:
         child.kill()
-        child.communicate(timeout=ENOUGH)
+        child.communicate()
 
 
 def parts(place: Path) -> list[Path]:
@@ -75,7 +76,7 @@ def test_an_export_ended_by_a_signal_leaves_no_file(
     child = exporting()
     assert len(parts(tmp_path)) == 1
     child.send_signal(number)
-    assert child.communicate(timeout=ENOUGH) == ("", "")
+    assert child.communicate() == ("", "")
     assert child.returncode == 128 + number
     assert list(tmp_path.iterdir()) == []
 
@@ -86,7 +87,7 @@ def test_a_signal_that_is_ignored_stays_ignored(
     child = exporting("ignore SIGHUP")
     child.send_signal(signal.SIGHUP)
     child.send_signal(signal.SIGTERM)
-    child.communicate(timeout=ENOUGH)
+    child.communicate()
     assert child.returncode == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
 
@@ -99,7 +100,7 @@ def test_the_next_export_of_the_name_removes_what_a_killed_one_left(
 ) -> None:
     killed = exporting()
     killed.kill()
-    killed.communicate(timeout=ENOUGH)
+    killed.communicate()
     assert len(parts(tmp_path)) == 1
     session = fill()
     asm("export", session.id, "-o", str(tmp_path / "other.jsonl"))

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import LIMIT, Process
 
 pty = pytest.importorskip("pty", reason="terminals of this kind are Unix's")
 
@@ -66,7 +67,7 @@ def test_a_terminal_gets_colours_and_nothing_that_was_recorded(
         terminal, end = pty.openpty()
         command = [sys.executable, "-m", "asm_core", *arguments]
         variables = {**environment, "TERM": "xterm-256color", "COLUMNS": "120"}
-        with subprocess.Popen(command, cwd=tmp_path, env=variables, stdin=end, stdout=end, stderr=end) as child:
+        with Process(command, cwd=tmp_path, env=variables, stdin=end, stdout=end, stderr=end) as child:
             os.close(end)
             written = b""
             while chunk := read(terminal):
@@ -135,7 +136,10 @@ def test_ctrl_c_ends_following_with_0(start: Callable[..., Any], process: Callab
 
 def test_closed_streams_do_no_harm(process: Callable[..., Any], environment: dict[str, str], tmp_path: Path) -> None:
     program = f'exec "{sys.executable}" -m asm_core run --agent a -- echo hello >&- 2>&- <&-'
-    assert subprocess.run(["/bin/sh", "-c", program], cwd=tmp_path, env=environment, check=False).returncode == 0
+    assert (
+        subprocess.run(["/bin/sh", "-c", program], cwd=tmp_path, env=environment, check=False, timeout=LIMIT).returncode
+        == 0
+    )
     (found,) = json.loads(process("sessions", "--json").stdout)
     assert found["status"] == "completed"
 

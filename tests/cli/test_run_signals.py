@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import Process
 
 pty = pytest.importorskip("pty", reason="signals of this kind are Unix's")
 
@@ -74,7 +75,7 @@ def test_a_burst_of_signals_is_recorded_as_one_cancellation(
     with start(*WAITS) as child:
         pid = int(child.stdout.readline())
         send(child, numbers)
-        _, err = child.communicate(timeout=ENOUGH)
+        _, err = child.communicate()
     assert child.returncode == 128 + numbers[0]
     assert "cancelled" in err
     assert (statuses(tmp_path), is_running(pid)) == ([("cancelled", "cancelled")], False)
@@ -93,7 +94,7 @@ except KeyboardInterrupt:
     with start(*RUN, sys.executable, "-c", program) as child:
         assert child.stdout.readline() == "ready\n"
         child.send_signal(signal.SIGINT)
-        out, _ = child.communicate(timeout=ENOUGH)
+        out, _ = child.communicate()
     assert (out, child.returncode) == ("1 passed, 2 to go\n", 130)
     assert statuses(tmp_path) == [("cancelled", "cancelled")]
 
@@ -106,7 +107,7 @@ def test_each_further_signal_is_harder(start: Callable[..., Any]) -> None:
             seen.append(child.stdout.readline())
         child.send_signal(signal.SIGINT)
         assert child.stdout.read() == ""
-        child.communicate(timeout=ENOUGH)
+        child.communicate()
     assert (seen, child.returncode) == (["ready\n", "SIGINT\n", "SIGTERM\n"], 130)
 
 
@@ -117,7 +118,7 @@ def test_signals_with_a_meaning_of_their_own_are_passed_on(start: Callable[..., 
         assert child.stdout.readline() == "SIGUSR1\n"
         child.send_signal(signal.SIGTERM)
         child.send_signal(signal.SIGINT)
-        child.communicate(timeout=ENOUGH)
+        child.communicate()
     assert child.returncode in {130, 143}  # two that are pending at once have no order
 
 
@@ -160,7 +161,7 @@ def test_ctrl_c_at_a_terminal_reaches_the_command_once(environment: dict[str, st
         "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
         "os.execv(sys.argv[1], sys.argv[1:])"
     )
-    child = subprocess.Popen(
+    child = Process(
         (sys.executable, "-S", "-c", code, *command), cwd=tmp_path, env=environment, stdin=end, stdout=end, stderr=end
     )
     os.close(end)
@@ -201,7 +202,7 @@ def test_no_burst_of_signals_at_any_instant_leaves_anything(
             for _ in range(rng.choice([2, 3, 10, 50])):
                 child.send_signal(rng.choice(chosen))
                 time.sleep(rng.choice([0, 0.0005, 0.005, 0.15]))
-            _, err = child.communicate(timeout=ENOUGH)
+            _, err = child.communicate()
         assert child.returncode < 0 or child.returncode - 128 in chosen, err
         assert "Traceback" not in err or pid is None
         assert pid is None or not is_running(pid)

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import LIMIT
 
 from asm_core.errors import QueryError, StorageConnectionError
 from asm_core.memory import MemoryBackend
@@ -144,7 +145,7 @@ def test_without_the_extra_asm_says_what_to_install(missing: str) -> None:
     program = (
         f"import sys; sys.modules[{missing!r}] = None; from asm_core.cli import main; sys.exit(main(['backends']))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=LIMIT)
     if missing == "rich":  # a pipe needs none of it
         assert done.returncode == 0
         return
@@ -154,4 +155,4 @@ def test_without_the_extra_asm_says_what_to_install(missing: str) -> None:
 
 def test_what_needs_no_extra_loads_none() -> None:
     program = "import sys, asm_core.cli; sys.exit(bool({'typer', 'rich'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=LIMIT).returncode == 0

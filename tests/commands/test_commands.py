@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from processes import LIMIT
 from running import Execution
 
 from asm_core import ProviderError, Run, Session, ValidationError
@@ -169,7 +170,7 @@ print(Execution("cat").output())
 def run_cat(**stdin: Any) -> str:
     here = Path(__file__).parent
     done = subprocess.run(
-        [sys.executable, "-c", RUNS_CAT], cwd=here, capture_output=True, text=True, check=True, **stdin
+        [sys.executable, "-c", RUNS_CAT], cwd=here, capture_output=True, text=True, check=True, **stdin, timeout=LIMIT
     )
     return done.stdout
 

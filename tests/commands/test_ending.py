@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import Process, ended
 from running import ENOUGH, Execution
 
 from asm_core import Run, Session, StorageError
@@ -257,8 +258,8 @@ def test_a_signal_that_is_passed_on_ends_nothing() -> None:
 
 
 def test_one_that_nobody_waited_for_is_not_alive() -> None:
-    first = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, process_group=0)
-    second = subprocess.Popen(["/bin/true"], process_group=first.pid)
+    first = Process(["/bin/cat"], stdin=subprocess.PIPE, process_group=0)
+    second = Process(["/bin/true"], process_group=first.pid)
     os.waitid(os.P_PID, second.pid, os.WEXITED | os.WNOWAIT)
     assert is_alive(first.pid)
     first.communicate()
@@ -272,6 +273,5 @@ def test_commands_can_run_at_once() -> None:
     threads = [threading.Thread(target=lambda: done.append(Execution(*program, provider=provider))) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    ended(*threads)
     assert [one.facts["stdout_lines"] for one in done] == [1000] * 4

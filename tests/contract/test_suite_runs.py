@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import LIMIT
 
 pytest_plugins = ["pytester"]
 
@@ -160,7 +161,7 @@ def test_a_senseless_soak_is_a_usage_error(pytester: pytest.Pytester, value: str
 
 def test_the_plugin_imports_nothing_of_core() -> None:
     code = "import sys, asm_contract_tests.plugin; print({'asm_core', 'hypothesis', 'msgspec'} & set(sys.modules))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LIMIT)
     assert found.stdout.strip() == "set()"
 
 

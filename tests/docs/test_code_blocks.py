@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from blocks import PAGES, ROOT, Block, blocks_of, prose_of
+from processes import LIMIT
 
 import asm_core as asm
 from asm_core.cli.program import start
@@ -110,7 +111,8 @@ def test_the_set_up_blocks_are_those_that_ci_runs() -> None:
     assert awk is not None
     for number, block in enumerate(SET_UP, start=1):
         command = awk[0].replace("$1", str(number)).replace("$checkout", str(ROOT))
-        assert subprocess.check_output(command, shell=True, text=True) == block.text  # noqa: S602  our own script
+        shown = subprocess.check_output(command, shell=True, text=True, timeout=LIMIT)  # noqa: S602  our own script
+        assert shown == block.text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakes import HookedStore, Outage, ScriptedProvider, log, only_session, types
+from processes import Process, ended
 
 import asm_core as asm
 from asm_core import Event, Run, Session, SessionStore, StorageConnectionError
@@ -159,8 +160,7 @@ def test_eight_threads_close_each_session_once(store: SessionStore) -> None:
     threads = [threading.Thread(target=lambda: closed.extend(close_abandoned(store))) for _ in range(8)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    ended(*threads)
     assert sorted(closed) == sorted(dead)
     assert [types(store.get_events(session_id)) for session_id in dead] == [CLOSED] * 20
 
@@ -182,7 +182,7 @@ def test_eight_processes_close_each_session_once(tmp_path: Path) -> None:
         dead = [abandon(backend.session_store).id for _ in range(20)]
         command = [sys.executable, "-c", CLOSES, url]
         pipe = subprocess.PIPE
-        processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(8)]
+        processes = [Process(command, stdin=pipe, stdout=pipe, text=True) for _ in range(8)]
         for process in processes:
             assert process.stdout
             assert process.stdout.readline() == "ready\n"

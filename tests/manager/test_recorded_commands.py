@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakes import HookedStore, Outage, log, texts, types
+from processes import LIMIT, Process, ended
 
 import asm_core as asm
 from asm_core import ProviderError, SessionStore, StorageConnectionError
@@ -123,8 +124,7 @@ def test_eight_commands_at_once_on_one_store(manager: SessionManager) -> None:
     threads = [threading.Thread(target=lambda: results.append(manager.run_once(command))) for _ in range(8)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    ended(*threads)
     assert [texts(result.events) for result in results] == [list(map(str, range(1, 501)))] * 8
 
 
@@ -150,7 +150,7 @@ with asm.open_backend("sqlmodel", url=sys.argv[1], migrate=True) as backend:
 
 def test_a_flood_is_recorded_whole_and_in_order_without_being_held_in_memory(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FLOOD, f"sqlite:///{tmp_path}/asm.db"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
     assert done.stderr == ""
     assert int(done.stdout) < 24 << 10  # kilobytes; the events themselves are 200 MB
 
@@ -173,7 +173,7 @@ def test_what_was_shown_outlives_a_killed_process(tmp_path: Path) -> None:
     chance = random.Random(1)  # noqa: S311  instants, no secrets
     with asm.open_backend("sqlmodel", url=url, migrate=True) as backend:
         for _ in range(6):
-            with subprocess.Popen([sys.executable, "-c", SHOWS, url], stdout=subprocess.PIPE, text=True) as process:
+            with Process([sys.executable, "-c", SHOWS, url], stdout=subprocess.PIPE, text=True) as process:
                 assert process.stdout
                 lines = [process.stdout.readline() for _ in range(chance.randrange(1, 3_000))]
                 process.kill()

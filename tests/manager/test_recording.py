@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakes import ENOUGH, HookedStore, ScriptedProvider, log, only_session, says, texts
+from processes import ended
 
 import asm_core as asm
 from asm_core.manager import SessionManager
@@ -114,8 +115,7 @@ def test_events_of_several_threads_of_a_provider_keep_each_threads_order(store: 
         threads = [threading.Thread(target=say, args=(name,)) for name in "abcd"]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        ended(*threads)
 
     SessionManager(store, ScriptedProvider(script)).run_once({})
     for name in "abcd":
@@ -129,8 +129,7 @@ def test_eight_runs_at_once_on_one_store(store: SessionStore) -> None:
     threads = [threading.Thread(target=lambda: results.append(manager.run_once({}))) for _ in range(8)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    ended(*threads)
     assert [texts(result.events) for result in results] == [[str(number) for number in range(300)]] * 8
 
 

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from processes import LIMIT, Process
 
 from asm_core.stamps import is_gone, make_stamp
 
@@ -15,7 +16,7 @@ PRINT_STAMP = "import json; from asm_core.stamps import make_stamp; print(json.d
 @pytest.fixture(scope="module")
 def dead() -> dict[str, Any]:
     """Return the stamp of a process that has ended."""
-    done = subprocess.run([sys.executable, "-c", PRINT_STAMP], capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-c", PRINT_STAMP], capture_output=True, check=True, timeout=LIMIT)
     stamp: dict[str, Any] = json.loads(done.stdout)
     return stamp
 
@@ -30,7 +31,7 @@ def test_this_process_is_not() -> None:
 
 def test_another_process_that_runs_is_not() -> None:
     program = f"{PRINT_STAMP}; input()"
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with Process([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert not is_gone(json.loads(process.stdout.readline()))
         process.communicate(b"\n")
@@ -38,7 +39,7 @@ def test_another_process_that_runs_is_not() -> None:
 
 def test_one_that_nobody_waited_for_is_gone() -> None:
     program = f"{PRINT_STAMP}; import os; os.close(1); os._exit(0)"
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+    with Process([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
         assert process.stdout
         stamp = json.loads(process.stdout.read())
         while not is_gone(stamp):

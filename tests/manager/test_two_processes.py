@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakes import ENOUGH, HookedStore, ScriptedProvider, log, only_session, says, types
+from processes import Process
 
 import asm_core as asm
 from asm_core import ExecutionResult, InvalidTransitionError, ProviderError, SessionStore, ValidationError
@@ -97,7 +98,7 @@ def executed_elsewhere(tmp_path: Path) -> Any:
         run = pending_run(backend.session_store)
         pipe = subprocess.PIPE
         command = [sys.executable, "-c", EXECUTES, url, run.id]
-        with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        with Process(command, stdin=pipe, stdout=pipe, text=True) as process:
             assert process.stdout
             assert process.stdout.readline() == "executing\n"
             yield backend.session_store, run, process

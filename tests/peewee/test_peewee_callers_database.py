@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from peewee import DatabaseProxy, Model, MySQLDatabase, SqliteDatabase, TextField
 from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
+from processes import ended
 
 import asm_core as asm
 from asm_backend_peewee import PeeweeBackend
@@ -122,7 +123,7 @@ def test_other_threads_do_not_join(backend: Any, session: asm.Session, database:
         backend.session_store.append_event(said(session))
         thread = threading.Thread(target=lambda: seen.append(backend.session_store.get_latest_sequence(session.id)))
         thread.start()
-        thread.join()
+        ended(thread)
     assert (seen, backend.session_store.get_latest_sequence(session.id)) == ([0], 1)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pony.orm import Database, Required, count, db_session, rollback, select
+from processes import ended
 
 import asm_core as asm
 from asm_backend_pony import Models, PonyBackend, define
@@ -153,7 +154,7 @@ def test_other_threads_do_not_join(backend: Any, session: asm.Session) -> None:
         backend.session_store.append_event(said(session))
         thread = threading.Thread(target=lambda: seen.append(backend.session_store.get_latest_sequence(session.id)))
         thread.start()
-        thread.join()
+        ended(thread)
     assert (seen, backend.session_store.get_latest_sequence(session.id)) == ([0], 1)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from processes import LIMIT, ended
 
 from asm_core import AlreadyExistsError, Event, SessionNotFoundError
 from asm_core.sql import Dialect, migrate
@@ -123,7 +124,7 @@ def at_once(url: str, work: Any) -> list[Any]:
 
     def write(place: int) -> None:
         own = Store(url)
-        barrier.wait()
+        barrier.wait(LIMIT)
         try:
             answers[place] = work(own, place)
         except Exception as error:  # noqa: BLE001  looked at by the test
@@ -133,8 +134,7 @@ def at_once(url: str, work: Any) -> list[Any]:
     threads = [threading.Thread(target=write, args=(place,)) for place in range(WRITERS)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    ended(*threads)
     return answers
 
 

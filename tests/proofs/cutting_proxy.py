@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from processes import ended
 from sqlalchemy import make_url
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ class CuttingProxy:
     def close(self) -> None:
         """Take no more connections, and wait for the end of those that there are."""
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
+        ended(self._thread)
         self._listener.close()
         for link in self._links:
-            link.join()
+            ended(link)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # closed

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import Process
 
 import asm_core as asm
 from asm_contract_tests import OpenBackend, SessionStoreContract
@@ -175,7 +176,7 @@ def test_a_commit_of_another_process_wakes_who_waits(
         session = backend.session_store.save_session(a_session())
         follow = backend.session_store.follow_events(session.id)
         command = [sys.executable, "-c", WRITER, backend_name, url, schema, session.id]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, bufsize=1) as writer:
+        with Process(command, stdin=subprocess.PIPE, text=True, bufsize=1) as writer:
             assert writer.stdin is not None
             for number in range(5):
                 with begun(lambda: next(follow)) as coming:
@@ -323,7 +324,7 @@ def test_a_forked_child_listens_by_itself_and_the_parent_goes_on(
     listeners: Listeners,
 ) -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORKED, backend_name, url, session.id]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as forked:
+    with Process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as forked:
         assert forked.stdin is not None
         assert forked.stdout is not None
         listeners.wait_for(1)

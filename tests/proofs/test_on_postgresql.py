@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from processes import LIMIT
 
 import asm_core as asm
 
@@ -51,7 +52,7 @@ def test_statements_need_not_be_prepared(backend_name: str, url: str) -> None:
 def test_the_command_records_on_postgresql(backend_name: str, url: str, tmp_path: Path) -> None:
     def command(*arguments: str) -> str:
         whole = [sys.executable, "-m", "asm_core", *arguments, "--backend", backend_name, "--url", url]
-        return subprocess.run(whole, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(whole, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=LIMIT).stdout
 
     printer = [sys.executable, "-c", "for number in range(1000): print(number)"]
     program = [
@@ -68,7 +69,7 @@ def test_the_command_records_on_postgresql(backend_name: str, url: str, tmp_path
         "--",
         *printer,
     ]
-    shown = subprocess.run(program, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    shown = subprocess.run(program, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=LIMIT).stdout
     assert shown.split() == [str(number) for number in range(1000)]
     (session,) = json.loads(command("sessions", "--json"))
     assert (session["status"], session["events"]) == ("completed", 1008)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cutting_proxy import server_socket, url_through
+from processes import ended
 from sqlalchemy import make_url
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class TransactionPooler:
         """Take no more clients, wait for those that there are, and hang up."""
         self._listener.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join()
+            ended(thread)
         self._listener.close()
         while not self._idle.empty():
             self._idle.get().close()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import LIMIT
 
 import asm_core as asm_library
 
@@ -37,7 +38,7 @@ def duration(tmp_path_factory: pytest.TempPathFactory) -> float:
     place = tmp_path_factory.mktemp("measure")
     program = [str(Path(sys.executable).with_name("asm")), "--url", f"sqlite:///{place}/asm.db", *command(place)]
     began = time.monotonic()
-    subprocess.run(program, cwd=place, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(program, cwd=place, check=True, stdout=subprocess.DEVNULL, timeout=LIMIT)
     return time.monotonic() - began
 
 

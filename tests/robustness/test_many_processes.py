@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from processes import LIMIT
+
 import asm_core as asm_library
 
 if TYPE_CHECKING:
@@ -55,7 +57,11 @@ for url in sys.argv[1:]:
 
 def in_processes(program: str, *arguments: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", f"{AT_ONCE}{program}", *arguments], check=False, capture_output=True, text=True
+        [sys.executable, "-c", f"{AT_ONCE}{program}", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
     )
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import ended
 from sqlalchemy import Engine, create_engine, text
 from sqlmodel import Field, SQLModel
 from sqlmodel import Session as OrmSession
@@ -124,7 +125,7 @@ def test_other_threads_do_not_join(own: SQLModelBackend, session: asm.Session, b
         own.session_store.append_event(said(session))
         thread = threading.Thread(target=lambda: seen.append(own.session_store.get_latest_sequence(session.id)))
         thread.start()
-        thread.join()
+        ended(thread)
     begun.commit()
     assert (seen, own.session_store.get_latest_sequence(session.id)) == ([0], 1)
 
@@ -220,8 +221,7 @@ def test_a_database_in_memory_is_one_for_all_threads() -> None:
         ]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        ended(*threads)
         numbers = [event.sequence_number for event in backend.session_store.get_events(session.id)]
         assert numbers == list(range(1, 81))
 

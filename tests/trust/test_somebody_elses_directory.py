@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from processes import completer, starter
+from processes import completer, ended, starter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def server() -> Iterator[tuple[int, list[bytes]]]:
         thread.start()
         yield listening.getsockname()[1], heard
         listening.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        ended(thread)
 
 
 @pytest.mark.parametrize("backend", ["sqlmodel", "peewee", "pony"])
