@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +17,7 @@ from asm_core.cli.text import age, dollars, json_text, summary
 from asm_core.cli.when import parse_time
 from asm_core.escaping import visible
 
-HARMFUL = {"Cc", "Zl", "Zp", "Cs"}
+HARMFUL = {"Cc", "Cf", "Zl", "Zp", "Cs"}
 
 
 @given(st.text(st.characters()))
@@ -41,12 +42,23 @@ def test_json_text_holds_no_control_character_and_comes_back_equal(text: str) ->
         ("a\nb\tc\rd", r"a\nb\tc\rd"),
         ("\x1b[31m\x07\x7f", r"\x1b[31m\x07\x7f"),
         ("\x9b31m", r"\x9b31m"),
+        ("\U000e0041\u200d\ufe00", r"\U000e0041\u200d\ufe00"),
+        ("\u2764\ufe0f\ufe0f", "\u2764\ufe0f\\ufe0f"),
         ("\u202egnp.exe", r"\u202egnp.exe"),
         ("\udcff", r"\udcff"),
     ],
 )
 def test_what_a_terminal_might_obey_is_escaped(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+def test_every_control_and_format_character_is_escaped() -> None:
+    shown = visible("".join(map(chr, range(sys.maxunicode + 1))))
+    assert not {one for one in shown if unicodedata.category(one) in HARMFUL}
+
+
+def test_a_lone_surrogate_is_json_too() -> None:
+    assert json.loads(json_text(["\udcff", "\x9b"])) == ["\udcff", "\x9b"]
 
 
 def test_newlines_are_kept_where_they_are_wanted() -> None:

@@ -14,6 +14,7 @@ from asm_core.cli.exits import FAILED, INTERRUPTED, NOBODY_READS, STORE_UNAVAILA
 from asm_core.cli.store import BackendOption, Choice, ConfigOption, StoreOption, UrlOption
 from asm_core.cli.streams import be_whole
 from asm_core.errors import AsmError, StorageConnectionError, without_account
+from asm_core.escaping import visible
 
 _UsageError: Any = typer.BadParameter.__base__
 
@@ -23,21 +24,24 @@ class AsmGroup(TyperGroup):
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """Parse the arguments before the command."""
-        with _without_account():
+        with _fit_to_be_shown():
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         output.be_printable()
         be_whole()
+        output.guard_streams()
         try:
             try:
-                with _without_account():
+                with _fit_to_be_shown():
                     return super().invoke(ctx)
             finally:
                 sys.stdout.flush()
         except AsmError as error:
             output.note(f"error: {error.message}")
+            for one in getattr(error, "__notes__", ()):
+                output.note(f"  {one}")
             status = STORE_UNAVAILABLE if isinstance(error, StorageConnectionError) else FAILED
             raise typer.Exit(status) from None
         except BrokenPipeError:
@@ -52,12 +56,13 @@ class AsmGroup(TyperGroup):
 
 
 @contextmanager
-def _without_account() -> Iterator[None]:
-    """Let no complaint about the arguments show the account of a URL that stands where it should not."""
+def _fit_to_be_shown() -> Iterator[None]:
+    """Let complaints about the arguments show neither the account of a URL nor what a terminal might obey."""
     try:
         yield
     except _UsageError as error:
-        error.message = without_account(error.message)
+        is_help = type(error).__name__ == "NoArgsIsHelpError"
+        error.message = visible(without_account(error.message), newlines=is_help)
         raise
 
 

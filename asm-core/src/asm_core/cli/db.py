@@ -84,7 +84,8 @@ def print_sql(
     It leads up or down; no database is needed.
     """
     for statement in ddl(dialect, start=start, stop=stop, schema=schema):
-        output.line(f"{statement.rstrip(';')};\n")
+        for text in f"{statement.rstrip(';')};\n".split("\n"):
+            output.line(text)
 
 
 def _versions(choice: Choice) -> tuple[int, int]:

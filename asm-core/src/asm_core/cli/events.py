@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from asm_core.cli import output
-from asm_core.cli.text import json_text, moment, summary
+from asm_core.cli.text import moment, summary
 from asm_core.escaping import visible
 
 if TYPE_CHECKING:
@@ -41,9 +40,11 @@ class EventPrinter:
         self._width = width
         self._day: date | None = None
         terminal = output.on_terminal()
-        self.print: Callable[[Event], None] = _print_json if as_json else self._draw if terminal else _print_row
+        self.print: Callable[[Event], None] = (
+            output.json_document if as_json else self._draw if terminal else _print_row
+        )
         if not as_json and not terminal:
-            output.line("\t".join(COLUMNS))
+            output.row(COLUMNS)
 
     @cached_property
     def _console(self) -> Console:
@@ -58,7 +59,7 @@ class EventPrinter:
             self._console.print(Text(f"{at:%A, %d %B %Y, %Z}", style="dim italic"))
         line = Text()
         line.append(f"{event.sequence_number:>{self._width}}  {at:%H:%M:%S}.{at.microsecond // 1000:03}  ", style="dim")
-        line.append(f"{event.type:<19} ", style=_style(event.type))
+        line.append(f"{visible(event.type):<19} ", style=_style(event.type))
         line.append_text(_text(event, " " * line.cell_len))
         self._console.print(line, soft_wrap=True)
 
@@ -90,8 +91,4 @@ def _text(event: Event, indent: str) -> Text:
 
 def _print_row(event: Event) -> None:
     cells = (str(event.sequence_number), moment(event.timestamp), event.type, event.run_id or "", summary(event.data))
-    output.line("\t".join(map(visible, cells)))
-
-
-def _print_json(event: Event) -> None:
-    sys.stdout.write(f"{json_text(event)}\n")
+    output.row(cells)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from asm_core.cli.text import moment
 from asm_core.errors import AsmError, NotFoundError, SessionNotFoundError
-from asm_core.escaping import visible
+from asm_core.escaping import shown
 from asm_core.pages import all_items
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def find_session(backend: Backend, prefix: str) -> Session:
     found = _matching(backend, prefix, **window) if window else []
     found = found or _matching(backend, prefix)
     if not found:
-        message = f"No session's id begins with {prefix!r}. `asm sessions --all --deleted` lists all."
+        message = f"No session's id begins with {shown(prefix)}. `asm sessions --all --deleted` lists all."
         raise NotFoundError(message, details={"session_id": prefix})
     if len(found) > 1:
         raise _ambiguous(prefix, found)
@@ -77,7 +77,12 @@ def all_sessions(backend: Backend, **filters: Any) -> Iterator[Session]:  # thos
 
 
 def _ambiguous(prefix: str, found: list[Session]) -> AmbiguousIdError:
-    shown = [f"  {one.id}  {visible(one.agent_id)}  {moment(one.created_at)}" for one in found[:_MOST_SHOWN]]
-    more = ["  …"] if len(found) > _MOST_SHOWN else []
-    message = "\n".join([f"Several sessions' ids begin with {prefix!r}; give more of one:", *shown, *more])
-    return AmbiguousIdError(message, details={"candidates": [one.id for one in found[:_MOST_SHOWN]]})
+    candidates = [one.id for one in found[:_MOST_SHOWN]]
+    error = AmbiguousIdError(
+        f"Several sessions' ids begin with {shown(prefix)}; give more of one:", details={"candidates": candidates}
+    )
+    for one in found[:_MOST_SHOWN]:
+        error.add_note(f"{one.id}  {one.agent_id}  {moment(one.created_at)}")
+    if len(found) > _MOST_SHOWN:
+        error.add_note("…")
+    return error

@@ -7,7 +7,6 @@ import typer
 from asm_core.cli import output
 from asm_core.cli.exits import FAILED
 from asm_core.cli.store import with_backend
-from asm_core.escaping import visible
 from asm_core.ports import Backend
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -24,6 +23,6 @@ def check_health(backend: Backend, *, as_json: JsonOption = False) -> None:
         output.json_document({"healthy": not faults, "faults": faults})
     else:
         for fault in faults or ["healthy"]:
-            output.line(visible(fault))
+            output.line(fault)
     if faults:
         raise typer.Exit(FAILED)

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from asm_core.cli.streams import WholeWriter
 from asm_core.cli.text import json_text
@@ -29,16 +29,59 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+class GuardedStream:
+    """A text stream that escapes what a terminal might obey, whatever writes to it; it keeps newlines.
+
+    Attributes:
+        unguarded: the stream itself, for text that was escaped already.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.unguarded = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, escaped."""
+        self.unguarded.write(visible(text, newlines=True))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write texts, escaped."""
+        for one in lines:
+            self.write(one)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the stream itself has."""
+        return getattr(self.unguarded, name)
+
+
+def guard_streams() -> None:
+    """Let no text reach standard output and error that a terminal might obey: also warnings, tracebacks, prints."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not isinstance(stream, GuardedStream):
+            setattr(sys, name, GuardedStream(stream))
+
+
+def _escaped_output() -> TextIO:
+    """Return standard output for text that was escaped, in which newlines and escape sequences are our own."""
+    return sys.stdout.unguarded if isinstance(sys.stdout, GuardedStream) else sys.stdout
+
+
 def line(text: str = "") -> None:
-    """Print a line of text that is fit to be shown."""
-    sys.stdout.write(f"{text}\n")
+    """Print a line of text; what in it is not fit to be shown is escaped, newlines included."""
+    _escaped_output().write(f"{visible(text)}\n")
+
+
+def row(cells: Iterable[str]) -> None:
+    """Print a line of cells that are separated by tabs; what in them is not fit to be shown is escaped."""
+    _escaped_output().write("\t".join(map(visible, cells)) + "\n")
 
 
 def note(text: str) -> None:
-    """Print a line about what is going on to standard error, without the account of a URL in it."""
+    """Print a line about what is going on to standard error; newlines in it are escaped."""
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
-    sys.stderr.write(f"{visible(without_account(text), newlines=True)}\n")
+    sys.stderr.write(f"{visible(without_account(text))}\n")
     sys.stderr.flush()
 
 
@@ -52,7 +95,7 @@ def console() -> Console:
     """Return a Rich console on standard output."""
     from rich.console import Console  # noqa: PLC0415  a third of the start of a command that needs none
 
-    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    return Console(file=_escaped_output(), highlight=False, markup=False, emoji=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
@@ -65,9 +108,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
     """
     remaining = _begun(rows)
     if not on_terminal():
-        line("\t".join(columns))
-        for row in remaining:
-            line("\t".join(map(visible, row)))
+        row(columns)
+        for cells in remaining:
+            row(cells)
         return
     first = True
     while (piece := list(itertools.islice(remaining, _ROWS_AT_ONCE))) or first:
@@ -79,7 +122,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
     """Print names and values: aligned on a terminal; in a pipe a line each, separated by a tab."""
     if not on_terminal():
         for name, value in pairs:
-            line(f"{name}\t{visible(value)}")
+            row((name, value))
         return
     from rich.table import Table  # noqa: PLC0415  only on a terminal
     from rich.text import Text  # noqa: PLC0415  only on a terminal
@@ -92,7 +135,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
 
 def json_document(value: object) -> None:
     """Print a JSON document on one line."""
-    line(json_text(value))
+    _escaped_output().write(f"{json_text(value)}\n")
 
 
 def json_array(values: Iterable[object]) -> None:
@@ -122,8 +165,8 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
         justify: Any = "right" if name in right else "left"
         # The first column identifies the row: it is never cut.
         drawn.add_column(name, justify=justify, no_wrap=number == 0, overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(visible(cell)) for cell in row))
+    for cells in rows:
+        drawn.add_row(*(Text(visible(cell)) for cell in cells))
     console().print(drawn)
 
 
