@@ -95,7 +95,7 @@ def test_a_store_that_cannot_be_is_an_error(
     ("error", "outcome"),
     [
         (StorageConnectionError("The database is gone."), (69, "error: The database is gone.\n")),
-        (QueryError("bad\x1b[31m\nnews"), (1, "error: bad\\x1b[31m\nnews\n")),
+        (QueryError("bad\x1b[31m\nnews"), (1, "error: bad\\x1b[31m\\nnews\n")),
         (OSError(errno.ENOSPC, "No space left on device", "f"), (1, "error: No space left on device: f\n")),
         (KeyboardInterrupt(), (130, "")),
         (BrokenPipeError(), (141, "")),
