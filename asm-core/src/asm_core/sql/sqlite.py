@@ -187,9 +187,10 @@ class SQLiteConnections(SQLite[C]):
         """Open a connection; one of the application's is closed when it was used."""
 
     def _is_usable(self, connection: C) -> bool:
-        """Return whether a connection to the file may be used again."""
+        """Return whether a connection to the file may be used again, and end what is open on it."""
         driver = connection.driver
         try:
+            driver.finish()
             return not driver.in_transaction and driver.identity == self._identity()
         except sqlite3.Error:  # it is closed
             return False

@@ -143,6 +143,16 @@ class Connection(sqlite3.Connection):
                     _connection.execute(self, "ROLLBACK")
             _connection.close(self)
 
+    def finish(self) -> None:
+        """End the statements that are still open.
+
+        The traceback of an interruption may refer to their cursors, and an open statement keeps its connection in the
+        past: whatever is read next would be as old.
+        """
+        if self._cursors:
+            with self.gate:
+                self._close_cursors()
+
     def note_inodes(self) -> None:
         """Find out which files it has open: SQLite opens the log and its index when it first reads."""
         if self.file is not None and len(self.inodes) < len(sqlite_forks.SUFFIXES):
@@ -151,11 +161,15 @@ class Connection(sqlite3.Connection):
     def leave(self) -> None:
         """Close what is the parent's, in a child where `sqlite_forks` has cut it off from its files."""
         self.is_left = True
+        self._close_cursors()
+        _connection.close(self)
+
+    def _close_cursors(self) -> None:
         for reference in list(self._cursors):
             cursor = reference()
             if cursor is not None:
                 _base.close(cursor)
-        _connection.close(self)
+            self._cursors.discard(reference)
 
 
 def _alive() -> list[Connection]:

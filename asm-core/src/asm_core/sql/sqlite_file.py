@@ -87,6 +87,7 @@ class SQLiteFile:
         with self._watch_lock:
             if self._watch is None:
                 self._watch = self.connect()
+            self._watch.finish()
             version: int = self._watch.execute("PRAGMA data_version").fetchone()[0]
             return version
 
