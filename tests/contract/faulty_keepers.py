@@ -8,39 +8,44 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from fault_registry import caught_by
 
-from asm_core import EventType
 from asm_core.memory import MemoryBackend
 from asm_core.memory.artifact_registry import MemoryArtifactRegistry
 from asm_core.memory.maintenance import MemoryMaintenance
+from asm_core.memory.query_api import MemoryQueryAPI
+from asm_core.memory.session_store import MemorySessionStore
+from asm_core.retention import Found, Removal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
-    from asm_core import Artifact, Capability, Event, MaintenanceReport, RetentionPolicy
-    from asm_core.retention import DeletedSessions, ExpiredSessions, PrunableEvents, RemovableArtifacts
+    from asm_core import Artifact, Capability, Event, MaintenanceReport, RetentionPolicy, Session
+    from asm_core.queries import EventQuery
+    from asm_core.retention import DeletedSessions, EventMark, ExpiredSessions, RemovableArtifacts, Stretch
 
 changed = msgspec.structs.replace
 
 
 @caught_by("test_pruning_never_frees_a_number", "test_pruning_all_sessions_frees_no_number")
 class CountersLostByPruning(MemoryMaintenance):
-    def _remove_events(self, event_ids: Sequence[str]) -> None:
+    def _remove_events(self, events: Sequence[EventMark]) -> int:
         with self._state.transaction():
-            super()._remove_events(event_ids)
+            count = super()._remove_events(events)
             for session_id, log in self._state.logs.items():
                 self._state.put(self._state.counters, session_id, max(log, default=0))
+            return count
 
 
 @caught_by("test_an_exempt_session_never_expires")
 class ExemptTagsIgnored(MemoryMaintenance):
-    def _find_expired(self, query: ExpiredSessions) -> list[str]:
+    def _find_expired(self, query: ExpiredSessions) -> Found:
         return super()._find_expired(changed(query, exempt=changed(query.exempt, tags=())))
 
 
 @caught_by("test_an_exempt_session_is_never_removed")
 class ExemptStatusesIgnored(MemoryMaintenance):
-    def _find_deleted(self, query: DeletedSessions) -> list[str]:
+    def _find_deleted(self, query: DeletedSessions) -> Found:
         return super()._find_deleted(changed(query, exempt=changed(query.exempt, statuses=())))
 
 
@@ -51,27 +56,58 @@ class DryRunThatDeletes(MemoryMaintenance):
 
 
 @caught_by("test_a_dry_run_tells_what_a_real_one_then_does")
-class DryRunCountsProtectedEvents(MemoryMaintenance):
-    def _count_prunable(self, query: PrunableEvents) -> int:
-        return self._count_stored(None if query.session_id is None else [query.session_id])
+class DryRunForgetsArtifacts(MemoryMaintenance):
+    def _find_removable(self, query: RemovableArtifacts) -> Found:
+        return super()._find_removable(changed(query, gone_before=None))
 
 
 @caught_by("test_what_tells_the_story_is_never_pruned")
 class ProtectedEventsPruned(MemoryMaintenance):
-    def _find_prunable(self, query: PrunableEvents) -> list[str]:
-        with self._state.transaction():
-            for event in list(self._state.events.values()):
-                self._state.put(self._state.logs[event.session_id], event.sequence_number, _unprotected(event))
-            return super()._find_prunable(query)
+    def _list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
+        return [changed(mark, type="message_sent") for mark in super()._list_events(session_id, stretch)]
 
 
-def _unprotected(event: Event) -> Event:
-    return changed(event, type=EventType.MESSAGE_SENT)
+@caught_by("test_a_tool_call_is_pruned_with_its_result", "test_a_tool_call_of_all_sessions_is_pruned_with_its_result")
+class CallsCutFromTheirResults(MemoryMaintenance):
+    def _find_events(self, query: Any) -> list[Any]:
+        return super()._find_events(query) if query.types is None else []
+
+
+@caught_by("test_the_next_pass_finishes_a_removal_that_was_interrupted")
+class RemovalNeverResumed(MemoryMaintenance):
+    def _mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
+        super()._mark_removals(session_ids, at)
+        self._mine = True
+
+    def _remove_marked(self, limit: int) -> Removal:
+        return super()._remove_marked(limit) if getattr(self, "_mine", False) else Removal()
+
+
+@caught_by("test_a_session_is_removed_in_batches")
+class RemovalInOneGo(MemoryMaintenance):
+    def _remove_marked(self, limit: int) -> Removal:
+        return super()._remove_marked(limit * 1000)
+
+
+@caught_by("test_a_session_whose_removal_was_interrupted_is_gone")
+class HalfASessionRead(MemorySessionStore):
+    def _session(self, session_id: str) -> Session | None:
+        return self._state.sessions.get(session_id)
+
+
+@caught_by("test_what_belongs_to_a_session_whose_removal_was_interrupted_is_gone")
+class HalfALogFound(MemoryQueryAPI):
+    def _passing_events(self, query: EventQuery) -> Iterator[Event]:
+        removing, self._state.removing = self._state.removing, {}
+        try:
+            yield from list(super()._passing_events(query))
+        finally:
+            self._state.removing = removing
 
 
 @caught_by("test_progress_adds_up_to_the_report")
 class BatchSizeIgnored(MemoryMaintenance):
-    def _find_expired(self, query: ExpiredSessions) -> list[str]:
+    def _find_expired(self, query: ExpiredSessions) -> Found:
         return super()._find_expired(changed(query, limit=1000))
 
 
@@ -100,8 +136,8 @@ class SoftDeletionTouchesTheSession(MemoryMaintenance):
 
 @caught_by("test_artifacts_of_sessions_that_are_gone_are_removed")
 class OrphansKept(MemoryMaintenance):
-    def _find_removable(self, query: RemovableArtifacts) -> list[str]:
-        return [] if query.deleted_before is None else super()._find_removable(query)
+    def _find_removable(self, query: RemovableArtifacts) -> Found:
+        return Found([]) if query.deleted_before is None else super()._find_removable(query)
 
 
 @caught_by("test_a_store_in_use_is_healthy")

@@ -14,9 +14,10 @@ from richer_backends import MigratingFile
 from asm_core import StorageError
 from asm_core.conflicts import check_same_event
 from asm_core.memory.maintenance import MemoryMaintenance
+from asm_core.memory.removing import drop_events
+from asm_core.retention import Removal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -130,12 +131,16 @@ class RemovesInParts(MemoryMaintenance):
     def _batch(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def _remove_sessions(self, session_ids: Sequence[str]) -> None:
-        with self._state.transaction():
-            for session_id in session_ids:
-                self._state.drop(self._state.counters, session_id)
+    def _remove_marked(self, limit: int) -> Removal:  # noqa: ARG002  all at once
+        state, marked = self._state, list(self._state.removing)
+        with state.transaction():
+            for session_id in marked:
+                for table in (state.counters, state.sessions, state.removing):
+                    state.drop(table, session_id)
         linger(0.05)
-        super()._remove_sessions(session_ids)
+        with state.transaction():
+            events = drop_events(state, [event for one in marked for event in state.logs.get(one, {}).values()])
+        return Removal(sessions=len(marked), events=events)
 
 
 @caught_by("test_a_store_is_healthy_after_maintenance_was_killed")

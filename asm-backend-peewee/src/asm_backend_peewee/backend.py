@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from asm_backend_peewee.connection import TableConnection
 from asm_backend_peewee.database import NAME, Database, dialect_of_database, on_database, open_database
-from asm_backend_peewee.maintenance import PeeweeMaintenance
-from asm_backend_peewee.session_store import PeeweeSessionStore
 from asm_core import ValidationError
-from asm_core.sql import SQLArtifactRegistry, SQLBackend, SQLQueryAPI
+from asm_core.sql import SQLArtifactRegistry, SQLBackend, SQLMaintenance, SQLQueryAPI, SQLSessionStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +51,9 @@ class PeeweeBackend(SQLBackend):
         place = database if isinstance(database, Database) else on_database(database, schema, notify=notify)
         super().__init__(place, migrate=migrate)
         self.models = place.models
-        self.session_store = PeeweeSessionStore(place)
+        self.session_store = SQLSessionStore(place)
         self.query_api = SQLQueryAPI(place)
-        self.maintenance = PeeweeMaintenance(place)
+        self.maintenance = SQLMaintenance(place)
         self.artifact_registry = SQLArtifactRegistry(place)
 
     @classmethod

@@ -11,10 +11,8 @@ from sqlalchemy.orm import Session as OrmSession
 from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.database import NAME, Database, check_synchronous, on_engine, open_database
 from asm_backend_sqlmodel.errors import TRANSLATED
-from asm_backend_sqlmodel.maintenance import SQLModelMaintenance
-from asm_backend_sqlmodel.session_store import SQLModelSessionStore
 from asm_core import ValidationError
-from asm_core.sql import SQLArtifactRegistry, SQLBackend, SQLQueryAPI
+from asm_core.sql import SQLArtifactRegistry, SQLBackend, SQLMaintenance, SQLQueryAPI, SQLSessionStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,9 +48,9 @@ class SQLModelBackend(SQLBackend):
         """
         database = engine if isinstance(engine, Database) else on_engine(engine, schema, notify=notify)
         super().__init__(database, migrate=migrate)
-        self.session_store = SQLModelSessionStore(database)
+        self.session_store = SQLSessionStore(database)
         self.query_api = SQLQueryAPI(database)
-        self.maintenance = SQLModelMaintenance(database)
+        self.maintenance = SQLMaintenance(database)
         self.artifact_registry = SQLArtifactRegistry(database)
 
     @classmethod

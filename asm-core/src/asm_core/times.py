@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from asm_core.errors import ValidationError, shown
 
@@ -36,3 +36,8 @@ def check_time(name: str, value: object) -> datetime:
 def check_optional_time(name: str, value: object) -> datetime | None:
     """Return `value` in UTC, or None where there is none."""
     return None if value is None else check_time(name, value)
+
+
+def days_before(now: datetime, days: int | None) -> datetime | None:
+    """Return the time so many days before `now`; None where there is no limit."""
+    return None if days is None else now - timedelta(days=days)

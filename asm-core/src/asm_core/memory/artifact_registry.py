@@ -26,7 +26,7 @@ class MemoryArtifactRegistry(ArtifactRegistry):
 
     def _register(self, artifact: Artifact) -> None:
         with self._state.transaction():
-            if artifact.session_id is not None and artifact.session_id not in self._state.sessions:
+            if artifact.session_id is not None and not self._state.has_session(artifact.session_id):
                 raise SessionNotFoundError(artifact.session_id)
             for other in [self._state.artifacts.get(artifact.id), self._by_key(artifact.key)]:
                 if other == artifact:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from asm_core.memory.reader import MemoryReader
-from asm_core.memory.session_store import remove_session
+from asm_core.memory.removing import drop_events, remove_marked
 from asm_core.models import TERMINAL_SESSION_STATUSES
 from asm_core.ports import Maintenance
-from asm_core.retention import PROTECTED_EVENT_TYPES
+from asm_core.retention import EventMark, Found, Removal, Stretch, key_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -24,69 +23,79 @@ if TYPE_CHECKING:
         Exemption,
         ExpiredSessions,
         OversizedSessions,
-        PrunableEvents,
+        PrunableSessions,
         RemovableArtifacts,
     )
 
+    Key = tuple[Any, ...]
+
 
 class MemoryMaintenance(MemoryReader, Maintenance):
-    """Maintenance in memory."""
+    """Maintenance in memory. A stretch is all that follows: it costs nothing to count."""
 
     def _batch(self) -> AbstractContextManager[None]:
         return self._state.transaction()
 
-    def _find_expired(self, query: ExpiredSessions) -> list[str]:
+    def _find_expired(self, query: ExpiredSessions) -> Found:
         def expired(session: Session) -> bool:
             too_old = query.created_before is not None and session.created_at < query.created_before
             ended = session.status in TERMINAL_SESSION_STATUSES
             over = ended and query.ended_before is not None and session.updated_at < query.ended_before
             return session.deleted_at is None and (too_old or over)
 
-        return self._ids(query, expired)
+        return self._found_sessions(query, expired)
 
-    def _find_deleted(self, query: DeletedSessions) -> list[str]:
-        return self._ids(query, lambda session: _deleted_before(session, query.deleted_before))
+    def _find_deleted(self, query: DeletedSessions) -> Found:
+        return self._found_sessions(query, lambda session: _deleted_before(session, query.deleted_before))
 
-    def _find_oversized(self, query: OversizedSessions) -> list[str]:
+    def _find_oversized(self, query: OversizedSessions) -> Found:
         def oversized(session: Session) -> bool:
-            size = len(self._state.logs.get(session.id, ()))
-            return size > query.max_events and not _deleted_before(session, query.deleted_before)
+            last = self._state.counters.get(session.id, 0)
+            return last > query.max_events and not _deleted_before(session, query.deleted_before)
 
-        return self._ids(query, oversized)
+        return self._found_sessions(query, oversized)
 
-    def _find_prunable(self, query: PrunableEvents) -> list[str]:
-        def age(event: Event) -> tuple[Any, ...]:
-            return tuple([getattr(event, field) for field in query.key])
-
-        with self._state.lock:
-            behind = (event for event in self._prunable(query) if query.start is None or age(event) > query.start)
-            oldest = nsmallest(query.limit or len(self._state.events), behind, key=age)
-        return [event.id for event in oldest]
-
-    def _count_prunable(self, query: PrunableEvents) -> int:
-        with self._state.lock:
-            return sum(1 for _ in self._prunable(query))
-
-    def _count_stored(self, session_ids: Collection[str] | None) -> int:
-        with self._state.lock:
-            if session_ids is None:
-                return len(self._state.events)
-            return sum(len(self._state.logs.get(session_id, ())) for session_id in session_ids)
-
-    def _find_removable(self, query: RemovableArtifacts) -> list[str]:
-        def removable(artifact: Artifact) -> bool:
-            if _deleted_before(artifact, query.deleted_before):
+    def _find_removable(self, query: RemovableArtifacts) -> Found:
+        def gone(session_id: str) -> bool:
+            session = self._session(session_id)
+            if session is None:
                 return True
-            if artifact.session_id is None:
-                return False
-            session = self._state.sessions.get(artifact.session_id)
-            return session is None or (
-                _deleted_before(session, query.gone_before) and not _exempt(session, query.exempt)
-            )
+            return _deleted_before(session, query.gone_before) and not _exempt(session, query.exempt)
+
+        def removable(artifact: Artifact) -> bool:
+            its_own = _deleted_before(artifact, query.deleted_before)
+            return its_own or (artifact.session_id is not None and gone(artifact.session_id))
 
         with self._state.lock:
             found = [artifact.id for artifact in self._state.artifacts.values() if removable(artifact)]
-        return sorted(artifact_id for artifact_id in found if artifact_id > query.after)[: query.limit]
+        return _found(found, query)
+
+    def _find_prunable_sessions(self, query: PrunableSessions) -> list[str]:
+        with self._state.lock:
+            found = [session for session_id in query.ids if (session := self._session(session_id)) is not None]
+        return [
+            session.id
+            for session in found
+            if not _exempt(session, query.exempt) and not _deleted_before(session, query.deleted_before)
+        ]
+
+    def _find_marked(self, after: str, limit: int) -> list[str]:
+        with self._state.lock:
+            return sorted(session_id for session_id in self._state.removing if session_id > after)[:limit]
+
+    def _next_stretch(self, session_id: str | None, after: Key | None) -> Stretch | None:
+        with self._state.lock:
+            keys = [key for key, _ in self._by_key(session_id) if after is None or key > after]
+        return Stretch(after=after, until=max(keys), count=len(keys)) if keys else None
+
+    def _list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
+        with self._state.lock:
+            found = [
+                (key, event)
+                for key, event in self._by_key(session_id)
+                if (stretch.after is None or key > stretch.after) and key <= stretch.until
+            ]
+        return [EventMark.of(event) for _, event in sorted(found, key=lambda one: one[0])]
 
     def _soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._state.transaction():
@@ -94,17 +103,20 @@ class MemoryMaintenance(MemoryReader, Maintenance):
                 session = msgspec.structs.replace(self._state.sessions[session_id], deleted_at=at)
                 self._state.put(self._state.sessions, session_id, session)
 
-    def _remove_sessions(self, session_ids: Sequence[str]) -> None:
+    def _mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._state.transaction():
             for session_id in session_ids:
-                remove_session(self._state, session_id)
+                self._state.put(self._state.removing, session_id, at)
 
-    def _remove_events(self, event_ids: Sequence[str]) -> None:
+    def _remove_marked(self, limit: int) -> Removal:
+        state = self._state
+        with state.transaction():
+            return remove_marked(state, sorted(state.removing), limit)
+
+    def _remove_events(self, events: Sequence[EventMark]) -> int:
         with self._state.transaction():
-            for event_id in event_ids:
-                event = self._state.events[event_id]
-                self._state.drop(self._state.logs[event.session_id], event.sequence_number)
-                self._state.drop(self._state.events, event_id)
+            stored = [self._state.logs.get(mark.session_id, {}).get(mark.sequence_number) for mark in events]
+            return drop_events(self._state, [event for event in stored if event is not None])
 
     def _remove_artifacts(self, artifact_ids: Sequence[str]) -> None:
         with self._state.transaction():
@@ -119,26 +131,33 @@ class MemoryMaintenance(MemoryReader, Maintenance):
                 if log and max(log) > self._state.counters.get(session_id, 0)
             ]
 
-    def _ids(
+    def _found_sessions(
         self, query: ExpiredSessions | DeletedSessions | OversizedSessions, passes: Callable[[Session], bool]
-    ) -> list[str]:
+    ) -> Found:
         with self._state.lock:
-            found = [
-                session.id
-                for session in self._state.sessions.values()
-                if session.id > query.after and not _exempt(session, query.exempt) and passes(session)
-            ]
-        return sorted(found)[: query.limit]
+            return _found(
+                (
+                    session.id
+                    for session in self._state.sessions.values()
+                    if session.id not in self._state.removing and not _exempt(session, query.exempt) and passes(session)
+                ),
+                query,
+            )
 
-    def _prunable(self, query: PrunableEvents) -> Iterator[Event]:
-        ids: Iterable[str] = self._state.logs if query.session_id is None else [query.session_id]
-        for session_id in ids:
-            session = self._state.sessions[session_id]
-            if _exempt(session, query.exempt) or _deleted_before(session, query.deleted_before):
-                continue
-            for event in self._state.logs.get(session_id, {}).values():
-                if event.type not in PROTECTED_EVENT_TYPES and (query.types is None or event.type in query.types):
-                    yield event
+    def _by_key(self, session_id: str | None) -> Iterator[tuple[Key, Event]]:
+        """Yield events with their keys, in no order."""
+        fields = key_fields(session_id)
+        events = self._state.events if session_id is None else self._state.logs.get(session_id, {})
+        for event in events.values():
+            yield tuple([getattr(event, field) for field in fields]), event
+
+
+def _found(ids: Iterable[str], query: Any) -> Found:
+    among = getattr(query, "ids", None)
+    if among is not None:
+        return Found(sorted(set(ids).intersection(among)))
+    found = sorted(one for one in ids if one > query.after)
+    return Found(found[: query.limit], found[query.limit - 1] if len(found) > query.limit else None)
 
 
 def _exempt(session: Session, exemption: Exemption) -> bool:

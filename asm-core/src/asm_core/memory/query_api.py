@@ -50,12 +50,12 @@ class MemoryQueryAPI(MemoryReader, QueryAPI):
     def _counted(self, query: UsageQuery) -> Iterable[tuple[tuple[str | None, str | None], list[Run]]]:
         """Return the runs that count, by provider and model."""
         with self._state.lock:
-            runs = [run for run in self._state.runs.values() if self._counts(run, query)]
+            runs = [run for run in self._runs() if self._counts(run, query)]
         return _grouped(runs, lambda run: (run.provider, run.model))
 
     def _total_runs(self, session_ids: Collection[str]) -> list[RunTotals]:
         with self._state.lock:
-            runs = [run for run in self._state.runs.values() if run.session_id in session_ids]
+            runs = [run for run in self._runs() if run.session_id in session_ids]
         return [
             RunTotals(
                 session_id=session_id,
@@ -71,7 +71,8 @@ class MemoryQueryAPI(MemoryReader, QueryAPI):
 
     def _total_events(self, session_ids: Collection[str]) -> list[EventTotals]:
         with self._state.lock:
-            logs = {session_id: self._state.logs.get(session_id, {}).values() for session_id in session_ids}
+            known = [session_id for session_id in session_ids if self._session(session_id) is not None]
+            logs = {session_id: self._state.logs.get(session_id, {}).values() for session_id in known}
             return [
                 EventTotals(
                     session_id=session_id,

@@ -33,13 +33,14 @@ class MemoryReader(Reader):
 
     def _load_session(self, session_id: str) -> Session | None:
         with self._state.lock:
-            session = self._state.sessions.get(session_id)
+            session = self._session(session_id)
         return None if session is None else session.checked()
 
     def _load_run(self, run_id: str) -> Run | None:
         with self._state.lock:
             run = self._state.runs.get(run_id)
-        return None if run is None else run.checked()
+            is_there = run is not None and run.session_id not in self._state.removing
+        return run.checked() if run is not None and is_there else None
 
     def _find_sessions(self, query: SessionQuery) -> list[Session]:
         with self._state.lock:
@@ -47,7 +48,7 @@ class MemoryReader(Reader):
 
     def _find_runs(self, query: RunQuery) -> list[Run]:
         with self._state.lock:
-            return _cut((run for run in self._state.runs.values() if _run_passes(run, query)), query)
+            return _cut((run for run in self._runs() if _run_passes(run, query)), query)
 
     def _find_events(self, query: EventQuery) -> list[Event]:
         with self._state.lock:
@@ -59,8 +60,15 @@ class MemoryReader(Reader):
     def _load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
         state = self._state
         with state.lock:
-            known = [session_id for session_id in session_ids if session_id in state.sessions]
+            known = [session_id for session_id in session_ids if self._session(session_id) is not None]
             return {name: Head(state.counters.get(name, 0), state.log_ids.get(name)) for name in known}
+
+    def _session(self, session_id: str) -> Session | None:
+        """Return a session, if it is there and its removal has not begun."""
+        return None if session_id in self._state.removing else self._state.sessions.get(session_id)
+
+    def _runs(self) -> Iterator[Run]:
+        return (run for run in self._state.runs.values() if run.session_id not in self._state.removing)
 
     def _passing_sessions(self, query: SessionQuery) -> Iterable[Session]:
         providers = None
@@ -69,7 +77,9 @@ class MemoryReader(Reader):
         return (
             session
             for session in self._state.sessions.values()
-            if (providers is None or session.id in providers) and _session_passes(session, query)
+            if session.id not in self._state.removing
+            and (providers is None or session.id in providers)
+            and _session_passes(session, query)
         )
 
     def _passing_events(self, query: EventQuery) -> Iterator[Event]:
@@ -77,7 +87,7 @@ class MemoryReader(Reader):
         by_number = query.order.name == "sequence_asc"
         start = query.start if by_number and query.start else ("", 0)
         ids = self._state.logs if query.session_ids is None else query.session_ids
-        for session_id in sorted(wanted for wanted in ids if wanted >= start[0]):
+        for session_id in sorted(wanted for wanted in ids if wanted >= start[0] and wanted not in self._state.removing):
             after = max(query.after or 0, start[1] if session_id == start[0] else 0)
             last = self._state.counters.get(session_id, 0)
             before = last + 1 if query.before is None else min(query.before, last + 1)

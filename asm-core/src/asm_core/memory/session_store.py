@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from asm_core.conflicts import check_same_event, number_taken, split_repeats
 from asm_core.errors import SessionNotFoundError
 from asm_core.memory.reader import MemoryReader
+from asm_core.memory.removing import remove_marked
+from asm_core.models.base import MAX_INTEGER
 from asm_core.ports import SessionStore
 
 if TYPE_CHECKING:
-    from asm_core.memory.state import State
     from asm_core.models import Event, Run, Session
 
 
@@ -32,7 +33,8 @@ class MemorySessionStore(MemoryReader, SessionStore):
 
     def _delete_session(self, session_id: str) -> None:
         with self._state.transaction():
-            remove_session(self._state, session_id)
+            if session_id in self._state.sessions:
+                remove_marked(self._state, [session_id], MAX_INTEGER)
 
     def _append(self, events: list[Event]) -> list[Event]:
         with self._state.transaction():
@@ -92,13 +94,3 @@ class MemorySessionStore(MemoryReader, SessionStore):
     def _require_session(self, session_id: str) -> None:
         if session_id not in self._state.sessions:
             raise SessionNotFoundError(session_id)
-
-
-def remove_session(state: State, session_id: str) -> None:
-    """Remove a session with its runs, events and counter, inside a transaction."""
-    for run in [run for run in state.runs.values() if run.session_id == session_id]:
-        state.drop(state.runs, run.id)
-    for event in state.logs.get(session_id, {}).values():
-        state.drop(state.events, event.id)
-    for table in (state.logs, state.counters, state.log_ids, state.sessions):
-        state.drop(table, session_id)

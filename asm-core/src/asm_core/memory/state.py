@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from asm_core.models import Artifact, Event, Run, Session
 
@@ -30,6 +31,7 @@ class State:
         self.logs: dict[str, dict[int, Event]] = {}
         self.counters: dict[str, int] = {}
         self.log_ids: dict[str, str] = {}
+        self.removing: dict[str, datetime] = {}
         self.artifacts: dict[str, Artifact] = {}
         self.commits = 0
         self._undo: list[Callable[[], object]] | None = None
@@ -53,6 +55,10 @@ class State:
                     outer.extend(undo)
             finally:
                 self._undo = outer
+
+    def has_session(self, session_id: str) -> bool:
+        """Return whether there is a session whose removal has not begun."""
+        return session_id in self.sessions and session_id not in self.removing
 
     def put(self, table: dict[Any, Any], key: object, value: object) -> None:
         """Set an entry of a table, inside a transaction."""

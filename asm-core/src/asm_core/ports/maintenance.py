@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from asm_core.errors import SessionNotFoundError, ValidationError, shown
 from asm_core.ids import check_name
 from asm_core.ports.reader import Reader
-from asm_core.retention import MaintenanceReport, RetentionPolicy
-from asm_core.retention_steps import Steps
+from asm_core.retention import MaintenanceReport, RetentionPolicy, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from asm_core.retention import (
         DeletedSessions,
+        EventMark,
         ExpiredSessions,
+        Found,
         OversizedSessions,
-        PrunableEvents,
+        PrunableSessions,
         RemovableArtifacts,
+        Removal,
+        Stretch,
     )
 
 
@@ -36,9 +39,13 @@ class Progress(Protocol):
 class Maintenance(Reader):
     """Applies retention policies, and checks the store's health.
 
-    Everything works in batches of `policy.batch_size`, each a transaction of its own, so that others are not kept
-    waiting and a step that is interrupted keeps what it has done. Sequence numbers are never given out again, whatever
-    is pruned. Any method may raise `StorageError`.
+    Everything works in batches of `policy.batch_size` rows of a table at the most, each a transaction of its own: other
+    writers wait for one batch at the most, however large a session is, and a step that is interrupted keeps what it has
+    done. What is to be done is looked for before, without a lock, some thousand rows at a time. Sequence numbers are
+    never given out again, whatever is pruned. Any method may raise `StorageError`.
+
+    A session that is removed for good is marked first. From then on every port takes it for gone, and the next pass
+    finishes a removal that was interrupted, whatever its policy is.
     """
 
     def execute(
@@ -47,7 +54,8 @@ class Maintenance(Reader):
         """Do all that `policy` asks for, and say what was done.
 
         In order: soft-delete expired sessions, remove for good what was soft-deleted long enough ago, prune sessions
-        with too many events, prune the oldest events of all, remove artifacts that nothing owns.
+        with too many events, prune the oldest events of all, remove artifacts that nothing owns. A tool call and its
+        result are pruned together or not at all.
 
         Args:
             policy: what to keep for how long.
@@ -63,6 +71,7 @@ class Maintenance(Reader):
         return MaintenanceReport(
             sessions_soft_deleted=soft_deleted,
             sessions_hard_deleted=hard_deleted,
+            events_removed=steps.events_removed,
             events_pruned=pruned,
             artifacts_removed=steps.remove_artifacts(),
             dry_run=dry_run,
@@ -80,13 +89,16 @@ class Maintenance(Reader):
     def prune_session_events(self, session_id: str, policy: RetentionPolicy) -> int:
         """Prune the oldest events of one session down to `max_events_per_session`; return how many.
 
+        A tool call and its result are pruned together, so that there may be one event less. A call without a result
+        stays while its run has not ended (where there is no such run: its session).
+
         Raises:
             SessionNotFoundError: the session does not exist.
         """
         session = self._load_session(check_name("session_id", session_id))
         if session is None:
             raise SessionNotFoundError(session_id)
-        return self._steps(policy).prune_session(session)
+        return self._steps(policy).prune_session(session.id)
 
     def clean_orphaned_artifacts(self) -> int:
         """Remove the metadata of artifacts whose session is gone; return how many."""
@@ -109,44 +121,60 @@ class Maintenance(Reader):
         """Return a context in which all that this port does is one transaction; what is found in it stays as it is."""
 
     @abstractmethod
-    def _find_expired(self, query: ExpiredSessions) -> list[str]:
-        """Return the ids of sessions to soft-delete, by id."""
+    def _find_expired(self, query: ExpiredSessions) -> Found:
+        """Look for sessions to soft-delete, by id."""
 
     @abstractmethod
-    def _find_deleted(self, query: DeletedSessions) -> list[str]:
-        """Return the ids of sessions to remove for good, by id."""
+    def _find_deleted(self, query: DeletedSessions) -> Found:
+        """Look for sessions to remove for good, by id, but none whose removal has begun."""
 
     @abstractmethod
-    def _find_oversized(self, query: OversizedSessions) -> list[str]:
-        """Return the ids of sessions with too many events, by id."""
+    def _find_oversized(self, query: OversizedSessions) -> Found:
+        """Look for sessions that may have too many events, by id."""
 
     @abstractmethod
-    def _find_prunable(self, query: PrunableEvents) -> list[str]:
-        """Return the ids of events that may be pruned, oldest first."""
+    def _find_removable(self, query: RemovableArtifacts) -> Found:
+        """Look for artifacts to remove for good, by id."""
 
     @abstractmethod
-    def _count_prunable(self, query: PrunableEvents) -> int:
-        """Return how many events may be pruned."""
+    def _find_prunable_sessions(self, query: PrunableSessions) -> list[str]:
+        """Return the ids of those sessions whose events may be pruned."""
 
     @abstractmethod
-    def _count_stored(self, session_ids: Collection[str] | None) -> int:
-        """Return how many events are stored of these sessions, or of all."""
+    def _find_marked(self, after: str, limit: int) -> list[str]:
+        """Return the ids of sessions whose removal has begun, by id, after one and at most so many."""
 
     @abstractmethod
-    def _find_removable(self, query: RemovableArtifacts) -> list[str]:
-        """Return the ids of artifacts to remove for good, by id."""
+    def _next_stretch(self, session_id: str | None, after: tuple[Any, ...] | None) -> Stretch | None:
+        """Return the next stretch of a session's log, or, with None, of the events of all; None where there is none.
+
+        It begins after a key (`asm_core.retention.key_fields`), or at the beginning, in the order of the keys, and has
+        at least one event. How long it is, the adapter decides: as many as it counts in some milliseconds.
+        """
+
+    @abstractmethod
+    def _list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
+        """Return the events of a stretch as they are now, all at one instant, in the order of their keys."""
 
     @abstractmethod
     def _soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
         """Set `deleted_at` of these sessions and nothing else."""
 
     @abstractmethod
-    def _remove_sessions(self, session_ids: Sequence[str]) -> None:
-        """Remove these sessions with their runs, events and counters."""
+    def _mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
+        """Mark these sessions: their removal has begun, every read of any port leaves them out, writes are refused."""
 
     @abstractmethod
-    def _remove_events(self, event_ids: Sequence[str]) -> None:
-        """Remove these events; counters stay as they are."""
+    def _remove_marked(self, limit: int) -> Removal:
+        """Remove of marked sessions up to `limit` events and `limit` runs; return what was removed.
+
+        A session of which neither is left is removed with its counter, up to `limit` of these. Removes something as
+        long as a session is marked.
+        """
+
+    @abstractmethod
+    def _remove_events(self, events: Sequence[EventMark]) -> int:
+        """Remove these events, by session and number; return how many were there. Counters stay as they are."""
 
     @abstractmethod
     def _remove_artifacts(self, artifact_ids: Sequence[str]) -> None:

@@ -13,9 +13,10 @@ from asm_core.sql.connection import SQLConnection
 from asm_core.sql.database import Database
 from asm_core.sql.dialects import Cursor, Dialect, Execute
 from asm_core.sql.invariants import find_faults
+from asm_core.sql.maintenance import SQLMaintenance
 from asm_core.sql.migrator import LATEST_VERSION, check_version, ddl, migrate, schema_version
 from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions, chosen
-from asm_core.sql.ports import SQLMaintenance, SQLSessionStore
+from asm_core.sql.ports import SQLSessionStore
 from asm_core.sql.queries import Statement
 from asm_core.sql.reader import SQLQueryAPI, SQLReader
 from asm_core.sql.schemas import check_schema, qualified

@@ -20,6 +20,15 @@ class Dialect(StrEnum):
         """What stands for a parameter in a statement."""
         return "?" if self is Dialect.SQLITE else "%s"
 
+    @property
+    def among(self) -> str:
+        """What follows a column that must have one of several values, which are one parameter: `encode_several`."""
+        return "IN (SELECT value FROM json_each(?))" if self is Dialect.SQLITE else "= ANY(%s::text[])"
+
+    def locking(self, strength: str) -> str:
+        """Return what follows a SELECT to lock its rows, where the database has row locks: UPDATE, KEY SHARE."""
+        return "" if self is Dialect.SQLITE else f" FOR {strength}"
+
 
 class Cursor(Protocol):
     """What is used of a cursor of PEP 249."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from asm_core.ports import Maintenance, SessionStore
-from asm_core.sql.database import D, OnDatabase
-from asm_core.sql.invariants import find_faults
+from asm_core.ports import SessionStore
+from asm_core.sql.database import D
+from asm_core.sql.reader import SQLReader
+from asm_core.sql.removing import removing_in
 from asm_core.sql.saving import Saving, saving_in
+from asm_core.times import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +17,11 @@ if TYPE_CHECKING:
 
     from asm_core.models import Event, Run, Session
 
+_ROWS: Final = 500
+"""How many rows of a table one transaction of removing a session deletes at the most."""
 
-class SQLSessionStore(OnDatabase[D], SessionStore):
+
+class SQLSessionStore(SQLReader[D], SessionStore):
     """Saves and appends by core's statements; a flush and a copy are one transaction of these."""
 
     def _save_session(self, session: Session) -> None:
@@ -42,6 +47,20 @@ class SQLSessionStore(OnDatabase[D], SessionStore):
             self._saving.add(connection.execute_sql, session, runs)
             return self._database.restore(session.id, events, last_sequence)
 
+    def _delete_session(self, session_id: str) -> None:
+        # Marked, it is gone for every reader: other writers need not wait until the last of its rows is.
+        removing, is_first = removing_in(self._database.dialect), True
+        while True:
+            with self._database.write() as connection:
+                execute = connection.execute_sql
+                if is_first:
+                    removing.mark(execute, [session_id], utc_now())
+                removal = removing.remove(execute, [session_id], _ROWS)
+            if removal.sessions or not (removal.events or removal.runs):
+                return
+            # A session that has this id later is another one, and not marked.
+            is_first = False
+
     def _change_token(self) -> object:
         return self._database.change_token()
 
@@ -51,14 +70,3 @@ class SQLSessionStore(OnDatabase[D], SessionStore):
     @property
     def _saving(self) -> Saving:
         return saving_in(self._database.dialect)
-
-
-class SQLMaintenance(OnDatabase[D], Maintenance):
-    """Works in batches that take turns; asks core's questions for faults."""
-
-    def _batch(self) -> AbstractContextManager[object]:
-        return self._database.batch()
-
-    def _find_faults(self) -> list[str]:
-        with self._database.read() as connection:
-            return find_faults(connection.execute_sql)

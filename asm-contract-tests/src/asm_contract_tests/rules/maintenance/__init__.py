@@ -6,6 +6,8 @@ from asm_contract_tests.rules.maintenance.expiry import HardDeleteContract, Soft
 from asm_contract_tests.rules.maintenance.orphans import OrphansContract
 from asm_contract_tests.rules.maintenance.passes import PassesContract
 from asm_contract_tests.rules.maintenance.pruning import PruneSessionContract, PruneTotalContract
+from asm_contract_tests.rules.maintenance.removal import RemovalContract
+from asm_contract_tests.rules.maintenance.tool_calls import ToolCallsContract
 
 __all__ = ["MaintenanceContract"]
 
@@ -19,5 +21,7 @@ class MaintenanceContract(
     ArchiveContract,
     OrphansContract,
     PassesContract,
+    RemovalContract,
+    ToolCallsContract,
 ):
     """Everything that the port `Maintenance` promises."""

@@ -5,7 +5,17 @@ Tables have one-letter names in every statement: `s` sessions, `r` runs, `e` eve
 
 from asm_core.sql.queries.artifacts import ArtifactQueries
 from asm_core.sql.queries.reads import ReadQueries
+from asm_core.sql.queries.retention import RetentionQueries
+from asm_core.sql.queries.stretches import StretchQueries
 from asm_core.sql.queries.totals import TotalQueries
-from asm_core.sql.queries.where import Statement
+from asm_core.sql.queries.where import Statement, Where
 
-__all__ = ["ArtifactQueries", "ReadQueries", "Statement", "TotalQueries"]
+__all__ = [
+    "ArtifactQueries",
+    "ReadQueries",
+    "RetentionQueries",
+    "Statement",
+    "StretchQueries",
+    "TotalQueries",
+    "Where",
+]

@@ -29,7 +29,9 @@ class ArtifactQueries:
 
     def session(self, session_id: str) -> Statement:
         """Select a row if there is such a session."""
-        return Statement(f"SELECT 1 FROM asm_sessions s WHERE s.id = {self._words.mark}", (session_id,))
+        return Statement(
+            f"SELECT 1 FROM asm_sessions WHERE id = {self._words.mark} AND removing_at IS NULL", (session_id,)
+        )
 
     def like(self, artifact: Artifact) -> Statement:
         """Select the artifacts that have the id or the key of this one, deleted ones too."""

@@ -63,6 +63,7 @@ class ReadQueries:
         """Select of each of these sessions its id, the last number that its log gave out, or 0, and the log's id."""
         where = Where(self._words)
         where.one_of("s.id", session_ids)
+        where.add("s.removing_at IS NULL")
         return where.statement(
             "SELECT s.id, coalesce(c.last_sequence, 0), c.log_id "
             f"FROM asm_sessions s LEFT JOIN asm_session_sequences c ON c.session_id = s.id {where}"
@@ -82,6 +83,7 @@ class ReadQueries:
         if query.providers is not None:
             provided, providers = where.chosen(f"{words.unindexed}r.provider", query.providers)
             where.add(f"EXISTS (SELECT 1 FROM asm_runs r WHERE r.session_id = s.id AND {provided})", providers)
+        where.add("s.removing_at IS NULL")
         if not query.include_deleted:
             where.add("s.deleted_at IS NULL")
         return where
@@ -104,6 +106,7 @@ def runs_passing(query: RunQuery, words: Words) -> Where:
     where.compare("r.started_at >", query.started_after)
     where.compare("r.started_at <", query.started_before)
     where.compare("r.total_tokens >=", query.min_tokens)
+    where.add(words.readable.format(column="r.session_id"))
     return where
 
 
@@ -120,4 +123,5 @@ def events_passing(query: EventQuery, words: Words) -> Where:
     where.compare("e.timestamp <", query.until)
     where.compare("e.sequence_number >", query.after)
     where.compare("e.sequence_number <", query.before)
+    where.add(words.readable.format(column="e.session_id"))
     return where

@@ -77,6 +77,7 @@ class TotalQueries:
         where.one_of("r.provider", query.providers)
         where.compare("r.started_at >=", query.since)
         where.compare("r.started_at <", query.until)
+        where.add(words.readable.format(column="r.session_id"))
         if query.agent_ids is not None:
             of_agents, agents = where.chosen("s.agent_id", query.agent_ids)
             where.add(f"r.session_id IN (SELECT s.id FROM asm_sessions s WHERE {of_agents})", agents)

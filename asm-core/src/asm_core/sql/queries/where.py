@@ -53,6 +53,16 @@ class Where:
         if value is not None:
             self.add(f"{column_and_sign} {self._words.mark}", self._words.codec.encode(value))
 
+    def either(self, *choices: Where) -> None:
+        """Let pass the rows that meet all conditions of one of these."""
+        self._conditions.append(f"({' OR '.join(f'({choice.conditions})' for choice in choices)})")
+        self.parameters += [parameter for choice in choices for parameter in choice.parameters]
+
+    @property
+    def conditions(self) -> str:
+        """What rows must meet, all of it."""
+        return " AND ".join(self._conditions)
+
     def after(self, alias: str, order: Order, start: Iterable[Any] | None) -> None:
         """Let pass the rows that come after `start` in an order; None is no condition."""
         if start is not None:
@@ -63,7 +73,7 @@ class Where:
 
     def __str__(self) -> str:
         """Return the clause."""
-        return f"WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
+        return f"WHERE {self.conditions}" if self._conditions else ""
 
     def statement(self, sql: str) -> Statement:
         """Return a statement that has the clause in it."""

@@ -26,6 +26,8 @@ class Words(NamedTuple):
         utc: follows a time, so that the driver returns it in UTC whatever the time zone of the connection.
         at_most: limits a page of one session's log. PostgreSQL plans for the rows that a literal limit leaves by its
             statistics, which a new table lacks; a subquery keeps it on the index.
+        readable: the condition that the session of a row, whose id stands in ``column``, may be read: no removal of it
+            has begun. Hardly ever is there one, and then the condition costs one look into an empty index.
         tags: the conditions on a session's tags.
         codec: encodes parameters.
     """
@@ -35,6 +37,7 @@ class Words(NamedTuple):
     unindexed: str
     utc: str
     at_most: str
+    readable: str
     tags: TagClauses
     codec: Codec
 
@@ -48,6 +51,8 @@ def words_of(dialect: Dialect) -> Words:
     return _WORDS[dialect]
 
 
+_REMOVALS: Final = "FROM asm_sessions WHERE removing_at IS NOT NULL"
+_READABLE: Final = f"{{column}} NOT IN (SELECT id {_REMOVALS})"
 _WORDS: Final = {
     # https://www.sqlite.org/optoverview.html, "Disqualifying WHERE Clause Terms Using Unary-+"
     Dialect.SQLITE: Words(
@@ -56,6 +61,8 @@ _WORDS: Final = {
         unindexed="+",
         utc="",
         at_most="LIMIT {}",
+        # SQLite would look up each row, even in an empty list.
+        readable=f"(NOT EXISTS (SELECT 1 {_REMOVALS}) OR {_READABLE})",
         tags=tag_clauses(Dialect.SQLITE),
         codec=codec_of(Dialect.SQLITE),
     ),
@@ -65,6 +72,7 @@ _WORDS: Final = {
         unindexed="",
         utc=" AT TIME ZONE 'UTC'",
         at_most="LIMIT (SELECT {})",
+        readable=_READABLE,
         tags=tag_clauses(Dialect.POSTGRESQL),
         codec=codec_of(Dialect.POSTGRESQL),
     ),

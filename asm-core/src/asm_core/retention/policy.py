@@ -1,9 +1,8 @@
-"""Retention: how long what is kept, and what maintenance asks of a backend to hold to it."""
+"""How long what is kept, and what a pass of maintenance reports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
@@ -27,8 +26,6 @@ PROTECTED_EVENT_TYPES: Final = (
 )
 """The events that pruning never takes: without them a log no longer tells what happened."""
 
-_AGE: Final = ("timestamp", "session_id", "sequence_number")
-_NUMBER: Final = ("sequence_number",)
 _MOST_DAYS: Final = 365_000
 
 
@@ -47,8 +44,10 @@ class RetentionPolicy:
         archive_store: a session store, of any backend.
         exempt_statuses: sessions in one of these are left alone by every step.
         exempt_tags: sessions that carry one of these are left alone by every step.
-        prune_event_types_first: events of these types are pruned before any other.
-        batch_size: how many sessions or events one transaction deals with at the most.
+        prune_event_types_first: events of these types are pruned before any other. A tool call and its result are
+            pruned together, so that one of their three types stands for all of them.
+        batch_size: how many rows of a table one transaction changes at the most; a tool call and its result, which go
+            together, are two.
     """
 
     def __init__(
@@ -132,7 +131,8 @@ class MaintenanceReport(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         sessions_soft_deleted: sessions that were marked as deleted.
-        sessions_hard_deleted: sessions that were removed for good, with all that belongs to them.
+        sessions_hard_deleted: sessions whose removal for good was completed.
+        events_removed: events that were removed with such sessions, or with one whose removal goes on later.
         events_pruned: events that were removed from sessions that stay.
         artifacts_removed: artifacts removed for good: of sessions that are gone, or deleted long enough ago.
         dry_run: whether nothing was changed.
@@ -141,94 +141,11 @@ class MaintenanceReport(msgspec.Struct, frozen=True, kw_only=True):
 
     sessions_soft_deleted: int = 0
     sessions_hard_deleted: int = 0
+    events_removed: int = 0
     events_pruned: int = 0
     artifacts_removed: int = 0
     dry_run: bool = False
     duration_ms: float = 0.0
-
-
-class Exemption(msgspec.Struct, frozen=True, kw_only=True):
-    """Sessions in one of these statuses, or with one of these tags, are not to be touched."""
-
-    statuses: tuple[SessionStatus, ...]
-    tags: tuple[str, ...]
-
-
-class ExpiredSessions(msgspec.Struct, frozen=True, kw_only=True):
-    """Live sessions to soft-delete, by id: created before one time, or ended and last changed before another.
-
-    A time that is None lets nothing through. `after` is the id to go on behind.
-    """
-
-    exempt: Exemption
-    created_before: datetime | None
-    ended_before: datetime | None
-    after: str = ""
-    limit: int
-
-
-class DeletedSessions(msgspec.Struct, frozen=True, kw_only=True):
-    """Sessions to remove for good, by id: soft-deleted before a time. `after` is the id to go on behind."""
-
-    exempt: Exemption
-    deleted_before: datetime
-    after: str = ""
-    limit: int
-
-
-class OversizedSessions(msgspec.Struct, frozen=True, kw_only=True):
-    """Sessions with more than so many stored events, by id, except those to be removed for good anyway."""
-
-    exempt: Exemption
-    max_events: int
-    deleted_before: datetime | None
-    after: str = ""
-    limit: int
-
-
-class PrunableEvents(msgspec.Struct, frozen=True, kw_only=True):
-    """Events that may be pruned, oldest first: of one session by number; of all by (timestamp, session_id, number).
-
-    A later batch goes on behind the one before: what pruning keeps, however much, is not gone through again.
-
-    Attributes:
-        session_id: the one session, or None for all.
-        types: only these types, or None for all; never the protected ones.
-        deleted_before: leave out sessions soft-deleted before this, as they are to be removed for good anyway.
-        start: only those behind this key of the order.
-        limit: how many at the most; None where they are only counted.
-    """
-
-    exempt: Exemption
-    session_id: str | None = None
-    types: tuple[EventType, ...] | None = None
-    deleted_before: datetime | None = None
-    start: tuple[Any, ...] | None = None
-    limit: int | None = None
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The fields of an event by which it is sorted."""
-        return _AGE if self.session_id is None else _NUMBER
-
-
-class RemovableArtifacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Artifacts to remove for good, by id: of sessions that are gone, and those soft-deleted before a time, if any.
-
-    `gone_before` counts sessions soft-deleted before that time as gone, unless they are exempt: a dry run has not
-    removed them yet.
-    """
-
-    exempt: Exemption
-    deleted_before: datetime | None = None
-    gone_before: datetime | None = None
-    after: str = ""
-    limit: int
-
-
-def days_before(now: datetime, days: int | None) -> datetime | None:
-    """Return the time so many days before `now`; None where there is no limit."""
-    return None if days is None else now - timedelta(days=days)
 
 
 def _check_days(field: str, value: object) -> int | None:

@@ -1,0 +1,35 @@
+"""Retention: how long what is kept, and the pass of maintenance that holds to it."""
+
+from asm_core.retention.policy import PROTECTED_EVENT_TYPES, MaintenanceReport, RetentionPolicy
+from asm_core.retention.questions import (
+    DeletedSessions,
+    EventMark,
+    Exemption,
+    ExpiredSessions,
+    Found,
+    OversizedSessions,
+    PrunableSessions,
+    RemovableArtifacts,
+    Removal,
+    Stretch,
+    key_fields,
+)
+from asm_core.retention.steps import Steps
+
+__all__ = [
+    "PROTECTED_EVENT_TYPES",
+    "DeletedSessions",
+    "EventMark",
+    "Exemption",
+    "ExpiredSessions",
+    "Found",
+    "MaintenanceReport",
+    "OversizedSessions",
+    "PrunableSessions",
+    "RemovableArtifacts",
+    "Removal",
+    "RetentionPolicy",
+    "Steps",
+    "Stretch",
+    "key_fields",
+]

@@ -1,0 +1,119 @@
+"""Pruning the log of a session, or the events of all, down to a number of events.
+
+First all stretches are counted, without a lock. Then they are gone through from the oldest event on, and what is to go
+is removed in batches. Several processes may prune at once without pruning too much: what is missing in a stretch since
+it was counted has been pruned by another process, from the oldest event on as well, and is not pruned a second time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asm_core.retention.excess import Excess
+from asm_core.retention.policy import PROTECTED_EVENT_TYPES
+from asm_core.retention.questions import PrunableSessions
+from asm_core.retention.tool_calls import TOOL_CALL_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from datetime import datetime
+
+    from asm_core.ports.maintenance import Maintenance
+    from asm_core.retention.archive import Archive
+    from asm_core.retention.policy import RetentionPolicy
+    from asm_core.retention.questions import EventMark, Exemption, Stretch
+    from asm_core.retention.units import Unit
+
+
+class Pruning:
+    """Prunes as one policy says."""
+
+    def __init__(
+        self,
+        port: Maintenance,
+        policy: RetentionPolicy,
+        *,
+        exempt: Exemption,
+        due: datetime | None,
+        archive: Archive | None,
+        report: Callable[[str, int], None],
+        dry_run: bool,
+    ) -> None:
+        """Leave alone what is exempt, and sessions soft-deleted before `due`: they are removed for good anyway."""
+        self._port = port
+        self._batch_size = policy.batch_size
+        self._exempt = exempt
+        self._due = due
+        self._archive = archive
+        self._report = report
+        self._dry_run = dry_run
+        first = frozenset(map(str, policy.prune_event_types_first))
+        calls = frozenset(map(str, TOOL_CALL_TYPES))
+        # A tool call goes together with its result: one of their types stands for all.
+        self._first = first | calls if first & calls else first
+        self._gone: dict[str, dict[bool, int]] = {}
+
+    def prune(self, session_id: str | None, most: int) -> int:
+        """Prune the oldest events of a session, or of all, until there are at most so many; return how many."""
+        if session_id is not None and not self._prunable({session_id}):
+            return 0
+        excess, pruned = Excess(self._port, session_id, most), 0
+        for first in (True, False) if self._first else (False,):
+            for stretch in excess.stretches:
+                if excess.left <= 0:
+                    return pruned
+                pruned += self._remove(self._chosen(excess, stretch, first=first))
+        return pruned
+
+    def _chosen(self, excess: Excess, stretch: Stretch, *, first: bool) -> Iterator[Unit]:
+        """Yield what is to be removed of a stretch: of the types that go first, or of all others."""
+        marks = self._port._list_events(excess.session_id, stretch)
+        if not self._dry_run:
+            excess.note_count(stretch, len(marks))
+        prunable = self._prunable({mark.session_id for mark in marks})
+        for mark in marks:
+            if excess.left <= 0:
+                return
+            is_protected = mark.session_id not in prunable or mark.type in PROTECTED_EVENT_TYPES
+            if is_protected or (mark.type in self._first) is not first or excess.is_taken(mark):
+                continue
+            unit = excess.units.of(mark)
+            if unit is not None and not self._is_gone(unit, first=first):
+                excess.take(unit)
+                if self._dry_run and excess.session_id is not None:
+                    self._gone.setdefault(mark.session_id, {})[first] = unit[0].sequence_number
+                yield unit
+
+    def _is_gone(self, unit: Unit, *, first: bool) -> bool:
+        """Return whether a dry run has taken a unit for pruned already, when it pruned the session alone."""
+        last = self._gone.get(unit[0].session_id, {}).get(first)
+        return last is not None and unit[0].sequence_number <= last
+
+    def _remove(self, units: Iterable[Unit]) -> int:
+        """Remove units in batches; return how many events."""
+        pruned, batch = 0, list["EventMark"]()
+        for unit in units:
+            if batch and len(batch) + len(unit) > self._batch_size:
+                pruned += self._remove_batch(batch)
+                batch = []
+            batch += unit
+        return pruned + (self._remove_batch(batch) if batch else 0)
+
+    def _remove_batch(self, marks: list[EventMark]) -> int:
+        count = len(marks)
+        if not self._dry_run:
+            if self._archive is not None:
+                self._archive.add_events(marks)
+            with self._port._batch():
+                prunable = self._prunable({mark.session_id for mark in marks}, hold=True)
+                count = self._port._remove_events([mark for mark in marks if mark.session_id in prunable])
+        self._report("events_pruned", count)
+        return count
+
+    def _prunable(self, session_ids: Collection[str], *, hold: bool = False) -> Collection[str]:
+        if not session_ids:
+            return ()
+        query = PrunableSessions(
+            exempt=self._exempt, ids=tuple(sorted(session_ids)), deleted_before=self._due, hold=hold
+        )
+        return set(self._port._find_prunable_sessions(query))

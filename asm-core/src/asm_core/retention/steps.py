@@ -1,0 +1,204 @@
+"""The steps of a pass of maintenance, planned over the primitives of the port.
+
+What to do is found without a lock. Then a batch of it is checked again and done in one transaction of a bounded number
+of rows, so that a step that is interrupted keeps what it has done. Each step goes on after the last id that it looked
+at, so that a dry run, in which nothing disappears, takes the same way as a real one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from asm_core.retention.archive import Archive
+from asm_core.retention.pruning import Pruning
+from asm_core.retention.questions import (
+    DeletedSessions,
+    Exemption,
+    ExpiredSessions,
+    OversizedSessions,
+    RemovableArtifacts,
+)
+from asm_core.retention.stretches import count_up_to, stretches
+from asm_core.times import days_before, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from asm_core.ports.maintenance import Maintenance, Progress
+    from asm_core.retention.policy import RetentionPolicy
+    from asm_core.retention.questions import Found
+
+    Find = Callable[[str], Found]
+
+
+class Steps:
+    """The steps of one policy at one time."""
+
+    def __init__(self, port: Maintenance, policy: RetentionPolicy, *, dry_run: bool, progress: Progress | None) -> None:
+        """Fix the time: an item that expires while the steps run waits for the next time."""
+        self._port = port
+        self._policy = policy
+        self._dry_run = dry_run
+        self._progress = progress
+        self._now = utc_now()
+        self._exempt = Exemption(statuses=policy.exempt_statuses, tags=policy.exempt_tags)
+        self._due = days_before(self._now, policy.hard_delete_after_days)
+        self.events_removed = 0
+        store = None if dry_run else policy.archive_store
+        self._archive = None if store is None else Archive(port, store)
+        self._pruning = Pruning(
+            port,
+            policy,
+            exempt=self._exempt,
+            due=self._due,
+            archive=self._archive,
+            report=self._report,
+            dry_run=dry_run,
+        )
+
+    def soft_delete(self) -> int:
+        """Mark expired sessions as deleted."""
+        query = ExpiredSessions(
+            exempt=self._exempt,
+            created_before=days_before(self._now, self._policy.max_session_age_days),
+            ended_before=days_before(self._now, self._policy.max_completed_session_age_days),
+            limit=self._policy.batch_size,
+        )
+        if query.created_before is None and query.ended_before is None:
+            return 0
+        return self._in_batches(
+            "sessions_soft_deleted",
+            query,
+            self._port._find_expired,
+            lambda ids: self._port._soft_delete_sessions(ids, self._now),
+        )
+
+    def hard_delete(self) -> int:
+        """Remove for good what was soft-deleted long enough ago, and first what an earlier pass began to remove."""
+        removed = self._removed_later() if self._dry_run else self._remove()
+        if self._due is None:
+            return removed
+        query = DeletedSessions(exempt=self._exempt, deleted_before=self._due, limit=self._policy.batch_size)
+        for ids in self._found(query, self._port._find_deleted):
+            if self._dry_run:
+                removed += self._count_removal(ids)
+            else:
+                self._begin_removal(msgspec.structs.replace(query, ids=tuple(ids)))
+                removed += self._remove()
+        return removed
+
+    def prune_each(self) -> int:
+        """Prune every session that has too many events."""
+        most = self._policy.max_events_per_session
+        if most is None:
+            return 0
+        query = OversizedSessions(
+            exempt=self._exempt, max_events=most, deleted_before=self._due, limit=self._policy.batch_size
+        )
+        return sum(
+            self._pruning.prune(session_id, most)
+            for ids in self._found(query, self._port._find_oversized)
+            for session_id in ids
+            if count_up_to(self._port, session_id, most + 1) > most
+        )
+
+    def prune_session(self, session_id: str) -> int:
+        """Prune one session, unless it is exempt."""
+        most = self._policy.max_events_per_session
+        return 0 if most is None else self._pruning.prune(session_id, most)
+
+    def prune_total(self, *, already_gone: int) -> int:
+        """Prune the oldest events of all; `already_gone` is what a dry run did not really prune before."""
+        most = self._policy.max_total_events
+        if most is None:
+            return 0
+        return self._pruning.prune(None, most + (already_gone + self.events_removed if self._dry_run else 0))
+
+    def remove_artifacts(self) -> int:
+        """Remove the metadata of artifacts whose session is gone, or that were deleted long enough ago."""
+        query = RemovableArtifacts(
+            exempt=self._exempt,
+            deleted_before=self._due,
+            gone_before=self._due if self._dry_run else None,
+            limit=self._policy.batch_size,
+        )
+        return self._in_batches("artifacts_removed", query, self._port._find_removable, self._port._remove_artifacts)
+
+    # -- removing sessions ---------------------------------------------------------------------------------------------
+
+    def _begin_removal(self, query: DeletedSessions) -> None:
+        """Mark sessions once they are archived: from then on their removal goes on, in this pass or a later one."""
+        archived = {} if self._archive is None else self._archive.add_whole(query.ids or ())
+        with self._port._batch():
+            found = self._port._find_deleted(query).ids
+            if self._archive is not None:
+                # What has changed since it was archived waits for the next pass.
+                found = [one for one in found if one in archived and self._archive.state_of(one) == archived[one]]
+            if found:
+                self._port._mark_removals(found, self._now)
+
+    def _remove(self) -> int:
+        """Remove all sessions that are marked, so many rows at a time; return how many are gone for good."""
+        sessions = 0
+        while True:
+            with self._port._batch():
+                removal = self._port._remove_marked(self._policy.batch_size)
+            sessions += removal.sessions
+            self.events_removed += removal.events
+            self._report("events_removed", removal.events)
+            self._report("sessions_hard_deleted", removal.sessions)
+            if not (removal.sessions or removal.runs or removal.events):
+                return sessions
+
+    def _removed_later(self) -> int:
+        """Count, for a dry run, the sessions that are marked."""
+        count, after = 0, ""
+        while found := self._port._find_marked(after, self._policy.batch_size):
+            count, after = count + self._count_removal(found), found[-1]
+        return count
+
+    def _count_removal(self, session_ids: list[str]) -> int:
+        for session_id in session_ids:
+            events = sum(stretch.count for stretch in stretches(self._port, session_id))
+            self.events_removed += events
+            self._report("events_removed", events)
+        self._report("sessions_hard_deleted", len(session_ids))
+        return len(session_ids)
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def _in_batches(
+        self, step: str, query: Any, find: Callable[[Any], Found], apply: Callable[[list[str]], object]
+    ) -> int:
+        count = 0
+        for ids in self._found(query, find):
+            done = ids if self._dry_run else self._do(query, ids, find, apply)
+            count += len(done)
+            self._report(step, len(done))
+        return count
+
+    def _do(
+        self, query: Any, ids: list[str], find: Callable[[Any], Found], apply: Callable[[list[str]], object]
+    ) -> list[str]:
+        """Do one batch, of what still passes; return what that was."""
+        with self._port._batch():
+            found = find(msgspec.structs.replace(query, ids=tuple(ids))).ids
+            if found:
+                apply(found)
+        return found
+
+    def _found(self, query: Any, find: Callable[[Any], Found]) -> Iterator[list[str]]:
+        """Yield what a question finds, look by look."""
+        while True:
+            found = find(query)
+            if found.ids:
+                yield found.ids
+            if found.after is None:
+                return
+            query = msgspec.structs.replace(query, after=found.after)
+
+    def _report(self, step: str, count: int) -> None:
+        if self._progress is not None and count:
+            self._progress(step, count)

@@ -1,0 +1,51 @@
+"""Going through a log, or the events of all, a bounded number of rows at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from asm_core.queries import EventQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asm_core.models import Event, EventType
+    from asm_core.ports.maintenance import Maintenance
+    from asm_core.retention.questions import Stretch
+
+_PAGE = 200
+"""How many events, with all that they carry, are in memory at a time."""
+
+
+def stretches(port: Maintenance, session_id: str | None) -> Iterator[Stretch]:
+    """Yield the stretches of the log of a session, or, with None, of the events of all by age."""
+    stretch = port._next_stretch(session_id, None)
+    while stretch is not None:
+        yield stretch
+        stretch = port._next_stretch(session_id, stretch.until)
+
+
+def count_up_to(port: Maintenance, session_id: str, enough: int) -> int:
+    """Return how many events are stored of a session; once there are `enough`, they are not counted further."""
+    count = 0
+    for stretch in stretches(port, session_id):
+        count += stretch.count
+        if count >= enough:
+            break
+    return count
+
+
+def pages_of_events(
+    port: Maintenance, session_id: str, stretch: Stretch, types: tuple[EventType, ...] | None = None
+) -> Iterator[list[Event]]:
+    """Yield the events of a stretch of a session's log, all or only those of some types, a page at a time."""
+    after = 0 if stretch.after is None else stretch.after[0]
+    # With both ends, as a database that knows little of its rows would go through all that follow.
+    query = EventQuery(session_ids=(session_id,), types=types, after=after, before=stretch.until[0] + 1, limit=_PAGE)
+    while events := port._find_events(query):
+        yield events
+        if len(events) < _PAGE:
+            return
+        query = msgspec.structs.replace(query, after=events[-1].sequence_number)

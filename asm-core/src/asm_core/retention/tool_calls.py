@@ -1,0 +1,83 @@
+"""Which result belongs to which tool call, in the log of one session."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from asm_core.models import EventType
+from asm_core.retention.questions import EventMark
+from asm_core.retention.stretches import pages_of_events
+
+if TYPE_CHECKING:
+    from asm_core.models import Event
+    from asm_core.ports.maintenance import Maintenance
+
+TOOL_CALL_TYPES: Final = (
+    EventType.TOOL_CALL_STARTED,
+    EventType.TOOL_CALL_COMPLETED,
+    EventType.TOOL_CALL_FAILED,
+)
+_ID: Final = "tool_call_id"
+
+
+class ToolCalls:
+    """Matches results with starts, in the order of their numbers, no further into the log than it is asked about.
+
+    A result belongs to the oldest start before it that has no result yet, among those of the same run with the same
+    ``tool_call_id`` in their data; a call without an id is matched with a result without one. So calls without ids that
+    overlap are taken to end in the order in which they began.
+    """
+
+    def __init__(self, port: Maintenance, session_id: str) -> None:
+        """Begin at the beginning of the log."""
+        self._port = port
+        self._session_id = session_id
+        self._partners: dict[int, EventMark] = {}
+        self._open: dict[tuple[str | None, str | int | None], deque[EventMark]] = {}
+        self._seen: tuple[int, ...] | None = None
+        self._is_over = False
+
+    def partner_of(self, mark: EventMark) -> EventMark | None:
+        """Return the result of a start, or the start of a result; None if there is none so far."""
+        number = mark.sequence_number
+        while number not in self._partners and not self._is_over and not self._is_orphan(mark):
+            self._go_on()
+        return self._partners.get(number)
+
+    def look_again(self, mark: EventMark) -> EventMark | None:
+        """Do as `partner_of`, where events may have been appended since it found none."""
+        self._is_over = False
+        return self.partner_of(mark)
+
+    def forget(self, mark: EventMark) -> None:
+        """Forget an event of a call that was dealt with."""
+        self._partners.pop(mark.sequence_number, None)
+
+    def _is_orphan(self, mark: EventMark) -> bool:
+        """Return whether a result was passed without a start."""
+        is_passed = self._seen is not None and mark.sequence_number <= self._seen[0]
+        return is_passed and mark.type != EventType.TOOL_CALL_STARTED
+
+    def _go_on(self) -> None:
+        stretch = self._port._next_stretch(self._session_id, self._seen)
+        if stretch is None:
+            self._is_over = True
+            return
+        for events in pages_of_events(self._port, self._session_id, stretch, TOOL_CALL_TYPES):
+            for event in events:
+                self._match(event)
+        self._seen = stretch.until
+
+    def _match(self, event: Event) -> None:
+        mark, call = EventMark.of(event), event.data.get(_ID)
+        key = (event.run_id, call if isinstance(call, str | int) else None)
+        if event.type is EventType.TOOL_CALL_STARTED:
+            self._open.setdefault(key, deque()).append(mark)
+            return
+        starts = self._open.get(key)
+        if starts:
+            start = starts.popleft()
+            if not starts:
+                del self._open[key]
+            self._partners[start.sequence_number], self._partners[mark.sequence_number] = mark, start

@@ -1,0 +1,61 @@
+"""What pruning removes together: an event, or a tool call with its result."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Final
+
+from asm_core.models import TERMINAL_RUN_STATUSES, TERMINAL_SESSION_STATUSES, EventType
+from asm_core.retention.tool_calls import TOOL_CALL_TYPES, ToolCalls
+
+if TYPE_CHECKING:
+    from asm_core.ports.maintenance import Maintenance
+    from asm_core.retention.questions import EventMark
+
+    Unit = tuple[EventMark, ...]
+
+_KEPT: Final = 1024
+"""How many logs, and how many runs, are remembered at a time: no fewer than a stretch of the events of all has."""
+
+
+class Units:
+    """Puts together what is removed together."""
+
+    def __init__(self, port: Maintenance) -> None:
+        """Read through `port`."""
+        self._port = port
+        self._calls_of = lru_cache(_KEPT)(partial(ToolCalls, port))
+        self._has_ended = lru_cache(_KEPT)(self._look_whether_ended)
+
+    def of(self, mark: EventMark) -> Unit | None:
+        """Return the events that go together with one, by number; None: they must stay, as a result may still come.
+
+        A start without a result may go once its run has ended; its session, where there is no such run. A result
+        without a start may go.
+        """
+        if mark.type not in TOOL_CALL_TYPES:
+            return (mark,)
+        calls = self._calls_of(mark.session_id)
+        partner = calls.partner_of(mark)
+        if partner is None and mark.type == EventType.TOOL_CALL_STARTED:
+            if not self._has_ended(mark.session_id, mark.run_id):
+                return None
+            # In this order: what was appended before the run ended is found now.
+            partner = calls.look_again(mark)
+        if partner is None:
+            return (mark,)
+        return (mark, partner) if mark.sequence_number < partner.sequence_number else (partner, mark)
+
+    def forget(self, unit: Unit) -> None:
+        """Forget a unit that was dealt with."""
+        if len(unit) > 1:
+            calls = self._calls_of(unit[0].session_id)
+            for mark in unit:
+                calls.forget(mark)
+
+    def _look_whether_ended(self, session_id: str, run_id: str | None) -> bool:
+        run = None if run_id is None else self._port._load_run(run_id)
+        if run is not None:
+            return run.status in TERMINAL_RUN_STATUSES
+        session = self._port._load_session(session_id)
+        return session is None or session.status in TERMINAL_SESSION_STATUSES

@@ -1,0 +1,117 @@
+"""What a pass of maintenance looks for: sessions and artifacts, by id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from asm_core.models import TERMINAL_SESSION_STATUSES
+from asm_core.sql.queries.where import Statement, Where
+from asm_core.sql.queries.words import words_of
+from asm_core.sql.tags import tag_list
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from asm_core.retention import (
+        DeletedSessions,
+        Exemption,
+        ExpiredSessions,
+        OversizedSessions,
+        PrunableSessions,
+        RemovableArtifacts,
+    )
+    from asm_core.sql.dialects import Dialect
+
+_ENDED: Final = tuple(sorted(TERMINAL_SESSION_STATUSES))
+_OWNER: Final = "EXISTS (SELECT 1 FROM asm_sessions s WHERE s.id = a.session_id AND {})"
+
+
+class RetentionQueries:
+    """The conditions and statements of one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Use the words of `dialect`."""
+        self._dialect = dialect
+        self._words = words_of(dialect)
+
+    def expired(self, query: ExpiredSessions) -> Where:
+        """Return the conditions of sessions to soft-delete."""
+        by_age, by_end = Where(self._words), Where(self._words)
+        by_age.compare("s.created_at <", query.created_before)
+        by_end.one_of("s.status", _ENDED)
+        by_end.compare("s.updated_at <", query.ended_before)
+        where = self._touchable(query.exempt)
+        where.add("s.deleted_at IS NULL")
+        limits = (by_age, query.created_before), (by_end, query.ended_before)
+        where.either(*[reason for reason, limit in limits if limit is not None])
+        return where
+
+    def deleted(self, query: DeletedSessions) -> Where:
+        """Return the conditions of sessions to remove for good."""
+        where = self._touchable(query.exempt)
+        where.compare("s.deleted_at <", query.deleted_before)
+        return where
+
+    def oversized(self, query: OversizedSessions) -> Where:
+        """Return the conditions of sessions that may have too many events: as many as numbers were given out."""
+        where = self._touchable(query.exempt, not_due=query.deleted_before)
+        numbers = "EXISTS (SELECT 1 FROM asm_session_sequences c WHERE c.session_id = s.id AND c.last_sequence > {})"
+        where.add(numbers.format(self._words.mark), query.max_events)
+        return where
+
+    def removable(self, query: RemovableArtifacts) -> Where:
+        """Return the conditions of artifacts to remove for good."""
+        orphaned = Where(self._words)
+        orphaned.add(f"a.session_id IS NOT NULL AND NOT {_OWNER.format('s.removing_at IS NULL')}")
+        reasons = [orphaned]
+        if query.deleted_before is not None:
+            reasons.append(Where(self._words))
+            reasons[-1].compare("a.deleted_at <", query.deleted_before)
+        if query.gone_before is not None:
+            due = self._touchable(query.exempt)
+            due.compare("s.deleted_at <", query.gone_before)
+            reasons.append(Where(self._words))
+            reasons[-1].add(_OWNER.format(due.conditions), *due.parameters)
+        where = Where(self._words)
+        where.either(*reasons)
+        return where
+
+    def prunable(self, query: PrunableSessions) -> Statement:
+        """Select the ids of those sessions whose events may be pruned; lock them where they must stay."""
+        where = self._touchable(query.exempt, not_due=query.deleted_before)
+        where.one_of("s.id", query.ids)
+        lock = self._dialect.locking("KEY SHARE") if query.hold else ""
+        return where.statement(f"SELECT s.id FROM asm_sessions s {where} ORDER BY s.id{lock}")
+
+    def ahead(self, table: str, after: str, rows: int) -> Statement:
+        """Select the id that stands so many rows after another one."""
+        mark = self._words.mark
+        ahead = f"SELECT id FROM {table} WHERE id > {mark} ORDER BY id LIMIT 1 OFFSET {rows - 1}"
+        return Statement(ahead, (after,))
+
+    def between(self, table: str, where: Where, ids: tuple[str, str | None], limit: int) -> Statement:
+        """Select the ids of rows that meet conditions, after one id and up to another."""
+        alias = table[len("asm_")]
+        where.add(f"{alias}.id > {self._words.mark}", ids[0])
+        where.compare(f"{alias}.id <=", ids[1])
+        return where.statement(f"SELECT {alias}.id FROM {table} {alias} {where} ORDER BY {alias}.id LIMIT {limit}")
+
+    def among(self, table: str, where: Where, ids: tuple[str, ...]) -> Statement:
+        """Lock those of some rows that meet conditions, and select their ids."""
+        alias = table[len("asm_")]
+        where.one_of(f"{alias}.id", ids)
+        lock = self._dialect.locking("UPDATE")
+        return where.statement(f"SELECT {alias}.id FROM {table} {alias} {where} ORDER BY {alias}.id{lock}")
+
+    def _touchable(self, exemption: Exemption, *, not_due: datetime | None = None) -> Where:
+        """Return the conditions of sessions that may be touched, but those to be removed for good anyway."""
+        where, words = Where(self._words), self._words
+        where.add("s.removing_at IS NULL")
+        if exemption.statuses:
+            where.one_of("NOT s.status", exemption.statuses)
+        if exemption.tags:
+            carried = words.tags.carries_any.format(tags="s.tags", wanted=words.mark)
+            where.add(f"NOT {carried}", tag_list(exemption.tags))
+        if not_due is not None:
+            where.add(f"(s.deleted_at IS NULL OR s.deleted_at >= {words.mark})", words.codec.encode(not_due))
+        return where

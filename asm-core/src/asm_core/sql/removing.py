@@ -1,0 +1,150 @@
+"""Removing sessions with all that belongs to them, a bounded number of rows at a time.
+
+A removal is marked first. From then on every read leaves the session out and every write to it is refused, so that it
+does not matter how many transactions the rest takes: events from the newest on, then runs, then counter and session.
+The counter keeps how far that is, as nobody else needs it any more: a removal that was interrupted goes on there,
+without going through what was removed before.
+
+All is deleted explicitly: foreign keys that cascade are switched off where a replica applies changes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from asm_core.models.base import MAX_INTEGER
+from asm_core.retention import Removal
+from asm_core.sql.codec import codec_of
+from asm_core.sql.dialects import Dialect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from asm_core.sql.dialects import Cursor, Execute
+
+
+class Removing:
+    """Removes sessions in one dialect, inside the caller's write transaction.
+
+    Sessions are locked first, by id, then counters by session id: in the order in which all writers lock. A run or an
+    event is never locked without its session.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Write the statements once."""
+        self._codec = codec_of(dialect)
+        mark, among, lock = dialect.mark, dialect.among, dialect.locking("UPDATE")
+        greatest = "MAX" if dialect is Dialect.SQLITE else "GREATEST"
+        self._hold_sessions = f"SELECT id FROM asm_sessions WHERE id {among} ORDER BY id{lock}"
+        self._hold_counters = (
+            f"SELECT session_id FROM asm_session_sequences WHERE session_id {among} ORDER BY session_id{lock}"
+        )
+        self._mark_sessions = (
+            f"UPDATE asm_sessions SET removing_at = {mark}, deleted_at = COALESCE(deleted_at, {mark}) "
+            f"WHERE id {among} AND removing_at IS NULL"
+        )
+        # A number beyond the counter's is a fault, but no reason to leave the event behind.
+        self._mark_counters = (
+            f"UPDATE asm_session_sequences SET deleted_at = COALESCE(deleted_at, {mark}), "
+            f"last_sequence = {greatest}(last_sequence, COALESCE((SELECT MAX(sequence_number) FROM asm_events "
+            f"WHERE asm_events.session_id = asm_session_sequences.session_id), 0)) WHERE session_id {among}"
+        )
+        self._marked = f"SELECT id FROM asm_sessions WHERE removing_at IS NOT NULL AND id > {mark} ORDER BY id LIMIT "
+        self._hold_marked = (
+            f"SELECT id FROM asm_sessions WHERE id {among} AND removing_at IS NOT NULL ORDER BY id{lock}"
+        )
+        self._heads = f"SELECT session_id, last_sequence FROM asm_session_sequences WHERE session_id {among}"
+        self._set_head = f"UPDATE asm_session_sequences SET last_sequence = {mark} WHERE session_id = {mark}"
+        up_to = f"FROM asm_events WHERE session_id = {mark} AND sequence_number <= {mark}"
+        self._next_head = f"SELECT MAX(sequence_number) {up_to}"
+        self._delete_events = f"DELETE {up_to} AND sequence_number > {mark}"
+        self._delete_runs = (
+            f"DELETE FROM asm_runs WHERE id IN (SELECT id FROM asm_runs WHERE session_id = {mark} "
+            "ORDER BY started_at, id LIMIT {limit})"
+        )
+        self._delete_counters = f"DELETE FROM asm_session_sequences WHERE session_id {among}"
+        self._delete_sessions = f"DELETE FROM asm_sessions WHERE id {among}"
+        self._soft_delete_sessions = f"UPDATE asm_sessions SET deleted_at = {mark} WHERE id {among}"
+        self._soft_delete_counters = f"UPDATE asm_session_sequences SET deleted_at = {mark} WHERE session_id {among}"
+
+    def soft_delete(self, execute: Execute, session_ids: Sequence[str], at: datetime) -> None:
+        """Set the time at which sessions were deleted."""
+        listed, time = self._hold(execute, session_ids), self._codec.encode_time(at)
+        execute(self._soft_delete_sessions, (time, listed))
+        execute(self._soft_delete_counters, (time, listed))
+
+    def mark(self, execute: Execute, session_ids: Sequence[str], at: datetime) -> None:
+        """Mark sessions, unless they are marked."""
+        listed, time = self._hold(execute, session_ids), self._codec.encode_time(at)
+        execute(self._mark_counters, (time, listed))
+        execute(self._mark_sessions, (time, time, listed))
+
+    def marked(self, execute: Execute, after: str, limit: int) -> list[str]:
+        """Return the ids of marked sessions, by id, after one and at most so many."""
+        return _first(execute(f"{self._marked}{limit}", (after,)))
+
+    def remove(self, execute: Execute, session_ids: Sequence[str], limit: int) -> Removal:
+        """Remove of marked sessions up to `limit` events and `limit` runs; sessions of which neither is left, too."""
+        listed = self._codec.encode_several(list(session_ids))
+        ids = _first(execute(self._hold_marked, (listed,)))
+        listed = self._codec.encode_several(ids)
+        execute(self._hold_counters, (listed,)).fetchall()
+        heads = dict(execute(self._heads, (listed,)).fetchall())
+        events = runs = 0
+        empty = []
+        for session_id in ids:
+            removed, is_empty = self._remove_events(execute, session_id, heads.get(session_id), limit - events)
+            events += removed
+            if is_empty and runs < limit:
+                removed = execute(self._delete_runs.format(limit=limit - runs), (session_id,)).rowcount
+                runs += removed
+                # With as many runs as it may have been, there may be more.
+                if runs < limit:
+                    empty.append(session_id)
+            if events >= limit or runs >= limit:
+                break
+        gone = self._codec.encode_several(empty)
+        execute(self._delete_counters, (gone,))
+        sessions = execute(self._delete_sessions, (gone,)).rowcount
+        return Removal(sessions=sessions, runs=runs, events=events)
+
+    def _hold(self, execute: Execute, session_ids: Sequence[str]) -> str:
+        """Lock sessions and their counters; return the ids of those that are there, as one parameter."""
+        held = execute(self._hold_sessions, (self._codec.encode_several(list(session_ids)),))
+        listed = self._codec.encode_several(_first(held))
+        execute(self._hold_counters, (listed,)).fetchall()
+        return listed
+
+    def _remove_events(self, execute: Execute, session_id: str, head: int | None, limit: int) -> tuple[int, bool]:
+        """Remove the newest events of a session; return how many, and whether none is left.
+
+        By ranges of numbers, so that no plan of the database's goes through more of them.
+        """
+        removed = 0
+        while removed < limit and (head := self._head(execute, session_id, head)):
+            low = max(0, head - (limit - removed))
+            removed += execute(self._delete_events, (session_id, head, low)).rowcount
+            head = low
+        if head:
+            execute(self._set_head, (head, session_id))
+        return removed, not head
+
+    def _head(self, execute: Execute, session_id: str, head: int | None) -> int:
+        """Return the greatest number that is stored, up to one."""
+        if head == 0:
+            return 0
+        found = execute(self._next_head, (session_id, MAX_INTEGER if head is None else head)).fetchall()
+        return found[0][0] or 0
+
+
+_REMOVINGS: Final = {dialect: Removing(dialect) for dialect in Dialect}
+
+
+def removing_in(dialect: Dialect) -> Removing:
+    """Return what removes sessions in a dialect."""
+    return _REMOVINGS[dialect]
+
+
+def _first(cursor: Cursor) -> list[str]:
+    return [row[0] for row in cursor.fetchall()]
