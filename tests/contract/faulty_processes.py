@@ -137,7 +137,7 @@ class RemovesInParts(MemoryMaintenance):
             for session_id in marked:
                 for table in (state.counters, state.sessions, state.removing):
                     state.drop(table, session_id)
-        linger(0.05)
+        linger(0.2 if marked else 0)
         with state.transaction():
             events = drop_events(state, [event for one in marked for event in state.logs.get(one, {}).values()])
         return Removal(sessions=len(marked), events=events)
