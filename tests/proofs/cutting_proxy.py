@@ -63,6 +63,10 @@ class CuttingProxy:
             was_cut, self._left = self._left is None, None
             return was_cut
 
+    def move(self, url: str) -> None:
+        """Lead connections that are opened from now on to the server of another URL."""
+        self._target = url
+
     def close(self) -> None:
         """Take no more connections, and wait for the end of those that there are."""
         self._listener.shutdown(socket.SHUT_RDWR)

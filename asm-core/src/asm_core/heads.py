@@ -11,10 +11,13 @@ class Head(NamedTuple):
     Attributes:
         last_sequence: the last number given out; 0 before the first event.
         log_id: the random id of the log, made with the session; None where the session has no counter yet.
+        updated_at: what differs after each append, so that a log that was set back and has grown to the same number is
+            noticed; None where the store has no such thing.
     """
 
     last_sequence: int
     log_id: str | None
+    updated_at: object = None
 
 
 GONE: Final = Head(-1, None)

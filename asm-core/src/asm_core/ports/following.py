@@ -132,9 +132,14 @@ class Follower:
         found = self._contradiction(head)
         if found:
             raise LogSetBackError(self._session_id, self._seen, found)
+        self._due = self._due or head.last_sequence > self._number or self._was_rewritten(head)
         self._head = head
         self._seen = head.last_sequence
-        self._due = self._due or head.last_sequence > self._number
+
+    def _was_rewritten(self, head: Head) -> bool:
+        """Return whether there may be other events up to the last number that was seen."""
+        before = None if self._head is None else self._head.updated_at
+        return self._last is not None and None not in (before, head.updated_at) and before != head.updated_at
 
     def _contradiction(self, head: Head) -> str | None:
         """Return what shows that a head is not that of the log that was read."""
@@ -177,7 +182,7 @@ class Follower:
         self._number = max(self._number, end, 0 if self._last is None else _number(self._last))
         if found and self._head is not None and _number(found[-1]) > self._seen:
             self._seen = _number(found[-1])
-            self._head = self._head._replace(last_sequence=self._seen)
+            self._head = self._head._replace(last_sequence=self._seen, updated_at=None)
 
 
 def _find_checked(reader: Reader, query: EventQuery, last: Event) -> tuple[list[Event], bool]:
@@ -193,8 +198,9 @@ def _find_checked(reader: Reader, query: EventQuery, last: Event) -> tuple[list[
         stored = found.pop(0) if found and _number(found[0]) == number else None
         found = found[: query.limit]
     else:
-        found = find_after(reader, query, None)
-        stored = _event_at(reader, last.session_id, number)
+        found, stored = find_after(reader, query, None), None
+    # What stands there now need not pass the filters.
+    stored = stored or _event_at(reader, last.session_id, number)
     if stored is not None and stored.id != last.id:
         raise LogSetBackError(last.session_id, number, f"the event numbered {number} is {stored.id}, not {last.id}")
     return found, stored is not None

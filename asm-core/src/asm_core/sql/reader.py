@@ -55,7 +55,7 @@ class SQLReader(OnDatabase[D], Reader):
 
     def _load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
         rows = self._answer(self._reads.heads(tuple(session_ids)), list)
-        return {session_id: Head(last_sequence, log_id) for session_id, last_sequence, log_id in rows}
+        return {session_id: Head(*fields) for session_id, *fields in rows}
 
     def _answer(self, statement: Statement, decode: Callable[[list[Any]], Sequence[T]]) -> list[T]:
         """Return what `decode` makes of the rows, some hundred at a time."""

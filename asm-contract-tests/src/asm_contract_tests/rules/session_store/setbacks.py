@@ -110,12 +110,13 @@ class SetBackContract(Contract):
         self, store: SessionStore, session: Session, filters: dict[str, Any], count: int
     ) -> None:
         """Look at `get_events` and `follow_events`: no event, or another one, stands at the number of `after`."""
-        last = begin(store, session)[-1]
+        events = begin(store, session)
         replace_log(store, session, count)
-        with pytest.raises(LogSetBackError):
-            store.get_events(session.id, after=last, **filters)
-        with pytest.raises(LogSetBackError):
-            next(store.follow_events(session.id, after=last, idle_timeout=0, **filters))
+        for event in events:
+            with pytest.raises(LogSetBackError):
+                store.get_events(session.id, after=event, **filters)
+            with pytest.raises(LogSetBackError):
+                next(store.follow_events(session.id, after=event, idle_timeout=0, **filters))
 
     @pytest.mark.guarantee("G2")
     def test_a_wait_after_an_event_finds_a_replaced_log(

@@ -60,12 +60,12 @@ class ReadQueries:
         return where.statement(f"SELECT count(*) FROM asm_events e {where}")
 
     def heads(self, session_ids: Sequence[str]) -> Statement:
-        """Select of each of these sessions its id, the last number that its log gave out, or 0, and the log's id."""
+        """Select the id of each of these sessions, and the fields of its head."""
         where = Where(self._words)
         where.one_of("s.id", session_ids)
         where.add("s.removing_at IS NULL")
         return where.statement(
-            "SELECT s.id, coalesce(c.last_sequence, 0), c.log_id "
+            "SELECT s.id, coalesce(c.last_sequence, 0), c.log_id, c.updated_at "
             f"FROM asm_sessions s LEFT JOIN asm_session_sequences c ON c.session_id = s.id {where}"
         )
 
