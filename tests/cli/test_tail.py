@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from asm_core.memory.session_store import MemorySessionStore
 from asm_core.models import Event, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from typer.testing import Result
 
@@ -132,6 +132,34 @@ def test_a_session_that_ends_without_an_event_is_noticed(
 
     monkeypatch.setattr(MemorySessionStore, "get_session", end_meanwhile)
     assert [event.sequence_number for event in follow_to_end(store, session.id, 0, None)] == [1]
+
+
+@pytest.mark.parametrize("lines", ["0", "2"])
+def test_a_log_that_was_set_back_ends_following_with_an_error(
+    asm: Callable[..., Result],
+    fill: Callable[..., Session],
+    backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: str,
+) -> None:
+    session, store = fill(3), backend.session_store
+    follow_events, calls = MemorySessionStore.follow_events, []
+
+    def replace_meanwhile(self: SessionStore, session_id: str, **options: Any) -> Iterator[Event]:
+        calls.append(options)
+        if len(calls) == 2:
+            store.delete_session(session.id)
+            store.save_session(session)
+            append(backend, session, "turn_completed", count=5)
+        return follow_events(self, session_id, **{**options, "idle_timeout": 0.0})
+
+    monkeypatch.setattr(MemorySessionStore, "follow_events", replace_meanwhile)
+    result = asm("tail", session.id, "--follow", "--json", "-n", lines)
+    assert result.exit_code == 1
+    assert numbers(result) == [2, 3][: int(lines)]
+    assert result.stderr.startswith(
+        f"error: The log of session {session.id!r} was set back: it was read up to number 3"
+    )
 
 
 def test_an_unknown_type_is_an_error(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:

@@ -49,7 +49,7 @@ def tail_session(
             printer.print(event)
         return
     with contextlib.suppress(KeyboardInterrupt):
-        for event in follow_to_end(store, found.id, start, types):
+        for event in follow_to_end(store, found.id, event_at(store, found.id, start) or start, types):
             printer.print(event)
             sys.stdout.flush()
 
@@ -67,6 +67,12 @@ def start_of_last(
         count -= len(events)
         before = after + 1
     return before - 1
+
+
+def event_at(store: SessionStore, session_id: str, number: int) -> Event | None:
+    """Return the event of this number; None where it was pruned, or for 0."""
+    found = store.get_events(session_id, after=number - 1, before=number + 1) if number else []
+    return found[0] if found else None
 
 
 def follow_to_end(
