@@ -105,4 +105,7 @@ def test_an_option_that_a_backend_lacks_is_refused(installed: Environment, tmp_p
     (tmp_path / "asm.toml").write_text('backend = "stranger"\ncolor = "green"\n', "utf-8")
     error = opened(installed, "stranger", tmp_path)
     assert error["code"] == "validation_error"
-    assert error["message"] == "The backend 'stranger' has no option 'color'. It has: colour."
+    assert (
+        error["message"]
+        == "The backend 'stranger' has no option 'color'. It has: colour. (asm.toml configures this store.)"
+    )
