@@ -21,7 +21,7 @@ _REFUSED = {
     "_SqlCipherDatabase": "its driver is not that of Python's sqlite3; use a SqliteDatabase",
 }
 """Kinds of Peewee databases that derive from those on which this backend runs, and why it does not run on them."""
-Database = sqlite.SQLiteDatabase | sqlite.OwnSQLiteDatabase | postgresql.PostgreSQLDatabase
+Database = sqlite.SQLiteDatabase | sqlite.OwnSQLiteDatabase | postgresql.Database
 
 if TYPE_CHECKING:
     import peewee

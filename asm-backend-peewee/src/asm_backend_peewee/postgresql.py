@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from peewee import PostgresqlDatabase, Proxy
-from playhouse.pool import PooledDatabase, PooledPostgresqlDatabase
+from playhouse.pool import PooledDatabase
 
-from asm_backend_peewee.connection import AT_ONCE, TableConnection, check_begun, connected
+from asm_backend_peewee.connection import TableConnection, check_begun, connected
 from asm_backend_peewee.errors import TRANSLATED
 from asm_backend_peewee.models import define
 from asm_core import DependencyNotAvailableError
+from asm_core.contexts import contextmanager
 from asm_core.sql import Dialect
-from asm_core.sql.postgresql import PostgreSQL, give_text
+from asm_core.sql.postgresql import OwnPostgreSQL, PostgreSQL, give_text
+from asm_core.sql.postgresql_pool import Pooled, PostgreSQLPool
 from asm_core.sql.urls import psycopg_settings
 
 if TYPE_CHECKING:
@@ -26,31 +27,15 @@ _DEFAULT = "postgresql://"
 """Peewee needs to be told a database; this is the one that libpq takes by itself."""
 
 
-class PostgreSQLDatabase(PostgreSQL[TableConnection]):
-    """PostgreSQL on a Peewee database, the application's or the backend's own."""
+class _PostgreSQL(PostgreSQL[TableConnection]):
+    """What both have in common."""
 
     _translated = TRANSLATED
 
-    def __init__(self, database: Any, *, schema: str | None = None, notify: bool = False, owned: bool = False) -> None:
-        """Use a database, of the application's unless it is `owned`."""
+    def __init__(self, database: Any, *, schema: str | None, notify: bool) -> None:
         super().__init__(schema=schema, notify=notify)
         self.models = define(database, Dialect.POSTGRESQL, schema=schema)
         self._database = database
-        self._owned = owned
-
-    def close(self) -> None:
-        """Close what the backend opened itself."""
-        super().close()
-        if self._owned:
-            self._database.shut()
-
-    def _reading(self) -> AbstractContextManager[TableConnection]:
-        return connected(self._database, self.schema)
-
-    @contextmanager
-    def _writing(self) -> Iterator[TableConnection]:
-        with connected(self._database, self.schema) as connection, self._database.atomic():
-            yield connection
 
     def _savepoint(self, connection: TableConnection) -> AbstractContextManager[object]:
         savepoint: AbstractContextManager[object] = connection.database.atomic()
@@ -62,6 +47,22 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
     def _caller(self) -> TableConnection | None:
         return TableConnection(self._database, self.schema) if self._database.in_transaction() else None
 
+
+class PostgreSQLDatabase(_PostgreSQL):
+    """PostgreSQL on a Peewee database of the application's."""
+
+    def __init__(self, database: Any, *, schema: str | None = None, notify: bool = False) -> None:
+        """Use a database, with its connections and its settings."""
+        super().__init__(database, schema=schema, notify=notify)
+
+    def _reading(self) -> AbstractContextManager[TableConnection]:
+        return connected(self._database, self.schema)
+
+    @contextmanager
+    def _writing(self) -> Iterator[TableConnection]:
+        with connected(self._database, self.schema) as connection, self._database.atomic("READ COMMITTED"):
+            yield connection
+
     def _abandon(self) -> None:
         self._database.dispose()
 
@@ -72,8 +73,50 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
         return unpooled._connect()  # noqa: SLF001  the public method would give the connection to this thread
 
 
-class _Unpooled(PostgresqlDatabase):
-    """Opens connections that give as text what core decodes."""
+class OwnPostgreSQLDatabase(OwnPostgreSQL[TableConnection], _PostgreSQL):
+    """PostgreSQL on connections of the backend's own, which Peewee works on as core lends them."""
+
+    _database: _Lent
+
+    def __init__(self, database: _Lent, options: PostgreSQLOptions) -> None:
+        """Open connections as `database` does."""
+        super().__init__(database, schema=options.schema, notify=options.notify)
+        self._pool = PostgreSQLPool(lambda: Pooled(database.open()), options)
+
+    @contextmanager
+    def _on(self, pooled: Pooled, *, alone: bool) -> Iterator[TableConnection]:  # noqa: ARG002  all are alike
+        with self._database.lent(pooled.driver):
+            yield TableConnection(self._database, self.schema)
+
+    def _connect_alone(self) -> Any:
+        return self._database.open()
+
+
+Database = PostgreSQLDatabase | OwnPostgreSQLDatabase
+
+
+class _Lent(PostgresqlDatabase):
+    """Works on the connection that core lends to this thread; opens one that gives as text what core decodes."""
+
+    _state: Any
+
+    def open(self) -> Any:
+        """Open a connection."""
+        connection: Any = self._connect()
+        if self.server_version is None:
+            self._set_server_version(connection)  # type: ignore[attr-defined]  # not in its types
+        return connection
+
+    @contextmanager
+    def lent(self, driver: Any) -> Iterator[None]:
+        """Work on this connection in this thread."""
+        state = vars(self._state)
+        before = dict(state)
+        try:
+            self._state.set_connection(driver)
+            yield
+        finally:
+            state.update(before)
 
     def _connect(self) -> Any:
         connection: Any = super()._connect()  # type: ignore[misc]  # not in its types
@@ -83,24 +126,7 @@ class _Unpooled(PostgresqlDatabase):
         return connection
 
 
-class _Pool(PooledPostgresqlDatabase, _Unpooled):  # type: ignore[misc]  # playhouse is not typed
-    """A pool that asks the server for nothing when it gives out a connection; what it opens is set up once."""
-
-    is_shut = False
-
-    def shut(self) -> None:
-        """Close the connections that wait here, and those in use when they come back."""
-        self.is_shut = True
-        self.close_idle()
-
-    def _is_closed(self, conn: Any) -> bool:
-        return bool(conn.closed)
-
-    def _can_reuse(self, conn: Any) -> bool:
-        return not self.is_shut and bool(super()._can_reuse(conn))
-
-
-def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
+def open_database(url: str, options: PostgreSQLOptions) -> OwnPostgreSQLDatabase:
     """Open the database at `url` with a pool of its own.
 
     Raises:
@@ -113,11 +139,5 @@ def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
         message = "PostgreSQL needs psycopg. Install it: pip install 'asm-backend-peewee[postgresql]'"
         raise DependencyNotAvailableError(message) from error
     connect = psycopg_settings(url, options, make_conninfo)
-    database = _Pool(
-        connect.pop("dbname", _DEFAULT),
-        prefer_psycopg3=True,
-        max_connections=options.pool_size,
-        timeout=options.pool_timeout or AT_ONCE,
-        **connect,
-    )
-    return PostgreSQLDatabase(database, schema=options.schema, notify=options.notify, owned=True)
+    database = _Lent(connect.pop("dbname", _DEFAULT), prefer_psycopg3=True, **connect)
+    return OwnPostgreSQLDatabase(database, options)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg2
 from pony.orm import db_session
 from psycopg2.extensions import (
-    TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
     UNICODE,
     make_dsn,
@@ -18,16 +15,18 @@ from psycopg2.extensions import (
 from asm_backend_pony.columns import POSTGRESQL
 from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
 from asm_backend_pony.errors import TRANSLATED
-from asm_backend_pony.pool import Pool
 from asm_backend_pony.prepared import PreparingConnection
 from asm_backend_pony.translating import entities
+from asm_core.contexts import contextmanager
 from asm_core.sql import Dialect
+from asm_core.sql import postgresql as core
 from asm_core.sql.failures import undone
-from asm_core.sql.postgresql import PostgreSQL
+from asm_core.sql.postgresql_pool import Pooled, PostgreSQLPool, savepoint
 from asm_core.sql.urls import psycopg_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from pony.orm import Database as PonyDatabase
 
@@ -41,7 +40,7 @@ psycopg2 has any server write times as ISO 8601 does.
 """
 
 
-class _PostgreSQL(PostgreSQL[PonyConnection]):
+class _PostgreSQL(core.PostgreSQL[PonyConnection]):
     """What both have in common."""
 
     _translated = TRANSLATED
@@ -51,18 +50,9 @@ class _PostgreSQL(PostgreSQL[PonyConnection]):
         self.columns = POSTGRESQL
         self.models = entities(Dialect.POSTGRESQL, schema)
 
-    @contextmanager
-    def _savepoint(self, connection: PonyConnection) -> Iterator[None]:
+    def _savepoint(self, connection: PonyConnection) -> AbstractContextManager[object]:
         connection.begin()
-        connection.execute_sql("SAVEPOINT asm_write")
-        try:
-            yield
-        except BaseException:
-            with contextlib.suppress(psycopg2.Error):  # the connection is lost, and with it the transaction
-                connection.execute_sql("ROLLBACK TO SAVEPOINT asm_write")
-                connection.execute_sql("RELEASE SAVEPOINT asm_write")
-            raise
-        connection.execute_sql("RELEASE SAVEPOINT asm_write")
+        return savepoint(connection.execute_sql)
 
     def _begin(self, connection: PonyConnection) -> None:
         connection.begin()
@@ -78,7 +68,7 @@ class SingleConnection(PonyConnection):
         return super()._execute(sql, parameters)
 
 
-class OwnPostgreSQL(_PostgreSQL):
+class OwnPostgreSQL(core.OwnPostgreSQL[PonyConnection], _PostgreSQL):
     """A pool of the backend's own connections."""
 
     def __init__(self, url: str, options: PostgreSQLOptions) -> None:
@@ -86,60 +76,18 @@ class OwnPostgreSQL(_PostgreSQL):
         super().__init__(options.schema, notify=options.notify)
         self._settings = psycopg_settings(url, options, make_dsn)
         self._prepare_threshold = self._settings.pop("prepare_threshold") or 0
-        self._pool = Pool(self._connect, size=options.pool_size, timeout=options.pool_timeout)
+        self._pool = PostgreSQLPool(lambda: Pooled(self._connect_alone()), options)
 
-    def close(self) -> None:
-        """Close the connections."""
-        super().close()
-        self._pool.close()
+    @contextmanager
+    def _on(self, pooled: Pooled, *, alone: bool) -> Iterator[PonyConnection]:
+        yield (SingleConnection if alone else PonyConnection)(pooled.driver, schema=self.schema)
 
-    def _connect(self) -> Any:
+    def _connect_alone(self) -> Any:
         driver = psycopg2.connect(**self._settings, connection_factory=PreparingConnection)
         driver.threshold = self._prepare_threshold
         # Where the driver looks up how to read a type. What register_type() puts there takes three times as long.
         driver.string_types.update(dict.fromkeys(_GIVEN_AS_TEXT.values(), UNICODE))
         return driver
-
-    @contextmanager
-    def _taken(self, *, autocommit: bool) -> Iterator[PonyConnection]:
-        driver = self._pool.take()
-        usable = False
-        try:
-            if driver.autocommit != autocommit:
-                driver.autocommit = autocommit
-            kind = SingleConnection if autocommit else PonyConnection
-            yield kind(driver, schema=self.schema)
-            usable = True
-        except BaseException as error:
-            usable = not _tells_of_loss(error)
-            raise
-        finally:
-            usable = usable and not driver.closed and _status(driver) == TRANSACTION_STATUS_IDLE
-            self._pool.give_back(driver, usable=usable)
-
-    @contextmanager
-    def _reading(self) -> Iterator[PonyConnection]:
-        with self._taken(autocommit=True) as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[PonyConnection]:
-        with self._taken(autocommit=False) as connection:
-            try:
-                yield connection
-                check_alive(connection)
-                connection.driver.commit()
-            except BaseException:
-                with contextlib.suppress(psycopg2.Error):  # it is lost, and the transaction with it
-                    connection.driver.rollback()
-                raise
-
-    def _abandon(self) -> None:
-        # In a child, psycopg2 does not close what it connected in the parent.
-        self._pool.forget()
-
-    def _connect_alone(self) -> Any:
-        return self._connect()
 
 
 class SessionPostgreSQL(_PostgreSQL):
@@ -180,13 +128,6 @@ def check_alive(connection: PonyConnection) -> None:
     """Refuse to commit what an error inside has undone: PostgreSQL would roll back, and say nothing."""
     if _status(connection.driver) == TRANSACTION_STATUS_INERROR:
         raise undone()
-
-
-def _tells_of_loss(error: BaseException | None) -> bool:
-    """Return whether the driver's error, or the one it was translated to, comes from no server that answers."""
-    while error is not None and not isinstance(error, psycopg2.Error):
-        error = error.__cause__
-    return error is not None and error.pgcode is None
 
 
 def _status(driver: Any) -> int:

@@ -33,13 +33,14 @@ class PreparingConnection(connection):  # type: ignore[misc]  # psycopg2 is not 
         super().__init__(*arguments, **options)
         self._uses: Counter[str] = Counter()
         self._calls: dict[str, str] = {}
+        self._numbers = count()
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> Any:
         """Execute a statement with values, outside a transaction; return the cursor."""
         cursor = self.cursor()
         call = self._calls.get(sql)
         if call is None and self._is_worth_it(sql):
-            name = f"asm_{len(self._calls)}"
+            name = f"asm_{next(self._numbers)}"  # not again that of a statement that was prepared and not noted
             cursor.execute(f"PREPARE {name} AS {_numbered(sql)}")
             call = self._calls[sql] = f"EXECUTE {name} ({', '.join(['%s'] * len(parameters))})"
         cursor.execute(call or sql, parameters)

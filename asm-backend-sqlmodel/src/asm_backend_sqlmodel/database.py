@@ -14,7 +14,7 @@ from asm_core.sql.options import refuse_notify
 from asm_core.sql.urls import dialect_of, not_for_asyncio, sqlite_path
 
 NAME = "sqlmodel"
-Database = sqlite.SQLiteDatabase | postgresql.PostgreSQLDatabase
+Database = sqlite.SQLiteDatabase | postgresql.Database
 
 
 def open_database(url: str, options: dict[str, Any], *, create: bool) -> Database:

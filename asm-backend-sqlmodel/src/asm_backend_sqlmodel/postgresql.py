@@ -2,53 +2,54 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine
 
 from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.errors import TRANSLATED
+from asm_backend_sqlmodel.lending import LentPool
 from asm_core import DependencyNotAvailableError
-from asm_core.sql.postgresql import PostgreSQL, give_text
+from asm_core.contexts import contextmanager
+from asm_core.sql.postgresql import OwnPostgreSQL, PostgreSQL, give_text
+from asm_core.sql.postgresql_pool import PostgreSQLPool
 from asm_core.sql.urls import psycopg_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Engine
-    from sqlalchemy.pool import ConnectionPoolEntry
 
     from asm_core.sql import PostgreSQLOptions
+    from asm_core.sql.postgresql_pool import Pooled
 
 
-class PostgreSQLDatabase(PostgreSQL[TableConnection]):
-    """PostgreSQL on an engine, the application's or the backend's own."""
+class _PostgreSQL(PostgreSQL[TableConnection]):
+    """What both have in common."""
 
     _translated = TRANSLATED
 
-    def __init__(self, engine: Engine, *, schema: str | None = None, notify: bool = False, owned: bool = False) -> None:
-        """Use an engine, of the application's unless it is `owned`."""
+    def __init__(self, engine: Engine, *, schema: str | None, notify: bool) -> None:
         super().__init__(schema=schema, notify=notify)
         self._engine = engine
         self.engine_dialect = engine.dialect
-        self._owned = owned
-        self._single = engine if owned else engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._transactions = engine.execution_options(isolation_level="READ COMMITTED") if owned else engine
-        if owned:
-            event.listen(engine, "checkin", self._let_go)
 
-    def close(self) -> None:
-        """Close what the backend opened itself."""
-        super().close()
-        if self._owned:
-            self._engine.dispose()
+    def _savepoint(self, connection: TableConnection) -> AbstractContextManager[object]:
+        return connection.connection.begin_nested()
 
-    def _let_go(self, _connection: object, record: ConnectionPoolEntry) -> None:
-        """Close a connection that was in use while the backend was closed: nobody asks that pool for one any more."""
-        if self._closed:
-            record.invalidate()
+    def _begin(self, connection: TableConnection) -> None:
+        """Leave it to SQLAlchemy, which begins with the first statement."""
+
+
+class PostgreSQLDatabase(_PostgreSQL):
+    """PostgreSQL on an engine of the application's."""
+
+    def __init__(self, engine: Engine, *, schema: str | None = None, notify: bool = False) -> None:
+        """Use an engine, its pool and its settings."""
+        super().__init__(engine, schema=schema, notify=notify)
+        self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._transactions = engine.execution_options(isolation_level="READ COMMITTED")
 
     @contextmanager
     def _reading(self) -> Iterator[TableConnection]:
@@ -59,12 +60,6 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
     def _writing(self) -> Iterator[TableConnection]:
         with self._transactions.begin() as connection:
             yield TableConnection(connection, self.schema)
-
-    def _savepoint(self, connection: TableConnection) -> AbstractContextManager[object]:
-        return connection.connection.begin_nested()
-
-    def _begin(self, connection: TableConnection) -> None:
-        """Leave it to SQLAlchemy, which begins with the first statement."""
 
     def _abandon(self) -> None:
         self._engine.dispose(close=False)
@@ -77,7 +72,31 @@ class PostgreSQLDatabase(PostgreSQL[TableConnection]):
         return driver
 
 
-def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
+class OwnPostgreSQLDatabase(OwnPostgreSQL[TableConnection], _PostgreSQL):
+    """PostgreSQL on connections of the backend's own, which SQLAlchemy works on as core lends them."""
+
+    def __init__(self, connect: Callable[[], Any], options: PostgreSQLOptions) -> None:
+        """Open connections with `connect`."""
+        entries = LentPool(connect)
+        engine = create_engine("postgresql+psycopg://", pool=entries, isolation_level="AUTOCOMMIT")
+        super().__init__(engine, schema=options.schema, notify=options.notify)
+        self._connect = connect
+        self._entries = entries
+        self._pool = PostgreSQLPool(entries.open, options)
+
+    @contextmanager
+    def _on(self, pooled: Pooled, *, alone: bool) -> Iterator[TableConnection]:  # noqa: ARG002  all are alike
+        with self._entries.lent(pooled), self._engine.connect() as connection:
+            yield TableConnection(connection, self.schema)
+
+    def _connect_alone(self) -> Any:
+        return self._connect()
+
+
+Database = PostgreSQLDatabase | OwnPostgreSQLDatabase
+
+
+def open_database(url: str, options: PostgreSQLOptions) -> OwnPostgreSQLDatabase:
     """Open the database at `url` with a pool of its own.
 
     Raises:
@@ -85,26 +104,17 @@ def open_database(url: str, options: PostgreSQLOptions) -> PostgreSQLDatabase:
         ValidationError: the url is none, or has settings that PostgreSQL's client does not know.
     """
     try:
-        from psycopg.conninfo import make_conninfo  # noqa: PLC0415  only when PostgreSQL is asked for
+        import psycopg  # noqa: PLC0415  only when PostgreSQL is asked for
+        from psycopg.conninfo import make_conninfo  # noqa: PLC0415
+        from psycopg.types.string import TextLoader  # noqa: PLC0415
     except ModuleNotFoundError as error:
         message = "PostgreSQL needs psycopg. Install it: pip install 'asm-backend-sqlmodel[postgresql]'"
         raise DependencyNotAvailableError(message) from error
-    connect = psycopg_settings(url, options, make_conninfo)
-    engine = create_engine(
-        "postgresql+psycopg://",
-        connect_args=connect,
-        # Most calls are one statement, and that is to be one round trip; a transaction says what it needs.
-        isolation_level="AUTOCOMMIT",
-        pool_reset_on_return=None,
-        pool_size=options.pool_size,
-        max_overflow=0,
-        pool_timeout=options.pool_timeout,
-    )
-    event.listen(engine, "connect", _give_text)
-    return PostgreSQLDatabase(engine, schema=options.schema, notify=options.notify, owned=True)
+    settings = psycopg_settings(url, options, make_conninfo)
 
+    def connect() -> Any:
+        connection = psycopg.connect(**settings)
+        give_text(connection, TextLoader)
+        return connection
 
-def _give_text(connection: Any, _record: object) -> None:
-    from psycopg.types.string import TextLoader  # noqa: PLC0415  the driver is there by now
-
-    give_text(connection, TextLoader)
+    return OwnPostgreSQLDatabase(connect, options)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from asm_core.errors import QueryError, StorageConnectionError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _DRIVERS: Final = {"psycopg", "psycopg2"}
 
@@ -31,7 +31,21 @@ _UNPREPARED: Final = (
     StorageError,
     "The database failed: {}; behind a pooler that gives out connections by transaction, set prepare_threshold=0.",
 )
-_READ_ONLY: Final = "write to the primary server, or have default_transaction_read_only set off"
+_READ_ONLY: Final = (
+    StorageConnectionError,
+    "The database refused: it is read-only ({}). Try again: the next call connects again, and finds the primary server "
+    "where the url leads to it. If it stays so, have default_transaction_read_only set off, or use another url.",
+)
+_UNTRANSLATABLE: Final = (
+    StorageError,
+    "The database refused: its encoding cannot hold this text ({}); nothing was stored. "
+    "Create the database with ENCODING 'UTF8'.",
+)
+_CLIENT_ENCODING: Final = (
+    "The connection's client_encoding cannot hold this text ({}); nothing was sent. Connect with client_encoding=UTF8."
+)
+_FORGETTING: Final = {"25006", "26000", "42P05"}
+"""After these another connection finds what this one does not: another server, or one with statements of its own."""
 _OF_POSTGRESQL: Final = {
     "08": _LOST,  # connections
     "53": _LOST,  # resources
@@ -46,7 +60,9 @@ _OF_POSTGRESQL: Final = {
     "25P02": _UNDONE,
     "26000": _UNPREPARED,  # no such prepared statement
     "42P05": _UNPREPARED,  # there is one of this name
-    "25006": (StorageError, f"The database refused: it is read-only; {_READ_ONLY} ({{}})."),
+    "25006": _READ_ONLY,
+    "22P05": _UNTRANSLATABLE,
+    "22021": _UNTRANSLATABLE,
     "42501": (StorageError, "The database refused: a permission is missing; have it granted ({})."),
     "53100": (StorageError, "The database refused: the disk is full; make room and try again ({})."),
     "22": _UNANSWERED,
@@ -95,6 +111,16 @@ def translate(error: BaseException, *, is_lost: bool = False) -> StorageError:
     return found or StorageError(f"The database failed: {type(error).__name__}: {_first_line(error)}.")
 
 
+def forgets(error: BaseException | None) -> bool:
+    """Return whether the connection is to be closed after `error`, a driver's or what became of it."""
+    return not _FORGETTING.isdisjoint(_states(error))
+
+
+def is_serialization_failure(error: BaseException | None) -> bool:
+    """Return whether the server undid a transaction because of another one, so that it can be done again."""
+    return "40001" in _states(error)
+
+
 def exhausted() -> StorageConnectionError:
     """Return the error for a pool whose connections are all in use."""
     return StorageConnectionError(
@@ -122,7 +148,9 @@ def _of_sqlite(error: sqlite3.Error) -> StorageError | None:
 
 
 def _of_postgresql(error: BaseException, *, is_lost: bool) -> StorageError | None:
-    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
+    state = _state(error)
+    if isinstance(error, UnicodeEncodeError) and error.encoding != "idna":
+        return StorageError(_CLIENT_ENCODING.format(error))
     meaning = _OF_POSTGRESQL.get(state) or _OF_POSTGRESQL.get(state[:2])
     if meaning is None and (is_lost or (not state and type(error).__name__ == "OperationalError")):
         meaning = _LOST
@@ -130,6 +158,17 @@ def _of_postgresql(error: BaseException, *, is_lost: bool) -> StorageError | Non
         return None
     kind, message = meaning
     return kind(message.format(_first_line(error)))
+
+
+def _states(error: BaseException | None) -> Iterator[str]:
+    """Return the SQLSTATEs of an error and of those inside it."""
+    while error is not None:
+        yield _state(error)
+        error = error.__cause__ or getattr(error, "orig", None)
+
+
+def _state(error: BaseException) -> str:
+    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
 
 
 def _first_line(error: BaseException) -> str:

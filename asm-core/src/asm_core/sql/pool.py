@@ -80,8 +80,8 @@ class Pool(Generic[T]):
                 finally:
                     if lent:
                         (idle.append if is_usable else _close)(lent[0])
-            if self._closed or not is_usable:
-                _empty(idle)
+                    if not is_usable:
+                        _empty(idle)
         finally:
             if place:
                 places.give_back(place.pop())

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import random
+import time
 from abc import abstractmethod
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
+from asm_core.contexts import contextmanager
+from asm_core.errors import StorageError
 from asm_core.sql.append_postgresql import append_events, restore_events
 from asm_core.sql.database import C, Database
 from asm_core.sql.dialects import Dialect
+from asm_core.sql.failures import is_serialization_failure
 from asm_core.sql.listening import Listener
 from asm_core.sql.options import check_flag
+from asm_core.sql.postgresql_pool import savepoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from asm_core.models import Event
+    from asm_core.sql.append_postgresql import Unit
     from asm_core.sql.dialects import Execute
+    from asm_core.sql.postgresql_pool import Pooled, PostgreSQLPool
 
-_KEPT: Final = "asm_cursor"
+_TRIES: Final = 20
+_LONGEST_REST: Final = 0.02
+"""Seconds before an append is tried again; a random part of them, so that not all come back at once."""
 _BATCHES: Final = "SELECT pg_advisory_xact_lock(72379734, hashtext('asm_sessions'::regclass::oid::text))"
 """One batch of maintenance at a time in these tables; the first number is this project's own."""
 
@@ -42,9 +52,16 @@ class PostgreSQL(Database[C]):
 
     def append(self, events: list[Event]) -> list[Event]:
         """Append events: one statement, committed by itself where no transaction is open."""
-        statement = self._execute_alone if self._current() is None else self._execute_together
+        joined = self._current() is not None
         self._check_begun_here()
-        return append_events(statement, self._execute_together, events, notify=self._notify)
+        if joined:
+            return self._append(self._execute_together, events)
+        try:
+            return self._append(self._execute_alone, events)
+        except StorageError as error:
+            if not is_serialization_failure(error):
+                raise
+        return self._append_again(events)
 
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
         """Store events with the numbers they bear, inside a transaction; return how many were new."""
@@ -75,6 +92,20 @@ class PostgreSQL(Database[C]):
         super().after_fork()
         self._listeners = []
 
+    def _append(self, statement: Unit, events: list[Event]) -> list[Event]:
+        return append_events(statement, self._execute_together, events, notify=self._notify)
+
+    def _append_again(self, events: list[Event]) -> list[Event]:
+        """Append in transactions, until one is not undone: the isolation of a statement alone is the connection's."""
+        for _ in range(_TRIES):
+            try:
+                return self._append(self._execute_together, events)
+            except StorageError as error:
+                if not is_serialization_failure(error):
+                    raise
+            time.sleep(random.uniform(0, _LONGEST_REST))  # noqa: S311  no secret
+        return self._append(self._execute_together, events)
+
     @contextmanager
     def _listener(self, tell: Callable[[str | None], None]) -> Iterator[None]:
         listener = Listener(self._connect_alone, tell)
@@ -96,6 +127,44 @@ class PostgreSQL(Database[C]):
             yield connection.execute_sql
 
 
+class OwnPostgreSQL(PostgreSQL[C]):
+    """PostgreSQL on connections of the backend's own, whatever the ORM that uses them meanwhile."""
+
+    _pool: PostgreSQLPool
+    """An adapter sets it."""
+
+    def close(self) -> None:
+        """Close the connections."""
+        super().close()
+        self._pool.close()
+
+    @abstractmethod
+    def _on(self, pooled: Pooled, *, alone: bool) -> AbstractContextManager[C]:
+        """Give the ORM a connection to work on; `alone`: each statement stands by itself, in no transaction."""
+
+    @contextmanager
+    def _reading(self) -> Iterator[C]:
+        with self._pool.lend() as pooled, self._on(pooled, alone=not pooled.begins) as connection:
+            if pooled.begins:
+                with pooled.transaction():
+                    yield connection
+            else:
+                yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[C]:
+        with self._pool.lend() as pooled, self._on(pooled, alone=False) as connection, pooled.transaction():
+            yield connection
+
+    def _savepoint(self, connection: C) -> AbstractContextManager[object]:
+        if self._is_own():
+            return savepoint(connection.execute_sql)
+        return super()._savepoint(connection)  # type: ignore[safe-super]  # the ORM's, on a connection of the caller
+
+    def _abandon(self) -> None:
+        self._pool.forget()
+
+
 def give_text(driver: Any, text_loader: type) -> None:
     """Have a connection of psycopg 3 give as text what core's codec decodes: JSON, without loss, and times, faster.
 
@@ -107,15 +176,3 @@ def give_text(driver: Any, text_loader: type) -> None:
     times = ("timestamp",) if driver.info.parameter_status("DateStyle").startswith("ISO") else ()
     for kind in ("json", "jsonb", *times):
         driver.adapters.register_loader(kind, text_loader)
-
-
-def kept_cursor(driver: Any) -> Any:
-    """Return a cursor that is kept with a connection: one of psycopg 3 takes a fifth of an append to warm up."""
-    try:
-        kept = driver.__dict__
-    except AttributeError:
-        return driver.cursor()  # of psycopg2, where it costs nothing
-    cursor = kept.get(_KEPT)
-    if cursor is None:
-        cursor = kept[_KEPT] = driver.cursor()
-    return cursor

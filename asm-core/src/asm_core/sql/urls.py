@@ -138,6 +138,7 @@ def psycopg_settings(url: str, options: PostgreSQLOptions, make_conninfo: Callab
         "application_name": options.application_name,
         "prepare_threshold": options.prepare_threshold or None,
         **settings,
+        "client_encoding": "UTF8",  # whatever the encoding of the database or the environment
     }
 
 
