@@ -144,12 +144,31 @@ def test_text_that_the_database_cannot_keep_is_refused_and_nothing_is_written(
     session = store.save_session(a_session())
     for text in ("€", "\U0001f600"):
         events = [an_event(session, data={"a": "é"}), an_event(session, data={"a": text})]
-        with pytest.raises(
-            asm.StorageError, match="encoding cannot hold this text .*LATIN1.*ENCODING 'UTF8'"
-        ) as raised:
+        with pytest.raises(asm.StorageError, match=r"cannot hold this text .*LATIN1.*ENCODING 'UTF8'") as raised:
             store.append_events(events)
         assert not raised.value.retryable
         with pytest.raises(asm.StorageError, match="encoding cannot hold"):
             store.save_session(a_session(metadata={"a": text}))
     assert store.get_events(session.id) == []
     assert store.list_sessions() == [session]
+
+
+def test_connections_of_the_application_without_an_encoding_are_refused(own_server: OwnServer) -> None:
+    place = make_url(own_server.new_database(encoding="SQL_ASCII")).set(drivername="postgresql+psycopg")
+    engine, encoding = create_engine(place), create_engine(place, connect_args={"client_encoding": "utf8"})
+    with pytest.raises(asm.ValidationError, match="client_encoding=utf8"):
+        SQLModelBackend(engine, migrate=True)
+    session = SQLModelBackend(encoding, migrate=True).session_store.save_session(a_session(metadata={"a": EVERY_PLANE}))
+    assert SQLModelBackend(encoding).session_store.list_sessions() == [session]
+    engine.dispose()
+    encoding.dispose()
+
+
+def test_connections_of_the_application_in_another_encoding_say_what_they_cannot_send(own_server: OwnServer) -> None:
+    place = make_url(own_server.new_database()).set(drivername="postgresql+psycopg")
+    engine = create_engine(place, connect_args={"client_encoding": "latin1"})
+    store = SQLModelBackend(engine, migrate=True).session_store
+    with pytest.raises(asm.StorageError, match=r"cannot hold this text .*Connect with client_encoding=UTF8"):
+        store.save_session(a_session(metadata={"a": "€"}))
+    assert store.list_sessions() == []
+    engine.dispose()

@@ -1,4 +1,4 @@
-"""A PostgreSQL server that became read-only behind its address: a retryable error, then the next call finds the primary."""
+"""A PostgreSQL server that became read-only behind its address: the call after a retryable error finds the primary."""
 
 from __future__ import annotations
 

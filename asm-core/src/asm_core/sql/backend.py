@@ -52,11 +52,13 @@ class SQLBackend(Backend):
         """Bring the schema to `version`, up or down; other processes that do so wait for this one."""
         database = self._database
         with database.write() as connection:
+            database.check_encoding(connection)
             return migrate(connection.execute_sql, database.dialect, version, schema=database.schema)
 
     def schema_version(self) -> int:
         """Return the version of the schema."""
         with self._database.read() as connection:
+            self._database.check_encoding(connection)
             return schema_version(connection.execute_sql, self._database.dialect)
 
     def close(self) -> None:

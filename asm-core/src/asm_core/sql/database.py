@@ -147,6 +147,13 @@ class Database(ABC, Generic[C]):
     def change_token(self) -> object:
         """Return what changes with each commit of another connection; None if that cannot be told."""
 
+    def check_encoding(self, connection: C) -> None:
+        """Refuse a connection over which text does not come back as it was; asks the server nothing.
+
+        Raises:
+            ValidationError: its encoding keeps no text.
+        """
+
     def listening(self, _tell: Callable[[str | None], None], /) -> AbstractContextManager[object]:
         """Return a context in which appends of other processes are told of, if they can be; see `SessionStore`."""
         return nullcontext()

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.contexts import contextmanager
-from asm_core.errors import StorageError
+from asm_core.errors import StorageError, ValidationError
 from asm_core.sql.append_postgresql import append_events, restore_events
 from asm_core.sql.database import C, Database
 from asm_core.sql.dialects import Dialect
@@ -76,6 +76,19 @@ class PostgreSQL(Database[C]):
         """Return a context in which appends of other processes are told of, if that was asked for."""
         self._current()
         return self._listener(tell) if self._notify else nullcontext()
+
+    def check_encoding(self, connection: C) -> None:
+        """Refuse a connection whose encoding is none: drivers give bytes there, and take ASCII alone.
+
+        Raises:
+            ValidationError: it is an application's, which did not say which encoding it has.
+        """
+        if connection.driver.info.parameter_status("client_encoding") == "SQL_ASCII":
+            message = (
+                "The connections of the application have the client_encoding SQL_ASCII, in which no text can be sent "
+                "but ASCII. Let the application connect with client_encoding=utf8."
+            )
+            raise ValidationError(message)
 
     def close(self) -> None:
         """Close what was opened to listen; an adapter closes the rest of what the backend opened itself."""
