@@ -38,12 +38,12 @@ def interrupt_everywhere(
         first += step
 
 
-def interrupt_at_calls(work: Callable[[], object], *, module: str) -> Iterator[BaseException]:
+def interrupt_at_calls(work: Callable[[], object], *, module: str, step: int = 1) -> Iterator[BaseException]:
     """Do as `interrupt_everywhere`, at the instants where CPython calls signal handlers; give the error to keep."""
     first = 0
     while (error := _interrupted(work, _AtCalls(module, first))) is not None:
         yield error
-        first += 1
+        first += step
 
 
 class _Interrupter:
