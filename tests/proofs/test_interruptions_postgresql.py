@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import signal
 from contextlib import suppress
+from functools import partial
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 # A connection that was just opened when the exception came is closed by the garbage collector; the driver warns of it.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 
+PREPARED = "asm_backend_pony.prepared"
 ONE_PLACE = {"pool_size": 1, "pool_timeout": 10, "prepare_threshold": 1}
 STEP = 181
 """Of so many bytecodes one is interrupted, unless there is a soak."""
@@ -99,18 +102,24 @@ def test_interruption_whose_error_is_kept_leaves_the_place_free(
 
 @pytest.mark.parametrize("backend_name", ["pony"])  # for the others psycopg 3 prepares
 def test_interruption_between_prepare_and_its_note_leaves_no_statement_of_that_name(
-    one_place: asm.Backend, check: Callable[[], None]
+    backend: asm.Backend, open_backend: Callable[..., asm.Backend]
 ) -> None:
-    def work() -> None:
-        for _ in range(2):
-            one_place.session_store.append_event(an_event("s"))
+    fill(backend)
 
-    instants = 0
-    for _ in interrupt_everywhere(work, module="asm_backend_pony.prepared"):
-        check()
-        check()
-        instants += 1
-    assert instants > 50
+    def prepare(store: asm.SessionStore) -> None:
+        for _ in range(3):
+            store.append_event(an_event("s"))
+
+    for instant in count():
+        with open_backend(**ONE_PLACE) as fresh:
+            store = fresh.session_store
+            was_interrupted = any(
+                True for _ in islice(interrupt_everywhere(partial(prepare, store), module=PREPARED, first=instant), 1)
+            )
+            prepare(store)
+        if not was_interrupted:
+            break
+    assert instant > 100
 
 
 def test_error_of_the_application_keeps_the_connection(one_place: asm.Backend) -> None:
