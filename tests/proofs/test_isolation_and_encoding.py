@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from calls import CALLS, fill
+from peewee import PostgresqlDatabase
 from sqlalchemy import create_engine, make_url
 
 import asm_core as asm
@@ -85,9 +86,7 @@ def test_isolation_of_an_engine_of_the_application_is_kept_and_appends_wait(isol
 
 @pytest.mark.usefixtures("isolation")
 def test_appends_on_a_database_of_the_application_s_wait(url: str) -> None:
-    from playhouse.db_url import connect  # noqa: PLC0415
-
-    contend(PeeweeBackend(connect(url.replace("postgresql:", "psycopg3:"), prefer_psycopg3=True), migrate=True))
+    contend(PeeweeBackend(PostgresqlDatabase(url, prefer_psycopg3=True), migrate=True))
 
 
 @pytest.mark.usefixtures("isolation")
@@ -154,14 +153,12 @@ def test_text_that_the_database_cannot_keep_is_refused_and_nothing_is_written(
 
 
 def test_connections_of_the_application_without_an_encoding_are_refused(own_server: OwnServer) -> None:
-    place = make_url(own_server.new_database(encoding="SQL_ASCII")).set(drivername="postgresql+psycopg")
-    engine, encoding = create_engine(place), create_engine(place, connect_args={"client_encoding": "utf8"})
+    url = own_server.new_database(encoding="SQL_ASCII")
     with pytest.raises(asm.ValidationError, match="client_encoding=utf8"):
-        SQLModelBackend(engine, migrate=True)
-    session = SQLModelBackend(encoding, migrate=True).session_store.save_session(a_session(metadata={"a": EVERY_PLANE}))
-    assert SQLModelBackend(encoding).session_store.list_sessions() == [session]
-    engine.dispose()
-    encoding.dispose()
+        PeeweeBackend(PostgresqlDatabase(url, prefer_psycopg3=True), migrate=True)
+    database = PostgresqlDatabase(url, prefer_psycopg3=True, client_encoding="utf8")
+    session = PeeweeBackend(database, migrate=True).session_store.save_session(a_session(metadata={"a": EVERY_PLANE}))
+    assert PeeweeBackend(database).session_store.list_sessions() == [session]
 
 
 def test_connections_of_the_application_in_another_encoding_say_what_they_cannot_send(own_server: OwnServer) -> None:

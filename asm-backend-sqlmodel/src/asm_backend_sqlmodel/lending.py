@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.pool import Pool
 
 from asm_core.contexts import contextmanager
+from asm_core.sql.failures import undone
 from asm_core.sql.postgresql_pool import Pooled
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class LentPool(Pool):
 
     def _do_get(self) -> ConnectionPoolEntry:
         entry: ConnectionPoolEntry = self._here.entry
+        if entry.dbapi_connection is None:
+            raise undone()  # SQLAlchemy found it lost, and would go on with another, outside of the transaction
         return entry
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:

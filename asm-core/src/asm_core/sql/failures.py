@@ -41,6 +41,8 @@ _UNTRANSLATABLE: Final = (
     "The database refused: its encoding cannot hold this text ({}); nothing was stored. "
     "Create the database with ENCODING 'UTF8'.",
 )
+_CLOSED: Final = "the connection is closed"
+"""What psycopg 3 says where the connection was found lost before: its transaction is gone."""
 _CLIENT_ENCODING: Final = (
     "The connection's client_encoding cannot hold this text ({}); nothing was sent. Connect with client_encoding=UTF8."
 )
@@ -151,6 +153,8 @@ def _of_postgresql(error: BaseException, *, is_lost: bool) -> StorageError | Non
     state = _state(error)
     if isinstance(error, UnicodeEncodeError) and error.encoding != "idna":
         return StorageError(_CLIENT_ENCODING.format(error))
+    if str(error) == _CLOSED:
+        return undone()
     meaning = _OF_POSTGRESQL.get(state) or _OF_POSTGRESQL.get(state[:2])
     if meaning is None and (is_lost or (not state and type(error).__name__ == "OperationalError")):
         meaning = _LOST
