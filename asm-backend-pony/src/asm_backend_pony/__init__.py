@@ -4,7 +4,20 @@
 written through the ports.
 """
 
-from asm_backend_pony.backend import PonyBackend
-from asm_backend_pony.models import Models, define
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asm_backend_pony.backend import PonyBackend
+    from asm_backend_pony.models import Models, define
 
 __all__ = ["Models", "PonyBackend", "define"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when it is asked for: the plugin is in this package, and listing it must import no ORM.
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from asm_backend_pony import backend, models  # noqa: PLC0415
+
+    return getattr(backend, name, None) or getattr(models, name)

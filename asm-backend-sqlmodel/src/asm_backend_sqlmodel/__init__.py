@@ -3,7 +3,20 @@
 The row models are public, for the application's own queries; what is to be kept is written through the ports.
 """
 
-from asm_backend_sqlmodel.backend import SQLModelBackend
-from asm_backend_sqlmodel.models import ArtifactRow, EventRow, RunRow, SequenceRow, SessionRow
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asm_backend_sqlmodel.backend import SQLModelBackend
+    from asm_backend_sqlmodel.models import ArtifactRow, EventRow, RunRow, SequenceRow, SessionRow
 
 __all__ = ["ArtifactRow", "EventRow", "RunRow", "SQLModelBackend", "SequenceRow", "SessionRow"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when it is asked for: the plugin is in this package, and listing it must import no ORM.
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from asm_backend_sqlmodel import backend, models  # noqa: PLC0415
+
+    return getattr(backend, name, None) or getattr(models, name)
