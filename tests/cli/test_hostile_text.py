@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
+from processes import ended
 from typer.testing import CliRunner
 
 from asm_core.cli.program import app, start
@@ -202,7 +203,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
             patch.setattr(sys, "stdout", stream)
             patch.setattr(sys, "stderr", stream)
             start(arguments)
-        reader.join()
+        ended(reader)
         os.close(reading)
         return b"".join(pieces).decode().replace("\r\n", "\n")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from cutting_proxy import server_socket, url_through
+from processes import ended
 
 import asm_core as asm
 from asm_contract_tests.making import a_session, an_event, numbers
@@ -36,8 +37,7 @@ class Address:
     def close(self) -> None:
         """Take no more connections, and wait for the end of those that there are."""
         self._listener.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
+        ended(*self._threads)
         self._listener.close()
 
     def _accept(self) -> None:
