@@ -76,7 +76,7 @@ def test_filters_narrow_the_list(
     fill(id="c", agent_id="two", created_at=now - timedelta(hours=2), tags=["x", "y"], status="completed")
     fill(id="d", agent_id="three", created_at=now - timedelta(hours=1))
     deleted = Session.new(id="e", agent_id="four", created_at=now)
-    backend.session_store.save_session(Session.from_dict({**deleted.to_dict(), "deleted_at": now.isoformat()}))
+    backend.session_store.restore_session(Session.from_dict({**deleted.to_dict(), "deleted_at": now.isoformat()}))
     assert "".join(one["id"] for one in json.loads(asm("sessions", "--json", *options).stdout)) == found
 
 
@@ -91,8 +91,7 @@ def test_a_deleted_session_is_marked(
     asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
 ) -> None:
     session = fill()
-    deleted = Session.from_dict({**session.to_dict(), "deleted_at": "2026-01-01T00:00:00Z"})
-    backend.session_store.save_session(deleted)
+    backend.maintenance.soft_delete_session(session.id)
     assert rows(asm("sessions", "--deleted").stdout)[1][2] == "active (deleted)"
 
 

@@ -159,5 +159,5 @@ def test_deleted_sessions_can_be_shown(
 ) -> None:
     session = fill()
     deleted = Session.from_dict({**session.to_dict(), "deleted_at": "2026-01-01T00:00:00Z"})
-    backend.session_store.save_session(deleted)
+    backend.session_store.restore_session(deleted, replace=True)
     assert "deleted\t2026-01-01 00:00:00.000Z\n" in asm("show", session.id[:-4]).stdout

@@ -17,6 +17,7 @@ from asm_core.waiting import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from datetime import datetime
 
     from asm_core import Event, Run
     from asm_core.heads import Head
@@ -129,16 +130,16 @@ class WaitEndsAtOnce(MemorySessionStore):
 
 @caught_by("test_saving_a_session_again_replaces_all_but_the_id")
 class UpsertForgetsAField(MemorySessionStore):
-    def _save_session(self, session: Session) -> None:
+    def _save_session(self, session: Session) -> datetime | None:
         old = self._load_session(session.id)
-        super()._save_session(session if old is None else changed(session, tags=old.tags))
+        return super()._save_session(session if old is None else changed(session, tags=old.tags))
 
 
 @caught_by("test_saving_a_session_again_keeps_its_runs_events_and_numbers")
 class UpsertDeletesAndInserts(MemorySessionStore):
-    def _save_session(self, session: Session) -> None:
+    def _save_session(self, session: Session) -> datetime | None:
         self._delete_session(session.id)
-        super()._save_session(session)
+        return super()._save_session(session)
 
 
 @caught_by("test_runs_of_an_unknown_session_are_not_listed")
@@ -192,9 +193,10 @@ class CounterNotLocked(MemorySessionStore):
 
 @caught_by("test_changing_a_payload_later_changes_nothing_stored")
 class PayloadShared(MemorySessionStore):
-    def _save_session(self, session: Session) -> None:
+    def _save_session(self, session: Session) -> datetime | None:
         with self._state.transaction():
             self._state.put(self._state.sessions, session.id, session)
+        return None
 
     def save_session(self, session: Session) -> Session:
         session.checked()
@@ -206,9 +208,10 @@ class PayloadShared(MemorySessionStore):
 class DeletedSessionKeepsItsCounter(MemorySessionStore):
     def _delete_session(self, session_id: str) -> None:
         with self._state.transaction():
-            last = self._state.counters.get(session_id, 0)
+            last, log_id = self._state.counters.get(session_id, 0), self._state.log_ids.get(session_id, "")
             super()._delete_session(session_id)
             self._state.put(self._state.counters, session_id, last)
+            self._state.put(self._state.log_ids, session_id, log_id)
 
 
 @caught_by("test_the_active_run_is_the_newest_that_is_running")
@@ -219,18 +222,22 @@ class ActiveRunIsTheOldest(MemorySessionStore):
 
 @caught_by("test_restoring_never_lowers_the_counter")
 class RestoreLowersTheCounter(MemorySessionStore):
-    def _restore(self, session: Session, runs: list[Run], events: list[Event], last_sequence: int) -> int:
+    def _restore(
+        self, session: Session, runs: list[Run], events: list[Event], last_sequence: int, *, replace: bool
+    ) -> int:
         with self._state.transaction():
-            count = super()._restore(session, runs, events, last_sequence)
+            count = super()._restore(session, runs, events, last_sequence, replace=replace)
             self._state.put(self._state.counters, session.id, last_sequence)
             return count
 
 
 @caught_by("test_a_restored_session_is_an_exact_copy")
 class RestoreNumbersAnew(MemorySessionStore):
-    def _restore(self, session: Session, runs: list[Run], events: list[Event], last_sequence: int) -> int:
+    def _restore(
+        self, session: Session, runs: list[Run], events: list[Event], last_sequence: int, *, replace: bool
+    ) -> int:
         again = [event.numbered(place) for place, event in enumerate(events, 1)]
-        return super()._restore(session, runs, again, last_sequence)
+        return super()._restore(session, runs, again, last_sequence, replace=replace)
 
 
 @caught_by("test_no_foreign_error_leaves_a_port")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulty_deletions
 import faulty_followers
 import faulty_inputs
 import faulty_keepers
@@ -24,6 +25,7 @@ ADAPTERS = (
     faulty_transactions,
     faulty_processes,
     faulty_inputs,
+    faulty_deletions,
 )
 INNER = """
 import pytest

@@ -12,7 +12,7 @@ from fakes import ENOUGH, HookedStore, ScriptedProvider, log, only_session, says
 from processes import Process
 
 import asm_core as asm
-from asm_core import ExecutionResult, InvalidTransitionError, ProviderError, SessionStore, ValidationError
+from asm_core import InvalidTransitionError, ProviderError, SessionStore, ValidationError
 from asm_core.abandoned import close_abandoned
 from asm_core.manager import SessionManager
 from asm_core.stamps import make_stamp
@@ -246,5 +246,5 @@ def test_a_run_of_a_soft_deleted_session_is_left_alone(store: SessionStore) -> N
     store.save_run(asm.Run.from_dict({**run.with_status("running").to_dict(), "metadata": {"asm": stamp}}))
     session = only_session(store)
     deleted = asm.Session.from_dict({**session.to_dict(), "deleted_at": session.created_at})
-    store.flush(ExecutionResult(deleted))
+    store.restore_session(deleted, replace=True)
     assert close_abandoned(store) == []

@@ -26,7 +26,7 @@ ARTIFACT = an_artifact()
 KEPT = an_artifact(key="kept")
 
 WRITES: Calls = {
-    "save_session": lambda backend: backend.session_store.save_session(GONE),
+    "save_session": lambda backend: backend.session_store.save_session(OLD),
     "delete_session": lambda backend: backend.session_store.delete_session("old"),
     "save_run": lambda backend: backend.session_store.save_run(RUN),
     "append_event": lambda backend: backend.session_store.append_event(EVENT),
@@ -34,6 +34,8 @@ WRITES: Calls = {
     "flush": lambda backend: backend.session_store.flush(RESULT),
     "restore_session": lambda backend: backend.session_store.restore_session(*COPY),
     "prune_session_events": lambda backend: backend.maintenance.prune_session_events("s", POLICY),
+    "soft_delete_session": lambda backend: backend.maintenance.soft_delete_session("s"),
+    "undelete_session": lambda backend: backend.maintenance.undelete_session("gone"),
     "soft_delete": lambda backend: backend.maintenance.soft_delete_expired_sessions(POLICY),
     "hard_delete": lambda backend: backend.maintenance.hard_delete_expired_sessions(POLICY),
     "register": lambda backend: backend.artifact_registry.register(ARTIFACT),
@@ -56,7 +58,7 @@ CALLS = {**WRITES, **READS}
 def fill(backend: asm.Backend) -> None:
     """Store what the calls are about."""
     for session in (a_session(id="s"), OLD, GONE):
-        backend.session_store.save_session(session)
+        backend.session_store.restore_session(session)
     backend.session_store.append_events(some_events("s", 5))
     backend.artifact_registry.register(KEPT)
 

@@ -66,6 +66,7 @@ def test_the_time_of_soft_deletion_gaps_and_the_counter_survive(open_store: Call
 
     assert there.session_store.get_session(session.id) == session
     assert there.session_store.get_events(session.id) == events
+    there.maintenance.undelete_session(session.id)
     assert (
         there.session_store.append_event(Event.new(type="turn_completed", session_id=session.id)).sequence_number == 10
     )

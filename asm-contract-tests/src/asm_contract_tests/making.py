@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from asm_core import Artifact, Event, Run, Session
+from asm_core import Artifact, Event, Run, Session, SessionStore
 
 M = TypeVar("M", Artifact, Event, Run, Session)
 
@@ -58,6 +58,13 @@ def changed(model: M, **fields: Any) -> M:
 def deleted(session: Session, *, days: float = 0) -> Session:
     """Return the session as soft-deleted so many days ago."""
     return changed(session, deleted_at=days_ago(days))
+
+
+def soft_deleted(store: SessionStore, session: Session, *, days: float = 0) -> Session:
+    """Store the session, or mark the one that is stored, as soft-deleted so many days ago; return it."""
+    copy = deleted(session, days=days)
+    store.restore_session(copy, replace=True)
+    return copy
 
 
 def ids(items: Any) -> list[str]:

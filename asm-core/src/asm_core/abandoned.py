@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from asm_core.claims import end_id, once_id
-from asm_core.errors import AlreadyExistsError, InvalidTransitionError, SessionNotFoundError
+from asm_core.errors import AlreadyExistsError, InvalidTransitionError, SessionDeletedError, SessionNotFoundError
 from asm_core.models import Event, EventType, Run, RunStatus, Session, SessionStatus
 from asm_core.ports import ExecutionResult
 from asm_core.queries import RUN_ORDERS, SESSION_ORDERS, RunQuery, SessionQuery
@@ -70,17 +70,17 @@ def _close(session_store: SessionStore, listed: Session, own: Payload) -> bool:
     """Close a session, and return whether it was this call that did."""
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(AlreadyExistsError, InvalidTransitionError):  # ended meanwhile
-            return _close_as_it_is(session_store, listed.id, own)
+            try:
+                return _close_as_it_is(session_store, listed.id, own)
+            except (SessionNotFoundError, SessionDeletedError):
+                return False  # deleted meanwhile
     return False
 
 
 def _close_as_it_is(session_store: SessionStore, session_id: str, own: Payload) -> bool:
-    try:
-        # The runs first: while the session is seen open after them, nobody has closed the last of them.
-        runs = session_store.list_runs(session_id, status=(RunStatus.PENDING, RunStatus.RUNNING))
-        session = session_store.get_session(session_id)
-    except SessionNotFoundError:
-        return False  # deleted meanwhile
+    # The runs first: while the session is seen open after them, nobody has closed the last of them.
+    runs = session_store.list_runs(session_id, status=(RunStatus.PENDING, RunStatus.RUNNING))
+    session = session_store.get_session(session_id)
     if session.status not in _OPEN:
         return False  # closed by another process
     error = _error(session, own)
@@ -108,7 +108,7 @@ def _close_run(session_store: SessionStore, run: Run, own: Payload) -> bool:
         error = _error(run, own)
         events = _run_events(session, run, error)
         stored = session_store.flush(ExecutionResult(session, _failed_run(run, error), events))
-    except (AlreadyExistsError, InvalidTransitionError, SessionNotFoundError):
+    except (AlreadyExistsError, InvalidTransitionError, SessionDeletedError, SessionNotFoundError):
         return False  # ended or deleted meanwhile
     return stored[-1].timestamp == events[-1].timestamp
 

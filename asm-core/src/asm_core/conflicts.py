@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asm_core.errors import AlreadyExistsError
+from asm_core.errors import AlreadyExistsError, InvalidTransitionError
+from asm_core.models.statuses import TERMINAL_RUN_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from asm_core.models import Artifact, Event
+    from asm_core.models import Artifact, Event, Run
 
 
 def check_same_event(stored: Event, given: Event) -> Event:
@@ -86,6 +87,36 @@ def number_taken(event: Event) -> AlreadyExistsError:
         f"Number {event.sequence_number} of session {event.session_id} is taken by another event than {event.id}; "
         "restore into a store that does not have the session yet.",
         details={"event_id": event.id, "session_id": event.session_id, "sequence_number": event.sequence_number},
+    )
+
+
+def run_refused(session_id: str, status: str, given: Run) -> AlreadyExistsError | InvalidTransitionError | None:
+    """Return the error for a run that is not to be saved over the one stored under its id; None if it may be.
+
+    A run never moves to another session, and one that has ended keeps its status.
+
+    Args:
+        session_id: the session of the stored run.
+        status: the status of the stored run.
+        given: the run to be saved.
+    """
+    if session_id != given.session_id:
+        return run_taken(session_id, given)
+    if status == given.status or status not in TERMINAL_RUN_STATUSES:
+        return None
+    return InvalidTransitionError(
+        f"Run {given.id} is stored as {status}, which is final, and cannot become {given.status}; read it with "
+        "get_run(), and start another run for another attempt.",
+        details={"run_id": given.id, "session_id": session_id, "status": str(status)},
+    )
+
+
+def run_taken(session_id: str, given: Run) -> AlreadyExistsError:
+    """Return the error for a run whose id a run of another session has."""
+    return AlreadyExistsError(
+        f"Run {given.id} belongs to session {session_id}, and never moves to another one ({given.session_id}); give "
+        "the new run an id of its own.",
+        details={"run_id": given.id, "session_id": session_id},
     )
 
 

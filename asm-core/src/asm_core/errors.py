@@ -12,6 +12,7 @@
     │   ├── SessionNotFoundError         session_not_found
     │   └── RunNotFoundError             run_not_found
     ├── AlreadyExistsError               already_exists
+    ├── SessionDeletedError              session_deleted
     ├── StorageError                     storage_error
     │   ├── StorageConnectionError       storage_connection_failed   (retryable)
     │   ├── QueryError                   query_error
@@ -31,6 +32,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from asm_core.escaping import shown as shown  # noqa: PLC0414  every module takes it from here
@@ -142,6 +144,27 @@ class AlreadyExistsError(AsmError):
     """The id, key or number is taken by something else."""
 
     code = "already_exists"
+
+
+class SessionDeletedError(AsmError):
+    """The session is soft-deleted: it takes no events and no runs."""
+
+    code = "session_deleted"
+
+    def __init__(self, session_id: str, *, in_removal: bool = False) -> None:
+        remedy = (
+            "its removal has begun, so that it cannot be restored; write to another session"
+            if in_removal
+            else "restore it with Maintenance.undelete_session(), or write to another session"
+        )
+        super().__init__(
+            f"The session {shown(session_id)} is soft-deleted and takes no events and no runs: {remedy}.",
+            details={"session_id": session_id, "in_removal": in_removal},
+        )
+
+    def __reduce__(self) -> tuple[partial[SessionDeletedError], tuple[str]]:
+        """Rebuild from the id, so that the error crosses process boundaries."""
+        return partial(type(self), in_removal=self.details["in_removal"]), (self.details["session_id"],)
 
 
 class StorageError(AsmError):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from asm_core.errors import SessionDeletedError
+from asm_core.memory.health import find_faults
 from asm_core.memory.reader import MemoryReader
 from asm_core.memory.removing import drop_events, remove_marked
 from asm_core.models import TERMINAL_SESSION_STATUSES
@@ -100,8 +102,20 @@ class MemoryMaintenance(MemoryReader, Maintenance):
     def _soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._state.transaction():
             for session_id in session_ids:
-                session = msgspec.structs.replace(self._state.sessions[session_id], deleted_at=at)
-                self._state.put(self._state.sessions, session_id, session)
+                session = self._state.sessions.get(session_id)
+                if session is not None and session.deleted_at is None:
+                    self._mark(session, at)
+
+    def _undelete_session(self, session_id: str) -> None:
+        with self._state.transaction():
+            if session_id in self._state.removing:
+                raise SessionDeletedError(session_id, in_removal=True)
+            session = self._state.sessions.get(session_id)
+            if session is not None:
+                self._mark(session, None)
+
+    def _mark(self, session: Session, deleted_at: datetime | None) -> None:
+        self._state.put(self._state.sessions, session.id, msgspec.structs.replace(session, deleted_at=deleted_at))
 
     def _mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._state.transaction():
@@ -125,11 +139,14 @@ class MemoryMaintenance(MemoryReader, Maintenance):
 
     def _find_faults(self) -> list[str]:
         with self._state.lock:
-            return [
-                f"Session {session_id} has an event {max(log)}, beyond its last, {self._state.counters[session_id]}"
-                for session_id, log in self._state.logs.items()
-                if log and max(log) > self._state.counters.get(session_id, 0)
-            ]
+            return [*self._beyond_counters(), *find_faults(self._state)]
+
+    def _beyond_counters(self) -> list[str]:
+        return [
+            f"Session {session_id} has an event {max(log)}, beyond its last, {self._state.counters[session_id]}"
+            for session_id, log in self._state.logs.items()
+            if log and max(log) > self._state.counters.get(session_id, 0)
+        ]
 
     def _found_sessions(
         self, query: ExpiredSessions | DeletedSessions | OversizedSessions, passes: Callable[[Session], bool]

@@ -5,22 +5,34 @@ from __future__ import annotations
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from asm_core.conflicts import check_same_event, number_taken, split_repeats
-from asm_core.errors import SessionNotFoundError
+import msgspec
+
+from asm_core.conflicts import check_same_event, number_taken, run_refused, run_taken, split_repeats
+from asm_core.errors import SessionDeletedError, SessionNotFoundError
 from asm_core.memory.reader import MemoryReader
 from asm_core.memory.removing import remove_marked
 from asm_core.models.base import MAX_INTEGER
 from asm_core.ports import SessionStore
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from asm_core.models import Event, Run, Session
 
 
 class MemorySessionStore(MemoryReader, SessionStore):
     """The session store in memory."""
 
-    def _save_session(self, session: Session) -> None:
+    def _save_session(self, session: Session) -> datetime | None:
         with self._state.transaction():
+            stored = self._state.sessions.get(session.id)
+            deleted_at = None if stored is None else stored.deleted_at
+            self._put_session(msgspec.structs.replace(session, deleted_at=deleted_at))
+            return deleted_at
+
+    def _put_session(self, session: Session) -> None:
+        with self._state.transaction():
+            self._refuse_removal(session.id)
             self._state.put(self._state.sessions, session.id, session.checked())
             if session.id not in self._state.log_ids:
                 self._state.put(self._state.counters, session.id, 0)
@@ -29,6 +41,10 @@ class MemorySessionStore(MemoryReader, SessionStore):
     def _save_run(self, run: Run) -> None:
         with self._state.transaction():
             self._require_session(run.session_id)
+            stored = self._state.runs.get(run.id)
+            refused = None if stored is None else run_refused(stored.session_id, stored.status, run)
+            if refused is not None:
+                raise refused
             self._state.put(self._state.runs, run.id, run.checked())
 
     def _delete_session(self, session_id: str) -> None:
@@ -45,18 +61,21 @@ class MemorySessionStore(MemoryReader, SessionStore):
 
     def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
         with self._state.transaction():
-            self._save_session(session)
+            if self._save_session(session) is not None:
+                raise SessionDeletedError(session.id)
             if run is not None:
                 self._save_run(run)
             return self._append(events)
 
-    def _restore(self, session: Session, runs: list[Run], events: list[Event], last_sequence: int) -> int:
+    def _restore(
+        self, session: Session, runs: list[Run], events: list[Event], last_sequence: int, *, replace: bool
+    ) -> int:
         with self._state.transaction():
-            if session.id not in self._state.sessions:
-                self._save_session(session)
+            self._refuse_removal(session.id)
+            if replace or session.id not in self._state.sessions:
+                self._put_session(session)
             for run in runs:
-                if run.id not in self._state.runs:
-                    self._save_run(run)
+                self._restore_run(run, replace=replace)
             count = sum(self._restore_one(event) for event in events)
             last = max(last_sequence, self._state.counters.get(session.id, 0))
             self._state.put(self._state.counters, session.id, last)
@@ -73,6 +92,13 @@ class MemorySessionStore(MemoryReader, SessionStore):
         self._state.put(self._state.counters, event.session_id, number)
         self._store(event.numbered(number))
         return event.numbered(number)
+
+    def _restore_run(self, run: Run, *, replace: bool) -> None:
+        stored = self._state.runs.get(run.id)
+        if stored is not None and stored.session_id != run.session_id:
+            raise run_taken(stored.session_id, run)
+        if replace or stored is None:
+            self._state.put(self._state.runs, run.id, run.checked())
 
     def _restore_one(self, event: Event) -> bool:
         stored = self._state.events.get(event.id)
@@ -92,5 +118,13 @@ class MemorySessionStore(MemoryReader, SessionStore):
         self._state.put(self._state.events, event.id, event)
 
     def _require_session(self, session_id: str) -> None:
-        if session_id not in self._state.sessions:
+        session = self._state.sessions.get(session_id)
+        if session is None:
             raise SessionNotFoundError(session_id)
+        self._refuse_removal(session_id)
+        if session.deleted_at is not None:
+            raise SessionDeletedError(session_id)
+
+    def _refuse_removal(self, session_id: str) -> None:
+        if session_id in self._state.removing:
+            raise SessionDeletedError(session_id, in_removal=True)

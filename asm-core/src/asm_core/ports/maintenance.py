@@ -10,12 +10,14 @@ from asm_core.errors import SessionNotFoundError, ValidationError, shown
 from asm_core.ids import check_name
 from asm_core.ports.reader import Reader
 from asm_core.retention import MaintenanceReport, RetentionPolicy, Steps
+from asm_core.times import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from asm_core.models import Session
     from asm_core.retention import (
         DeletedSessions,
         EventMark,
@@ -78,6 +80,28 @@ class Maintenance(Reader):
             duration_ms=(time.perf_counter() - started) * 1000,
         )
 
+    def soft_delete_session(self, session_id: str) -> Session:
+        """Mark a session as deleted, and return it; one that is soft-deleted already keeps the time of that.
+
+        It is no longer listed and takes no events and no runs (`SessionDeletedError`), and is still read by its id.
+        Retention removes it `hard_delete_after_days` later.
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+        """
+        self._soft_delete_sessions([check_name("session_id", session_id)], utc_now())
+        return self._stored_session(session_id)
+
+    def undelete_session(self, session_id: str) -> Session:
+        """Take the soft deletion of a session back, and return it; one that is not soft-deleted is a no-op.
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+            SessionDeletedError: its removal has begun.
+        """
+        self._undelete_session(check_name("session_id", session_id))
+        return self._stored_session(session_id)
+
     def soft_delete_expired_sessions(self, policy: RetentionPolicy) -> int:
         """Mark the sessions that are older than `policy` allows as deleted; return how many."""
         return self._steps(policy).soft_delete()
@@ -95,10 +119,7 @@ class Maintenance(Reader):
         Raises:
             SessionNotFoundError: the session does not exist.
         """
-        session = self._load_session(check_name("session_id", session_id))
-        if session is None:
-            raise SessionNotFoundError(session_id)
-        return self._steps(policy).prune_session(session.id)
+        return self._steps(policy).prune_session(self._stored_session(check_name("session_id", session_id)).id)
 
     def clean_orphaned_artifacts(self) -> int:
         """Remove the metadata of artifacts whose session is gone; return how many."""
@@ -107,6 +128,12 @@ class Maintenance(Reader):
     def health_check(self) -> list[str]:
         """Return what is wrong with the store, a sentence each; an empty list is healthy."""
         return self._find_faults()
+
+    def _stored_session(self, session_id: str) -> Session:
+        session = self._load_session(session_id)
+        if session is None:
+            raise SessionNotFoundError(session_id)
+        return session
 
     def _steps(self, policy: RetentionPolicy, *, dry_run: bool = False, progress: Progress | None = None) -> Steps:
         if not isinstance(policy, RetentionPolicy):
@@ -158,7 +185,17 @@ class Maintenance(Reader):
 
     @abstractmethod
     def _soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
-        """Set `deleted_at` of these sessions and nothing else."""
+        """Set `deleted_at` of these sessions and nothing else; of one that has it, leave it; unknown ids are no-ops.
+
+        In one transaction with what makes appends refuse the sessions: an append that waits meanwhile must find it.
+        """
+
+    @abstractmethod
+    def _undelete_session(self, session_id: str) -> None:
+        """Clear `deleted_at` of a session, which an append must find; an unknown id is a no-op.
+
+        SessionDeletedError, with `in_removal`, where the removal of the session has begun.
+        """
 
     @abstractmethod
     def _mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:

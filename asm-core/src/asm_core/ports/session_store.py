@@ -19,9 +19,8 @@ from asm_core.models import Event, Run, RunStatus, Session
 from asm_core.models.base import check_natural
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
 from asm_core.payloads import Payload, check_optional_payload
-from asm_core.ports.following import Follower
+from asm_core.ports.following import Follower, check_last, find_after, head_of
 from asm_core.ports.reader import Reader
-from asm_core.ports.reading_on import check_last, find_after, head_of
 from asm_core.queries import (
     RUN_ORDERS,
     EventQuery,
@@ -70,10 +69,14 @@ class SessionStore(Reader):
     # -- sessions ------------------------------------------------------------------------------------------------
 
     def save_session(self, session: Session) -> Session:
-        """Store `session`, replacing all but the id of one that is stored under it. Returns what is stored."""
-        session = _check_instance(Session, session).checked()
-        self._save_session(session)
-        return session
+        """Store `session`, replacing what is stored under its id but `deleted_at`. Returns what is stored.
+
+        Only maintenance sets `deleted_at`, and only maintenance clears it: whatever `session` holds there, a stored
+        session keeps its own, and a new one has none.
+        """
+        session = _live(_check_instance(Session, session).checked())
+        deleted_at = self._save_session(session)
+        return session if deleted_at is None else msgspec.structs.replace(session, deleted_at=deleted_at)
 
     def get_session(self, session_id: str) -> Session:
         """Return the session, even if it is soft-deleted.
@@ -120,6 +123,10 @@ class SessionStore(Reader):
 
         Raises:
             SessionNotFoundError: its session does not exist.
+            SessionDeletedError: its session is soft-deleted.
+            AlreadyExistsError: the id is that of a run of another session.
+            InvalidTransitionError: the run is stored as completed, failed, cancelled or timeout, and `run` has another
+                status.
         """
         run = _check_instance(Run, run).checked()
         self._save_run(run)
@@ -184,6 +191,7 @@ class SessionStore(Reader):
 
         Raises:
             SessionNotFoundError: the session does not exist.
+            SessionDeletedError: the session is soft-deleted, even if the event is stored already.
             AlreadyExistsError: the id is stored with another session, run, type or data.
             ValidationError: the event bears a number already; only the store gives these out.
         """
@@ -197,6 +205,7 @@ class SessionStore(Reader):
 
         Raises:
             SessionNotFoundError: a session does not exist.
+            SessionDeletedError: a session is soft-deleted, even if its events are stored already.
             AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
             ValidationError: an event bears a number already; only the store gives these out.
         """
@@ -212,10 +221,12 @@ class SessionStore(Reader):
 
         Raises:
             SessionNotFoundError: an event's session, or that of the run, neither exists nor is `result.session`.
-            AlreadyExistsError: as for `append_events`.
+            SessionDeletedError: one of these sessions is soft-deleted.
+            AlreadyExistsError: as for `append_events` and `save_run`.
+            InvalidTransitionError: as for `save_run`.
         """
         result = _check_instance(ExecutionResult, result)
-        session = _check_instance(Session, result.session).checked()
+        session = _live(_check_instance(Session, result.session).checked())
         run = None if result.run is None else _check_instance(Run, result.run).checked()
         metadata = check_optional_payload("provider_metadata", result.provider_metadata)
         if metadata is not None:
@@ -339,16 +350,24 @@ class SessionStore(Reader):
     # -- copies --------------------------------------------------------------------------------------------------
 
     def restore_session(
-        self, session: Session, runs: Iterable[Run] = (), events: Iterable[Event] = (), *, last_sequence: int = 0
+        self,
+        session: Session,
+        runs: Iterable[Run] = (),
+        events: Iterable[Event] = (),
+        *,
+        last_sequence: int = 0,
+        replace: bool = False,
     ) -> int:
         """Store an exact copy of a session, or of a part of it, all or nothing; return how many events were new.
 
         The events keep the numbers they bear, gaps left by pruning included, and the session's counter is raised to
         `last_sequence` and to the greatest of them. What is stored already is left as it is, so that a copy may be
-        repeated. Used by import and by the archive of retention; to record what happens, append.
+        repeated; with `replace`, a stored session and stored runs become equal to the copies. `deleted_at` is copied
+        too, and a session that is soft-deleted takes copies. Used by import and by the archive of retention; to record
+        what happens, append.
 
         Raises:
-            AlreadyExistsError: an id or a number is taken by another event.
+            AlreadyExistsError: an id or a number is taken by another event, or a run's id by a run of another session.
             ValidationError: an event bears no number, or a run or event belongs to another session.
         """
         session = _check_instance(Session, session).checked()
@@ -366,19 +385,26 @@ class SessionStore(Reader):
                 message = f"Event {event.id} bears no sequence_number; to record something new, use append_events."
                 raise ValidationError(message)
             last = max(last, event.sequence_number)
-        count = self._restore(session, checked_runs, checked_events, last)
+        if not isinstance(replace, bool):
+            message = f"replace must be True or False, not {shown(replace)}."
+            raise ValidationError(message)
+        count = self._restore(session, checked_runs, checked_events, last, replace=replace)
         self._tell()
         return count
 
     # -- what an adapter writes ----------------------------------------------------------------------------------
 
     @abstractmethod
-    def _save_session(self, session: Session) -> None:
-        """Insert the session, or replace all of the one with its id."""
+    def _save_session(self, session: Session) -> datetime | None:
+        """Insert the session, which has no `deleted_at`, or replace all but that of the one with its id; return it."""
 
     @abstractmethod
     def _save_run(self, run: Run) -> None:
-        """Insert the run, or replace all of the one with its id; raise SessionNotFoundError without its session."""
+        """Insert the run, or replace all of the one with its id, in one step that no other writer comes between.
+
+        SessionNotFoundError without its session, SessionDeletedError where that is soft-deleted, and what
+        `asm_core.conflicts.run_refused` returns for the run that is stored under the id.
+        """
 
     @abstractmethod
     def _delete_session(self, session_id: str) -> None:
@@ -390,18 +416,26 @@ class SessionStore(Reader):
 
         In this order, so that of several faults every backend names the same: refuse a list that contradicts itself
         (`asm_core.conflicts.split_repeats`); lock the counters in the order of the session ids, SessionNotFoundError
-        without the session; compare each id that is stored (`check_same_event`), in the order given; number the rest.
+        without the session, SessionDeletedError where it is soft-deleted, also if that was committed while the append
+        waited for the lock; compare each id that is stored (`check_same_event`), in the order given; number the rest.
         """
 
     @abstractmethod
     def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
-        """Save the session and the run and append the events, in one transaction."""
+        """Save the session and the run and append the events, in one transaction.
+
+        SessionDeletedError where the session is stored as soft-deleted.
+        """
 
     @abstractmethod
-    def _restore(self, session: Session, runs: list[Run], events: list[Event], last_sequence: int) -> int:
+    def _restore(
+        self, session: Session, runs: list[Run], events: list[Event], last_sequence: int, *, replace: bool
+    ) -> int:
         """Save what is not there yet, events with the numbers they bear, in one transaction; return the new events.
 
-        Raise the counter to at least `last_sequence`. An id or number that another event has: AlreadyExistsError.
+        With `replace`, session and runs replace those that are stored, `deleted_at` included. Raise the counter to at
+        least `last_sequence`. An id or number that another event has, or an id of a run of another session:
+        AlreadyExistsError.
         """
 
     def _change_token(self) -> object:
@@ -440,6 +474,10 @@ class SessionStore(Reader):
         # A forked child has none of its parent's threads.
         watchers: dict[int, Watcher] | None = self.__dict__.get("_asm_watchers")
         return watchers.get(os.getpid()) if watchers else None
+
+
+def _live(session: Session) -> Session:
+    return session if session.deleted_at is None else msgspec.structs.replace(session, deleted_at=None)
 
 
 def _check_instance(kind: Any, value: Any) -> Any:

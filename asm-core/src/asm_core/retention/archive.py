@@ -75,10 +75,9 @@ class Archive:
         try:
             if session_id not in self._begun:
                 # What an earlier pass archived of session and runs has changed since; their last state counts.
-                self._store.save_session(session)
+                self._store.restore_session(session, replace=True)
                 for runs in self._pages_of_runs(session_id):
-                    for run in runs:
-                        self._store.save_run(run)
+                    self._store.restore_session(session, runs, replace=True)
                 self._begun.add(session_id)
             self._store.restore_session(session, events=events, last_sequence=last_sequence)
         except AsmError as error:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.batches import number_all
 from asm_core.conflicts import check_restored, check_same_event, in_order_of, split_repeats
-from asm_core.errors import SessionNotFoundError, StorageError
+from asm_core.errors import SessionDeletedError, SessionNotFoundError, StorageError
 from asm_core.sql.arrays import array_literal
 from asm_core.sql.codec import codec_of
 from asm_core.sql.columns import event_columns, split_columns
@@ -50,7 +50,7 @@ _JSON: Final = ("data", "metadata")
 _APPEND_ONE: Final = f"""\
 WITH counter AS (
     UPDATE asm_session_sequences SET last_sequence = last_sequence + 1, updated_at = %s::timestamptz
-    WHERE session_id = %s::text RETURNING last_sequence
+    WHERE session_id = %s::text AND deleted_at IS NULL RETURNING last_sequence
 )
 INSERT INTO asm_events ({", ".join(_GIVEN)}, sequence_number)
 SELECT {", ".join(f"%s::{'json' if name in _JSON else _TYPES.get(name, 'text')}" for name in _GIVEN)}, last_sequence
@@ -65,20 +65,25 @@ WITH given AS (
     WINDOW of_session AS (PARTITION BY session_id)
 ), sessions AS (
     SELECT session_id, max(events) AS events,
-        (SELECT true FROM asm_session_sequences AS counter WHERE counter.session_id = given.session_id) AS counted
+        (
+            SELECT deleted_at IS NULL FROM asm_session_sequences AS counter
+            WHERE counter.session_id = given.session_id
+        ) AS counted
     FROM given GROUP BY session_id
 ), counters AS (
     INSERT INTO asm_session_sequences AS counter (session_id, last_sequence, updated_at)
     SELECT session_id, events, %s::timestamptz FROM sessions
     WHERE (SELECT bool_and(counted IS TRUE) FROM sessions) ORDER BY session_id COLLATE "C"
     ON CONFLICT (session_id) DO UPDATE
-    SET last_sequence = counter.last_sequence + excluded.last_sequence, updated_at = excluded.updated_at
+    SET last_sequence = CASE WHEN counter.deleted_at IS NULL THEN counter.last_sequence + excluded.last_sequence END,
+    updated_at = excluded.updated_at
     RETURNING session_id, last_sequence
 )
 INSERT INTO asm_events ({", ".join(_GIVEN)}, sequence_number)
 SELECT {", ".join(f"{name}::json" if name in _JSON else name for name in _GIVEN)}, last_sequence - given.events + nth
 FROM given JOIN counters USING (session_id) ORDER BY id COLLATE "C"
 RETURNING id, sequence_number"""
+"""A counter is never null: where a session was deleted while this waited for its counter, the statement fails."""
 _COUNTER: Final = "SELECT last_sequence FROM counter"
 _TELLING_COUNTER: Final = f"SELECT last_sequence{_TELLING} FROM counter"
 _APPEND_ONE_TELLING: Final = _APPEND_ONE + _TELLING
@@ -100,11 +105,15 @@ _RAISE_TO: Final = (
 _LOCK: Final = """\
 INSERT INTO asm_session_sequences AS counter (session_id, last_sequence, updated_at)
 SELECT id, 0, %s::timestamptz FROM asm_sessions WHERE id = ANY(%s) ORDER BY id
-ON CONFLICT (session_id) DO UPDATE SET last_sequence = counter.last_sequence"""
-_SESSIONS: Final = "SELECT id FROM asm_sessions WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
+ON CONFLICT (session_id) DO UPDATE SET last_sequence = counter.last_sequence
+RETURNING session_id, deleted_at IS NOT NULL"""
+_SESSIONS: Final = (
+    "SELECT id, deleted_at IS NOT NULL, removing_at IS NOT NULL FROM asm_sessions WHERE id = ANY(%s) "
+    "ORDER BY id FOR KEY SHARE"
+)
 
-_COLLISION: Final = {"23503", "23505"}
-"""The SQLSTATEs of a session that is not there (foreign key) and of an id that is (unique)."""
+_COLLISION: Final = {"23502", "23503", "23505"}
+"""The SQLSTATEs of a counter that may not be raised (not null), of a session that is not there, of an id that is."""
 
 
 def append_events(statement: Unit, transaction: Unit, events: list[Event], *, notify: bool = False) -> list[Event]:
@@ -119,6 +128,7 @@ def append_events(statement: Unit, transaction: Unit, events: list[Event], *, no
 
     Raises:
         SessionNotFoundError: a session does not exist.
+        SessionDeletedError: a session is soft-deleted.
         AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
     """
     first, repeats = split_repeats(events)
@@ -165,7 +175,7 @@ def _numbers(execute: Execute, session_id: str, low: int, high: int) -> set[int]
 
 
 def _append_new(unit: Unit, events: list[Event], *, notify: bool) -> list[Event] | None:
-    """Append events; None, with nothing done, if an id is stored or a session or its counter is not there."""
+    """Append events; None, with nothing done, if an id is stored or a session or its counter does not take them."""
     try:
         with unit() as execute:
             return _append(execute, events, notify=notify) or None
@@ -194,15 +204,20 @@ def _append_rest(transaction: Unit, events: list[Event], *, notify: bool) -> lis
 
 def _lock_counters(execute: Execute, session_ids: list[str]) -> None:
     """Take counters, in the order in which all take them, and make those that are not there."""
-    known = {row[0] for row in execute(_SESSIONS, (session_ids,)).fetchall()}
+    known = {row[0]: row[1:] for row in execute(_SESSIONS, (session_ids,)).fetchall()}
     for session_id in session_ids:
         if session_id not in known:
             raise SessionNotFoundError(session_id)
-    execute(_LOCK, (utc_now(), session_ids))
+        is_deleted, in_removal = known[session_id]
+        if is_deleted:
+            raise SessionDeletedError(session_id, in_removal=in_removal)
+    for session_id, is_deleted in sorted(execute(_LOCK, (utc_now(), session_ids)).fetchall()):
+        if is_deleted:
+            raise SessionDeletedError(session_id)
 
 
 def _append(execute: Execute, events: list[Event], *, notify: bool) -> list[Event]:
-    """Append events and return them as stored; none, with nothing done, if there are none or a counter is not there."""
+    """Append events and return them as stored; none, with nothing done, if there are none or a counter takes none."""
     if not events:
         return []
     if len(events) == 1:
@@ -252,7 +267,7 @@ def _append_statement(shared: tuple[str, ...], own: tuple[str, ...], *, is_sorte
     return f"""\
 WITH counter AS (
     UPDATE asm_session_sequences SET last_sequence = last_sequence + %s, updated_at = %s::timestamptz
-    WHERE session_id = %s::text RETURNING session_id, last_sequence
+    WHERE session_id = %s::text AND deleted_at IS NULL RETURNING session_id, last_sequence
 ), stored AS (
     INSERT INTO asm_events ({", ".join((*shared, *own))}, sequence_number)
     SELECT {", ".join(map(str.__add__, values, casts))}, last_sequence - %s::bigint + place

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from asm_core.batches import number_all
 from asm_core.conflicts import check_restored, check_same_event, in_order_of, split_repeats
-from asm_core.errors import SessionNotFoundError, StorageError
+from asm_core.errors import StorageError
 from asm_core.sql.codec import codec_of
 from asm_core.sql.columns import event_columns, split_columns
+from asm_core.sql.deletion import refusal
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.tables import EVENT_COLUMNS
 from asm_core.times import utc_now
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
 _CODEC: Final = codec_of(Dialect.SQLITE)
 
 _RAISE: Final = (
-    "UPDATE asm_session_sequences SET last_sequence = last_sequence + ?, updated_at = ? WHERE session_id = ? "
-    "RETURNING last_sequence"
+    "UPDATE asm_session_sequences SET last_sequence = last_sequence + ?, updated_at = ? "
+    "WHERE session_id = ? AND deleted_at IS NULL RETURNING last_sequence"
 )
 _BEGIN_COUNT: Final = (
     "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) "
-    "SELECT id, ?, ? FROM asm_sessions WHERE id = ? RETURNING last_sequence"
+    "SELECT id, ?, ? FROM asm_sessions WHERE id = ? AND deleted_at IS NULL "
+    "ON CONFLICT (session_id) DO NOTHING RETURNING last_sequence"
 )
 _RAISE_TO: Final = (
     "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) VALUES (?, ?, ?) "
@@ -58,6 +60,7 @@ def append_events(execute: Execute, events: list[Event]) -> list[Event]:
 
     Raises:
         SessionNotFoundError: a session does not exist.
+        SessionDeletedError: a session is soft-deleted.
         AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
     """
     if len(events) == 1:
@@ -149,7 +152,7 @@ def _raise(execute: Execute, session_id: str, size: int, now: str) -> int:
     parameters = (size, now, session_id)
     rows = execute(_RAISE, parameters).fetchall() or execute(_BEGIN_COUNT, parameters).fetchall()
     if not rows:
-        raise SessionNotFoundError(session_id)
+        raise refusal(execute, Dialect.SQLITE, session_id)
     last: int = rows[0][0]
     return last
 

@@ -24,6 +24,11 @@ def make_counter(execute: Execute, dialect: Dialect, session_id: str) -> None:
 def with_counter(insert: str) -> str:
     """Return an insert into `asm_sessions`, without RETURNING, that makes the counter too: one statement, PostgreSQL.
 
-    Where the insert stores or updates no row, no counter is made.
+    It answers the `deleted_at` and the `removing_at` that are stored. Where the insert stores or updates no row, no
+    counter is made.
     """
-    return f"WITH saved AS ({insert} RETURNING id, created_at, deleted_at) {_MAKE.format(source='saved')}"
+    return (
+        f"WITH saved AS ({insert} RETURNING id, created_at, deleted_at, removing_at), "
+        f"counter AS ({_MAKE.format(source='saved')}) "
+        "SELECT deleted_at AT TIME ZONE 'UTC', removing_at FROM saved"
+    )

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from asm_core.faults import (
+    EVENTS_ELSEWHERE,
+    RUN_ENDED_TWICE,
+    RUN_ENDS,
+    SESSION_BEGINNINGS,
+    SESSION_ENDED_TWICE,
+    SESSION_ENDS,
+    SHOWN,
+)
 from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from asm_core.sql.dialects import Execute
-
-_SHOWN: Final = 5
-"""How many cases of one fault a health check names."""
 
 
 def _names(values: Iterable[str]) -> str:
@@ -58,6 +64,32 @@ _QUESTIONS: Final = (
         "Event {0} has the unknown type {1}.",
         f"SELECT id, type FROM asm_events WHERE type NOT IN ({_names(EVENT_TYPES)})",
     ),
+    (
+        "Session {0} and its counter have different times of deletion; soft_delete_session() or undelete_session() "
+        "sets both.",
+        "SELECT s.id FROM asm_sessions s JOIN asm_session_sequences c ON c.session_id = s.id "
+        "WHERE (s.deleted_at IS NULL) <> (c.deleted_at IS NULL) OR s.deleted_at <> c.deleted_at",
+    ),
+    (
+        RUN_ENDED_TWICE,
+        f"SELECT run_id, COUNT(*) FROM asm_events WHERE type IN ({_names(RUN_ENDS)}) AND run_id IS NOT NULL "
+        "GROUP BY run_id HAVING COUNT(*) > 1 ORDER BY run_id",
+    ),
+    (
+        SESSION_ENDED_TWICE,
+        "SELECT session_id, sequence_number, type, last_number FROM ("
+        "SELECT session_id, sequence_number, type, LAG(type) OVER log AS last_type, "
+        "LAG(sequence_number) OVER log AS last_number "
+        f"FROM asm_events WHERE type IN ({_names((*SESSION_ENDS, *SESSION_BEGINNINGS))}) "
+        "WINDOW log AS (PARTITION BY session_id ORDER BY sequence_number)) ends "
+        f"WHERE type IN ({_names(SESSION_ENDS)}) AND last_type IN ({_names(SESSION_ENDS)}) "
+        "ORDER BY session_id, sequence_number",
+    ),
+    (
+        EVENTS_ELSEWHERE,
+        "SELECT DISTINCT r.id, r.session_id, e.session_id FROM asm_events e JOIN asm_runs r ON r.id = e.run_id "
+        "WHERE e.session_id <> r.session_id ORDER BY r.id, e.session_id",
+    ),
 )
 
 
@@ -66,5 +98,5 @@ def find_faults(execute: Execute) -> list[str]:
     return [
         sentence.format(*row)
         for sentence, question in _QUESTIONS
-        for row in execute(f"{question} LIMIT {_SHOWN}").fetchall()
+        for row in execute(f"{question} LIMIT {SHOWN}").fetchall()
     ]

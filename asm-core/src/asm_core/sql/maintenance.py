@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from asm_core.ports import Maintenance
 from asm_core.retention import Found
 from asm_core.sql.database import D
+from asm_core.sql.deletion import soft_delete, undelete
 from asm_core.sql.invariants import find_faults
 from asm_core.sql.queries import ArtifactQueries, RetentionQueries, StretchQueries
 from asm_core.sql.reader import SQLReader
@@ -82,7 +83,11 @@ class SQLMaintenance(SQLReader[D], Maintenance):
 
     def _soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._database.write() as connection:
-            self._removing.soft_delete(connection.execute_sql, session_ids, at)
+            soft_delete(connection.execute_sql, self._database.dialect, session_ids, at)
+
+    def _undelete_session(self, session_id: str) -> None:
+        with self._database.write() as connection:
+            undelete(connection.execute_sql, self._database.dialect, session_id)
 
     def _mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._database.write() as connection:

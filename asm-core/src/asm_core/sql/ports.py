@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from asm_core.errors import SessionDeletedError
 from asm_core.ports import SessionStore
 from asm_core.sql.database import D
 from asm_core.sql.reader import SQLReader
@@ -14,6 +15,7 @@ from asm_core.times import utc_now
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from asm_core.models import Event, Run, Session
 
@@ -24,9 +26,9 @@ _ROWS: Final = 500
 class SQLSessionStore(SQLReader[D], SessionStore):
     """Saves and appends by core's statements; a flush and a copy are one transaction of these."""
 
-    def _save_session(self, session: Session) -> None:
+    def _save_session(self, session: Session) -> datetime | None:
         with self._database.write() as connection:
-            self._saving.save_session(connection.execute_sql, session)
+            return self._saving.save_session(connection.execute_sql, session)
 
     def _save_run(self, run: Run) -> None:
         with self._database.write() as connection:
@@ -37,14 +39,18 @@ class SQLSessionStore(SQLReader[D], SessionStore):
 
     def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
         with self._database.write():
-            self._save_session(session)
+            if self._save_session(session) is not None:
+                raise SessionDeletedError(session.id)
             if run is not None:
                 self._save_run(run)
             return self._append(events) if events else []
 
-    def _restore(self, session: Session, runs: list[Run], events: list[Event], last_sequence: int) -> int:
+    def _restore(
+        self, session: Session, runs: list[Run], events: list[Event], last_sequence: int, *, replace: bool
+    ) -> int:
+        store = self._saving.copy if replace else self._saving.add
         with self._database.write() as connection:
-            self._saving.add(connection.execute_sql, session, runs)
+            store(connection.execute_sql, session, runs)
             return self._database.restore(session.id, events, last_sequence)
 
     def _delete_session(self, session_id: str) -> None:

@@ -65,14 +65,6 @@ class Removing:
         )
         self._delete_counters = f"DELETE FROM asm_session_sequences WHERE session_id {among}"
         self._delete_sessions = f"DELETE FROM asm_sessions WHERE id {among}"
-        self._soft_delete_sessions = f"UPDATE asm_sessions SET deleted_at = {mark} WHERE id {among}"
-        self._soft_delete_counters = f"UPDATE asm_session_sequences SET deleted_at = {mark} WHERE session_id {among}"
-
-    def soft_delete(self, execute: Execute, session_ids: Sequence[str], at: datetime) -> None:
-        """Set the time at which sessions were deleted."""
-        listed, time = self._hold(execute, session_ids), self._codec.encode_time(at)
-        execute(self._soft_delete_sessions, (time, listed))
-        execute(self._soft_delete_counters, (time, listed))
 
     def mark(self, execute: Execute, session_ids: Sequence[str], at: datetime) -> None:
         """Mark sessions, unless they are marked."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import SHA256, an_artifact, at, changed, deleted, label
+from asm_contract_tests.making import SHA256, an_artifact, at, changed, label, soft_deleted
 from asm_core import (
     AlreadyExistsError,
     Artifact,
@@ -122,7 +122,7 @@ class RegisterContract(Contract):
         self, store: SessionStore, artifacts: ArtifactRegistry, session: Session
     ) -> None:
         """Look for a filter by `deleted_at`: a soft-deleted session still exists."""
-        store.save_session(deleted(session))
+        soft_deleted(store, session)
         artifact = artifacts.register(an_artifact(session_id=session.id))
         assert artifacts.list_by_session(session.id) == [artifact]
 

@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asm_contract_tests.contract import Contract, OpenBackend
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, deleted, numbers, some_events
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, numbers, soft_deleted, some_events
 from asm_contract_tests.rules.backend.readers import Log, Logs, marks, read_until
 from asm_contract_tests.together import in_processes, need_fork
-from asm_core import AlreadyExistsError, Backend, Event, ExecutionResult, RetentionPolicy, SessionNotFoundError
+from asm_core import (
+    AlreadyExistsError,
+    Backend,
+    Event,
+    ExecutionResult,
+    RetentionPolicy,
+    SessionDeletedError,
+    SessionNotFoundError,
+)
 from asm_core.pages import all_items
 
 if TYPE_CHECKING:
@@ -81,14 +89,14 @@ def append_anywhere(backend: Backend, *, names: list[str], seed: int) -> list[st
 
 
 def do_anything(backend: Backend, *, names: list[str], seed: int) -> None:
-    """Write to some sessions in every way; that a session is not there just now is no failure."""
+    """Write to some sessions in every way; that a session is not there just now, or deleted, is no failure."""
     random = Random(seed)  # noqa: S311  no secrets
     store = backend.session_store
     ways: list[Callable[[str, str], Any]] = [
         lambda one, other: store.append_events([an_event(one), an_event(other), an_event(one)]),
         lambda one, _: store.flush(ExecutionResult(a_session(id=one), a_run(one), some_events(one, 3))),
         lambda one, _: store.save_session(a_session(id=one)),
-        lambda one, _: store.save_session(deleted(a_session(id=one), days=99)),
+        lambda one, _: soft_deleted(store, a_session(id=one), days=99),
         lambda one, _: store.save_run(a_run(one)),
         lambda one, _: store.delete_session(one),
         lambda one, other: backend.artifact_registry.register(an_artifact(key=f"{seed}/{one}", session_id=other)),
@@ -99,7 +107,7 @@ def do_anything(backend: Backend, *, names: list[str], seed: int) -> None:
     for _ in range(TURNS):
         try:
             random.choice(ways)(*random.sample(names, 2))
-        except (SessionNotFoundError, AlreadyExistsError):
+        except (SessionNotFoundError, SessionDeletedError, AlreadyExistsError):
             continue
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract, OpenBackend
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, deleted, numbers, some_events
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, numbers, soft_deleted, some_events
 from asm_core import (
     ArtifactRegistry,
     Backend,
@@ -136,7 +136,7 @@ class SeveralHandlesContract(Contract):
         with open_backend() as first:
             run = a_run(session)
             events = first.session_store.flush(ExecutionResult(session, run, some_events(session, 3)))
-            gone = first.session_store.save_session(deleted(a_session()))
+            gone = soft_deleted(first.session_store, a_session())
             artifact = first.artifact_registry.register(an_artifact(session_id=session.id))
         with open_backend() as second:
             assert second.session_store.list_sessions() == [session]

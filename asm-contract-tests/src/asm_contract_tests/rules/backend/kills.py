@@ -44,7 +44,8 @@ def maintain_forever(backend: Backend, say: Callable[[Any], None]) -> None:
     """Store a session that is due and have it removed, and say so, again and again."""
     while True:
         session = deleted(a_session(), days=99)
-        backend.session_store.flush(ExecutionResult(session, a_run(session), some_events(session, 3)))
+        events = [event.numbered(place) for place, event in enumerate(some_events(session, 3), 1)]
+        backend.session_store.restore_session(session, [a_run(session)], events)
         backend.maintenance.execute(RetentionPolicy(max_events_per_session=1, batch_size=1))
         say(session.id)
 

@@ -92,10 +92,10 @@ def _prune_other(backend: Backend, _turn: str) -> None:
     backend.maintenance.prune_session_events(LOGS[1], POLICY)
 
 
-def _flush_old(backend: Backend, turn: str) -> None:
+def _restore_old(backend: Backend, turn: str) -> None:
     old = changed(session(f"old_{turn}"), deleted_at=LONG_AGO)
-    events = [event(old.id, f"{turn}_old_{place}") for place in range(3)]
-    backend.session_store.flush(ExecutionResult(old, a_run(old, id=f"run_old_{turn}", started_at=LONG_AGO), events))
+    events = [event(old.id, f"{turn}_old_{place}").numbered(place + 1) for place in range(3)]
+    backend.session_store.restore_session(old, [a_run(old, id=f"run_old_{turn}", started_at=LONG_AGO)], events)
 
 
 def _delete_old(backend: Backend, _turn: str) -> None:
@@ -116,7 +116,7 @@ STEPS: Final = (
     _flush,
     _register,
     _prune,
-    _flush_old,
+    _restore_old,
     _append_batch,
     _delete_old,
     _delete,

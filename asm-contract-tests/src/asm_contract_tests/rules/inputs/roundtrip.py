@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, changed, deleted
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, changed, soft_deleted
 from asm_contract_tests.rules.inputs.payloads import PAYLOADS, exactly, payloads
 from asm_core import Backend, ExecutionResult, QueryAPI, Session, SessionStore, ValidationError
 
@@ -201,7 +201,7 @@ class RoundTripContract(Contract):
     @pytest.mark.guarantee("G9")
     def test_a_deleted_model_stays_deleted(self, store: SessionStore) -> None:
         """Look at how `deleted_at` is written by `_save_session`."""
-        session = store.save_session(deleted(a_session(), days=3))
+        session = soft_deleted(store, a_session(), days=3)
         assert store.get_session(session.id) == session
 
 

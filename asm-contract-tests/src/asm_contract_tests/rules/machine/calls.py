@@ -152,6 +152,7 @@ def copies(session: Session) -> st.SearchStrategy[Call]:
         runs=st.lists(runs.map(lambda run: changed(run, session_id=session.id)), max_size=1),
         events=st.lists(numbered, max_size=3),
         last_sequence=st.integers(0, 8),
+        replace=st.booleans(),
     )
 
 
@@ -178,6 +179,8 @@ saves: st.SearchStrategy[Call] = st.one_of(
 )
 removals: st.SearchStrategy[Call] = st.one_of(
     calls("session_store", "delete_session", session_id=session_ids),
+    calls("maintenance", "soft_delete_session", session_id=session_ids),
+    calls("maintenance", "undelete_session", session_id=session_ids),
     calls("artifact_registry", "delete", key=st.sampled_from(KEYS)),
     sessions.flatmap(copies),
 )

@@ -1,8 +1,10 @@
 """The contract of maintenance."""
 
 from asm_contract_tests.rules.maintenance.archive import ArchiveContract
+from asm_contract_tests.rules.maintenance.deletion import SoftDeletedContract
 from asm_contract_tests.rules.maintenance.exemption import ExemptionContract
 from asm_contract_tests.rules.maintenance.expiry import HardDeleteContract, SoftDeleteContract
+from asm_contract_tests.rules.maintenance.health import HealthContract
 from asm_contract_tests.rules.maintenance.orphans import OrphansContract
 from asm_contract_tests.rules.maintenance.passes import PassesContract
 from asm_contract_tests.rules.maintenance.pruning import PruneSessionContract, PruneTotalContract
@@ -15,6 +17,7 @@ __all__ = ["MaintenanceContract"]
 class MaintenanceContract(
     SoftDeleteContract,
     HardDeleteContract,
+    SoftDeletedContract,
     PruneSessionContract,
     PruneTotalContract,
     ExemptionContract,
@@ -23,5 +26,6 @@ class MaintenanceContract(
     PassesContract,
     RemovalContract,
     ToolCallsContract,
+    HealthContract,
 ):
     """Everything that the port `Maintenance` promises."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_event, changed, days_ago, deleted, numbers, some_events
+from asm_contract_tests.making import a_run, a_session, an_event, changed, days_ago, numbers, soft_deleted, some_events
 from asm_core import (
     Backend,
     Maintenance,
@@ -70,9 +70,10 @@ class ArchiveContract(Contract):
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore
     ) -> None:
         """Look at the archive of `hard_delete`: session, runs, events and counter, before they go."""
-        session = store.save_session(deleted(a_session(), days=99))
+        session = store.save_session(a_session())
         run = store.save_run(a_run(session))
         events = store.append_events(some_events(session, 3))
+        session = soft_deleted(store, session, days=99)
         policy = RetentionPolicy(archive_before_prune=True, archive_store=archive)
         assert maintenance.hard_delete_expired_sessions(policy) == 1
         assert archive.get_session(session.id) == session
@@ -84,8 +85,9 @@ class ArchiveContract(Contract):
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore
     ) -> None:
         """Look at the pages in which a session is archived: none is lost between them."""
-        session = store.save_session(deleted(a_session(), days=99))
+        session = store.save_session(a_session())
         store.append_events(some_events(session, 1001))
+        soft_deleted(store, session, days=99)
         maintenance.hard_delete_expired_sessions(RetentionPolicy(archive_before_prune=True, archive_store=archive))
         assert numbers(archive.get_events(session.id)) == list(range(1, 1002))
 
@@ -108,7 +110,7 @@ class ArchiveContract(Contract):
         policy = RetentionPolicy(max_events_per_session=2, archive_before_prune=True, archive_store=archive)
         maintenance.prune_session_events(session.id, policy)
         run = store.save_run(run.with_output({"answer": 42}).with_status("completed"))
-        session = store.save_session(changed(session, tags=("final",), deleted_at=days_ago(99)))
+        session = soft_deleted(store, changed(session, tags=("final",)), days=99)
         assert maintenance.hard_delete_expired_sessions(policy) == 1
         assert (archive.get_session(session.id), archive.list_runs(session.id)) == (session, [run])
         assert numbers(archive.get_events(session.id)) == [1, 2, 3, 4]
@@ -139,7 +141,7 @@ class ArchiveContract(Contract):
     ) -> None:
         """Look for an archive that does not know of `dry_run`."""
         store.append_events(some_events(session, 3))
-        store.save_session(deleted(a_session(), days=99))
+        soft_deleted(store, a_session(), days=99)
         policy = RetentionPolicy(max_events_per_session=0, archive_before_prune=True, archive_store=archive)
         maintenance.execute(policy, dry_run=True)
         with pytest.raises(SessionNotFoundError):

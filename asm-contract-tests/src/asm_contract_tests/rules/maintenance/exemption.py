@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_session, days_ago, deleted, numbers, some_events
+from asm_contract_tests.making import a_session, days_ago, numbers, soft_deleted, some_events
 from asm_core import Maintenance, QueryAPI, RetentionPolicy, SessionStore
 from asm_core.queries import MAX_CHOICES
 
@@ -51,7 +51,7 @@ class ExemptionContract(Contract):
         self, store: SessionStore, maintenance: Maintenance, fields: dict[str, Any]
     ) -> None:
         """Look at how `_find_deleted` applies the exemption."""
-        session = store.save_session(deleted(a_session(**fields), days=99))
+        session = soft_deleted(store, a_session(**fields), days=99)
         assert maintenance.hard_delete_expired_sessions(RetentionPolicy(**EVERYTHING)) == 0
         assert store.get_session(session.id) == session
 

@@ -13,9 +13,9 @@ from asm_contract_tests.making import (
     an_artifact,
     changed,
     days_ago,
-    deleted,
     ids,
     numbers,
+    soft_deleted,
     some_events,
 )
 from asm_core import (
@@ -109,7 +109,7 @@ class SoftDeleteContract(Contract):
 
     def test_a_session_is_soft_deleted_once(self, store: SessionStore, maintenance: Maintenance) -> None:
         """Look at `_find_expired`: it leaves out what is soft-deleted already, and its time stays."""
-        session = store.save_session(deleted(aged("old", created=100), days=5))
+        session = soft_deleted(store, aged("old", created=100), days=5)
         assert maintenance.soft_delete_expired_sessions(RetentionPolicy()) == 0
         assert store.get_session("old") == session
 
@@ -122,14 +122,14 @@ class HardDeleteContract(Contract):
     ) -> None:
         """Look at `_find_deleted`: by `deleted_at` alone."""
         for name, days in [("long ago", 11), ("lately", 9)]:
-            store.save_session(deleted(aged(name, created=99), days=days))
+            soft_deleted(store, aged(name, created=99), days=days)
         store.save_session(aged("live", created=999))
         assert maintenance.hard_delete_expired_sessions(RetentionPolicy(hard_delete_after_days=10)) == 1
         assert ids(query.search_sessions(include_deleted=True, order_by="created_at_desc")) == ["lately", "live"]
 
     def test_nothing_is_removed_without_a_limit(self, store: SessionStore, maintenance: Maintenance) -> None:
         """Look at `hard_delete_after_days`: None is never."""
-        store.save_session(deleted(aged("gone", created=999), days=999))
+        soft_deleted(store, aged("gone", created=999), days=999)
         assert maintenance.hard_delete_expired_sessions(RetentionPolicy(hard_delete_after_days=None)) == 0
         assert store.get_session("gone").deleted_at is not None
 
@@ -137,18 +137,19 @@ class HardDeleteContract(Contract):
         self, store: SessionStore, maintenance: Maintenance
     ) -> None:
         """Look for a zero that is taken for None."""
-        store.save_session(deleted(aged("gone", created=1), days=0.001))
+        soft_deleted(store, aged("gone", created=1), days=0.001)
         assert maintenance.hard_delete_expired_sessions(RetentionPolicy(hard_delete_after_days=0)) == 1
 
     def test_runs_and_events_go_with_a_removed_session(
         self, store: SessionStore, query: QueryAPI, maintenance: Maintenance
     ) -> None:
         """Look at `_remove_sessions`: runs, events and counter go too, and those of others stay."""
-        gone = store.save_session(deleted(aged("gone", created=99), days=99))
+        gone = store.save_session(aged("gone", created=99))
         live = store.save_session(a_session(id="live"))
         for session in (gone, live):
             store.save_run(a_run(session, id=f"run of {session.id}"))
             store.append_events(some_events(session, 3))
+        soft_deleted(store, gone, days=99)
         maintenance.hard_delete_expired_sessions(RetentionPolicy())
         with pytest.raises(SessionNotFoundError):
             store.get_session("gone")
@@ -156,14 +157,14 @@ class HardDeleteContract(Contract):
             store.get_run("run of gone")
         assert query.count_events() == 3
         assert store.get_run("run of live").session_id == "live"
-        store.save_session(changed(gone, deleted_at=None))
+        store.save_session(gone)
         assert numbers(store.append_events(some_events(gone, 1))) == [1]
 
     def test_hard_deletion_leaves_artifacts_to_the_step_for_artifacts(
         self, store: SessionStore, artifacts: ArtifactRegistry, maintenance: Maintenance
     ) -> None:
         """Look for a cascade to artifacts: `clean_orphaned_artifacts` removes them, nobody else."""
-        session = store.save_session(deleted(aged("gone", created=99), days=99))
+        session = soft_deleted(store, aged("gone", created=99), days=99)
         artifact = artifacts.register(an_artifact(session_id=session.id))
         assert maintenance.hard_delete_expired_sessions(RetentionPolicy()) == 1
         assert artifacts.get_by_key(artifact.key) == artifact

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_session, an_artifact, deleted
+from asm_contract_tests.making import a_session, an_artifact, soft_deleted
 from asm_core import ArtifactRegistry, Maintenance, QueryAPI, RetentionPolicy, Session, SessionStore
 
 
@@ -18,7 +18,7 @@ class OrphansContract(Contract):
         for name in ("gone", "soft-deleted"):
             store.save_session(a_session(id=name))
             artifacts.register(an_artifact(key=f"of {name}", session_id=name))
-        store.save_session(deleted(store.get_session("soft-deleted"), days=1))
+        soft_deleted(store, store.get_session("soft-deleted"), days=1)
         store.delete_session("gone")
         artifacts.register(an_artifact(key="of the living", session_id=session.id))
         artifacts.register(an_artifact(key="of none"))

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, changed, days_ago, deleted, label
+from asm_contract_tests.making import (
+    a_run,
+    a_session,
+    an_artifact,
+    an_event,
+    at,
+    changed,
+    days_ago,
+    label,
+    soft_deleted,
+)
 from asm_core import Backend, Maintenance, MaintenanceReport, RetentionPolicy, SessionStore, ValidationError
 
 POLICIES: list[dict[str, Any]] = [
@@ -39,10 +49,12 @@ def fill(backend: Backend) -> None:
             tags=[["pinned"], ["red"], []][place % 3],
             created_at=days_ago(100 if place < 6 else 1),
         )
-        store.save_session(deleted(session, days=60) if place in {2, 5, 6} else session)
+        store.save_session(session)
         store.save_run(a_run(session, id=f"r{place}"))
         store.append_events(an_event(session, type=kind, timestamp=at(place % 3)) for kind in kinds[: place + 1])
         registry.register(an_artifact(key=f"a{place}", id=f"a{place}", session_id=session.id))
+        if place in {2, 5, 6}:
+            soft_deleted(store, session, days=60)
     registry.delete("a1")
     store.delete_session("s7")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_artifact, deleted, ids, numbers, some_events
+from asm_contract_tests.making import a_run, a_session, an_artifact, ids, numbers, soft_deleted, some_events
 from asm_core import (
     ArtifactRegistry,
     Backend,
@@ -36,7 +36,7 @@ class RemovalContract(Contract):
         session = store.save_session(a_session(id="due", status="completed"))
         store.save_run(a_run(session, id="run of due", provider="acme"))
         store.append_events(some_events(session, EVENTS, run_id="run of due", correlation_id="due"))
-        return store.save_session(deleted(session, days=99))
+        return soft_deleted(store, session, days=99)
 
     @pytest.fixture
     def interrupted(self, maintenance: Maintenance, due: Session) -> Session:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import MICROSECOND, a_session, an_event, at, deleted, ids, label
+from asm_contract_tests.making import MICROSECOND, a_session, an_event, at, ids, label, soft_deleted
 from asm_core import EventType, InvalidEventTypeError, QueryAPI, SessionStore, ValidationError
 
 
@@ -18,7 +18,7 @@ class SearchEventsContract(Contract):
     def stored_events(self, store: SessionStore) -> None:
         """Store e1 to e5, by session and number; their times cross, and one session is soft-deleted."""
         store.save_session(a_session(id="s1"))
-        store.save_session(deleted(a_session(id="s2")))
+        gone = store.save_session(a_session(id="s2"))
         rows = [
             ("e4", "s2", "run_started", "r2", "other", "c1", 1),
             ("e1", "s1", "run_started", "r1", "acme", "c1", 2),
@@ -38,6 +38,7 @@ class SearchEventsContract(Contract):
                     timestamp=at(second),
                 )
             )
+        soft_deleted(store, gone)
 
     @pytest.mark.parametrize(
         ("filters", "expected"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, deleted, some_events
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, soft_deleted, some_events
 from asm_core import (
     ArtifactRegistry,
     Maintenance,
@@ -53,7 +53,7 @@ class ExportContract(Contract):
 
     def test_a_soft_deleted_session_is_exported(self, store: SessionStore, query: QueryAPI) -> None:
         """Look for a filter by `deleted_at`: a soft-deleted session still exists."""
-        session = store.save_session(deleted(a_session(), days=1))
+        session = soft_deleted(store, a_session(), days=1)
         assert query.export_session(session.id).session == session
 
     @pytest.mark.guarantee("G1")

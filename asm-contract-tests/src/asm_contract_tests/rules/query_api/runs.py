@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import MICROSECOND, a_run, a_session, at, deleted, ids, label
+from asm_contract_tests.making import MICROSECOND, a_run, a_session, at, ids, label, soft_deleted
 from asm_core import InvalidStatusError, QueryAPI, RunStatus, SessionStore, ValidationError
 
 
@@ -18,7 +18,7 @@ class SearchRunsContract(Contract):
     def stored_runs(self, store: SessionStore) -> None:
         """Store four runs in two sessions, r1 to r4 by start; one session is soft-deleted."""
         store.save_session(a_session(id="s1"))
-        store.save_session(deleted(a_session(id="s2")))
+        gone = store.save_session(a_session(id="s2"))
         usage: list[dict[str, int]] = [
             {"input_tokens": 10, "output_tokens": 20},
             {"input_tokens": 10, "output_tokens": 20, "total_tokens": 35},
@@ -38,6 +38,7 @@ class SearchRunsContract(Contract):
                     started_at=at(place + 1),
                 )
             )
+        soft_deleted(store, gone)
 
     @pytest.mark.parametrize(
         ("filters", "expected"),

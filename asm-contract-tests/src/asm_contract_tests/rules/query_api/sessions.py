@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import MICROSECOND, a_run, a_session, at, deleted, ids, label
+from asm_contract_tests.making import MICROSECOND, a_run, a_session, at, ids, label, soft_deleted
 from asm_core import InvalidStatusError, QueryAPI, SessionStatus, SessionStore, ValidationError
 
 EVERY_ORDER = ("created_at_asc", "created_at_desc", "updated_at_desc")
@@ -34,7 +34,7 @@ class SearchSessionsContract(Contract):
             )
         for run_id, session_id, provider in [("r1", "s1", "acme"), ("r2", "s1", "acme"), ("r3", "s2", "other")]:
             store.save_run(a_run(session_id, id=run_id, provider=provider))
-        store.save_session(deleted(a_session(id="gone", agent_id="reader", tags=("red",), created_at=at(0))))
+        soft_deleted(store, a_session(id="gone", agent_id="reader", tags=("red",), created_at=at(0)))
 
     @pytest.mark.parametrize(
         ("filters", "expected"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import MICROSECOND, a_run, a_session, an_event, at, deleted, label, some_events
+from asm_contract_tests.making import MICROSECOND, a_run, a_session, an_event, at, label, soft_deleted, some_events
 from asm_core import (
     Maintenance,
     QueryAPI,
@@ -58,7 +58,7 @@ class SessionStatsContract(Contract):
     ) -> None:
         """Look for a filter by `deleted_at`: a soft-deleted session still exists."""
         store.append_event(an_event(session))
-        store.save_session(deleted(session))
+        soft_deleted(store, session)
         assert query.get_session_stats(session.id).event_count == 1
 
     def test_pruned_events_no_longer_count(
@@ -94,7 +94,7 @@ class UsageContract(Contract):
     def used(self, store: SessionStore) -> None:
         """Store runs that used tokens: r1 to r5 started one second after the other."""
         store.save_session(a_session(id="s1", agent_id="reader"))
-        store.save_session(deleted(a_session(id="s2", agent_id="writer")))
+        writer = store.save_session(a_session(id="s2", agent_id="writer"))
         rows: list[tuple[str, str | None, str | None, dict[str, int]]] = [
             ("s1", "acme", "big", {"input_tokens": 1, "output_tokens": 2}),
             ("s1", "acme", "small", {"input_tokens": 10, "output_tokens": 20, "total_tokens": 40}),
@@ -114,6 +114,7 @@ class UsageContract(Contract):
                     started_at=at(place),
                 )
             )
+        soft_deleted(store, writer)
 
     @pytest.mark.usefixtures("used")
     def test_usage_is_summed_up_by_provider_and_model(self, query: QueryAPI) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_session, an_event, at, changed, deleted, label, numbers, some_events
+from asm_contract_tests.making import a_session, an_event, at, changed, label, numbers, some_events
 from asm_core import (
     AlreadyExistsError,
     Event,
@@ -107,12 +107,6 @@ class AppendContract(Contract):
         """Look for a foreign key on the `run_id` of events: it is a label."""
         event = store.append_event(an_event(session, run_id="run_not_yet"))
         assert store.get_events(session.id, run_id="run_not_yet") == [event]
-
-    def test_a_soft_deleted_session_takes_events(self, store: SessionStore, session: Session) -> None:
-        """Look for a filter by `deleted_at`: a soft-deleted session still exists."""
-        store.save_session(deleted(session))
-        assert store.append_event(an_event(session)).sequence_number == 1
-        assert store.get_latest_sequence(session.id) == 1
 
     def test_appending_leaves_the_session_as_it_is(self, store: SessionStore, session: Session) -> None:
         """Look for an append that touches `updated_at`, or writes the session at all."""

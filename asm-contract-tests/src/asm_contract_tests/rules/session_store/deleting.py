@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, deleted, numbers, some_events
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, numbers, soft_deleted, some_events
 from asm_core import (
     ArtifactRegistry,
     QueryAPI,
@@ -91,7 +91,7 @@ class DeleteSessionContract(Contract):
 
     def test_a_soft_deleted_session_can_be_deleted_for_good(self, store: SessionStore, session: Session) -> None:
         """Look at `_delete_session`: it must find sessions that are soft-deleted."""
-        store.save_session(deleted(session))
+        soft_deleted(store, session)
         store.delete_session(session.id)
         with pytest.raises(SessionNotFoundError):
             store.get_session(session.id)

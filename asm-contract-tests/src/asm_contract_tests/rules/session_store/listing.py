@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_session, at, deleted, ids
+from asm_contract_tests.making import a_session, at, ids, soft_deleted
 from asm_core import InvalidStatusError, SessionStatus, SessionStore, ValidationError
 
 
@@ -33,7 +33,7 @@ class ListSessionsContract(Contract):
 
     def test_soft_deleted_sessions_are_not_listed(self, store: SessionStore, five: list[str]) -> None:
         """Look at `_find_sessions`: without `include_deleted` it leaves out what has a `deleted_at`."""
-        store.save_session(deleted(store.get_session("c")))
+        soft_deleted(store, store.get_session("c"))
         assert ids(store.list_sessions()) == [name for name in five if name != "c"]
 
     @pytest.mark.parametrize(

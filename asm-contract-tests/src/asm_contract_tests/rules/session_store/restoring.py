@@ -26,7 +26,7 @@ class RestoreContract(Contract):
     @pytest.fixture
     def copied(self) -> Session:
         """Return a session that is not stored."""
-        return deleted(a_session(id="ses_copy", created_at=at(0)), days=1)
+        return a_session(id="ses_copy", created_at=at(0))
 
     @pytest.fixture
     def copied_events(self) -> list[Event]:
@@ -91,6 +91,35 @@ class RestoreContract(Contract):
         assert store.get_session(copied.id) == session
         assert store.list_runs(copied.id) == [run]
         assert store.get_events(copied.id) == [event]
+
+    def test_a_replacing_copy_makes_session_and_runs_equal_to_it(self, store: SessionStore, copied: Session) -> None:
+        """Look at `_restore` with `replace`: session and runs as copied, `deleted_at` included, whatever was there."""
+        stored = store.save_session(a_session(id=copied.id, agent_id="another"))
+        store.save_run(a_run(stored, id="run_1", status="completed"))
+        gone, run = deleted(copied, days=2), a_run(copied, id="run_1", status="running")
+        for session in (gone, copied):
+            store.restore_session(session, [run], replace=True)
+            assert store.get_session(copied.id) == session
+            assert store.list_runs(copied.id) == [run]
+
+    @pytest.mark.parametrize("replace", [False, True])
+    def test_a_copied_run_never_moves_to_another_session(
+        self, store: SessionStore, copied: Session, *, replace: bool
+    ) -> None:
+        """Look at `_restore`: a run of another session has the id, and would be missing in the copy."""
+        other = store.save_session(a_session())
+        run = store.save_run(a_run(other))
+        with pytest.raises(AlreadyExistsError, match=other.id):
+            store.restore_session(copied, [a_run(copied, id=run.id)], replace=replace)
+        assert store.get_run(run.id) == run
+        with pytest.raises(SessionNotFoundError):
+            store.get_session(copied.id)
+
+    @pytest.mark.parametrize("replace", [None, 1, "yes"])
+    def test_a_senseless_replace_is_refused(self, store: SessionStore, copied: Session, replace: Any) -> None:
+        """Look at `restore_session`: `replace` is True or False."""
+        with pytest.raises(ValidationError):
+            store.restore_session(copied, replace=replace)
 
     @pytest.mark.guarantee("G1")
     def test_restoring_never_lowers_the_counter(self, store: SessionStore, copied: Session) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, at, changed, deleted, ids, label
+from asm_contract_tests.making import a_run, a_session, an_event, at, changed, ids, label
 from asm_core import (
+    AlreadyExistsError,
+    ExecutionResult,
     InvalidStatusError,
+    InvalidTransitionError,
     Run,
     RunNotFoundError,
     RunStatus,
@@ -19,6 +22,10 @@ from asm_core import (
     SessionStore,
     ValidationError,
 )
+from asm_core.models import TERMINAL_RUN_STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def full_run(session: Session, **fields: Any) -> Run:
@@ -40,6 +47,15 @@ def full_run(session: Session, **fields: Any) -> Run:
         cost_usd=Decimal("0.000000001"),
     )
     return changed(run, **fields)
+
+
+SAVES: Final[dict[str, Callable[[SessionStore, Run], object]]] = {
+    "save_run": lambda store, run: store.save_run(run),
+    "flush": lambda store, run: store.flush(
+        ExecutionResult(store.get_session(run.session_id), run, [an_event(run.session_id)] if run.output else [])
+    ),
+}
+"""The ways to save a run; a flush brings an event along where the run has an output."""
 
 
 class RunsContract(Contract):
@@ -68,14 +84,57 @@ class RunsContract(Contract):
 
     @pytest.mark.guarantee("G8")
     def test_saving_a_run_again_replaces_all_but_the_id(self, store: SessionStore, session: Session) -> None:
-        """Look at the columns that the upsert of `_save_run` sets: the session's id is one of them."""
-        other = store.save_session(a_session())
-        store.save_run(full_run(session))
-        bare = a_run(other, id="run_full")
+        """Look at the columns that the upsert of `_save_run` sets: each but the id must be among them."""
+        bare = a_run(session, id="run_full", status="running")
         store.save_run(bare)
-        assert store.get_run("run_full") == bare
         store.save_run(full_run(session))
         assert store.get_run("run_full") == full_run(session)
+
+    @pytest.mark.guarantee("G8")
+    def test_saving_a_run_again_can_empty_its_fields(self, store: SessionStore, session: Session) -> None:
+        """Look for an update in `_save_run` that leaves out what is None or empty."""
+        store.save_run(full_run(session))
+        bare = a_run(session, id="run_full", status="failed")
+        store.save_run(bare)
+        assert store.get_run("run_full") == bare
+
+    @pytest.mark.guarantee("G8")
+    @pytest.mark.parametrize("save", SAVES.values(), ids=SAVES)
+    def test_a_run_never_moves_to_another_session(
+        self, store: SessionStore, session: Session, save: Callable[[SessionStore, Run], object]
+    ) -> None:
+        """Look at the condition of the upsert in `_save_run`: a run of another session has the id."""
+        run = store.save_run(full_run(session))
+        other = store.save_session(a_session())
+        with pytest.raises(AlreadyExistsError, match=session.id):
+            save(store, a_run(other, id=run.id, status="failed"))
+        assert store.get_run(run.id) == run
+        assert store.list_runs(other.id) == []
+
+    @pytest.mark.guarantee("G8")
+    @pytest.mark.parametrize("save", SAVES.values(), ids=SAVES)
+    @pytest.mark.parametrize("ended", sorted(TERMINAL_RUN_STATUSES))
+    def test_a_run_that_has_ended_keeps_its_status(
+        self, store: SessionStore, session: Session, ended: RunStatus, save: Callable[[SessionStore, Run], object]
+    ) -> None:
+        """Look at the condition of the upsert in `_save_run`: it is no other status than the one that is final."""
+        run = store.save_run(a_run(session, status=ended))
+        for status in sorted(set(RunStatus) - {ended}):
+            with pytest.raises(InvalidTransitionError, match=run.id):
+                save(store, changed(run, status=status, output={"late": True}))
+        assert store.get_run(run.id) == run
+        assert store.get_events(session.id) == []
+
+    @pytest.mark.guarantee("G8")
+    @pytest.mark.parametrize("save", SAVES.values(), ids=SAVES)
+    def test_a_run_that_has_ended_is_saved_again_with_its_status(
+        self, store: SessionStore, session: Session, save: Callable[[SessionStore, Run], object]
+    ) -> None:
+        """Look at the condition of the upsert in `_save_run`: a repeat passes, and so does what else has changed."""
+        run = store.save_run(a_run(session, status="completed"))
+        save(store, run)
+        save(store, changed(run, metadata={"reviewed": True}))
+        assert store.get_run(run.id).metadata == {"reviewed": True}
 
     @pytest.mark.guarantee("G8")
     def test_saving_a_run_twice_stores_one(self, store: SessionStore, session: Session) -> None:
@@ -107,12 +166,6 @@ class RunsContract(Contract):
         with pytest.raises(SessionNotFoundError):
             store.save_run(changed(run, session_id="ses_unknown"))
         assert store.get_run(run.id) == run
-
-    def test_a_soft_deleted_session_takes_runs(self, store: SessionStore, session: Session) -> None:
-        """Look for a filter by `deleted_at`: a soft-deleted session still exists."""
-        store.save_session(deleted(session))
-        run = store.save_run(a_run(session))
-        assert store.list_runs(session.id) == [run]
 
     @pytest.mark.parametrize(
         "fields",
