@@ -5,19 +5,33 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from processes import LIMIT
 from tests.interrupting import interrupt_at_calls, interrupt_everywhere
 
 from asm_core.sql.turns import Turns
 
+if TYPE_CHECKING:
+    from asm_core.places import Place
+
 PASSED_OVER = 0.1
 """Longer than a thread lets others go first."""
 
 
-def wait(turns: Turns, timeout: float = threading.TIMEOUT_MAX) -> bool:
-    with turns.taken(timeout) as is_taken:
-        return is_taken
+def wait(turns: Turns, timeout: float) -> bool:
+    turn: list[Place] = []
+    try:
+        return turns.take(turn, timeout)
+    finally:
+        if turn:
+            turns.owner = None
+            turns.end(turn.pop())
+
+
+def take(turns: Turns) -> None:
+    with turns.taken():
+        pass
 
 
 def test_a_thread_that_was_passed_over_comes_next() -> None:
@@ -76,13 +90,13 @@ def test_one_thread_at_a_time_has_the_turn() -> None:
 
 def test_a_turn_is_free_after_an_interruption_at_any_bytecode() -> None:
     turns = Turns()
-    for _ in interrupt_everywhere(lambda: wait(turns), module="asm_core"):
+    for _ in interrupt_everywhere(lambda: take(turns), module="asm_core"):
         assert not turns.is_mine()
         assert wait(turns, 0.0)
 
 
 def test_a_turn_is_free_while_the_interruption_is_handled() -> None:
     turns, errors = Turns(), []
-    for error in interrupt_at_calls(lambda: wait(turns), module="asm_core"):
+    for error in interrupt_at_calls(lambda: take(turns), module="asm_core"):
         errors.append(error)
         assert wait(turns, 0.0)

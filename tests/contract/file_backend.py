@@ -6,7 +6,7 @@ import fcntl
 import os
 import pickle
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
 
 from asm_core import Capability
 from asm_core.memory import MemoryBackend, State
@@ -27,6 +27,14 @@ class FileLock:
         self._threads = threading.RLock()
         self._depth = 0
         self._seen: object = None
+        self._is_left = False
+        self._file: IO[str] | None = None
+
+    def leave(self) -> None:
+        """Leave the file and its lock to the parent, in a child."""
+        self._is_left = True
+        if self._file is not None:
+            self._file.close()
 
     def __enter__(self) -> None:
         self._threads.acquire()
@@ -38,7 +46,7 @@ class FileLock:
 
     def __exit__(self, *error: object) -> None:
         self._depth -= 1
-        if self._depth == 0:
+        if self._depth == 0 and self._file is not None and not self._is_left:
             if self._state.commits != self._commits:
                 self._save()
             self._file.close()
@@ -69,6 +77,13 @@ class FileState(State):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.lock: Any = FileLock(self, path)
+        self._path = path
+
+    def after_fork(self) -> None:
+        lock = self.lock
+        super().after_fork()
+        lock.leave()
+        self.lock = FileLock(self, self._path)
 
 
 class FileSessionStore(MemorySessionStore):

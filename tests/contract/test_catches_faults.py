@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulty_deletions
 import faulty_followers
+import faulty_forks
 import faulty_inputs
 import faulty_keepers
 import faulty_processes
@@ -24,6 +25,7 @@ ADAPTERS = (
     faulty_keepers,
     faulty_transactions,
     faulty_processes,
+    faulty_forks,
     faulty_inputs,
     faulty_deletions,
 )

@@ -51,6 +51,8 @@ class _PostgreSQL(PostgreSQL[TableConnection]):
 class PostgreSQLDatabase(_PostgreSQL):
     """PostgreSQL on a Peewee database of the application's."""
 
+    _is_inherited = False
+
     def __init__(self, database: Any, *, schema: str | None = None, notify: bool = False) -> None:
         """Use a database, with its connections and its settings."""
         super().__init__(database, schema=schema, notify=notify)
@@ -64,7 +66,14 @@ class PostgreSQLDatabase(_PostgreSQL):
             yield connection
 
     def _abandon(self) -> None:
-        self._database.dispose()
+        # Not at once: a thread of the parent may have held the lock of the application's database.
+        self._is_inherited = True
+
+    def _caller(self) -> TableConnection | None:
+        if self._is_inherited:
+            self._database.dispose()
+            self._is_inherited = False
+        return super()._caller()
 
     def _connect_alone(self) -> Any:
         database = self._database.obj if isinstance(self._database, Proxy) else self._database

@@ -25,6 +25,7 @@ class SQLiteDatabase(SQLite[TableConnection]):
     """SQLite on a database of the application's, on the connection that it has in each thread."""
 
     _translated = TRANSLATED
+    _is_inherited = False
 
     def __init__(self, database: Any) -> None:
         """Use a Peewee database of the application's."""
@@ -41,6 +42,9 @@ class SQLiteDatabase(SQLite[TableConnection]):
             yield connection
 
     def _caller(self) -> TableConnection | None:
+        if self._is_inherited:
+            self._database.dispose()
+            self._is_inherited = False
         return TableConnection(self._database) if self._database.in_transaction() else None
 
     def _begin(self, connection: TableConnection) -> None:
@@ -49,7 +53,8 @@ class SQLiteDatabase(SQLite[TableConnection]):
             raise failures.undone()
 
     def _abandon(self) -> None:
-        self._database.dispose()
+        # Not at once: a thread of the parent may have held the lock of the application's database.
+        self._is_inherited = True
 
 
 class OwnSQLiteDatabase(SQLiteConnections[TableConnection]):

@@ -49,8 +49,8 @@ def begun(work: Callable[[], T]) -> Iterator[Future[T]]:
 class Child:
     """A forked process that does `work` with a handle of its own, which it opens after the fork.
 
-    The parent must hold no open handle on the store while it forks: SQLite, for one, cannot have its files open across
-    a fork. The work is given the backend and a function that hands something picklable to the parent.
+    Or with the one that it inherits, where `open_backend` returns that; the child closes it at its end. The work is
+    given the backend and a function that hands something picklable to the parent.
     """
 
     def __init__(

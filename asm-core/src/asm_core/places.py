@@ -6,9 +6,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 from weakref import ref
 
-from asm_core.contexts import take
-
-_BLOCKING: Final = True
+_BLOCKING: Final = (True,)
 
 
 class Place:
@@ -34,11 +32,12 @@ class Places:
     be interrupted in between, the place is free as soon as the caller's list is gone.
     """
 
-    __slots__ = ("_queue", "give_back")
+    __slots__ = ("_get", "_queue", "give_back")
 
     def __init__(self, size: int) -> None:
         """Begin with all places free."""
         self._queue: SimpleQueue[Place] = SimpleQueue()
+        self._get = self._queue.get
         self.give_back = self._queue.put
         """Free a place. Written in C, and thus one step."""
         for _ in range(size):
@@ -47,7 +46,8 @@ class Places:
     def take(self, taken: list[Place], timeout: float) -> bool:
         """Append a place to `taken`; return False if none became free within so many seconds."""
         try:
-            take(taken, self._queue.get, _BLOCKING, timeout)
+            # One step, as in `asm_core.contexts.take`.
+            taken.extend(map(self._get, _BLOCKING, (timeout,)))
         except Empty:
             return False
         return True

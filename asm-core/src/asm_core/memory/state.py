@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+from asm_core.contexts import contextmanager
+from asm_core.forking import renew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,27 +36,40 @@ class State:
         self.removing: dict[str, datetime] = {}
         self.artifacts: dict[str, Artifact] = {}
         self.commits = 0
-        self._undo: list[Callable[[], object]] | None = None
+        self._undo: list[list[Callable[[], object]]] = []
+        self._owner: int | None = None
+        renew_in_child(self)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make one unit of the changes inside: kept at the end, taken back on an exception. Others wait."""
         with self.lock:
-            outer = self._undo
-            self._undo = undo = list["Callable[[], object]"]()
+            undo: list[Callable[[], object]] = []
+            self._undo.append(undo)
+            self._owner = threading.get_ident()
             try:
                 yield
             except BaseException:
-                for step in reversed(undo):
-                    step()
+                _take_back(undo)
                 raise
             else:
-                if outer is None:
+                if len(self._undo) == 1:
                     self.commits += 1
                 else:
-                    outer.extend(undo)
+                    self._undo[-2].extend(undo)
             finally:
-                self._undo = outer
+                self._undo.pop()
+
+    def after_fork(self) -> None:
+        """Go on, in a child, with a lock of its own, and without what another thread of the parent has not committed.
+
+        The transaction of the thread that forked goes on in both processes, each on a copy of its own.
+        """
+        self.lock = threading.RLock()
+        if self._undo and self._owner != threading.get_ident():
+            for undo in reversed(self._undo):
+                _take_back(undo)
+            self._undo.clear()
 
     def has_session(self, session_id: str) -> bool:
         """Return whether there is a session whose removal has not begun."""
@@ -71,8 +86,14 @@ class State:
         table.pop(key, None)
 
     def _remember(self, table: dict[Any, Any], key: object) -> None:
-        if self._undo is None:
+        if not self._undo:
             message = "a change outside a transaction could not be taken back"
             raise RuntimeError(message)
         old = table.get(key, _MISSING)
-        self._undo.append(partial(table.pop, key, None) if old is _MISSING else partial(table.__setitem__, key, old))
+        step = partial(table.pop, key, None) if old is _MISSING else partial(table.__setitem__, key, old)
+        self._undo[-1].append(step)
+
+
+def _take_back(undo: list[Callable[[], object]]) -> None:
+    for step in reversed(undo):
+        step()

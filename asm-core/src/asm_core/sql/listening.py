@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.sql.append_postgresql import CHANNEL
 from asm_core.sql.failures import translate
+from asm_core.sql.sockets import leave_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +70,7 @@ class Listener:
 
     def _listen(self) -> None:
         with closing(self._connect()) as driver, DefaultSelector() as either:
+            leave_in_child(driver)
             driver.rollback()  # what an application's hook may have begun
             driver.autocommit = True
             driver.cursor().execute(f"LISTEN {CHANNEL}")

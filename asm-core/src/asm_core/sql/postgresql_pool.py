@@ -12,6 +12,7 @@ from asm_core.contexts import contextmanager
 from asm_core.errors import AsmError
 from asm_core.sql.failures import forgets, is_of_a_driver, undone
 from asm_core.sql.pool import Pool
+from asm_core.sql.sockets import leave_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,7 @@ class Pooled:
 
     def __init__(self, driver: Any) -> None:
         """Hold a new connection; ask the server once how it isolates."""
+        leave_in_child(driver)
         self.driver = driver
         self.is_settled = True
         driver.autocommit = True

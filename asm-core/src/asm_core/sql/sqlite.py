@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import time
 from abc import abstractmethod
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.contexts import contextmanager
 from asm_core.errors import StorageConnectionError, StorageError
+from asm_core.places import Place
 from asm_core.sql.append_sqlite import append_events, restore_events
 from asm_core.sql.database import C, Database
 from asm_core.sql.dialects import Dialect
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 OLDEST_SQLITE: Final = (3, 37, 0)
 """The first version with STRICT tables."""
 _PATIENCE: Final = 30.0
-_REST: Final = 0.1
-"""Seconds between two looks of a writer that has waited long: https://www.sqlite.org/c3ref/busy_timeout.html."""
 
 
 class SQLite(Database[C]):
@@ -49,23 +47,6 @@ class SQLite(Database[C]):
         self._busy_timeout = busy_timeout
         self._place = place
         self._turns = self._new_turns()
-
-    @contextmanager
-    def batch(self) -> Iterator[C]:
-        """Give a connection to write with, in one transaction; then make way for other writers."""
-        with self.write() as connection:
-            begun = time.perf_counter()
-            yield connection
-        self.make_way(time.perf_counter() - begun)
-
-    def make_way(self, seconds: float, /) -> None:
-        """Leave the file to other writers for as long as it was written to.
-
-        A writer of another process looks only now and then whether it is free, less often the longer it waits. It would
-        hardly find the moment between two transactions.
-        """
-        if self._current() is None:
-            time.sleep(min(seconds, _REST))
 
     def append(self, events: list[Event]) -> list[Event]:
         """Append events in a write transaction."""
@@ -110,13 +91,18 @@ class SQLite(Database[C]):
         if self._turns.is_mine():
             message = "The database is busy: this thread is in the middle of another write to it; end that first."
             raise StorageConnectionError(message)
-        with self._turns.taken(self._busy_timeout) as is_taken:
-            if not is_taken:
+        turns, turn = self._turns, list[Place]()
+        try:
+            if not turns.take(turn, self._busy_timeout):
                 message = f"The database is busy: another thread has been writing for {self._busy_timeout} seconds; "
                 message += "try again, or raise busy_timeout."
                 raise StorageConnectionError(message)
             with self._transaction() as connection:
                 yield connection
+        finally:
+            if turn:
+                turns.owner = None
+                turns.end(turn.pop())
 
     @contextmanager
     def _savepoint(self, connection: C) -> Iterator[None]:

@@ -26,6 +26,8 @@ _acquire, _release = _Gate.acquire, _Gate.release
 _base = sqlite3.Cursor
 _connection = sqlite3.Connection
 
+_WITHOUT_ROWS: Final = frozenset({"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"})
+
 _passage: Final = threading.RLock()
 """Held while a connection is opened, and while the process forks."""
 _live: Final[set[ref[Connection]]] = set()
@@ -108,6 +110,8 @@ class Connection(sqlite3.Connection):
         with _passage:
             super().__init__(database, **options)
             _live.add(ref(self, _live.discard))
+        self._kept = Cursor(self)
+        self._kept.gate = self.gate
 
     def cursor(self, factory: Any = Cursor) -> Any:
         """Return a new cursor."""
@@ -117,7 +121,9 @@ class Connection(sqlite3.Connection):
         return cursor
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
-        """Execute a statement on a new cursor."""
+        """Execute a statement on a new cursor; one that begins or ends a transaction on a cursor that is kept."""
+        if sql in _WITHOUT_ROWS:
+            return self._kept.execute(sql)
         return self.cursor().execute(sql, parameters)
 
     def commit(self) -> None:

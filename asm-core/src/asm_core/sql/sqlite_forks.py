@@ -88,9 +88,9 @@ def leave(connections: Collection[Connection], *, are_idle: bool) -> None:
 
 def _cut_off(inodes: set[Inode]) -> dict[int, Inode]:
     """Take the files with these inodes away from this process; return the descriptors that stood for them."""
-    descriptors = dict(_descriptors(inodes))
+    descriptors = dict(descriptors_of(inodes))
     paths = {str((_FDS / str(descriptor)).readlink()) for descriptor in descriptors}
-    for mapping in list(_mappings(paths)):
+    for mapping in list(mappings_of(paths)):
         _make_private(mapping)
     null = os.open(os.devnull, os.O_RDONLY)
     try:
@@ -101,7 +101,7 @@ def _cut_off(inodes: set[Inode]) -> dict[int, Inode]:
     return descriptors
 
 
-def _descriptors(inodes: set[Inode]) -> Iterator[tuple[int, Inode]]:
+def descriptors_of(inodes: set[Inode]) -> Iterator[tuple[int, Inode]]:
     """Give the descriptors by which SQLite holds these files: it opens them to read and write."""
     import fcntl  # noqa: PLC0415  POSIX alone has it
 
@@ -116,7 +116,7 @@ def _descriptors(inodes: set[Inode]) -> Iterator[tuple[int, Inode]]:
             yield descriptor, (stat.st_dev, stat.st_ino)
 
 
-def _mappings(paths: set[str]) -> Iterator[_Mapping]:
+def mappings_of(paths: set[str]) -> Iterator[_Mapping]:
     """Give the places in memory where these files are mapped."""
     escaped = {path.replace("\n", "\\012") for path in paths}
     for line in os.fsdecode(_MAPS.read_bytes()).splitlines():

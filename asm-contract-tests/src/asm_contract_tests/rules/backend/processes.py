@@ -10,6 +10,7 @@ import pytest
 
 from asm_contract_tests.making import an_event, numbers
 from asm_contract_tests.rules.backend.contention import ContentionContract, stored_sessions
+from asm_contract_tests.rules.backend.forks import ForksContract
 from asm_contract_tests.rules.backend.kills import KillsContract
 from asm_contract_tests.together import in_processes
 from asm_core import Backend, Capability
@@ -37,8 +38,8 @@ def look(backend: Backend) -> tuple[bool, int]:
     return Capability.MULTI_PROCESS in backend.capabilities, len(backend.session_store.list_sessions())
 
 
-class ProcessesContract(ContentionContract, KillsContract):
-    """Guarantees hold however many processes are at work, and whenever one is killed."""
+class ProcessesContract(ContentionContract, KillsContract, ForksContract):
+    """Guarantees hold however many processes are at work, and whenever one is killed or forked."""
 
     @pytest.mark.guarantee("G13")
     def test_processes_may_open_a_fresh_store_at_once(self, open_backend: OpenBackend) -> None:
