@@ -36,9 +36,13 @@ def pytest_configure() -> None:
             signal.signal(number, signal.default_int_handler if name == "SIGINT" else lambda *_: None)
 
 
-def pytest_unconfigure() -> None:
-    """End this process, and show where it hangs, if a thread that a test left keeps it from ending."""
-    faulthandler.dump_traceback_later(LIMIT, exit=True, file=sys.__stderr__ or 2)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End this process, and show where it hangs, if a thread that a test left keeps it from ending.
+
+    A worker of xdist waits for the other workers after its last test, which may take any time.
+    """
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(LIMIT, exit=True, file=sys.__stderr__ or 2)
 
 
 class Environment:
