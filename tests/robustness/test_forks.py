@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from processes import LIMIT, ended
 
 import asm_core as asm
 from asm_core.memory import MemoryBackend
@@ -136,14 +137,14 @@ def test_a_child_of_the_in_memory_backend_has_what_was_committed() -> None:
         with backend.transaction():
             store.save_session(asm.Session.new(agent_id="b"))
             began.set()
-            may_end.wait()
+            may_end.wait(LIMIT)
 
     thread = threading.Thread(target=hold)
     thread.start()
     try:
-        began.wait()
+        began.wait(LIMIT)
         assert in_child(lambda: store.list_sessions() == [first])
     finally:
         may_end.set()
-        thread.join()
+        ended(thread)
     assert len(store.list_sessions()) == 2
