@@ -22,6 +22,7 @@ UNLIMITED = "unlimited"
 _STEPS = {
     "sessions_soft_deleted": "sessions soft-deleted",
     "sessions_hard_deleted": "sessions removed for good",
+    "events_removed": "events removed with them",
     "events_pruned": "events pruned",
     "artifacts_removed": "artifacts removed",
 }
