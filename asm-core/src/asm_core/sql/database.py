@@ -135,6 +135,9 @@ class Database(ABC, Generic[C]):
         """Give a connection to write with, in one transaction, while nobody else is in such a batch."""
         return self.write()
 
+    def make_way(self, seconds: float, /) -> None:
+        """Let other writers come first, after a transaction that took so long and before the next one like it."""
+
     @abstractmethod
     def append(self, events: list[Event]) -> list[Event]:
         """Append events as core's protocol says."""

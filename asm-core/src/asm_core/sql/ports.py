@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from asm_core.errors import SessionDeletedError
@@ -58,7 +59,7 @@ class SQLSessionStore(SQLReader[D], SessionStore):
         removing, is_first = removing_in(self._database.dialect), True
         while True:
             with self._database.write() as connection:
-                execute = connection.execute_sql
+                begun, execute = time.perf_counter(), connection.execute_sql
                 if is_first:
                     removing.mark(execute, [session_id], utc_now())
                 removal = removing.remove(execute, [session_id], _ROWS)
@@ -66,6 +67,7 @@ class SQLSessionStore(SQLReader[D], SessionStore):
                 return
             # A session that has this id later is another one, and not marked.
             is_first = False
+            self._database.make_way(time.perf_counter() - begun)
 
     def _change_token(self) -> object:
         return self._database.change_token()

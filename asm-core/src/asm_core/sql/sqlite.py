@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from abc import abstractmethod
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 OLDEST_SQLITE: Final = (3, 37, 0)
 """The first version with STRICT tables."""
 _PATIENCE: Final = 30.0
+_REST: Final = 0.1
+"""Seconds between two looks of a writer that has waited long: https://www.sqlite.org/c3ref/busy_timeout.html."""
 
 
 class SQLite(Database[C]):
@@ -47,6 +50,23 @@ class SQLite(Database[C]):
         self._busy_timeout = busy_timeout
         self._place = place
         self._turns = self._new_turns()
+
+    @contextmanager
+    def batch(self) -> Iterator[C]:
+        """Give a connection to write with, in one transaction; then make way for other writers."""
+        with self.write() as connection:
+            begun = time.perf_counter()
+            yield connection
+        self.make_way(time.perf_counter() - begun)
+
+    def make_way(self, seconds: float, /) -> None:
+        """Leave the file to other writers for as long as it was written to.
+
+        A writer of another process looks only now and then whether it is free, less often the longer it waits. It would
+        hardly find the moment between two transactions.
+        """
+        if self._current() is None:
+            time.sleep(min(seconds, _REST))
 
     def append(self, events: list[Event]) -> list[Event]:
         """Append events in a write transaction."""
