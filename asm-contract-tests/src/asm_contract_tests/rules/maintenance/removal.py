@@ -11,11 +11,13 @@ from asm_contract_tests.making import a_run, a_session, an_artifact, ids, number
 from asm_core import (
     ArtifactRegistry,
     Backend,
+    ExecutionResult,
     Maintenance,
     QueryAPI,
     RetentionPolicy,
     RunNotFoundError,
     Session,
+    SessionDeletedError,
     SessionNotFoundError,
     SessionStore,
 )
@@ -98,6 +100,24 @@ class RemovalContract(Contract):
         """Look at `register`: a marked session does not exist."""
         with pytest.raises(SessionNotFoundError):
             artifacts.register(an_artifact(session_id="due"))
+
+    @pytest.mark.guarantee("G14")
+    def test_nothing_is_written_to_a_session_whose_removal_was_interrupted(
+        self, store: SessionStore, maintenance: Maintenance, interrupted: Session
+    ) -> None:
+        """Look at each write: a marked session refuses it, and its id cannot be used until the removal is complete."""
+        writes: list[Callable[[], object]] = [
+            lambda: store.save_session(interrupted),
+            lambda: store.save_run(a_run(interrupted)),
+            lambda: store.append_events(some_events(interrupted, 2)),
+            lambda: store.flush(ExecutionResult(interrupted)),
+            lambda: store.restore_session(interrupted),
+            lambda: store.restore_session(interrupted, replace=True),
+            lambda: maintenance.undelete_session(interrupted.id),
+        ]
+        for write in writes:
+            with pytest.raises(SessionDeletedError):
+                write()
 
     @pytest.mark.guarantee("G14")
     @pytest.mark.usefixtures("interrupted")
