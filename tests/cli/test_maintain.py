@@ -44,6 +44,7 @@ def test_the_default_policy_deletes_what_ended_long_ago(
         "Done.",
         "sessions soft-deleted\t1",
         "sessions removed for good\t0",
+        "events removed with them\t0",
         "events pruned\t0",
         "artifacts removed\t0",
         "abandoned sessions and runs closed\t0",
