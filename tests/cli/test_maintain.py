@@ -147,7 +147,7 @@ def test_installed_backends_are_listed(asm: Callable[..., Result]) -> None:
         "status": "ok",
         "distribution": "asm-core",
         "version": found["memory"]["version"],
-        "ports": "1",
+        "ports": "2",
         "databases": "memory",
         "capabilities": "transactions",
         "error": "-",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asm_core import PORT_VERSION
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -48,13 +50,13 @@ def open_store(url, *, migrate, colour="grey"):
 """
 
 PLUGINS = {
-    "stranger": _PLUGIN.format(name="stranger", version=1, first_line="assert colour"),
+    "stranger": _PLUGIN.format(name="stranger", version=PORT_VERSION, first_line="assert colour"),
     "ancient": _PLUGIN.format(name="ancient", version=0, first_line="assert colour"),
     "future": _PLUGIN.format(name="future", version=99, first_line="assert colour"),
-    "driverless": _PLUGIN.format(name="driverless", version=1, first_line="import a_driver_that_is_missing"),
+    "driverless": _PLUGIN.format(name="driverless", version=PORT_VERSION, first_line="import a_driver_that_is_missing"),
     "torn": "import a_module_that_is_missing\n",
     "hookless": '"""No hook in here."""\n',
-    "misnamed": _PLUGIN.format(name="somebody_else", version=1, first_line="assert colour"),
+    "misnamed": _PLUGIN.format(name="somebody_else", version=PORT_VERSION, first_line="assert colour"),
 }
 """The plugin module of each distribution, by the name of its backend."""
 

@@ -112,7 +112,10 @@ _SPECS = {
     "metaclass": ("Odd()", "Odd object at 0x"),
     "metaclass_type": ("Odd", "Meta object at 0x"),
     "class_raises": ("Getting()", "OSError: class"),
-    "attributes_raise": ("Moody(name=NAME, open=opened, capabilities=frozenset(), port_version=1)", "GeneratorExit: "),
+    "attributes_raise": (
+        "Moody(name=NAME, open=opened, capabilities=frozenset(), port_version=PORT_VERSION)",
+        "GeneratorExit: ",
+    ),
     "name_number": ("spec(name=5)", "a BackendSpec named 5, not '"),
     "name_other": ("spec(name='other')", "a BackendSpec named 'other', not '"),
     "name_hostile": ("spec(name=Hostile())", "Hostile object at 0x"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from peewee import SQL, Field, NodeList, Value
 
 from asm_core.payloads import decode_json, encode_json
-from asm_core.sql import Dialect, clause_parts, codec_of, tag_clauses
+from asm_core.sql import Dialect, clause_parts, codec_of, tag_clauses, tag_list
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,22 +57,10 @@ class TagsField(JsonField):
 
     type_on_postgresql = "jsonb"
 
-    def carries_all(self, wanted: str, count: str) -> Any:
-        """Return the condition that all of a list are among them; `count` is how many tags that has."""
-        return _clause(tag_clauses(self.dialect).carries_all, tags=self, wanted=_value(wanted), count=_value(count))
-
-    def carries_any(self, wanted: str) -> Any:
-        """Return the condition that any of a list is among them."""
-        return _clause(tag_clauses(self.dialect).carries_any, tags=self, wanted=_value(wanted))
-
-
-def _value(parameter: str) -> Value:
-    return Value(parameter, converter=False)
-
-
-def _clause(clause: str, **fields: Any) -> NodeList:
-    """Return a clause of core's with nodes in the place of its fields."""
-    nodes: list[Any] = []
-    for text, field in clause_parts(clause):
-        nodes += [SQL(text)] if field is None else [SQL(text), fields[field]]
-    return NodeList(nodes, glue="")
+    def carries(self, *tags: str) -> Any:
+        """Return the condition that all of these are among them."""
+        wanted = list(dict.fromkeys(tags))
+        clause = tag_clauses(self.dialect).carries_all
+        nodes = {"tags": self, "wanted": Value(tag_list(wanted), converter=False), "count": SQL(str(len(wanted)))}
+        parts = ((SQL(text), nodes.get(field or "")) for text, field in clause_parts(clause))
+        return NodeList([node for part in parts for node in part if node is not None], glue="")

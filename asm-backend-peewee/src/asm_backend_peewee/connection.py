@@ -20,7 +20,7 @@ AT_ONCE = 0.001
 
 
 class TableConnection:
-    """Executes queries, Peewee's and core's own, on the connection that a database has open in this thread.
+    """Executes core's statements on the connection that a database has open in this thread.
 
     Attributes:
         database: Peewee's.
@@ -37,10 +37,6 @@ class TableConnection:
     def driver(self) -> Any:
         """The driver's connection."""
         return self.database.connection()
-
-    def execute(self, query: Any) -> Any:
-        """Execute a query of Peewee's; return the driver's cursor, whose rows are as core's codec takes them."""
-        return self.database.execute(query)
 
     def execute_sql(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
         """Execute a statement of core's on the driver's connection, in the transaction that is open there."""

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pony.orm.core import local
 
-from asm_backend_pony.translating import deleted, selected
 from asm_core.sql import qualified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from pony.orm import Database as PonyDatabase
-    from pony.orm.core import Query
 
     from asm_core.sql import Cursor
 
@@ -41,24 +39,6 @@ class PonyConnection:
         return cursor
 
     execute_kept = execute_sql
-
-    def rows(self, query: Query, *, limit: int | None = None) -> Iterator[tuple[Any, ...]]:
-        """Execute a query that selects columns; give rows as the driver does."""
-        sql, parameters = selected(query)
-        if limit is not None:
-            # Pony would translate, and keep, the query anew for each number.
-            sql = f"{sql}\nLIMIT {limit}"
-        cursor = self._execute(sql, parameters)
-        while rows := cursor.fetchmany(_CHUNK):
-            yield from rows
-
-    def values(self, query: Query, *, limit: int | None = None) -> list[Any]:
-        """Execute a query that selects one column."""
-        return [value for (value,) in self.rows(query, limit=limit)]
-
-    def delete(self, query: Query) -> None:
-        """Delete the rows of a query that selects entities."""
-        self._execute(*deleted(query))
 
     def begin(self) -> None:
         """See to it that a transaction is open: one of the backend's own is."""

@@ -12,13 +12,10 @@ from psycopg2.extensions import (
     make_dsn,
 )
 
-from asm_backend_pony.columns import POSTGRESQL
 from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
 from asm_backend_pony.errors import TRANSLATED
 from asm_backend_pony.prepared import PreparingConnection
-from asm_backend_pony.translating import entities
 from asm_core.contexts import contextmanager
-from asm_core.sql import Dialect
 from asm_core.sql import postgresql as core
 from asm_core.sql.failures import undone
 from asm_core.sql.postgresql_pool import Pooled, PostgreSQLPool, savepoint
@@ -45,11 +42,6 @@ class _PostgreSQL(core.PostgreSQL[PonyConnection]):
 
     _translated = TRANSLATED
 
-    def __init__(self, schema: str | None, *, notify: bool) -> None:
-        super().__init__(schema=schema, notify=notify)
-        self.columns = POSTGRESQL
-        self.models = entities(Dialect.POSTGRESQL, schema)
-
     def _savepoint(self, connection: PonyConnection) -> AbstractContextManager[object]:
         connection.begin()
         return savepoint(connection.execute_sql)
@@ -73,7 +65,7 @@ class OwnPostgreSQL(core.OwnPostgreSQL[PonyConnection], _PostgreSQL):
 
     def __init__(self, url: str, options: PostgreSQLOptions) -> None:
         """Connect to `url`, when it is first needed."""
-        super().__init__(options.schema, notify=options.notify)
+        super().__init__(schema=options.schema, notify=options.notify)
         self._settings = psycopg_settings(url, options, make_dsn)
         self._prepare_threshold = self._settings.pop("prepare_threshold") or 0
         self._pool = PostgreSQLPool(lambda: Pooled(self._connect_alone()), options)
@@ -95,7 +87,7 @@ class SessionPostgreSQL(_PostgreSQL):
 
     def __init__(self, database: PonyDatabase, *, schema: str | None, notify: bool) -> None:
         """Use `database`."""
-        super().__init__(schema, notify=notify)
+        super().__init__(schema=schema, notify=notify)
         self._connection = SessionConnection(database, schema=schema)
 
     def _caller(self) -> PonyConnection | None:

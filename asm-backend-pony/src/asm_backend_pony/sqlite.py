@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING
 
 from pony.orm import db_session
 
-from asm_backend_pony.columns import SQLITE
 from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
 from asm_backend_pony.errors import TRANSLATED
-from asm_backend_pony.translating import entities
 from asm_core.contexts import contextmanager
-from asm_core.sql import Dialect
 from asm_core.sql.sqlite import SQLite, SQLiteConnections
 
 if TYPE_CHECKING:
@@ -30,8 +27,6 @@ class OwnSQLite(SQLiteConnections[PonyConnection]):
     def __init__(self, file: SQLiteFile) -> None:
         """Open `file`."""
         super().__init__(file, alone=file.in_memory)
-        self.columns = SQLITE
-        self.models = entities(Dialect.SQLITE, None)
         self._connect_directly = file.connect
 
     def _connect(self) -> PonyConnection:
@@ -50,8 +45,6 @@ class SessionSQLite(SQLite[PonyConnection]):
     def __init__(self, database: PonyDatabase) -> None:
         """Use `database`."""
         super().__init__()
-        self.columns = SQLITE
-        self.models = entities(Dialect.SQLITE, None)
         self._connection = SessionConnection(database)
 
     def _caller(self) -> PonyConnection | None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import TIMESTAMP, Boolean, Text, TypeDecorator
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import TIMESTAMP, Text, TypeDecorator
 from sqlalchemy.types import UserDefinedType
 
 from asm_core.payloads import decode_json, encode_json
-from asm_core.sql import Dialect, TagClauses, codec_of, tag_clauses
+from asm_core.sql import Dialect, codec_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect as EngineDialect
-    from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.types import TypeEngine
 
 
@@ -78,20 +75,3 @@ class Tags(Json):
 
     cache_ok = True
     name = "jsonb"
-
-
-class carries_any(FunctionElement[bool]):  # noqa: N801  as functions are called
-    """Whether the tags of a column hold any of a list."""
-
-    inherit_cache = True
-    type = Boolean()
-
-
-@compiles(carries_any)
-def _carries_any(element: carries_any, compiler: SQLCompiler, **options: Any) -> str:
-    tags, wanted = (compiler.process(clause, **options) for clause in element.clauses)
-    return _clauses(compiler).carries_any.format(tags=tags, wanted=wanted)
-
-
-def _clauses(compiler: SQLCompiler) -> TagClauses:
-    return tag_clauses(Dialect(compiler.dialect.name))

@@ -13,11 +13,11 @@ from asm_core.sql.postgresql_pool import kept_cursor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, CursorResult, Executable
+    from sqlalchemy import Connection
 
 
 class TableConnection:
-    """Executes statements, SQLAlchemy's and core's own, on the tables in their schema.
+    """Executes core's statements on the tables in their schema.
 
     The schema is named in each statement: a connection of the caller's keeps its own settings for the caller's tables.
 
@@ -25,23 +25,17 @@ class TableConnection:
         connection: SQLAlchemy's.
     """
 
-    __slots__ = ("_options", "_schema", "connection")
+    __slots__ = ("_schema", "connection")
 
     def __init__(self, connection: Connection, schema: str | None = None) -> None:
         """Work on `connection`, with the tables in `schema`; None: where the connection finds them."""
         self.connection = connection
         self._schema = schema
-        own = schema is not None or "schema_translate_map" in connection.get_execution_options()
-        self._options: dict[str, Any] = {"schema_translate_map": {None: schema}} if own else {}
 
     @property
     def driver(self) -> Any:
         """The driver's connection."""
         return self.connection.connection.dbapi_connection
-
-    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]:
-        """Execute a statement of SQLAlchemy's."""
-        return self.connection.execute(statement, parameters, execution_options=self._options)
 
     def execute_sql(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
         """Execute a statement of core's on the driver's connection, in the transaction that is open there."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asm_core.ports.query_api import QueryAPI
     from asm_core.ports.session_store import SessionStore
 
-PORT_VERSION = 1
+PORT_VERSION = 2
 """The version of the ports. A backend written for another one is refused."""
 
 
