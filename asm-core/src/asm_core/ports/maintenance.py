@@ -114,7 +114,7 @@ class Maintenance(Reader):
         """Prune the oldest events of one session down to `max_events_per_session`; return how many.
 
         A tool call and its result are pruned together, so that there may be one event less. A call without a result
-        stays while its run has not ended (where there is no such run: its session).
+        stays while its run has not ended (where that run is not stored: its session); one without a run may go.
 
         Raises:
             SessionNotFoundError: the session does not exist.

@@ -30,8 +30,8 @@ class Units:
     def of(self, mark: EventMark) -> Unit | None:
         """Return the events that go together with one, by number; None: they must stay, as a result may still come.
 
-        A start without a result may go once its run has ended; its session, where there is no such run. A result
-        without a start may go.
+        A start without a result may go once its run has ended; its session, where that run is not stored. One that
+        names no run may go, and so may a result without a start.
         """
         if mark.type not in TOOL_CALL_TYPES:
             return (mark,)
@@ -54,7 +54,9 @@ class Units:
                 calls.forget(mark)
 
     def _look_whether_ended(self, session_id: str, run_id: str | None) -> bool:
-        run = None if run_id is None else self._port._load_run(run_id)
+        if run_id is None:
+            return True
+        run = self._port._load_run(run_id)
         if run is not None:
             return run.status in TERMINAL_RUN_STATUSES
         session = self._port._load_session(session_id)
