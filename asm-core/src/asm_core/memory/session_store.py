@@ -35,7 +35,7 @@ class MemorySessionStore(MemoryReader, SessionStore):
             self._refuse_removal(session.id)
             self._state.put(self._state.sessions, session.id, session.checked())
             if session.id not in self._state.log_ids:
-                self._state.put(self._state.counters, session.id, 0)
+                self._state.put(self._state.counters, session.id, self._state.counters.get(session.id, 0))
                 self._state.put(self._state.log_ids, session.id, token_hex(16))
 
     def _save_run(self, run: Run) -> None:
