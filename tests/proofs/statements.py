@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 import psycopg2.extensions
 from bare import connected
+
+from asm_core.sql.sqlite_driver import Connection
 
 if TYPE_CHECKING:
     import pytest
@@ -20,25 +21,24 @@ Sent = list[tuple[str, Any]]
 
 
 def note_statements(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """Note what is sent from now on, over connections of sqlite3 and psycopg2 opened later, and any of psycopg."""
+    """Note what is sent from now on, over core's connections to SQLite, any of psycopg, and later ones of psycopg2."""
     sent: Sent = []
-    connect, execute = sqlite3.connect, psycopg.Cursor.execute
+    connect, execute = Connection.__init__, psycopg.Cursor.execute
 
     class Noting(psycopg2.extensions.cursor):
         def execute(self, query: Any, params: Any = None) -> Any:
             sent.append((query, params))
             return super().execute(query, params)
 
-    def connect_and_note(*args: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect(*args, **options)
+    def connect_and_note(connection: Connection, *args: Any, **options: Any) -> None:
+        connect(connection, *args, **options)
         connection.set_trace_callback(lambda statement: sent.append((statement, None)))
-        return connection
 
     def note_and_execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
         sent.append((query, params))
         return execute(cursor, query, params, **options)
 
-    monkeypatch.setattr(sqlite3, "connect", connect_and_note)
+    monkeypatch.setattr(Connection, "__init__", connect_and_note)
     monkeypatch.setattr(psycopg2, "connect", partial(psycopg2.connect, cursor_factory=Noting))
     monkeypatch.setattr(psycopg.Cursor, "execute", note_and_execute)
     return sent
