@@ -187,13 +187,15 @@ def events(d: Dialect, size: Sizes) -> str:
         WHEN s <= {size.sessions_with_runs} THEN {size.long_runs} + s - 1 + k % 2 * {size.sessions_with_runs} END"""
     kind = f"CASE k WHEN 0 THEN 'session_created' WHEN 1 THEN 'session_started' ELSE {picked('n', 31, **TYPES)} END"
     data = json(n="k", text=quoted(f"'{TEXT}'"))
+    ends = "'run_completed', 'run_failed'"  # of no run, as each run has one end
     correlation = d.name("corr", f"{mixed('n', 33)} % {size.events // 20}")
     return f"""
     INSERT INTO asm_events (id, session_id, sequence_number, type, timestamp, run_id, data, metadata, schema_version,
         provider, correlation_id)
     SELECT {d.name("evt", "n")}, {d.name("ses", "s")}, k + 1 + CASE s % 50 WHEN 7 THEN 10 ELSE 0 END, {kind},
         {d.time(f"{_created('s')} + k * CASE s WHEN 0 THEN 1 ELSE 7 END", f"{mixed('n', 32)} % 1000000")},
-        CASE WHEN r IS NOT NULL THEN {d.name("run", "r")} END, {d.cast(data, "json")}, {d.cast(json(), "json")}, 1,
+        CASE WHEN r IS NOT NULL AND {kind} NOT IN ({ends}) THEN {d.name("run", "r")} END,
+        {d.cast(data, "json")}, {d.cast(json(), "json")}, 1,
         {_provider("r")}, CASE WHEN {mixed("n", 34)} % 5 = 0 THEN {correlation} END
     FROM (SELECT n, s, k, {run} AS r FROM (SELECT n,
         CASE WHEN n < {long} THEN 0 ELSE 1 + (n - {long}) % {short} END AS s,
@@ -202,8 +204,9 @@ def events(d: Dialect, size: Sizes) -> str:
 
 
 COUNTERS: Final = """
-    INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at)
-    SELECT session_id, MAX(sequence_number), MAX(timestamp) FROM asm_events GROUP BY session_id"""
+    INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at, deleted_at)
+    SELECT e.session_id, MAX(e.sequence_number), MAX(e.timestamp), s.deleted_at
+    FROM asm_events e JOIN asm_sessions s ON s.id = e.session_id GROUP BY e.session_id, s.deleted_at"""
 
 
 def artifacts(d: Dialect, size: Sizes) -> str:

@@ -202,21 +202,37 @@ def test_a_dry_run_tells_what_there_is_to_do(url: str, backend: asm.Backend, soa
     assert report.sessions_soft_deleted == number(url, f"SELECT COUNT(*) FROM asm_sessions WHERE {exempt} AND {ended}")
     gone = f"SELECT COUNT(*) FROM asm_sessions WHERE {exempt} AND deleted_at < {cut}"
     assert report.sessions_hard_deleted == number(url, gone)
-    assert report.events_pruned == len(prunable(url)[: sizes(soak).long_events - 100])
+    assert report.events_pruned == len(going(url, sizes(soak).long_events - 100))
     assert backend.maintenance.health_check() == []
 
 
-def prunable(url: str) -> list[str]:
-    """Return the ids of the events of the long session that may be pruned, in the order in which they go."""
-    kept = "'session_created', 'run_started', 'run_completed', 'run_failed', 'error_occurred'"
-    return [
-        row[0]
-        for row in ask(
-            url,
-            f"SELECT id FROM asm_events WHERE session_id = '{LONG}' AND type NOT IN ({kept}) ORDER BY "
-            "CASE WHEN type IN ('message_streamed', 'token_usage_updated') THEN 0 ELSE 1 END, sequence_number",
-        )
-    ]
+def going(url: str, excess: int) -> set[str]:
+    """Return the ids of the events of the long session that go when so many are too many."""
+    kept = {"session_created", "run_started", "run_completed", "run_failed", "error_occurred"}
+    streamed, others = list[list[str]](), list[list[str]]()
+    open_calls: dict[str, list[list[str]]] = {}
+    rows = ask(
+        url,
+        "SELECT e.id, e.type, COALESCE(e.run_id, ''), COALESCE(r.status, 'completed') FROM asm_events e "
+        f"LEFT JOIN asm_runs r ON r.id = e.run_id WHERE e.session_id = '{LONG}' ORDER BY e.sequence_number",
+    )
+    stays = []
+    for name, kind, run, status in rows:
+        calls = open_calls.setdefault(run, [])
+        if kind in {"tool_call_completed", "tool_call_failed"} and calls:
+            calls.pop(0).append(name)
+            continue
+        unit = [name]
+        if kind == "tool_call_started":
+            calls.append(unit)
+            stays += [unit] if status in {"pending", "running"} else []
+        if kind not in kept:
+            (streamed if kind in {"message_streamed", "token_usage_updated"} else others).append(unit)
+    gone = set[str]()
+    for unit in streamed + others:
+        if len(gone) < excess and not (len(unit) == 1 and unit in stays):
+            gone.update(unit)
+    return gone
 
 
 def test_a_long_session_is_pruned_from_its_oldest_events_and_removed(
@@ -227,11 +243,13 @@ def test_a_long_session_is_pruned_from_its_oldest_events_and_removed(
 ) -> None:
     url, size = new_store(database, soak), sizes(soak)
     most = size.long_events // 2
-    expected = prunable(url)[size.long_events - most :]
+    listed = f"SELECT id FROM asm_events WHERE session_id = '{LONG}'"
+    gone = going(url, size.long_events - most)
+    expected = {name for (name,) in ask(url, listed)} - gone
     with asm.open_backend(backend_name, url=url) as backend:
         policy = asm.RetentionPolicy(max_events_per_session=most)
-        assert backend.maintenance.prune_session_events(LONG, policy) == size.long_events - most
-        assert prunable(url) == expected
+        assert backend.maintenance.prune_session_events(LONG, policy) == len(gone)
+        assert {name for (name,) in ask(url, listed)} == expected
         assert backend.session_store.get_latest_sequence(LONG) == size.long_events
         backend.session_store.delete_session(LONG)
         assert number(url, "SELECT COUNT(*) FROM asm_events") == size.events - size.long_events
