@@ -104,6 +104,10 @@ def test_a_start_stays_until_no_result_can_come(
     assert left(backend, session_id, 0) == expected
 
 
+def test_a_start_that_names_no_run_may_go(backend: asm.Backend) -> None:
+    assert left(backend, log(backend, "s:a m", status="active"), 0) == []
+
+
 def test_a_dry_run_of_both_limits_counts_no_pair_twice(backend: asm.Backend) -> None:
     for events in ("s:a m r:a m s:b m r:b", "m s:a s:b r:a m r:b", "r:x m s:c m r:c"):
         log(backend, events)
