@@ -97,6 +97,8 @@ def do_anything(backend: Backend, *, names: list[str], seed: int) -> None:
         lambda one, _: store.flush(ExecutionResult(a_session(id=one), a_run(one), some_events(one, 3))),
         lambda one, _: store.save_session(a_session(id=one)),
         lambda one, _: soft_deleted(store, a_session(id=one), days=99),
+        lambda one, _: backend.maintenance.soft_delete_session(one),
+        lambda one, _: backend.maintenance.undelete_session(one),
         lambda one, _: store.save_run(a_run(one)),
         lambda one, _: store.delete_session(one),
         lambda one, other: backend.artifact_registry.register(an_artifact(key=f"{seed}/{one}", session_id=other)),
