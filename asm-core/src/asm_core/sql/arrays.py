@@ -18,7 +18,11 @@ def array_literal(values: Sequence[Any]) -> str:
 
     >>> print(array_literal(["a", 'b "c"', None, 4]))
     {"a","b \"c\"",NULL,"4"}
+    >>> print(array_literal([]))
+    {}
     """
+    if not values:
+        return "{}"
     if None in values:
         return f"{{{','.join('NULL' if value is None else _quoted(str(value)) for value in values)}}}"
     # All at once, with a mark between them that turns into quotes and a comma when all else has been escaped.
