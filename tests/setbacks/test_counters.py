@@ -55,3 +55,24 @@ def test_an_append_makes_the_counter_that_is_missing(backend: asm.Backend, execu
     [(session_id, last, log_id)] = execute(COUNTERS)
     assert (session_id, last, len(log_id)) == (session.id, 2, 32)
     assert backend.maintenance.health_check() == []
+
+
+def test_a_counter_that_differs_in_its_deletion_is_found_and_set_right(backend: asm.Backend, execute: Execute) -> None:
+    session = backend.session_store.save_session(a_session())
+    for change in (backend.maintenance.soft_delete_session, backend.maintenance.undelete_session):
+        change(session.id)
+        execute("UPDATE asm_sessions SET deleted_at = CASE WHEN deleted_at IS NULL THEN created_at END")
+        (fault,) = backend.maintenance.health_check()
+        assert session.id in fault
+        change(session.id)
+        assert backend.maintenance.health_check() == []
+
+
+def test_an_append_makes_no_counter_for_a_session_that_is_soft_deleted(backend: asm.Backend, execute: Execute) -> None:
+    session = backend.session_store.save_session(a_session())
+    backend.maintenance.soft_delete_session(session.id)
+    execute("DELETE FROM asm_session_sequences")
+    for events in (some_events(session, 1), some_events(session, 2)):
+        with pytest.raises(asm.SessionDeletedError):
+            backend.session_store.append_events(events)
+    assert execute(COUNTERS) == []

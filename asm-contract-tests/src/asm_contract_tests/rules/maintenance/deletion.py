@@ -196,6 +196,20 @@ class SoftDeletedContract(Contract):
                 assert appended.result(PATIENCE) == last
             assert store.get_latest_sequence(session.id) == last
 
+    @pytest.mark.requires("transactions")
+    @pytest.mark.guarantee("G6")
+    def test_a_transaction_finds_its_own_soft_deletion(
+        self, backend: Backend, store: SessionStore, maintenance: Maintenance, session: Session
+    ) -> None:
+        """Look at an append inside a transaction: it finds what was deleted and undeleted there, not yet committed."""
+        with backend.transaction():
+            maintenance.soft_delete_session(session.id)
+            with pytest.raises(SessionDeletedError):
+                store.append_event(an_event(session))
+            maintenance.undelete_session(session.id)
+            assert store.append_event(an_event(session)).sequence_number == 1
+        assert store.get_latest_sequence(session.id) == 1
+
     @each_write
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G8")
