@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asm_core.batches import check_new_events
@@ -112,7 +112,7 @@ def test_a_batch_with_an_odd_event_is_checked_as_each_of_its_events_is(field: st
     assert outcome(batch, together=True) == outcome(batch, together=False)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])  # a busy machine draws slowly
 @given(
     st.lists(
         st.recursive(

@@ -35,7 +35,9 @@ _RAISE: Final = (
     "UPDATE asm_session_sequences SET last_sequence = last_sequence + ?, updated_at = ? WHERE session_id = ? "
     "RETURNING last_sequence"
 )
-_BEGIN: Final = "INSERT INTO asm_session_sequences VALUES (?, ?, ?) RETURNING last_sequence"
+_BEGIN: Final = (
+    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) VALUES (?, ?, ?) RETURNING last_sequence"
+)
 _PLACES: Final = f"({', '.join('?' * 11)})"
 _ONE: Final = f"INSERT INTO asm_events ({_EVENT}) VALUES {_PLACES}"
 # What all events of a batch have in common is bound once, and OR ROLLBACK spares the statement a journal of its own.

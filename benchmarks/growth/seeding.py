@@ -32,7 +32,11 @@ _EVENTS: Final = """
 INSERT INTO asm_events (id, session_id, sequence_number, type, timestamp, run_id, data, metadata, schema_version)
 SELECT '{session}_' || {digits}, '{session}', n, 'message_streamed', {time}, 'run_measured', '{data}', '{{}}', 1
 FROM {numbers}"""
-_COUNTER: Final = "INSERT INTO asm_session_sequences VALUES ('{session}', {count}, '2026-02-01T00:00:00.000000Z')"
+_COUNTER: Final = (
+    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) "
+    "VALUES ('{session}', {count}, '2026-02-01T00:00:00.000000Z') "
+    "ON CONFLICT (session_id) DO UPDATE SET last_sequence = excluded.last_sequence"
+)
 _SESSIONS: Final = """
 INSERT INTO asm_sessions (id, agent_id, status, metadata, context, tags, created_at, updated_at)
 SELECT 'ses_' || {digits}, 'measured', 'active', '{{"number": 1}}', '{{"system": "Help."}}', '["measured"]',

@@ -8,10 +8,7 @@ import os
 import select
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import Any, TextIO
 
 _BLINK = 0.01
 
@@ -23,7 +20,7 @@ class WholeWriter(io.FileIO):
     Python's own writers lose what such a descriptor does not take at once.
     """
 
-    def write(self, data: ReadableBuffer, /) -> int:
+    def write(self, data: Any, /) -> int:
         """Write all of `data`, waiting for the reader where the descriptor does not block."""
         left = memoryview(data).cast("B")
         size = len(left)
