@@ -35,7 +35,10 @@ WITH counter AS (
 INSERT INTO asm_events ({_GIVEN}, sequence_number)
 SELECT %s, %s, %s, %s, %s, %s::json, %s::json, %s, %s, %s, last_sequence FROM counter
 RETURNING sequence_number"""
-_BEGIN: Final = "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) VALUES (%s, 0, now()) ON CONFLICT DO NOTHING"
+_BEGIN: Final = (
+    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) VALUES (%s, 0, now()) "
+    "ON CONFLICT DO NOTHING"
+)
 # What all events of a batch have in common is sent once, which saves a quarter; payloads as lines of one text, which
 # saves a twentieth. Arrays as text take as long as in binary, if they are made by hand: a third of what psycopg takes
 # to make text of lists. One JSON parameter takes 1.2 to 1.3 times as long, executemany 1.4, COPY 1.1.
