@@ -33,12 +33,15 @@ def do_first_in_child(work: Callable[[], None]) -> None:
 
 
 def _renew() -> None:
-    for work in _first:
-        work()
-    for reference in list(_objects):
-        inherited = reference()
-        if inherited is not None:
-            inherited.after_fork()
+    failed: BaseException | None = None
+    renewals = [inherited.after_fork for reference in list(_objects) if (inherited := reference()) is not None]
+    for renew in [*_first, *renewals]:
+        try:
+            renew()
+        except BaseException as error:  # noqa: BLE001  the others are to be renewed all the same
+            failed = error
+    if failed is not None:
+        raise failed  # Python prints it
 
 
 if hasattr(os, "register_at_fork"):

@@ -95,11 +95,13 @@ class Connection(sqlite3.Connection):
         identity: the file that it was connected to; None in memory.
         file: the path of the file; None in memory.
         inodes: device and number of the files that it has open.
+        is_closed: whether it was closed.
         is_left: whether this process inherited it, and left it to its parent.
     """
 
     identity: object = None
     inodes: frozenset[tuple[int, int]] = frozenset()
+    is_closed = False
     is_left = False
 
     def __init__(self, database: str, *, file: str | None, **options: Any) -> None:
@@ -148,6 +150,7 @@ class Connection(sqlite3.Connection):
                 if self.in_transaction:
                     _connection.execute(self, "ROLLBACK")
             _connection.close(self)
+            self.is_closed = True
 
     def finish(self) -> None:
         """End the statements that are still open.
@@ -164,11 +167,18 @@ class Connection(sqlite3.Connection):
         if self.file is not None and len(self.inodes) < len(sqlite_forks.SUFFIXES):
             self.inodes |= sqlite_forks.inodes_of(self.file)
 
+    def has_journal(self) -> bool:
+        """Return whether a transaction is open in a file without a write-ahead log."""
+        with contextlib.suppress(sqlite3.ProgrammingError):  # it is closed
+            return self.in_transaction and len(self.inodes) < len(sqlite_forks.SUFFIXES)
+        return False
+
     def leave(self) -> None:
         """Close what is the parent's, in a child where `sqlite_forks` has cut it off from its files."""
         self.is_left = True
         self._close_cursors()
         _connection.close(self)
+        self.is_closed = True
 
     def _close_cursors(self) -> None:
         for reference in list(self._cursors):
@@ -219,7 +229,7 @@ def _go_on() -> None:
 
 def _leave() -> None:
     """Leave the inherited connections to the parent; in the child."""
-    inherited = [connection for connection in _stopped or _alive() if connection.inodes and not connection.is_left]
+    inherited = [connection for connection in _stopped or _alive() if connection.inodes and not connection.is_closed]
     try:
         if inherited:
             sqlite_forks.leave(inherited, are_idle=len(_held) == len(_stopped) > 0)

@@ -74,7 +74,8 @@ def leave(connections: Collection[Connection], *, are_idle: bool) -> None:
     # Until they are closed: also where that fails.
     _unusable.update(inodes)
     _left_open.extend(connections)
-    if CAN_LEAVE and are_idle:
+    # Without a write-ahead log, closing what is in a transaction removes its journal by name.
+    if CAN_LEAVE and are_idle and not any(connection.has_journal() for connection in connections):
         descriptors = _cut_off(inodes)
         for connection in connections:
             connection.leave()
