@@ -85,6 +85,7 @@ class Pool(Generic[T]):
         finally:
             if place:
                 places.give_back(place.pop())
+                places.ring()
 
     def dispose(self) -> None:
         """Close the idle connections."""

@@ -123,6 +123,7 @@ class SQLite(Database[C]):
             if turn:
                 turns.owner = None
                 turns.end(turn.pop())
+                turns.ring()
 
     @contextmanager
     def _savepoint(self, connection: C) -> Iterator[None]:

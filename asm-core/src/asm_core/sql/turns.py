@@ -26,7 +26,7 @@ class Turns:
 
     Attributes:
         owner: the thread that has the turn, and a reference to that turn.
-        end: ends a turn. Written in C, and thus one step.
+        end: ends a turn. Written in C, and thus one step. Afterwards `ring` wakes the next thread.
     """
 
     def __init__(self) -> None:
@@ -35,6 +35,7 @@ class Turns:
         self._next = Places(1)
         self.owner: tuple[int, ref[Place]] | None = None
         self.end = self._turn.give_back
+        self.ring = self._turn.ring
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -47,6 +48,7 @@ class Turns:
             if turn:
                 self.owner = None
                 self.end(turn.pop())
+                self.ring()
 
     def take(self, turn: list[Place], timeout: float) -> bool:
         """Wait for the turn for at most so many seconds; append it to `turn`, or return False.
@@ -74,6 +76,7 @@ class Turns:
         finally:
             if following:
                 self._next.give_back(following.pop())
+                self._next.ring()
 
 
 _lock = threading.Lock()
