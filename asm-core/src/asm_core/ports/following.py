@@ -106,7 +106,8 @@ class Follower:
             told, self._told = self._told, False
             events = self._read_page()
             if events:
-                self._begun = True
+                # There may be more by the time that the caller asks again: that is cheaper to see than to be woken for.
+                self._begun = self._due = True
                 return events
             if told:
                 self._advance(head_of(self._reader, self._session_id))
@@ -151,13 +152,13 @@ class Follower:
     def _read_page(self) -> list[Event]:
         """Return the next events that pass, and move behind what was looked through."""
         end = 0 if self._head is None else self._head.last_sequence  # read before the page: all up to it is visible
-        is_near = self._filtered and end - self._number < FOLLOW_PAGE
+        is_near = self._filtered and 0 < end - self._number < FOLLOW_PAGE
         query = msgspec.structs.replace(self._query, after=self._number, limit=FOLLOW_PAGE)
         tail = None
         if is_near:
             # All events up to the head in one query, which has the last event seen in it whether it passes or not.
             query = EventQuery(session_ids=query.session_ids, after=self._number, before=end + 1, limit=FOLLOW_PAGE)
-        elif self._filtered:
+        elif self._filtered and end > self._number:
             tail = _event_at(self._reader, self._session_id, end)
         found = self._find(query)
         is_full = len(found) == FOLLOW_PAGE
