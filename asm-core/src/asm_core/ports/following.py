@@ -1,4 +1,4 @@
-"""Reading a session's log in order, so that a log that was set back is found and never mixed with what was read."""
+"""Following a session's log, so that one that was set back is found and never mixed with what was read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from asm_core.errors import LogSetBackError, SessionNotFoundError, ValidationError
-from asm_core.models.base import check_natural
-from asm_core.queries import EventQuery, allows_nothing
+from asm_core.errors import LogSetBackError
+from asm_core.ports.reading_on import ends_at, event_at, find_after, find_checked, head_of, is_stored, number_of, passes
+from asm_core.queries import EventQuery
 
 if TYPE_CHECKING:
     from asm_core.heads import Head
@@ -17,52 +17,6 @@ if TYPE_CHECKING:
 
 FOLLOW_PAGE: Final = 200
 """How many events a follower reads at once."""
-
-
-def check_last(session_id: str, event: Event) -> int:
-    """Return the number of an event after which a session's log is to be read.
-
-    Raises:
-        ValidationError: it is an event of another session, or has no number.
-    """
-    if event.session_id != session_id:
-        message = (
-            f"after is the event {event.id} of session {event.session_id}; to read {session_id}, give one of its own."
-        )
-        raise ValidationError(message)
-    if event.sequence_number is None:
-        message = f"after is the event {event.id} without a sequence_number; give it as the store returned it."
-        raise ValidationError(message)
-    return check_natural("after.sequence_number", event.sequence_number, least=1)
-
-
-def head_of(reader: Reader, session_id: str) -> Head:
-    """Return the head of a session.
-
-    Raises:
-        SessionNotFoundError: the session does not exist.
-    """
-    head = reader._load_heads([session_id]).get(session_id)
-    if head is None:
-        raise SessionNotFoundError(session_id)
-    return head
-
-
-def find_after(reader: Reader, query: EventQuery, last: Event | None) -> list[Event]:
-    """Return the events of one session that pass `query`, which begins after `last`.
-
-    Raises:
-        LogSetBackError: `last` is neither stored nor pruned.
-        SessionNotFoundError: `last` is not stored, nor is the session.
-    """
-    if last is None:
-        return [] if allows_nothing(query) else reader._find_events(query)
-    found, is_stored = _find_checked(reader, query, last)
-    if not is_stored:
-        number, head = last.sequence_number or 0, head_of(reader, last.session_id)
-        if head.last_sequence < number:
-            raise LogSetBackError(last.session_id, number, _ends_at(head))
-    return found
 
 
 class Follower:
@@ -80,7 +34,7 @@ class Follower:
         self._session_id: str = (query.session_ids or ())[0]
         self._query = query
         self._filtered = query.types is not None or query.run_ids is not None
-        self._number = query.after or 0
+        self._number = self._looked = query.after or 0
         self._last = last
         self._begun = self._due = last is not None
         self._seen = 0 if last is None else self._number
@@ -133,7 +87,7 @@ class Follower:
         found = self._contradiction(head)
         if found:
             raise LogSetBackError(self._session_id, self._seen, found)
-        self._due = self._due or head.last_sequence > self._number or self._was_rewritten(head)
+        self._due = self._due or head.last_sequence > self._looked or self._was_rewritten(head)
         self._head = head
         self._seen = head.last_sequence
 
@@ -147,10 +101,14 @@ class Follower:
         log_id = None if self._head is None else self._head.log_id
         if log_id is not None and head.log_id != log_id:
             return "the session has another log now"
-        return _ends_at(head) if head.last_sequence < self._seen else None
+        return ends_at(head) if head.last_sequence < self._seen else None
 
     def _read_page(self) -> list[Event]:
-        """Return the next events that pass, and move behind what was looked through."""
+        """Return the next events that pass, and move to the last event that was seen, whether it passes or not.
+
+        Never further: where events up to the head are missing, they were pruned, or the log was set back since the head
+        was read, and their numbers come again.
+        """
         end = 0 if self._head is None else self._head.last_sequence  # read before the page: all up to it is visible
         is_near = self._filtered and 0 < end - self._number < FOLLOW_PAGE
         query = msgspec.structs.replace(self._query, after=self._number, limit=FOLLOW_PAGE)
@@ -159,70 +117,30 @@ class Follower:
             # All events up to the head in one query, which has the last event seen in it whether it passes or not.
             query = EventQuery(session_ids=query.session_ids, after=self._number, before=end + 1, limit=FOLLOW_PAGE)
         elif self._filtered and end > self._number:
-            tail = _event_at(self._reader, self._session_id, end)
+            tail = event_at(self._reader, self._session_id, end)
         found = self._find(query)
         is_full = len(found) == FOLLOW_PAGE
-        self._move(found, None if is_full else tail, 0 if is_full else end)
-        self._due = is_full or self._seen > self._number
-        return [event for event in found if _passes(event, self._query)] if is_near else found
+        self._move(found, None if is_full else tail)
+        self._looked = max(self._looked, self._number, 0 if is_full else end)
+        self._due = is_full or self._seen > self._looked
+        return [event for event in found if passes(event, self._query)] if is_near else found
 
     def _find(self, query: EventQuery) -> list[Event]:
         if self._last is None:
             found, is_same = find_after(self._reader, query, None), not self._begun
         else:
-            found, is_same = _find_checked(self._reader, query, self._last)
+            found, is_same = find_checked(self._reader, query, self._last)
         if not is_same:
             # The log's id never comes back: a look at it after the page holds for the page.
-            self._last = None
+            last, self._last = self._last, None
             self._advance(head_of(self._reader, self._session_id))
+            self._last = last if last is not None and is_stored(self._reader, last) else None
         return found
 
-    def _move(self, found: list[Event], tail: Event | None, end: int) -> None:
+    def _move(self, found: list[Event], tail: Event | None) -> None:
         seen = [event for event in (self._last, tail, *found[-1:]) if event is not None]
-        self._last = max(seen, key=_number, default=None)
-        self._number = max(self._number, end, 0 if self._last is None else _number(self._last))
-        if found and self._head is not None and _number(found[-1]) > self._seen:
-            self._seen = _number(found[-1])
+        self._last = max(seen, key=number_of, default=None)
+        self._number = max(self._number, 0 if self._last is None else number_of(self._last))
+        if found and self._head is not None and number_of(found[-1]) > self._seen:
+            self._seen = number_of(found[-1])
             self._head = self._head._replace(last_sequence=self._seen, updated_at=None)
-
-
-def _find_checked(reader: Reader, query: EventQuery, last: Event) -> tuple[list[Event], bool]:
-    """Return the events that pass `query`, and whether `last` was stored then, or later.
-
-    Raises:
-        LogSetBackError: another event has its number.
-    """
-    number = _number(last)
-    if query.after == number and (query.before is None or query.before > number) and _passes(last, query):
-        limit = None if query.limit is None else query.limit + 1
-        found = reader._find_events(msgspec.structs.replace(query, after=number - 1, limit=limit))
-        stored = found.pop(0) if found and _number(found[0]) == number else None
-        found = found[: query.limit]
-    else:
-        found, stored = find_after(reader, query, None), None
-    # What stands there now need not pass the filters.
-    stored = stored or _event_at(reader, last.session_id, number)
-    if stored is not None and stored.id != last.id:
-        raise LogSetBackError(last.session_id, number, f"the event numbered {number} is {stored.id}, not {last.id}")
-    return found, stored is not None
-
-
-def _event_at(reader: Reader, session_id: str, number: int) -> Event | None:
-    query = EventQuery(session_ids=(session_id,), after=number - 1, before=number + 1, limit=1)
-    return next(iter(reader._find_events(query)), None)
-
-
-def _passes(event: Event, query: EventQuery) -> bool:
-    return (
-        (query.run_ids is None or event.run_id in query.run_ids)
-        and (query.types is None or event.type in query.types)
-        and (query.since is None or event.timestamp >= query.since)
-    )
-
-
-def _number(event: Event) -> int:
-    return event.sequence_number or 0
-
-
-def _ends_at(head: Head) -> str:
-    return f"its last number is {head.last_sequence}"

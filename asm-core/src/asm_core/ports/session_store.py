@@ -19,8 +19,9 @@ from asm_core.models import Event, Run, RunStatus, Session
 from asm_core.models.base import check_natural
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
 from asm_core.payloads import Payload, check_optional_payload
-from asm_core.ports.following import Follower, check_last, find_after, head_of
+from asm_core.ports.following import Follower
 from asm_core.ports.reader import Reader
+from asm_core.ports.reading_on import check_last, find_after, head_of
 from asm_core.queries import (
     RUN_ORDERS,
     EventQuery,
