@@ -54,8 +54,8 @@ def find_after(reader: Reader, query: EventQuery, last: Event | None) -> list[Ev
     """
     if last is None:
         return [] if allows_nothing(query) else reader._find_events(query)
-    found, is_stored = find_checked(reader, query, last)
-    if not is_stored:
+    found, was_stored = find_checked(reader, query, last)
+    if not was_stored:
         number, head = last.sequence_number or 0, head_of(reader, last.session_id)
         if head.last_sequence < number:
             raise LogSetBackError(last.session_id, number, ends_at(head))
