@@ -46,8 +46,11 @@ _CLOSED: Final = "the connection is closed"
 _CLIENT_ENCODING: Final = (
     "The connection's client_encoding cannot hold this text ({}); nothing was sent. Connect with client_encoding=UTF8."
 )
-_FORGETTING: Final = {"25006", "26000", "42P05"}
-"""After these another connection finds what this one does not: another server, or one with statements of its own."""
+_FORGETTING: Final = {"", "25006", "26000", "42P05"}
+"""After these another connection finds what this one does not: another server, or one with statements of its own.
+
+So it does after an error that is not the server's: psycopg2 does not always note that the connection is lost.
+"""
 _OF_POSTGRESQL: Final = {
     "08": _LOST,  # connections
     "53": _LOST,  # resources
@@ -167,7 +170,8 @@ def _of_postgresql(error: BaseException, *, is_lost: bool) -> StorageError | Non
 def _states(error: BaseException | None) -> Iterator[str]:
     """Return the SQLSTATEs of an error and of those inside it."""
     while error is not None:
-        yield _state(error)
+        if type(error).__module__.partition(".")[0] in _DRIVERS:
+            yield _state(error)
         error = error.__cause__ or getattr(error, "orig", None)
 
 
