@@ -50,12 +50,12 @@ def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database:
         ValidationError: it is of another database, or SQLite, which has no schemas and no notifications.
     """
     check_synchronous(engine)
+    dialect = getattr(getattr(engine, "dialect", None), "name", None)
+    if isinstance(dialect, str) and dialect not in list(Dialect):
+        message = f"The {NAME} backend runs on SQLite and PostgreSQL, not on {dialect}."
+        raise ValidationError(message)
     if not isinstance(engine, Engine):
         message = f"The {NAME} backend takes a SQLAlchemy Engine, not {shown(engine)}."
-        raise ValidationError(message)
-    dialect = engine.dialect.name
-    if dialect not in list(Dialect):
-        message = f"The {NAME} backend runs on SQLite and PostgreSQL, not on {dialect}."
         raise ValidationError(message)
     if schema is None:
         schema = engine.get_execution_options().get("schema_translate_map", {}).get(None)
