@@ -111,7 +111,7 @@ class FlushInParts(FileSessionStore):
         self._save_session(session)
         if run is not None:
             self._save_run(run)
-        linger(0.05)
+        linger(0.3)
         return self._append(events) if events else []
 
 

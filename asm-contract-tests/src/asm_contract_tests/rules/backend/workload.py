@@ -72,11 +72,15 @@ def _append_batch(backend: Backend, turn: str) -> None:
     backend.session_store.append_events(event(name, f"{turn}_{place}") for place, name in enumerate(names))
 
 
-def _flush(backend: Backend, turn: str) -> None:
-    name = f"ses_{turn}"
-    run = a_run(name, id=f"run_{turn}", started_at=LONG_AGO)
-    events = [event(name, f"{turn}_run_{place}", run_id=run.id) for place in range(3)]
-    backend.session_store.flush(ExecutionResult(session(name), run, events))
+def _flush(backend: Backend, turn: str, *, name: str = "ses") -> None:
+    session_id = f"{name}_{turn}"
+    run = a_run(session_id, id=f"run_of_{session_id}", started_at=LONG_AGO)
+    events = [event(session_id, f"{session_id}_{place}", run_id=run.id) for place in range(3)]
+    backend.session_store.flush(ExecutionResult(session(session_id), run, events))
+
+
+def _flush_other(backend: Backend, turn: str) -> None:
+    _flush(backend, turn, name="other")
 
 
 def _register(backend: Backend, turn: str) -> None:
@@ -116,6 +120,7 @@ STEPS: Final = (
     _flush,
     _register,
     _prune,
+    _flush_other,
     _restore_old,
     _append_batch,
     _delete_old,
