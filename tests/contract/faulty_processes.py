@@ -103,7 +103,6 @@ class FailsWhenBusy(FileBackend):
 
 
 @caught_by(
-    "test_a_killed_process_has_done_what_it_acknowledged_and_nothing_by_halves",
     "test_the_others_go_on_when_a_process_is_killed",
 )
 class FlushInParts(FileSessionStore):

@@ -9,7 +9,8 @@ from asm_contract_tests.rules.session_store.listing import ListSessionsContract
 from asm_contract_tests.rules.session_store.reading import GetEventsContract
 from asm_contract_tests.rules.session_store.repeats import RepeatsContract
 from asm_contract_tests.rules.session_store.restoring import RestoreContract
-from asm_contract_tests.rules.session_store.runs import ListRunsContract, RunsContract
+from asm_contract_tests.rules.session_store.run_listing import ListRunsContract
+from asm_contract_tests.rules.session_store.runs import RunsContract
 from asm_contract_tests.rules.session_store.sessions import SessionsContract
 from asm_contract_tests.rules.session_store.setbacks import SetBackContract
 from asm_contract_tests.rules.session_store.waiting import WaitForEventsContract
