@@ -40,18 +40,19 @@ def is_running(pid: int) -> bool:
     return False
 
 
-def test_a_second_ctrl_c_kills_the_command_and_is_recorded(start: Any, only: Any, here: Any, until: Any) -> None:
+def test_the_third_signal_kills_the_command_and_is_recorded(start: Any, only: Any, here: Any, until: Any) -> None:
     stubborn = (
         "import os, signal, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: print('no', flush=True))\n"
+        "for number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, lambda *_: print('no', flush=True))\n"
         "print(os.getpid(), flush=True)\n"
         "while True: time.sleep(1)"
     )
     with start(*PYTHON, stubborn) as process:
         pid = int(process.stdout.readline())
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "no\n"
-        process.send_signal(signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process.send_signal(number)
+            assert process.stdout.readline() == "no\n"
+        process.send_signal(signal.SIGHUP)
         err = process.stderr.read()
     assert process.returncode == 130
     assert ": cancelled, " in err
