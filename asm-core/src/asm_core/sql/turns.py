@@ -90,7 +90,10 @@ def turns_of(place: object) -> Turns:
         turns = None if found is None else found()
         if turns is None:
             turns = Turns()
-            _shared[place] = ref(turns, lambda dead: _shared.pop(place, None) if _shared.get(place) is dead else None)
+            # Not by a callback of the reference, which an interruption could reach.
+            for gone in [other for other, reference in _shared.items() if reference() is None]:
+                del _shared[gone]
+            _shared[place] = ref(turns)
         return turns
 
 
