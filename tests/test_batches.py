@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asm_core.batches import check_new_events
 from asm_core.errors import ValidationError
+from asm_core.event_log.batches import check_new_events
 from asm_core.models import Event, EventType
 
 BATCH = 20

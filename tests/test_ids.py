@@ -5,7 +5,7 @@ import uuid
 
 from processes import ended
 
-from asm_core.ids import new_id, new_ids
+from asm_core.values.ids import new_id, new_ids
 
 
 def test_ids_sort_in_the_order_of_their_making() -> None:

@@ -10,8 +10,8 @@ import pytest
 from tests.interrupting import interrupt_at_calls, interrupt_everywhere
 
 from asm_core import StorageConnectionError
-from asm_core.contexts import contextmanager
-from asm_core.places import Place, Places
+from asm_core.concurrency.contexts import contextmanager
+from asm_core.concurrency.places import Place, Places
 from asm_core.sql.pool import Pool
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 import asm_core as asm
 from asm_core.memory import MemoryBackend
-from asm_core.queries import (
+from asm_core.querying.queries import (
     EVENT_ORDERS,
     RUN_ORDERS,
     SESSION_ORDERS,

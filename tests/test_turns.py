@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from processes import LIMIT
 from tests.interrupting import interrupt_at_calls, interrupt_everywhere
 
-from asm_core.sql.turns import Turns
+from asm_core.sql.sqlite.fair_lock import Turns
 
 if TYPE_CHECKING:
-    from asm_core.places import Place
+    from asm_core.concurrency.places import Place
 
 PASSED_OVER = 0.1
 """Longer than a thread lets others go first."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asm_contract_tests.together import PATIENCE, begun
-from asm_core import waiting
-from asm_core.heads import GONE, Head
-from asm_core.waiting import Watcher
+from asm_core.event_log import waiting
+from asm_core.event_log.waiting import Watcher
+from asm_core.querying.heads import GONE, Head
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from asm_core.ids import new_ids
+from asm_core.values.ids import new_ids
 from benchmarks.contender import SESSION, payload
 
 if TYPE_CHECKING:

@@ -79,7 +79,8 @@ def test_every_exit_status_is_documented() -> None:
 
 
 def test_every_column_is_documented() -> None:
-    from asm_core.cli import backends, events, sessions, usage  # noqa: PLC0415
+    from asm_core.cli.commands import backends, sessions, usage  # noqa: PLC0415
+    from asm_core.cli.output import events  # noqa: PLC0415
 
     for module, name in ((sessions, "sessions"), (events, "show"), (usage, "usage"), (backends, "backends")):
         for column in module.COLUMNS:

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from asm_core.cli.program import app, start
 from asm_core.cli.store import Choice
-from asm_core.discovery import Offer
 from asm_core.memory import MemoryBackend
 from asm_core.models import Artifact, Event, Run, Session
+from asm_core.plugins.discovery import Offer
 from asm_core.transfer import export_session
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Backend:
     opened = filled(MemoryBackend())
     offer = Offer(name=HOSTILE, distribution=HOSTILE, version=HOSTILE, value="x", entry=Hostile())
     monkeypatch.setattr(Choice, "open", lambda _self, **_options: opened)
-    monkeypatch.setattr("asm_core.cli.backends.find_offers", lambda: [offer])
+    monkeypatch.setattr("asm_core.cli.commands.backends.find_offers", lambda: [offer])
     monkeypatch.setattr(opened.maintenance, "health_check", lambda: [HOSTILE])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "policy.toml").write_text(f"[retention]\n{json.dumps(HOSTILE)} = 1\n", "utf-8")

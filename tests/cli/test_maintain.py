@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asm_core.discovery import Offer
 from asm_core.memory.maintenance import MemoryMaintenance
-from asm_core.stamps import make_stamp
+from asm_core.plugins.discovery import Offer
+from asm_core.recording.process_identity import make_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,7 +162,7 @@ def test_a_broken_backend_is_shown_as_broken(asm: Callable[..., Result], monkeyp
             raise ImportError(message)
 
     broken = Offer(name="acme", distribution="acme-asm", version="2.0", value="acme", entry=Entry())
-    monkeypatch.setattr("asm_core.cli.backends.find_offers", lambda: [broken])
+    monkeypatch.setattr("asm_core.cli.commands.backends.find_offers", lambda: [broken])
     error = "The backend 'acme' (acme-asm 2.0) cannot be loaded: ImportError: x\\ny. Reinstall it, or choose another."
     result = asm("backends")
     assert (result.exit_code, result.stderr) == (0, "")

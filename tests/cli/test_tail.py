@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asm_core.cli.tail import follow_to_end
+from asm_core.cli.commands.tail import follow_to_end
 from asm_core.memory.session_store import MemorySessionStore
 from asm_core.models import Event, Session
 

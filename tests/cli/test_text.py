@@ -13,7 +13,7 @@ import typer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asm_core.cli.text import age, dollars, json_text, summary
+from asm_core.cli.output.text import age, dollars, json_text, summary
 from asm_core.cli.when import parse_time
 from asm_core.escaping import visible
 

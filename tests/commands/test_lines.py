@@ -11,7 +11,7 @@ from running import joined
 from asm_core import Event
 from asm_core.commands import lines as module
 from asm_core.commands.lines import PART_BYTES, Lines, joined_output
-from asm_core.payloads import check_payload
+from asm_core.values.payloads import check_payload
 
 PIECES = st.sampled_from(
     [b"\n", b"\r\n", b"\0", b"\xff", b"\xc3", b"\xed\xa0\x80", b"a", "ü€😀".encode(), b"words of text"]

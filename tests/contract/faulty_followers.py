@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from asm_core import Event
-    from asm_core.heads import Head
+    from asm_core.querying.heads import Head
 
 
 @caught_by("test_a_follower_finds_a_log_that_was_restored_under_its_id")

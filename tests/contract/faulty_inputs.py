@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core import Artifact, Event, Page, Session
-    from asm_core.queries import SessionQuery
+    from asm_core.querying.queries import SessionQuery
     from asm_core.retention import ExpiredSessions
 
 changed = msgspec.structs.replace

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core import Artifact, Capability, Event, MaintenanceReport, RetentionPolicy, Session
-    from asm_core.queries import EventQuery
+    from asm_core.querying.queries import EventQuery
     from asm_core.retention import DeletedSessions, EventMark, ExpiredSessions, RemovableArtifacts, Stretch
 
 changed = msgspec.structs.replace

@@ -12,7 +12,7 @@ from file_backend import FileBackend, FileLock, FileSessionStore
 from richer_backends import MigratingFile
 
 from asm_core import StorageError
-from asm_core.conflicts import check_same_event
+from asm_core.event_log.idempotency import check_same_event
 from asm_core.memory.maintenance import MemoryMaintenance
 from asm_core.memory.removing import drop_events
 from asm_core.retention import Removal

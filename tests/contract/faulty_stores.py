@@ -11,17 +11,17 @@ import msgspec
 from fault_registry import caught_by
 
 from asm_core import Session, ValidationError
-from asm_core.conflicts import check_same_event
+from asm_core.event_log.idempotency import check_same_event
+from asm_core.event_log.waiting import Watcher
 from asm_core.memory.session_store import MemorySessionStore
-from asm_core.waiting import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
     from asm_core import Event, Run
-    from asm_core.heads import Head
-    from asm_core.queries import EventQuery, RunQuery, SessionQuery
+    from asm_core.querying.heads import Head
+    from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery
 
 changed = msgspec.structs.replace
 

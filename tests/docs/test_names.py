@@ -14,7 +14,7 @@ import asm_core as asm
 import asm_core.sql
 from asm_core import errors
 from asm_core.models import RunStatus, SessionStatus
-from asm_core.queries import EVENT_ORDERS, RUN_ORDERS, SESSION_ORDERS
+from asm_core.querying.queries import EVENT_ORDERS, RUN_ORDERS, SESSION_ORDERS
 from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions
 
 if TYPE_CHECKING:

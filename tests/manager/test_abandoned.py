@@ -13,10 +13,10 @@ from processes import Process, ended
 
 import asm_core as asm
 from asm_core import Event, Run, Session, SessionStore, StorageConnectionError
-from asm_core.abandoned import close_abandoned
-from asm_core.manager import SessionManager
 from asm_core.ports import ExecutionResult
-from asm_core.stamps import make_stamp
+from asm_core.recording.abandoned import close_abandoned
+from asm_core.recording.manager import SessionManager
+from asm_core.recording.process_identity import make_stamp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,7 +168,7 @@ def test_eight_threads_close_each_session_once(store: SessionStore) -> None:
 CLOSES = """
 import sys
 import asm_core as asm
-from asm_core.abandoned import close_abandoned
+from asm_core.recording.abandoned import close_abandoned
 with asm.open_backend("sqlmodel", url=sys.argv[1]) as backend:
     print("ready", flush=True)
     input()

@@ -10,7 +10,7 @@ import pytest
 from fakes import ENOUGH, HookedStore, ScriptedProvider, log, only_session, types, waits
 
 from asm_core import ProviderError, RunNotFoundError, SessionStore, StorageConnectionError
-from asm_core.manager import SessionManager
+from asm_core.recording.manager import SessionManager
 
 if TYPE_CHECKING:
     from asm_core import Emit, Event, Run, Session
@@ -132,7 +132,7 @@ def test_an_interruption_says_if_it_could_not_be_recorded(store: SessionStore) -
 INTERRUPTED_AT_RANDOM = """
 import random, signal, sys, threading, time
 import asm_core as asm
-from asm_core.manager import SessionManager
+from asm_core.recording.manager import SessionManager
 
 class Waits(asm.Provider):
     name = "waits"

@@ -9,8 +9,8 @@ import pytest
 from fakes import ENOUGH, HookedStore, Outage, ScriptedProvider, log, only_session, says, texts, types
 
 from asm_core import AsmError, QueryError, SessionNotFoundError, StorageConnectionError, StorageError
-from asm_core.manager import SessionManager
 from asm_core.models import EventType
+from asm_core.recording.manager import SessionManager
 
 if TYPE_CHECKING:
     from asm_core import Emit, Event, Run, Session, SessionStore

@@ -17,10 +17,10 @@ from processes import LIMIT, Process, ended
 
 import asm_core as asm
 from asm_core import ProviderError, SessionStore, StorageConnectionError
-from asm_core.abandoned import close_abandoned
 from asm_core.commands import CommandProvider
 from asm_core.commands.group import is_alive
-from asm_core.manager import SessionManager
+from asm_core.recording.abandoned import close_abandoned
+from asm_core.recording.manager import SessionManager
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,7 +132,7 @@ FLOOD = """
 import resource, sys
 import asm_core as asm
 from asm_core.commands import CommandProvider
-from asm_core.manager import SessionManager
+from asm_core.recording.manager import SessionManager
 with asm.open_backend("sqlmodel", url=sys.argv[1], migrate=True) as backend:
     manager = SessionManager(backend.session_store, CommandProvider())
     manager.run_once({"command": ["seq", "5000"]})
@@ -159,7 +159,7 @@ SHOWS = """
 import sys
 import asm_core as asm
 from asm_core.commands import CommandProvider
-from asm_core.manager import SessionManager
+from asm_core.recording.manager import SessionManager
 with asm.open_backend("sqlmodel", url=sys.argv[1]) as backend:
     SessionManager(backend.session_store, CommandProvider()).run_once(
         {"command": [sys.executable, "-u", "-c", "for i in range(10_000_000): print(i)"]},

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from processes import LIMIT, Process
 
-from asm_core.stamps import is_gone, make_stamp
+from asm_core.recording.process_identity import is_gone, make_stamp
 
-PRINT_STAMP = "import json; from asm_core.stamps import make_stamp; print(json.dumps(make_stamp()), flush=True)"
+PRINT_STAMP = (
+    "import json; from asm_core.recording.process_identity import make_stamp; "
+    "print(json.dumps(make_stamp()), flush=True)"
+)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from fakes import ScriptedProvider, log, only_session, says, texts, types
 
 from asm_core import InvalidTransitionError, ProviderError, RunNotFoundError, SessionNotFoundError, SessionStore
-from asm_core.manager import SessionManager
+from asm_core.recording.manager import SessionManager
 
 if TYPE_CHECKING:
     from asm_core import Emit, Run, Session

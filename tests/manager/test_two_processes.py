@@ -13,9 +13,9 @@ from processes import Process
 
 import asm_core as asm
 from asm_core import InvalidTransitionError, ProviderError, SessionStore, ValidationError
-from asm_core.abandoned import close_abandoned
-from asm_core.manager import SessionManager
-from asm_core.stamps import make_stamp
+from asm_core.recording.abandoned import close_abandoned
+from asm_core.recording.manager import SessionManager
+from asm_core.recording.process_identity import make_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def test_the_key_of_the_stamp_cannot_be_given(store: SessionStore, method: str) 
 EXECUTES = """
 import sys
 import asm_core as asm
-from asm_core.manager import SessionManager
+from asm_core.recording.manager import SessionManager
 
 class Waits(asm.Provider):
     name = "waits"

@@ -8,7 +8,7 @@ import pytest
 
 import asm_core as asm
 from asm_backend_peewee import Models, PeeweeBackend
-from asm_core.sql.tables import (
+from asm_core.sql.schema.tables import (
     ARTIFACT_COLUMNS,
     EVENT_COLUMNS,
     REMOVING,

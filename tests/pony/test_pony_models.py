@@ -8,7 +8,7 @@ import pytest
 from pony.orm import db_session
 
 from asm_backend_pony import Models, PonyBackend, define
-from asm_core.sql.tables import (
+from asm_core.sql.schema.tables import (
     ARTIFACT_COLUMNS,
     EVENT_COLUMNS,
     REMOVING,

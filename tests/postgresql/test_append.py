@@ -12,7 +12,7 @@ from processes import LIMIT, ended
 
 from asm_core import AlreadyExistsError, Event, SessionNotFoundError
 from asm_core.sql import Dialect, migrate
-from asm_core.sql.append_postgresql import append_events
+from asm_core.sql.postgresql.append import append_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from asm_contract_tests.together import PATIENCE
-from asm_core import waiting
-from asm_core.sql import listening
-from asm_core.sql.append_postgresql import CHANNEL
+from asm_core.event_log import waiting
+from asm_core.sql.postgresql import listening
+from asm_core.sql.postgresql.append import CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

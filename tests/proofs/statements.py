@@ -11,7 +11,7 @@ import psycopg
 import psycopg2.extensions
 from bare import connected
 
-from asm_core.sql.sqlite_driver import Connection
+from asm_core.sql.sqlite.driver import Connection
 
 if TYPE_CHECKING:
     import pytest

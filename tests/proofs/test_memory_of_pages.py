@@ -13,7 +13,7 @@ from seeding import LONG
 
 import asm_core as asm
 from asm_contract_tests.rules.query_api.bounded import peak
-from asm_core.pages import all_items
+from asm_core.querying.pages import all_items
 from asm_core.transfer import export_session
 
 if TYPE_CHECKING:

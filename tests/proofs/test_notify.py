@@ -15,8 +15,8 @@ import asm_core as asm
 from asm_contract_tests import OpenBackend, SessionStoreContract
 from asm_contract_tests.making import a_session, an_event, some_events
 from asm_contract_tests.together import PATIENCE, begun
-from asm_core import waiting
-from asm_core.sql.listening import __name__ as logger_name
+from asm_core.event_log import waiting
+from asm_core.sql.postgresql.listening import __name__ as logger_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ import os
 import sys
 import threading
 import asm_core as asm
-from asm_core import waiting
+from asm_core.event_log import waiting
 
 waiting.SHORTEST_PAUSE = waiting.LONGEST_PAUSE = 600.0
 _, name, url, session_id = sys.argv

@@ -18,10 +18,10 @@ from seeded import new_store  # noqa: F401  a fixture
 from seeding import LONG, START, sizes
 
 import asm_core as asm
-from asm_core.pages import all_items
-from asm_core.queries import EVENT_ORDERS, RUN_ORDERS, SESSION_ORDERS
+from asm_core.querying.pages import all_items
+from asm_core.querying.queries import EVENT_ORDERS, RUN_ORDERS, SESSION_ORDERS
 from asm_core.sql import Dialect, codec_of
-from asm_core.sql.tables import EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
+from asm_core.sql.schema.tables import EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
 from asm_core.transfer import export_session
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from processes import LIMIT, ended
 
 import asm_core as asm
 from asm_core.memory import MemoryBackend
-from asm_core.sql import sqlite_forks
+from asm_core.sql.sqlite import forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ def test_forks_while_threads_work_leave_the_parents_connections_alone(
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_child_keeps_no_descriptor_of_the_parents_file(backend_name: str, tmp_path: Path) -> None:
-    if not sqlite_forks.CAN_LEAVE:
+    if not forks.CAN_LEAVE:
         pytest.skip("needs /proc")
     path = tmp_path / "asm.db"
     with asm.open_backend(backend_name, url=f"sqlite:///{path}", migrate=True) as backend:
@@ -78,7 +78,7 @@ def test_a_child_keeps_no_descriptor_of_the_parents_file(backend_name: str, tmp_
 
         def is_cut_off() -> bool:
             inodes = {(stat.st_dev, stat.st_ino) for stat in map(os.stat, tmp_path.iterdir())}
-            return not dict(sqlite_forks.descriptors_of(inodes)) and not list(sqlite_forks.mappings_of({f"{path}-shm"}))
+            return not dict(forks.descriptors_of(inodes)) and not list(forks.mappings_of({f"{path}-shm"}))
 
         assert in_child(is_cut_off)
         assert not is_cut_off()

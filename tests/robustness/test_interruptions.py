@@ -72,7 +72,12 @@ def test_a_call_that_is_interrupted_at_any_bytecode_leaves_nothing_behind(
     store: Store, work: Callable[[Store], object], soak: int
 ) -> None:
     store.check()
-    for module in ("asm_core.sql", "asm_core.contexts", "asm_core.places", f"asm_backend_{store.backend.name}"):
+    for module in (
+        "asm_core.sql",
+        "asm_core.concurrency.contexts",
+        "asm_core.concurrency.places",
+        f"asm_backend_{store.backend.name}",
+    ):
         for _ in interrupt_everywhere(lambda: work(store), module=module, step=max(1, STEP // soak)):
             store.check()
 
@@ -83,7 +88,7 @@ def test_a_call_leaves_nothing_behind_while_its_interruption_is_handled(
 ) -> None:
     store.check()
     errors = []
-    for module in ("asm_core.sql", "asm_core.contexts", f"asm_backend_{store.backend.name}"):
+    for module in ("asm_core.sql", "asm_core.concurrency.contexts", f"asm_backend_{store.backend.name}"):
         for error in interrupt_at_calls(lambda: work(store), module=module):
             errors.append(error)
             store.check()

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asm_core as asm
-from asm_core.emitter import Emitter
-from asm_core.heads import Head
-from asm_core.payloads import check_payload
-from asm_core.recorder import Recorder
+from asm_core.event_log.waiting import Watcher
+from asm_core.querying.heads import Head
+from asm_core.querying.summaries import check_pricing_table
+from asm_core.recording.emitter import Emitter
+from asm_core.recording.recorder import Recorder
 from asm_core.sql.urls import dialect_of
-from asm_core.summaries import check_pricing_table
-from asm_core.waiting import Watcher
+from asm_core.values.payloads import check_payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from sqlmodel import SQLModel, select
 
 import asm_core as asm
 from asm_backend_sqlmodel import models
-from asm_core.sql.tables import (
+from asm_core.sql.schema.tables import (
     ARTIFACT_COLUMNS,
     EVENT_COLUMNS,
     REMOVING,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import SQL, Field, NodeList, Value
 
-from asm_core.payloads import decode_json, encode_json
 from asm_core.sql import Dialect, clause_parts, codec_of, tag_clauses, tag_list
+from asm_core.values.payloads import decode_json, encode_json
 
 if TYPE_CHECKING:
     from datetime import datetime

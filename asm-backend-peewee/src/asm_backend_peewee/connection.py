@@ -9,7 +9,7 @@ from peewee import SqliteDatabase
 
 from asm_core import ValidationError
 from asm_core.sql import qualified
-from asm_core.sql.postgresql_pool import kept_cursor
+from asm_core.sql.postgresql.pool import kept_cursor
 from asm_core.sql.urls import IN_MEMORY
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from asm_backend_peewee.connection import TableConnection, check_begun, connecte
 from asm_backend_peewee.errors import TRANSLATED
 from asm_backend_peewee.models import define
 from asm_core import DependencyNotAvailableError
-from asm_core.contexts import contextmanager
+from asm_core.concurrency.contexts import contextmanager
 from asm_core.sql import Dialect
-from asm_core.sql.postgresql import OwnPostgreSQL, PostgreSQL, give_text
-from asm_core.sql.postgresql_pool import Pooled, PostgreSQLPool
+from asm_core.sql.postgresql.database import OwnPostgreSQL, PostgreSQL, give_text
+from asm_core.sql.postgresql.pool import Pooled, PostgreSQLPool
 from asm_core.sql.urls import psycopg_settings
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from peewee import SqliteDatabase
 from asm_backend_peewee.connection import TableConnection, check_begun, connected
 from asm_backend_peewee.errors import TRANSLATED
 from asm_backend_peewee.models import define
-from asm_core.contexts import contextmanager
+from asm_core.concurrency.contexts import contextmanager
 from asm_core.sql import Dialect, failures
-from asm_core.sql.sqlite import SQLite, SQLiteConnections
-from asm_core.sql.sqlite_file import SQLiteFile
+from asm_core.sql.sqlite.database import SQLite, SQLiteConnections
+from asm_core.sql.sqlite.file import SQLiteFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

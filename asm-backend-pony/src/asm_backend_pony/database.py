@@ -10,7 +10,7 @@ from asm_backend_pony.sqlite import OwnSQLite, SessionSQLite
 from asm_core import DependencyNotAvailableError, ValidationError
 from asm_core.sql import Dialect, PostgreSQLOptions, SQLiteOptions, check_schema, chosen
 from asm_core.sql.options import refuse_notify
-from asm_core.sql.sqlite_file import SQLiteFile
+from asm_core.sql.sqlite.file import SQLiteFile
 from asm_core.sql.urls import dialect_of, sqlite_path
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from psycopg2.extensions import (
 from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
 from asm_backend_pony.errors import TRANSLATED
 from asm_backend_pony.prepared import PreparingConnection
-from asm_core.contexts import contextmanager
-from asm_core.sql import postgresql as core
+from asm_core.concurrency.contexts import contextmanager
 from asm_core.sql.failures import undone
-from asm_core.sql.postgresql_pool import Pooled, PostgreSQLPool, savepoint
+from asm_core.sql.postgresql import database as core
+from asm_core.sql.postgresql.pool import Pooled, PostgreSQLPool, savepoint
 from asm_core.sql.urls import psycopg_settings
 
 if TYPE_CHECKING:

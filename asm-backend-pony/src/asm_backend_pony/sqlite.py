@@ -8,15 +8,15 @@ from pony.orm import db_session
 
 from asm_backend_pony.connection import PonyConnection, SessionConnection, in_session
 from asm_backend_pony.errors import TRANSLATED
-from asm_core.contexts import contextmanager
-from asm_core.sql.sqlite import SQLite, SQLiteConnections
+from asm_core.concurrency.contexts import contextmanager
+from asm_core.sql.sqlite.database import SQLite, SQLiteConnections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pony.orm import Database as PonyDatabase
 
-    from asm_core.sql.sqlite_file import SQLiteFile
+    from asm_core.sql.sqlite.file import SQLiteFile
 
 
 class OwnSQLite(SQLiteConnections[PonyConnection]):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import TIMESTAMP, Text, TypeDecorator
 from sqlalchemy.types import UserDefinedType
 
-from asm_core.payloads import decode_json, encode_json
 from asm_core.sql import Dialect, codec_of
+from asm_core.values.payloads import decode_json, encode_json
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect as EngineDialect

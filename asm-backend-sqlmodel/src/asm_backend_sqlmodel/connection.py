@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from asm_core.sql import qualified
-from asm_core.sql.postgresql_pool import kept_cursor
+from asm_core.sql.postgresql.pool import kept_cursor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

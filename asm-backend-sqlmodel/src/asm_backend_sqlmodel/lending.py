@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.pool import Pool
 
-from asm_core.contexts import contextmanager
+from asm_core.concurrency.contexts import contextmanager
 from asm_core.sql.failures import undone
-from asm_core.sql.postgresql_pool import Pooled
+from asm_core.sql.postgresql.pool import Pooled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,9 +10,9 @@ from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_backend_sqlmodel.lending import LentPool
 from asm_core import DependencyNotAvailableError
-from asm_core.contexts import contextmanager
-from asm_core.sql.postgresql import OwnPostgreSQL, PostgreSQL, give_text
-from asm_core.sql.postgresql_pool import PostgreSQLPool
+from asm_core.concurrency.contexts import contextmanager
+from asm_core.sql.postgresql.database import OwnPostgreSQL, PostgreSQL, give_text
+from asm_core.sql.postgresql.pool import PostgreSQLPool
 from asm_core.sql.urls import psycopg_settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from asm_core.sql import PostgreSQLOptions
-    from asm_core.sql.postgresql_pool import Pooled
+    from asm_core.sql.postgresql.pool import Pooled
 
 
 class _PostgreSQL(PostgreSQL[TableConnection]):

@@ -9,8 +9,8 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.errors import TRANSLATED
-from asm_core.sql.sqlite import SQLiteConnections
-from asm_core.sql.sqlite_file import SQLiteFile
+from asm_core.sql.sqlite.database import SQLiteConnections
+from asm_core.sql.sqlite.file import SQLiteFile
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

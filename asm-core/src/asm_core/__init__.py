@@ -39,8 +39,7 @@ from asm_core.errors import (
     ValidationError,
 )
 from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus
-from asm_core.pages import Page
-from asm_core.plugins import hookimpl, installed_backends, open_backend
+from asm_core.plugins import BackendInfo, BackendSpec, hookimpl, installed_backends, open_backend
 from asm_core.ports import (
     PORT_VERSION,
     ArtifactRegistry,
@@ -54,9 +53,8 @@ from asm_core.ports import (
     QueryAPI,
     SessionStore,
 )
-from asm_core.retention import MaintenanceReport, RetentionPolicy
-from asm_core.specs import BackendInfo, BackendSpec
-from asm_core.summaries import (
+from asm_core.querying.pages import Page
+from asm_core.querying.summaries import (
     ArtifactStats,
     CostRow,
     CostSummary,
@@ -66,13 +64,14 @@ from asm_core.summaries import (
     UsageRow,
     UsageSummary,
 )
+from asm_core.retention import MaintenanceReport, RetentionPolicy
 
 if TYPE_CHECKING:
-    from asm_core.abandoned import close_abandoned
     from asm_core.commands import CommandProvider
-    from asm_core.manager import SessionManager
     from asm_core.memory import MemoryBackend
-    from asm_core.results import RunResult
+    from asm_core.recording.abandoned import close_abandoned
+    from asm_core.recording.manager import SessionManager
+    from asm_core.recording.results import RunResult
     from asm_core.transfer import export_session, import_session
 
 __all__ = [
@@ -148,9 +147,9 @@ __all__ = [
 _LATER: Final = {
     "CommandProvider": "commands",
     "MemoryBackend": "memory",
-    "RunResult": "results",
-    "SessionManager": "manager",
-    "close_abandoned": "abandoned",
+    "RunResult": "recording.results",
+    "SessionManager": "recording.manager",
+    "close_abandoned": "recording.abandoned",
     "export_session": "transfer",
     "import_session": "transfer",
 }

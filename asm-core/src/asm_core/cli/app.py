@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from asm_core.cli import output
 from asm_core.cli.exits import FAILED, INTERRUPTED, NOBODY_READS, STORE_UNAVAILABLE
+from asm_core.cli.output import printing
+from asm_core.cli.output.streams import be_whole
 from asm_core.cli.store import BackendOption, Choice, ConfigOption, StoreOption, UrlOption
-from asm_core.cli.streams import be_whole
 from asm_core.errors import AsmError, StorageConnectionError, without_account
 from asm_core.escaping import visible
 
@@ -29,9 +29,9 @@ class AsmGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        output.be_printable()
+        printing.be_printable()
         be_whole()
-        output.guard_streams()
+        printing.guard_streams()
         try:
             try:
                 with _fit_to_be_shown():
@@ -39,17 +39,17 @@ class AsmGroup(TyperGroup):
             finally:
                 sys.stdout.flush()
         except AsmError as error:
-            output.note(f"error: {error.message}")
+            printing.note(f"error: {error.message}")
             for one in getattr(error, "__notes__", ()):
-                output.note(f"  {one}")
+                printing.note(f"  {one}")
             status = STORE_UNAVAILABLE if isinstance(error, StorageConnectionError) else FAILED
             raise typer.Exit(status) from None
         except BrokenPipeError:
-            output.abandon_output()
+            printing.abandon_output()
             raise typer.Exit(NOBODY_READS) from None
         except OSError as error:
             place = f": {error.filename}" if error.filename else ""
-            output.note(f"error: {error.strerror or error}{place}")
+            printing.note(f"error: {error.strerror or error}{place}")
             raise typer.Exit(FAILED) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
@@ -78,7 +78,7 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001  Typer's way of calling back
     if asked:
-        output.line(version("asm-core"))
+        printing.line(version("asm-core"))
         raise typer.Exit
 
 

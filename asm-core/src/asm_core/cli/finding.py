@@ -7,10 +7,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from asm_core.cli.text import moment
+from asm_core.cli.output.text import moment
 from asm_core.errors import AsmError, NotFoundError, SessionNotFoundError
 from asm_core.escaping import shown
-from asm_core.pages import all_items
+from asm_core.querying.pages import all_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

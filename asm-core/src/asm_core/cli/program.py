@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from asm_core.cli.app import app
-from asm_core.cli.backends import list_backends
-from asm_core.cli.db import downgrade, print_sql, print_status, upgrade
-from asm_core.cli.files import export_to_file, import_from_file
-from asm_core.cli.health import check_health
-from asm_core.cli.maintain import maintain_store
-from asm_core.cli.run import run_command
-from asm_core.cli.sessions import list_sessions
-from asm_core.cli.show import show_session
-from asm_core.cli.tail import tail_session
-from asm_core.cli.usage import sum_up_usage
+from asm_core.cli.commands.backends import list_backends
+from asm_core.cli.commands.db import downgrade, print_sql, print_status, upgrade
+from asm_core.cli.commands.files import export_to_file, import_from_file
+from asm_core.cli.commands.health import check_health
+from asm_core.cli.commands.maintain import maintain_store
+from asm_core.cli.commands.run import run_command
+from asm_core.cli.commands.sessions import list_sessions
+from asm_core.cli.commands.show import show_session
+from asm_core.cli.commands.tail import tail_session
+from asm_core.cli.commands.usage import sum_up_usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from asm_core.config_files import read_toml as _read
+from asm_core.config.files import read_toml as _read
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import threading
 from typing import IO, TYPE_CHECKING, Final, Self, cast
 
 from asm_core.commands.group import Ending, send_signal
-from asm_core.latches import Latch, start_thread
+from asm_core.concurrency.latches import Latch, start_thread
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -11,7 +11,7 @@ from asm_core.errors import ValidationError, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from asm_core.payloads import Payload
+    from asm_core.values.payloads import Payload
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

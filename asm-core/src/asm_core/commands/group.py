@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from asm_core.latches import Latch, start_thread
+from asm_core.concurrency.latches import Latch, start_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from asm_core.payloads import Payload
+    from asm_core.values.payloads import Payload
 
 _PLAIN_FIELDS: Final = 2
 """A line with no more than ``stream`` and ``text`` is whole, and all there is to it is its text."""

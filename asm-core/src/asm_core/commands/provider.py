@@ -15,8 +15,8 @@ from asm_core.ports import Provider, ProviderResult
 
 if TYPE_CHECKING:
     from asm_core.models import Run, Session
-    from asm_core.payloads import Payload
     from asm_core.ports import Emit
+    from asm_core.values.payloads import Payload
 
 NOT_EXECUTABLE: Final = 126
 NOT_FOUND: Final = 127

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asm_core.commands.child import Child
-    from asm_core.payloads import Payload
+    from asm_core.values.payloads import Payload
 
     HandOver = Callable[[list[Payload], int], None]
 

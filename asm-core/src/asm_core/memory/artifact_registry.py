@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from asm_core.conflicts import artifact_taken
 from asm_core.errors import SessionNotFoundError
+from asm_core.event_log.idempotency import artifact_taken
 from asm_core.ports import ArtifactRegistry
 
 if TYPE_CHECKING:

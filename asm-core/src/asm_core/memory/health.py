@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING
 
-from asm_core.faults import (
+from asm_core.event_log.consistency import (
     EVENTS_ELSEWHERE,
     RUN_ENDED_TWICE,
     RUN_ENDS,

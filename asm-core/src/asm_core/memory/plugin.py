@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from asm_core.errors import ValidationError
-from asm_core.plugins import hookimpl
+from asm_core.plugins import BackendSpec, hookimpl
 from asm_core.ports.backend import PORT_VERSION, Backend, Capability
-from asm_core.specs import BackendSpec
 
 
 @hookimpl

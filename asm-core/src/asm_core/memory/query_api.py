@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from asm_core.memory.artifact_registry import live_artifacts
 from asm_core.memory.reader import MemoryReader
-from asm_core.money import total_usd
 from asm_core.ports import QueryAPI
-from asm_core.summaries import CostTotals, EventTotals, RunTotals, UsageRow
+from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageRow
+from asm_core.values.money import total_usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable
     from decimal import Decimal
 
     from asm_core.models import Artifact, Run
-    from asm_core.queries import EventQuery, SessionQuery, UsageQuery
+    from asm_core.querying.queries import EventQuery, SessionQuery, UsageQuery
 
 K = TypeVar("K", bound="Hashable")
 

@@ -7,16 +7,16 @@ from itertools import islice
 from operator import gt, lt
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from asm_core.heads import Head
 from asm_core.models import Model
 from asm_core.ports import Reader
+from asm_core.querying.heads import Head
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from asm_core.memory.state import State
     from asm_core.models import Event, Run, Session
-    from asm_core.queries import EventQuery, RunQuery, SessionQuery
+    from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery
 
 M = TypeVar("M", bound=Model)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from asm_core.conflicts import check_same_event, number_taken, run_refused, run_taken, split_repeats
 from asm_core.errors import SessionDeletedError, SessionNotFoundError
+from asm_core.event_log.idempotency import check_same_event, number_taken, run_refused, run_taken, split_repeats
 from asm_core.memory.reader import MemoryReader
 from asm_core.memory.removing import remove_marked
 from asm_core.models.base import MAX_INTEGER

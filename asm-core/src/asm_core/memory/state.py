@@ -6,8 +6,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.contexts import contextmanager
-from asm_core.forking import renew_in_child
+from asm_core.concurrency.contexts import contextmanager
+from asm_core.concurrency.forking import renew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

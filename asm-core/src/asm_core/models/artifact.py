@@ -9,10 +9,10 @@ from typing import Self
 import msgspec
 
 from asm_core.errors import ValidationError, shown
-from asm_core.ids import check_name, check_optional_name, new_id
 from asm_core.models.base import Model, check_natural
-from asm_core.payloads import Payload, check_payload
-from asm_core.times import check_optional_time, check_time, utc_now
+from asm_core.values.ids import check_name, check_optional_name, new_id
+from asm_core.values.payloads import Payload, check_payload
+from asm_core.values.times import check_optional_time, check_time, utc_now
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from asm_core.errors import ValidationError, shown
-from asm_core.payloads import decode_json, encode_json
+from asm_core.values.payloads import decode_json, encode_json
 
 MAX_INTEGER = (1 << 63) - 1
 """The greatest integer that every database keeps."""

@@ -8,11 +8,11 @@ from typing import ClassVar, Self
 
 import msgspec
 
-from asm_core.ids import check_name, check_optional_name, new_id
 from asm_core.models.base import Model, check_natural
 from asm_core.models.statuses import EventType, check_event_type
-from asm_core.payloads import Payload, check_payload, encode_sorted
-from asm_core.times import check_time, utc_now
+from asm_core.values.ids import check_name, check_optional_name, new_id
+from asm_core.values.payloads import Payload, check_payload, encode_sorted
+from asm_core.values.times import check_time, utc_now
 
 
 class Event(Model, frozen=True, kw_only=True, gc=False):

@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from asm_core.errors import ValidationError, shown
-from asm_core.ids import check_name, check_optional_name, new_id
 from asm_core.models.base import Model, check_natural
 from asm_core.models.statuses import RUN_STEPS, TERMINAL_RUN_STATUSES, RunStatus, check_run_status, check_step
-from asm_core.money import check_optional_usd
-from asm_core.payloads import Payload, check_optional_payload, check_payload
-from asm_core.times import check_optional_time, check_time, utc_now
+from asm_core.values.ids import check_name, check_optional_name, new_id
+from asm_core.values.money import check_optional_usd
+from asm_core.values.payloads import Payload, check_optional_payload, check_payload
+from asm_core.values.times import check_optional_time, check_time, utc_now
 
 TokenUsage = dict[str, int]
 """Counts of tokens by name: ``input_tokens``, ``output_tokens``, ``total_tokens``, and any others."""

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from asm_core.errors import ValidationError, shown
-from asm_core.ids import check_name, check_optional_name, new_id
 from asm_core.models.base import Model
 from asm_core.models.statuses import SESSION_STEPS, SessionStatus, check_session_status, check_step
-from asm_core.payloads import Payload, check_payload
-from asm_core.times import check_optional_time, check_time, utc_now
+from asm_core.values.ids import check_name, check_optional_name, new_id
+from asm_core.values.payloads import Payload, check_payload
+from asm_core.values.times import check_optional_time, check_time, utc_now
 
 
 class Session(Model, frozen=True, kw_only=True):

@@ -4,14 +4,14 @@ Each is an abstract class with a whole public surface and a few abstract methods
 these are all that an adapter writes. Nothing here knows of tables.
 """
 
-from asm_core.heads import Head
 from asm_core.ports.artifact_registry import ArtifactRegistry
 from asm_core.ports.backend import PORT_VERSION, Backend, Capability
 from asm_core.ports.maintenance import Maintenance, Progress
 from asm_core.ports.provider import Emit, Provider, ProviderResult
 from asm_core.ports.query_api import QueryAPI
-from asm_core.ports.reader import Reader
 from asm_core.ports.session_store import ExecutionResult, SessionStore
+from asm_core.querying.heads import Head
+from asm_core.querying.reader import Reader
 
 __all__ = [
     "PORT_VERSION",

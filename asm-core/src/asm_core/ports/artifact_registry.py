@@ -6,14 +6,14 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from asm_core.errors import ValidationError, shown
-from asm_core.ids import check_name
 from asm_core.models import Artifact
-from asm_core.summaries import ArtifactStats
+from asm_core.querying.summaries import ArtifactStats
+from asm_core.values.ids import check_name
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-from asm_core.times import utc_now
+from asm_core.values.times import utc_now
 
 
 class ArtifactRegistry(ABC):
@@ -64,7 +64,7 @@ class ArtifactRegistry(ABC):
         """Store the artifact in one transaction, in place of a deleted one with its key.
 
         An equal live one: do nothing. Another one with its id, or a live one with its key: AlreadyExistsError, which
-        `asm_core.conflicts.artifact_taken` makes. SessionNotFoundError without the session that it names.
+        `asm_core.event_log.idempotency.artifact_taken` makes. SessionNotFoundError without the session that it names.
         """
 
     @abstractmethod

@@ -7,10 +7,10 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
 from asm_core.errors import SessionNotFoundError, ValidationError, shown
-from asm_core.ids import check_name
-from asm_core.ports.reader import Reader
+from asm_core.querying.reader import Reader
 from asm_core.retention import MaintenanceReport, RetentionPolicy, Steps
-from asm_core.times import utc_now
+from asm_core.values.ids import check_name
+from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

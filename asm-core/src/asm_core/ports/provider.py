@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from asm_core.payloads import Payload
+from asm_core.values.payloads import Payload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

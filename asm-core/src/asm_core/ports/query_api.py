@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from asm_core.cursors import decode_cursor
 from asm_core.errors import SessionNotFoundError
-from asm_core.heads import GONE
-from asm_core.ids import check_name
 from asm_core.models.base import MAX_INTEGER, check_natural
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
-from asm_core.pages import Page, cut_page
-from asm_core.ports.reader import Reader
-from asm_core.queries import (
+from asm_core.querying.cursors import decode_cursor
+from asm_core.querying.heads import GONE
+from asm_core.querying.pages import Page, cut_page
+from asm_core.querying.queries import (
     EVENT_ORDERS,
     RUN_ORDERS,
     SESSION_ORDERS,
@@ -30,15 +28,17 @@ from asm_core.queries import (
     check_order,
     without_needless_bound,
 )
-from asm_core.summaries import CostSummary, SessionExport, SessionStats, UsageSummary, check_pricing_table
-from asm_core.times import check_optional_time
+from asm_core.querying.reader import Reader
+from asm_core.querying.summaries import CostSummary, SessionExport, SessionStats, UsageSummary, check_pricing_table
+from asm_core.values.ids import check_name
+from asm_core.values.times import check_optional_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus
-    from asm_core.summaries import CostTotals, EventTotals, PricingTable, RunTotals, UsageRow
+    from asm_core.querying.summaries import CostTotals, EventTotals, PricingTable, RunTotals, UsageRow
 
 
 class QueryAPI(Reader):

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from asm_core.batches import check_new_events
 from asm_core.errors import RunNotFoundError, SessionNotFoundError, ValidationError, shown
-from asm_core.heads import GONE
-from asm_core.ids import check_name
+from asm_core.event_log.batches import check_new_events
+from asm_core.event_log.following import Follower
+from asm_core.event_log.resuming import check_last, find_after, head_of
+from asm_core.event_log.waiting import Watcher, check_wait
 from asm_core.models import Event, Run, RunStatus, Session
 from asm_core.models.base import check_natural
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
-from asm_core.payloads import Payload, check_optional_payload
-from asm_core.ports.following import Follower
-from asm_core.ports.reader import Reader
-from asm_core.ports.reading_on import check_last, find_after, head_of
-from asm_core.queries import (
+from asm_core.querying.heads import GONE
+from asm_core.querying.queries import (
     RUN_ORDERS,
     EventQuery,
     RunQuery,
@@ -31,16 +29,18 @@ from asm_core.queries import (
     check_choice,
     check_optional_limit,
 )
-from asm_core.times import check_optional_time
-from asm_core.waiting import Watcher, check_wait
+from asm_core.querying.reader import Reader
+from asm_core.values.ids import check_name
+from asm_core.values.payloads import Payload, check_optional_payload
+from asm_core.values.times import check_optional_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from asm_core.heads import Head
     from asm_core.models import EventType, SessionStatus
+    from asm_core.querying.heads import Head
 
 
 class ExecutionResult(msgspec.Struct, frozen=True):
@@ -404,7 +404,7 @@ class SessionStore(Reader):
         """Insert the run, or replace all of the one with its id, in one step that no other writer comes between.
 
         SessionNotFoundError without its session, SessionDeletedError where that is soft-deleted, and what
-        `asm_core.conflicts.run_refused` returns for the run that is stored under the id.
+        `asm_core.event_log.idempotency.run_refused` returns for the run that is stored under the id.
         """
 
     @abstractmethod
@@ -415,10 +415,11 @@ class SessionStore(Reader):
     def _append(self, events: list[Event]) -> list[Event]:
         """Store at least one event, none of which bears a number, in one transaction; return each as stored.
 
-        In this order, so that of several faults every backend names the same: refuse a list that contradicts itself
-        (`asm_core.conflicts.split_repeats`); lock the counters in the order of the session ids, SessionNotFoundError
-        without the session, SessionDeletedError where it is soft-deleted, also if that was committed while the append
-        waited for the lock; compare each id that is stored (`check_same_event`), in the order given; number the rest.
+        In this order, so that of several faults every backend reports the same: refuse a list that contradicts itself
+        (`asm_core.event_log.idempotency.split_repeats`); lock the counters in the order of the session ids,
+        SessionNotFoundError without the session, SessionDeletedError where it is soft-deleted, also if that was
+        committed while the append waited for the lock; compare each id that is stored (`check_same_event`), in the
+        order given; number the rest.
         """
 
     @abstractmethod

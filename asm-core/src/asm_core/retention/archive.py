@@ -8,7 +8,7 @@ import msgspec
 
 from asm_core.errors import AsmError, MaintenanceError, ValidationError
 from asm_core.models import Session
-from asm_core.queries import EventQuery, RunQuery
+from asm_core.querying.queries import EventQuery, RunQuery
 from asm_core.retention.stretches import pages_of_events, stretches
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from asm_core.models import EventType, SessionStatus
 from asm_core.models.base import check_natural
 from asm_core.models.session import check_tags
 from asm_core.models.statuses import check_event_type, check_session_status
-from asm_core.queries import MAX_CHOICES, check_size
+from asm_core.querying.queries import MAX_CHOICES, check_size
 
 if TYPE_CHECKING:
     from asm_core.ports.session_store import SessionStore

@@ -21,7 +21,7 @@ from asm_core.retention.questions import (
     RemovableArtifacts,
 )
 from asm_core.retention.stretches import count_up_to, stretches
-from asm_core.times import days_before, utc_now
+from asm_core.values.times import days_before, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

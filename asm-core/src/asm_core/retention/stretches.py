@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from asm_core.queries import EventQuery
+from asm_core.querying.queries import EventQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

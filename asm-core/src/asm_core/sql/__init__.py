@@ -4,23 +4,23 @@ Nothing here opens a connection: a backend hands in a function that executes a s
 in the transaction that the ORM opened.
 """
 
-from asm_core.sql.append_postgresql import is_collision
-from asm_core.sql.append_sqlite import append_events, restore_events
-from asm_core.sql.artifact_registry import SQLArtifactRegistry
 from asm_core.sql.backend import SQLBackend
 from asm_core.sql.codec import Codec, codec_of
 from asm_core.sql.connection import SQLConnection
 from asm_core.sql.database import Database
 from asm_core.sql.dialects import Cursor, Dialect, Execute
-from asm_core.sql.invariants import find_faults
-from asm_core.sql.maintenance import SQLMaintenance
-from asm_core.sql.migrator import LATEST_VERSION, check_version, ddl, migrate, schema_version
 from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions, chosen
-from asm_core.sql.ports import SQLSessionStore
+from asm_core.sql.ports.artifact_registry import SQLArtifactRegistry
+from asm_core.sql.ports.maintenance import SQLMaintenance
+from asm_core.sql.ports.reader import SQLQueryAPI, SQLReader
+from asm_core.sql.ports.session_store import SQLSessionStore
+from asm_core.sql.postgresql.append import is_collision
 from asm_core.sql.queries import Statement
-from asm_core.sql.reader import SQLQueryAPI, SQLReader
-from asm_core.sql.schemas import check_schema, qualified
-from asm_core.sql.tags import TagClauses, clause_parts, tag_clauses, tag_list
+from asm_core.sql.queries.integrity import find_faults
+from asm_core.sql.queries.tags import TagClauses, clause_parts, tag_clauses, tag_list
+from asm_core.sql.schema.migrator import LATEST_VERSION, check_version, ddl, migrate, schema_version
+from asm_core.sql.schema.named import check_schema, qualified
+from asm_core.sql.sqlite.append import append_events, restore_events
 
 __all__ = [
     "LATEST_VERSION",

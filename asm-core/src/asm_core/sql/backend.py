@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asm_core.ports import Backend, Capability
-from asm_core.sql.migrator import check_version, migrate, schema_version
+from asm_core.sql.schema.migrator import check_version, migrate, schema_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

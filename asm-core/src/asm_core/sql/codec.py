@@ -1,6 +1,6 @@
 """How columns hold the fields of models: rows to models and back, per dialect.
 
-Rows are tuples of what the driver takes and gives, in the order of `asm_core.sql.tables`; payloads are JSON text.
+Rows are tuples of the driver's values, in the order of `asm_core.sql.schema.tables`; payloads are JSON text.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import msgspec
 
 from asm_core.errors import StorageError, shown
 from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session
-from asm_core.money import nanos_from_usd, usd_from_nanos
-from asm_core.payloads import decode_json, encode_json, encode_payload
-from asm_core.sql.arrays import array_literal
 from asm_core.sql.columns import text_of_time
 from asm_core.sql.dialects import Dialect
+from asm_core.sql.postgresql.arrays import array_literal
+from asm_core.values.money import nanos_from_usd, usd_from_nanos
+from asm_core.values.payloads import decode_json, encode_json, encode_payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.batches import CheckedEvents, columns_of
-from asm_core.payloads import encode_json, encode_payloads
+from asm_core.event_log.batches import CheckedEvents, columns_of
+from asm_core.values.payloads import encode_json, encode_payloads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from asm_core.batches import Columns
+    from asm_core.event_log.batches import Columns
     from asm_core.models import Event
 
 _WIDTH: Final = len("2026-01-02T03:04:05.000006Z")

@@ -8,9 +8,9 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from weakref import ref
 
-from asm_core.contexts import contextmanager
+from asm_core.concurrency.contexts import contextmanager
+from asm_core.concurrency.forking import renew_in_child
 from asm_core.errors import StorageError
-from asm_core.forking import renew_in_child
 from asm_core.sql.codec import codec_of
 from asm_core.sql.connection import SQLConnection
 

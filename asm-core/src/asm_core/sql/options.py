@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from asm_core.errors import ValidationError, shown
-from asm_core.sql.schemas import check_schema
+from asm_core.sql.schema.named import check_schema
 
 T = TypeVar("T", "SQLiteOptions", "PostgreSQLOptions")
 

@@ -6,8 +6,8 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from asm_core.contexts import contextmanager, take
-from asm_core.places import Place, Places
+from asm_core.concurrency.contexts import contextmanager, take
+from asm_core.concurrency.places import Place, Places
 from asm_core.sql.failures import exhausted
 
 if TYPE_CHECKING:

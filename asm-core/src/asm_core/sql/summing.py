@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.errors import shown
 from asm_core.models import RUN_STATUSES
-from asm_core.money import usd_from_nanos
+from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageRow
 from asm_core.sql.codec import UNREADABLE, unreadable
-from asm_core.summaries import CostTotals, EventTotals, RunTotals, UsageRow
+from asm_core.values.money import usd_from_nanos
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

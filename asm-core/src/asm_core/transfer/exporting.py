@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 
 from asm_core.errors import StorageError
-from asm_core.pages import all_items
+from asm_core.querying.pages import all_items
 from asm_core.transfer.lines import Header, Totals, end_line, line_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import msgspec
 
 from asm_core.errors import ValidationError
 from asm_core.models import Artifact, Event, Model, Run, Session
-from asm_core.payloads import decode_json, encode_json
+from asm_core.values.payloads import decode_json, encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -22,7 +22,7 @@ from asm_core import (
     SessionDeletedError,
     SessionNotFoundError,
 )
-from asm_core.pages import all_items
+from asm_core.querying.pages import all_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable

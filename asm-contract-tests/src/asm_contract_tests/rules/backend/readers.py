@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-from asm_core.pages import all_items
+from asm_core.querying.pages import all_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, changed
 from asm_core import ExecutionResult, RetentionPolicy
-from asm_core.pages import all_items
+from asm_core.querying.pages import all_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable

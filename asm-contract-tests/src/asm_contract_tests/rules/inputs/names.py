@@ -10,7 +10,7 @@ import pytest
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, ids
 from asm_core import ArtifactRegistry, Backend, QueryAPI, RetentionPolicy, SessionStore, ValidationError
-from asm_core.queries import MAX_CHOICES
+from asm_core.querying.queries import MAX_CHOICES
 
 NAMES: Final = [
     "'",

@@ -9,7 +9,7 @@ import pytest
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, days_ago, numbers, soft_deleted, some_events
 from asm_core import Maintenance, QueryAPI, RetentionPolicy, SessionStore
-from asm_core.queries import MAX_CHOICES
+from asm_core.querying.queries import MAX_CHOICES
 
 EXEMPT: list[dict[str, Any]] = [{"status": "active"}, {"status": "paused"}, {"tags": ["other", "pinned"]}]
 EVERYTHING: dict[str, Any] = {

@@ -12,8 +12,8 @@ from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import at
 from asm_contract_tests.rules.query_api.listings import LISTINGS, Listing, each_listing, store_ties
 from asm_core import AsmError, Backend, InvalidCursorError, QueryAPI
-from asm_core.cursors import encode_cursor
-from asm_core.queries import EVENT_ORDERS, RUN_ORDERS, SESSION_ORDERS
+from asm_core.querying.cursors import encode_cursor
+from asm_core.querying.queries import EVENT_ORDERS, RUN_ORDERS, SESSION_ORDERS
 
 NO_CURSORS: list[Any] = [
     "",

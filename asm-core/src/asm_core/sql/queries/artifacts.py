@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asm_core.sql.queries.saves import insertion
 from asm_core.sql.queries.totals import halves
 from asm_core.sql.queries.where import Statement, Where
 from asm_core.sql.queries.words import SELECTED, words_of
-from asm_core.sql.saving import insertion
-from asm_core.sql.tables import ARTIFACT_COLUMNS
+from asm_core.sql.schema.tables import ARTIFACT_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

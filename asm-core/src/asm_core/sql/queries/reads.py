@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asm_core.sql.queries.tags import tag_list
 from asm_core.sql.queries.where import Statement, Where, limit, order_by
 from asm_core.sql.queries.words import SELECTED, words_of
-from asm_core.sql.tags import tag_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from asm_core.queries import EventQuery, RunQuery, SessionQuery
+    from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery
     from asm_core.sql.dialects import Dialect
     from asm_core.sql.queries.words import Words
 

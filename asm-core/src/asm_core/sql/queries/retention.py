@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from asm_core.models import TERMINAL_SESSION_STATUSES
+from asm_core.sql.queries.tags import tag_list
 from asm_core.sql.queries.where import Statement, Where
 from asm_core.sql.queries.words import words_of
-from asm_core.sql.tags import tag_list
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.models.base import MAX_INTEGER
-from asm_core.payloads import encode_json
 from asm_core.retention import EventMark, Stretch, key_fields
-from asm_core.sql.arrays import array_literal
 from asm_core.sql.dialects import Dialect
+from asm_core.sql.postgresql.arrays import array_literal
 from asm_core.sql.queries.where import Where
 from asm_core.sql.queries.words import words_of
+from asm_core.values.payloads import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

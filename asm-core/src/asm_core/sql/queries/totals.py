@@ -13,7 +13,7 @@ from asm_core.sql.queries.words import words_of
 from asm_core.sql.summing import HALF
 
 if TYPE_CHECKING:
-    from asm_core.queries import EventQuery, RunQuery, UsageQuery
+    from asm_core.querying.queries import EventQuery, RunQuery, UsageQuery
     from asm_core.sql.dialects import Dialect
 
 _LOW: Final = (1 << HALF) - 1

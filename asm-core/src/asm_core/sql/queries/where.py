@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from asm_core.queries import Order
+    from asm_core.querying.queries import Order
     from asm_core.sql.queries.words import Words
 
 _FAR: Final = (1 << 62) - 1

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from asm_core.sql.codec import Codec, codec_of
 from asm_core.sql.dialects import Dialect
-from asm_core.sql.tables import ARTIFACT_COLUMNS, EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
-from asm_core.sql.tags import TagClauses, tag_clauses
+from asm_core.sql.queries.tags import TagClauses, tag_clauses
+from asm_core.sql.schema.tables import ARTIFACT_COLUMNS, EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,0 +1,1 @@
+"""The commands of ``asm``, a module each."""

@@ -1,0 +1,28 @@
+"""``asm health``."""
+
+from typing import Annotated
+
+import typer
+
+from asm_core.cli.exits import FAILED
+from asm_core.cli.output import printing
+from asm_core.cli.store import with_backend
+from asm_core.ports import Backend
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@with_backend()
+def check_health(backend: Backend, *, as_json: JsonOption = False) -> None:
+    """Check that the store does not contradict itself.
+
+    Prints "healthy", or what is wrong, a line each, and ends with status 1.
+    """
+    faults = backend.maintenance.health_check()
+    if as_json:
+        printing.json_document({"healthy": not faults, "faults": faults})
+    else:
+        for fault in faults or ["healthy"]:
+            printing.line(fault)
+    if faults:
+        raise typer.Exit(FAILED)

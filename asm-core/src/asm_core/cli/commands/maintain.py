@@ -1,0 +1,113 @@
+"""``asm maintain``."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from asm_core.cli.output import printing
+from asm_core.cli.store import Choice, with_choice
+from asm_core.cli.toml import read_toml
+from asm_core.config import resolve_store
+from asm_core.errors import ValidationError, shown
+from asm_core.plugins import open_backend, open_store
+from asm_core.ports import Progress, SessionStore
+from asm_core.recording.abandoned import close_abandoned
+from asm_core.retention import MaintenanceReport, RetentionPolicy
+
+UNLIMITED = "unlimited"
+_STEPS = {
+    "sessions_soft_deleted": "sessions soft-deleted",
+    "sessions_hard_deleted": "sessions removed for good",
+    "events_removed": "events removed with them",
+    "events_pruned": "events pruned",
+    "artifacts_removed": "artifacts removed",
+}
+
+
+@with_choice
+def maintain_store(
+    choice: Choice,
+    *,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A TOML file with the table [retention]; else the defaults hold."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be done.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Delete, archive and prune what is old enough.
+
+    Applies a retention policy, then closes sessions and runs whose recorder was killed. A field of the policy that is
+    to have no limit is "unlimited". The archive_store is the name of a configured store, or a URL.
+    """
+    with (
+        choice.open() as backend,
+        _opened(policy, choice, dry_run=dry_run) as wanted,
+        _progress(quiet=as_json) as progress,
+    ):
+        report = backend.maintenance.execute(wanted, dry_run=dry_run, progress=progress)
+        closed = [] if dry_run else close_abandoned(backend.session_store)
+    if as_json:
+        printing.json_document({**msgspec.to_builtins(report), "abandoned_closed": closed})
+    else:
+        _tell(report, closed)
+
+
+def _tell(report: MaintenanceReport, closed: list[str]) -> None:
+    counts = [(text, str(getattr(report, field))) for field, text in _STEPS.items()]
+    if not report.dry_run:
+        counts.append(("abandoned sessions and runs closed", str(len(closed))))
+    printing.line("Nothing was changed. A real run would do this:" if report.dry_run else "Done.")
+    printing.facts(counts)
+    for closed_id in closed:
+        printing.note(f"Closed {closed_id}, whose recorder had died.")
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None, choice: Choice, *, dry_run: bool) -> Iterator[RetentionPolicy]:
+    """Read the policy, with its archive open."""
+    table = {} if path is None else read_toml(path).get("retention")
+    if not isinstance(table, dict):
+        message = f"{path} has no table [retention]."
+        raise ValidationError(message)
+    fields = {name: None if value == UNLIMITED else value for name, value in table.items()}
+    with _archive(fields.pop("archive_store", None), choice, dry_run=dry_run) as store:
+        yield RetentionPolicy.from_dict(fields, archive_store=store)
+
+
+@contextlib.contextmanager
+def _archive(place: object, choice: Choice, *, dry_run: bool) -> Iterator[SessionStore | None]:
+    """Open the archive: a URL or the name of a store; in a dry run, which writes to none, something in its place."""
+    if place is None:
+        yield None
+        return
+    if not isinstance(place, str):
+        message = f"archive_store must be the name of a store or a URL, not {shown(place)}."
+        raise ValidationError(message)
+    where = {"url": place} if ":" in place else {"store": place, "config": choice.config}
+    with open_backend("memory") if dry_run else open_store(resolve_store(**where), migrate=True) as backend:
+        yield backend.session_store
+
+
+@contextlib.contextmanager
+def _progress(*, quiet: bool) -> Iterator[Progress | None]:
+    """Show on a terminal how far it is."""
+    if quiet or not printing.on_terminal():
+        yield None
+        return
+    from rich import progress  # noqa: PLC0415  only on a terminal
+
+    columns = (progress.TextColumn("{task.completed:.0f} {task.description}"), progress.TimeElapsedColumn())
+    with progress.Progress(*columns, console=printing.console(), transient=True) as bar:
+        tasks: dict[str, progress.TaskID] = {}
+
+        def advance(step: str, count: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(_STEPS.get(step, step), total=None)
+            bar.advance(tasks[step], count)
+
+        yield advance

@@ -1,0 +1,122 @@
+"""``asm run``."""
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from asm_core.cli.exits import FAILED, SIGNALLED, TIMED_OUT
+from asm_core.cli.output import printing
+from asm_core.cli.output.live import LiveOutput
+from asm_core.cli.signals import Signals
+from asm_core.cli.store import Choice, with_choice
+from asm_core.commands import CommandProvider
+from asm_core.errors import AsmError, ProviderError
+from asm_core.ports import SessionStore
+from asm_core.recording.abandoned import close_abandoned
+from asm_core.recording.manager import SessionManager
+
+_NOT_STARTED: Final = (126, 127)
+
+
+@with_choice
+def run_command(
+    choice: Choice,
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments, behind --.")],
+    *,
+    agent: Annotated[str, typer.Option(metavar="ID", help="The agent that the session is with.")],
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="TAG", help="A name to find the session by; repeatable.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="End the command after this time.")] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Kept with the session; repeatable.")
+    ] = None,
+    cwd: Annotated[Path | None, typer.Option(metavar="DIRECTORY", help="The directory to run the command in.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not say which session was recorded.")] = False,
+) -> None:
+    """Run a command and record it as a session.
+
+    As in: asm run --agent builder -- make test. The output is shown live, to the byte, as soon as it is recorded. The
+    exit status is the command's own; 124 after the timeout, 126 and 127 where it cannot be executed or found, and
+    128 + n where signal n ended it. A signal to asm, such as Ctrl-C, goes on to the command; a second one sends it
+    SIGTERM, a third SIGKILL. That is recorded as cancelled, and the status is 128 + the number of the first: 130 after
+    Ctrl-C, 143 after SIGTERM.
+    """
+    say = (lambda _: None) if quiet else printing.note
+    facts = _facts(metadata or [])
+    given: dict[str, Any] = {"command": command} | ({"cwd": str(cwd)} if cwd else {})
+    options = {"agent_id": agent, "tags": tag or (), "metadata": facts, "timeout": timeout}
+    with Signals() as signals, choice.open(migrate=True) as backend:
+        closed = close_abandoned(backend.session_store)
+        if closed:
+            say(f"Closed {len(closed)} sessions or runs whose recorder had died: {', '.join(closed)}.")
+        live = LiveOutput()
+        try:
+            status = _run(backend.session_store, live, signals, given, options)
+        finally:
+            if live.last_event is not None and not (live.is_stuck and printing.is_stuck()):
+                say(_report(backend.session_store, live))
+    raise typer.Exit(status)
+
+
+def _run(
+    store: SessionStore, live: LiveOutput, signals: Signals, given: dict[str, Any], options: dict[str, Any]
+) -> int:
+    """Run the command and return its exit status."""
+    provider = CommandProvider()
+
+    def record() -> None:
+        with live:
+            SessionManager(store, provider).run_once(given, on_event=live, **options)
+
+    def interrupt(number: int) -> None:
+        provider.interrupt(number)
+        live.hurry()
+
+    try:
+        signals.attend(record, interrupt=interrupt, pass_on=provider.pass_on)
+    except ProviderError as error:
+        return _status(error, signals)
+    except AsmError as error:
+        lost = error.details.get("events_not_recorded")
+        if lost:
+            printing.note(f"The command was ended, as up to {lost} events of it could not be recorded.")
+        raise
+    return 0
+
+
+def _status(error: ProviderError, signals: Signals) -> int:
+    """Return the exit status of a command that did not end well, and print why where its own output does not say it."""
+    if "timeout" in error.details:
+        printing.note(f"error: {error.message}")
+        return TIMED_OUT
+    if error.details.get("cancelled") and signals.first is not None:
+        return SIGNALLED + signals.first
+    status = error.details.get("exit_code")
+    if status is None or status in _NOT_STARTED:
+        printing.note(f"error: {error.message}")
+    return FAILED if status is None else int(status)
+
+
+def _report(store: SessionStore, live: LiveOutput) -> str:
+    assert live.last_event is not None  # noqa: S101  says the caller
+    session_id, events = live.last_event.session_id, live.last_event.sequence_number
+    try:
+        status = str(store.get_session(session_id).status)
+        # More than was shown, if nobody read it to the end.
+        events = store.get_latest_sequence(session_id)
+    except AsmError:
+        status = "its end is not known, as the store cannot be read"
+    return f"Recorded session {session_id}: {status}, {events} events."
+
+
+def _facts(pairs: list[str]) -> dict[str, str]:
+    facts = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            message = f"{pair!r} is no KEY=VALUE."
+            raise typer.BadParameter(message, param_hint="--metadata")
+        facts[key] = value
+    return facts

@@ -1,0 +1,97 @@
+"""``asm sessions``."""
+
+import contextlib
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+import typer
+
+from asm_core.cli.finding import all_sessions
+from asm_core.cli.output import printing
+from asm_core.cli.output.text import age, dollars
+from asm_core.cli.store import with_backend
+from asm_core.cli.when import TIME_HELP, parse_time
+from asm_core.errors import SessionNotFoundError
+from asm_core.models import Session
+from asm_core.ports import Backend
+from asm_core.querying.summaries import SessionStats
+
+COLUMNS = ("id", "agent", "status", "runs", "events", "tokens", "cost", "age")
+NUMBERS = COLUMNS[3:]
+_STATS_AT_ONCE = 100
+
+
+@with_backend()
+def list_sessions(
+    backend: Backend,
+    *,
+    agent: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only of this agent.")] = None,
+    status: Annotated[list[str] | None, typer.Option(metavar="STATUS", help="Only in this status.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag; with all of them.")] = None,
+    provider: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only with runs of this provider.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help=f"Only created after {TIME_HELP}.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Only created before this time.")] = None,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Soft-deleted ones too.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of objects.")] = False,
+) -> None:
+    """List sessions, the newest first.
+
+    A filter may be given several times: any of its values matches (of tags: all must be there). The cost is in US
+    dollars, as runs carry it.
+    """
+    found = all_sessions(
+        backend,
+        agent_id=agent or None,
+        status=status or None,
+        provider=provider or None,
+        tags=tag or None,
+        created_after=parse_time("--since", since),
+        created_before=parse_time("--until", until),
+        include_deleted=deleted,
+    )
+    rows = with_stats(backend, found if everything else itertools.islice(found, min(limit, sys.maxsize)))
+    if as_json:
+        printing.json_array(_document(session, stats) for session, stats in rows)
+    else:
+        printing.table(COLUMNS, (_row(session, stats) for session, stats in rows), right=NUMBERS)
+
+
+def with_stats(backend: Backend, sessions: Iterable[Session]) -> Iterator[tuple[Session, SessionStats]]:
+    """Yield sessions with their numbers, a page of them at a time; one that is gone meanwhile is left out."""
+    remaining = iter(sessions)
+    while page := list(itertools.islice(remaining, _STATS_AT_ONCE)):
+        try:
+            stats = backend.query_api.list_session_stats([session.id for session in page])
+        except SessionNotFoundError:
+            yield from _one_by_one(backend, page)
+        else:
+            yield from zip(page, stats, strict=True)
+
+
+def _one_by_one(backend: Backend, sessions: Iterable[Session]) -> Iterator[tuple[Session, SessionStats]]:
+    for session in sessions:
+        with contextlib.suppress(SessionNotFoundError):
+            yield session, backend.query_api.get_session_stats(session.id)
+
+
+def _row(session: Session, stats: SessionStats) -> tuple[str, ...]:
+    status = f"{session.status} (deleted)" if session.deleted_at else str(session.status)
+    numbers = (str(stats.run_count), str(stats.event_count), str(stats.total_tokens), dollars(stats.cost_usd))
+    return (session.id, session.agent_id, status, *numbers, age(session.created_at))
+
+
+def _document(session: Session, stats: SessionStats) -> dict[str, Any]:
+    return {
+        **session.to_dict(),
+        "runs": stats.run_count,
+        "runs_by_status": stats.runs_by_status,
+        "events": stats.event_count,
+        "input_tokens": stats.input_tokens,
+        "output_tokens": stats.output_tokens,
+        "total_tokens": stats.total_tokens,
+        "cost_usd": stats.cost_usd,
+    }

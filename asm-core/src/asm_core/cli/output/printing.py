@@ -1,0 +1,191 @@
+"""What commands print: for people on a terminal, plain for programs in a pipe, and JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+from asm_core.cli.output.streams import WholeWriter
+from asm_core.cli.output.text import json_text
+from asm_core.errors import without_account
+from asm_core.escaping import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.console import Console
+
+T = TypeVar("T")
+
+_ROWS_AT_ONCE = 500
+"""A terminal gets longer tables in pieces, so that no listing has to fit into memory."""
+
+
+def on_terminal() -> bool:
+    """Return whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+class GuardedStream:
+    """A text stream that escapes what a terminal might obey, whatever writes to it; it keeps newlines.
+
+    Attributes:
+        unguarded: the stream itself, for text that was escaped already.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.unguarded = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, escaped."""
+        self.unguarded.write(visible(text, newlines=True))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write texts, escaped."""
+        for one in lines:
+            self.write(one)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the stream itself has."""
+        return getattr(self.unguarded, name)
+
+
+def guard_streams() -> None:
+    """Let no text reach standard output and error that a terminal might obey: also warnings, tracebacks, prints."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not isinstance(stream, GuardedStream):
+            setattr(sys, name, GuardedStream(stream))
+
+
+def _escaped_output() -> TextIO:
+    """Return standard output for text that was escaped, in which newlines and escape sequences are our own."""
+    return sys.stdout.unguarded if isinstance(sys.stdout, GuardedStream) else sys.stdout
+
+
+def line(text: str = "") -> None:
+    """Print a line of text; what in it is not fit to be shown is escaped, newlines included."""
+    _escaped_output().write(f"{visible(text)}\n")
+
+
+def row(cells: Iterable[str]) -> None:
+    """Print a line of cells that are separated by tabs; what in them is not fit to be shown is escaped."""
+    _escaped_output().write("\t".join(map(visible, cells)) + "\n")
+
+
+def note(text: str) -> None:
+    """Print a line about what is going on to standard error; newlines in it are escaped."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.stderr.write(f"{visible(without_account(text))}\n")
+    sys.stderr.flush()
+
+
+def is_stuck() -> bool:
+    """Return whether a line on standard error would wait for a reader."""
+    raw = getattr(sys.stderr.buffer, "raw", sys.stderr.buffer)
+    return isinstance(raw, WholeWriter) and not raw.can_be_written()
+
+
+def console() -> Console:
+    """Return a Rich console on standard output."""
+    from rich.console import Console  # noqa: PLC0415  a third of the start of a command that needs none
+
+    return Console(file=_escaped_output(), highlight=False, markup=False, emoji=False)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Print a table: drawn on a terminal; in a pipe a line of names, then a line a row, separated by tabs.
+
+    Args:
+        columns: their names.
+        rows: the cells; what in them is not fit to be shown is escaped.
+        right: the names of the columns to align to the right.
+    """
+    remaining = _begun(rows)
+    if not on_terminal():
+        row(columns)
+        for cells in remaining:
+            row(cells)
+        return
+    first = True
+    while (piece := list(itertools.islice(remaining, _ROWS_AT_ONCE))) or first:
+        _draw(columns, piece, right)
+        first = False
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> None:
+    """Print names and values: aligned on a terminal; in a pipe a line each, separated by a tab."""
+    if not on_terminal():
+        for name, value in pairs:
+            row((name, value))
+        return
+    from rich.table import Table  # noqa: PLC0415  only on a terminal
+    from rich.text import Text  # noqa: PLC0415  only on a terminal
+
+    grid = Table.grid("", "", padding=(0, 2))
+    for name, value in pairs:
+        grid.add_row(Text(name, style="dim"), Text(visible(value), overflow="fold"))
+    console().print(grid)
+
+
+def json_document(value: object) -> None:
+    """Print a JSON document on one line."""
+    _escaped_output().write(f"{json_text(value)}\n")
+
+
+def json_array(values: Iterable[object]) -> None:
+    """Print a JSON array, an element a line, as the elements come."""
+    remaining = _begun(values)
+    sys.stdout.write("[")
+    separator = "\n"
+    for value in remaining:
+        sys.stdout.write(separator + json_text(value))
+        separator = ",\n"
+    sys.stdout.write("]\n" if separator == "\n" else "\n]\n")
+
+
+def _begun(values: Iterable[T]) -> Iterator[T]:
+    """Return an iterator that has fetched the first value: if that fails, nothing was printed yet."""
+    remaining = iter(values)
+    return itertools.chain(list(itertools.islice(remaining, 1)), remaining)
+
+
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+    from rich import box  # noqa: PLC0415  only on a terminal
+    from rich.table import Table  # noqa: PLC0415  only on a terminal
+    from rich.text import Text  # noqa: PLC0415  only on a terminal
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for number, name in enumerate(columns):
+        justify: Any = "right" if name in right else "left"
+        # The first column identifies the row: it is never cut.
+        drawn.add_column(name, justify=justify, no_wrap=number == 0, overflow="fold")
+    for cells in rows:
+        drawn.add_row(*(Text(visible(cell)) for cell in cells))
+    console().print(drawn)
+
+
+def be_printable() -> None:
+    """Let no text fail to be printed, whatever the encoding of the streams, and even if they are closed."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def abandon_output() -> None:
+    """Send what is still to be printed nowhere, where nobody reads it any more."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)

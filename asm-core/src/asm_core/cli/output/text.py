@@ -1,0 +1,85 @@
+"""Text as it may be shown.
+
+What is recorded comes from anywhere. Nothing of it may reach a terminal as a command: control characters, escape
+sequences and what turns the direction of writing are shown as escapes instead.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from asm_core.escaping import UNSAFE
+from asm_core.values.payloads import encode_json
+
+if TYPE_CHECKING:
+    import re
+    from decimal import Decimal
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+
+
+def json_text(value: object) -> str:
+    r"""Return `value` as JSON on one line, in which no character is one that a terminal might obey.
+
+    >>> json_text({"text": "\x9b31m é"})
+    '{"text":"\\u009b31m é"}'
+    """
+    try:
+        text = encode_json(value).decode()
+    except UnicodeEncodeError:  # a lone surrogate, as in the name of a file that is not UTF-8
+        return json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
+    return text if text.isascii() and text.isprintable() else UNSAFE.sub(_json_escape, text)
+
+
+def age(since: datetime) -> str:
+    """Return the time since then in its greatest unit: ``12s``, ``5m``, ``3h``, ``4d``."""
+    seconds = max(0, int((datetime.now(UTC) - since).total_seconds()))
+    size, unit = next((unit for unit in _UNITS if seconds >= unit[0]), _UNITS[-1])
+    return f"{seconds // size}{unit}"
+
+
+def moment(time: datetime) -> str:
+    """Return a time as it is shown: in UTC, to the millisecond."""
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "Z"
+
+
+def dollars(amount: Decimal) -> str:
+    """Return an amount of US dollars, exactly, without an exponent.
+
+    >>> from decimal import Decimal
+    >>> dollars(Decimal("0.0000001"))
+    '0.0000001'
+    """
+    return f"{amount:f}"
+
+
+def summary(data: dict[str, Any]) -> str:
+    """Return what an event's data says, on one line: its text, then everything else as ``key=value``.
+
+    >>> summary({"stream": "stdout", "text": "hello"})
+    'stdout: hello'
+    >>> summary({"exit_code": 0, "error": None})
+    'exit_code=0 error=null'
+    """
+    rest = dict(data)
+    parts = []
+    for key in ("text", "content"):
+        if isinstance(rest.get(key), str):
+            text = rest.pop(key)
+            stream = rest.pop("stream", None)
+            parts.append(f"{stream}: {text}" if isinstance(stream, str) else text)
+            break
+    parts += [f"{key}={_value(value)}" for key, value in rest.items()]
+    return " ".join(parts)
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) and value and " " not in value else encode_json(value).decode()
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]

@@ -1,0 +1,1 @@
+"""What threads, signal handlers and forks may do at any instant."""

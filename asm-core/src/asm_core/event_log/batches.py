@@ -1,0 +1,111 @@
+"""Checking the events of a batch together: field by field instead of event by event takes a fifth of the time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import astuple, replace
+
+from asm_core.errors import ValidationError, shown
+from asm_core.models import Event, EventType
+from asm_core.models.base import MAX_INTEGER
+from asm_core.values.ids import are_plain
+from asm_core.values.payloads import copy_payloads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Columns = dict[str, "Sequence[Any]"]
+"""Events field by field: of each field the values of all events, in their order; payloads are JSON text."""
+
+_ZONE: Final = attrgetter("tzinfo")
+_FEW: Final = 8
+"""Up to so many events are checked faster one by one."""
+
+
+class CheckedEvents(list[Event]):
+    """Events to append that were checked, and that nobody changes any more: the store does not check them again.
+
+    Attributes:
+        columns: the same events field by field, where the check came by that: what stores them need not do it again.
+    """
+
+    columns: Columns | None = None
+
+
+def check_new_events(given: Iterable[Any]) -> CheckedEvents:
+    """Return copies of events to append, each field checked and in its normal shape.
+
+    Raises:
+        ValidationError: one is no event, bears a number already, or has a value that cannot be kept.
+    """
+    if type(given) is CheckedEvents:
+        return given
+    events = list(given)
+    checked = _check_together(events) if len(events) > _FEW and set(map(type, events)) == {Event} else None
+    return checked or CheckedEvents([_check_new(event) for event in events])
+
+
+def columns_of(events: Sequence[Event]) -> Columns:
+    """Return events field by field, payloads as they are."""
+    return dict(zip(Event.__struct_fields__, zip(*map(astuple, events), strict=True), strict=True))
+
+
+def number_all(events: Iterable[Event], numbers: Iterable[int]) -> list[Event]:
+    """Return each event at its place in its log: `Event.numbered` of many, without a call for each."""
+    return [replace(event, sequence_number=number) for event, number in zip(events, numbers, strict=True)]
+
+
+def _check_together(events: list[Event]) -> CheckedEvents | None:
+    """Return copies of events; None if a field needs a change, or a closer look."""
+    columns = columns_of(events)
+    if not _fields_are_normal(columns):
+        return None
+    data, metadata = copy_payloads(columns["data"]), copy_payloads(columns["metadata"])
+    if data is None or metadata is None:
+        return None
+    checked = CheckedEvents(
+        [replace(event, data=d, metadata=m) for event, d, m in zip(events, data[0], metadata[0], strict=True)]
+    )
+    checked.columns = {**columns, "data": data[1], "metadata": metadata[1]}
+    return checked
+
+
+def _fields_are_normal(columns: Columns) -> bool:
+    """Return whether no field but the payloads needs a change, or a closer look."""
+    try:
+        # A batch has many ids, and few different values of all else.
+        names = set(columns["session_id"])
+        others = set().union(columns["run_id"], columns["provider"], columns["correlation_id"])
+        versions = set(columns["schema_version"])
+    except TypeError:
+        return False  # not hashable, so no name either
+    return (
+        columns["sequence_number"].count(None) == len(columns["id"])
+        and are_plain(columns["id"])
+        and are_plain(names)
+        and are_plain(others - {None})
+        and set(map(type, columns["type"])) == {EventType}
+        and set(map(type, columns["schema_version"])) == {int}
+        and min(versions) >= 1
+        and max(versions) <= MAX_INTEGER
+        and set(map(type, columns["timestamp"])) == {datetime}
+        # By identity: others may say that they are equal, or have no hash.
+        and set(map(id, map(_ZONE, columns["timestamp"]))) == {id(UTC)}
+    )
+
+
+def _check_new(event: object) -> Event:
+    if not isinstance(event, Event):
+        message = f"This takes an Event, not {shown(event)}."
+        raise ValidationError(message)
+    checked = event.checked()
+    if checked.sequence_number is not None:
+        message = (
+            f"Event {checked.id} already bears the number {checked.sequence_number}; append one without, as "
+            "Event.new makes it, or use restore_session to copy a log."
+        )
+        raise ValidationError(message)
+    return checked

@@ -1,0 +1,155 @@
+"""Following a session's log, so that one that was set back is found and never mixed with what was read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from asm_core.errors import LogSetBackError
+from asm_core.event_log.resuming import (
+    ends_at,
+    event_at,
+    find_after,
+    find_checked,
+    head_of,
+    is_stored,
+    number_of,
+    passes,
+)
+from asm_core.querying.queries import EventQuery
+
+if TYPE_CHECKING:
+    from asm_core.models import Event
+    from asm_core.querying.heads import Head
+    from asm_core.querying.reader import Reader
+
+FOLLOW_PAGE: Final = 200
+"""How many events a follower reads at once."""
+
+
+class Follower:
+    """Reads a log page by page, and raises `LogSetBackError` where it is no longer the log that was read so far.
+
+    Once `read` returns no events, the caller waits for a head that is none of `known`, and hands it to `see`.
+
+    The last event that was seen is read again with each page, in the same query: another one in its place shows that
+    the log was set back and has grown since. Where it was pruned, the head is compared after the page is read.
+    """
+
+    def __init__(self, reader: Reader, query: EventQuery, last: Event | None) -> None:
+        """Read with `reader` what passes `query`, of one session, from its `after` on, which may be `last`'s number."""
+        self._reader = reader
+        self._session_id: str = (query.session_ids or ())[0]
+        self._query = query
+        self._filtered = query.types is not None or query.run_ids is not None
+        self._number = self._looked = query.after or 0
+        self._last = last
+        self._begun = self._due = last is not None
+        self._seen = 0 if last is None else self._number
+        self._head: Head | None = None
+        self._refuted: tuple[Head, ...] = ()
+        self._told = False
+
+    @property
+    def known(self) -> tuple[Head, ...]:
+        """The heads that need no further look."""
+        return self._refuted if self._head is None else (self._head, *self._refuted)
+
+    def read(self) -> list[Event]:
+        """Return the next events; none if there are none up to the last head.
+
+        Raises:
+            LogSetBackError: the log was set back.
+            SessionNotFoundError: the session does not exist.
+        """
+        if self._head is None:
+            self._advance(head_of(self._reader, self._session_id))
+        while self._due:
+            told, self._told = self._told, False
+            events = self._read_page()
+            if events:
+                # There may be more by the time that the caller asks again: that is cheaper to see than to be woken for.
+                self._begun = self._due = True
+                return events
+            if told:
+                self._advance(head_of(self._reader, self._session_id))
+        return []
+
+    def see(self, head: Head | None) -> None:
+        """Take a head that the watcher found; None: there may be one.
+
+        Raises:
+            LogSetBackError: the log was set back.
+            SessionNotFoundError: the session does not exist.
+        """
+        if head is None and self._last is not None and not self._filtered:
+            # The page shows whether the log is the same, and in most cases how far it goes.
+            self._due = self._told = True
+            return
+        if head is not None and self._contradiction(head):
+            # The watcher is outside of this thread's transaction, and may see less.
+            self._refuted, head = (head,), None
+        self._advance(head or head_of(self._reader, self._session_id))
+
+    def _advance(self, head: Head) -> None:
+        found = self._contradiction(head)
+        if found:
+            raise LogSetBackError(self._session_id, self._seen, found)
+        self._due = self._due or head.last_sequence > self._looked or self._was_rewritten(head)
+        self._head = head
+        self._seen = head.last_sequence
+
+    def _was_rewritten(self, head: Head) -> bool:
+        """Return whether there may be other events up to the last number that was seen."""
+        before = None if self._head is None else self._head.updated_at
+        return self._last is not None and None not in (before, head.updated_at) and before != head.updated_at
+
+    def _contradiction(self, head: Head) -> str | None:
+        """Return what shows that a head is not that of the log that was read."""
+        log_id = None if self._head is None else self._head.log_id
+        if log_id is not None and head.log_id != log_id:
+            return "the session has another log now"
+        return ends_at(head) if head.last_sequence < self._seen else None
+
+    def _read_page(self) -> list[Event]:
+        """Return the next events that pass, and move to the last event that was seen, whether it passes or not.
+
+        Never further: where events up to the head are missing, they were pruned, or the log was set back since the head
+        was read, and their numbers come again.
+        """
+        end = 0 if self._head is None else self._head.last_sequence  # read before the page: all up to it is visible
+        is_near = self._filtered and 0 < end - self._number < FOLLOW_PAGE
+        query = msgspec.structs.replace(self._query, after=self._number, limit=FOLLOW_PAGE)
+        tail = None
+        if is_near:
+            # All events up to the head in one query, which has the last event seen in it whether it passes or not.
+            query = EventQuery(session_ids=query.session_ids, after=self._number, before=end + 1, limit=FOLLOW_PAGE)
+        elif self._filtered and end > self._number:
+            tail = event_at(self._reader, self._session_id, end)
+        found = self._find(query)
+        is_full = len(found) == FOLLOW_PAGE
+        self._move(found, None if is_full else tail)
+        self._looked = max(self._looked, self._number, 0 if is_full else end)
+        self._due = is_full or self._seen > self._looked
+        return [event for event in found if passes(event, self._query)] if is_near else found
+
+    def _find(self, query: EventQuery) -> list[Event]:
+        if self._last is None:
+            found, is_same = find_after(self._reader, query, None), not self._begun
+        else:
+            found, is_same = find_checked(self._reader, query, self._last)
+        if not is_same:
+            # The log's id never comes back: a look at it after the page holds for the page.
+            last, self._last = self._last, None
+            self._advance(head_of(self._reader, self._session_id))
+            self._last = last if last is not None and is_stored(self._reader, last) else None
+        return found
+
+    def _move(self, found: list[Event], tail: Event | None) -> None:
+        seen = [event for event in (self._last, tail, *found[-1:]) if event is not None]
+        self._last = max(seen, key=number_of, default=None)
+        self._number = max(self._number, 0 if self._last is None else number_of(self._last))
+        if found and self._head is not None and number_of(found[-1]) > self._seen:
+            self._seen = number_of(found[-1])
+            self._head = self._head._replace(last_sequence=self._seen, updated_at=None)

@@ -1,0 +1,126 @@
+"""Reading a session's log on from an event, which must still be the one of its number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from asm_core.errors import LogSetBackError, SessionNotFoundError, ValidationError
+from asm_core.models.base import check_natural
+from asm_core.querying.queries import EventQuery, allows_nothing
+
+if TYPE_CHECKING:
+    from asm_core.models import Event
+    from asm_core.querying.heads import Head
+    from asm_core.querying.reader import Reader
+
+
+def check_last(session_id: str, event: Event) -> int:
+    """Return the number of an event after which a session's log is to be read.
+
+    Raises:
+        ValidationError: it is an event of another session, or has no number.
+    """
+    if event.session_id != session_id:
+        message = (
+            f"after is the event {event.id} of session {event.session_id}; to read {session_id}, give one of its own."
+        )
+        raise ValidationError(message)
+    if event.sequence_number is None:
+        message = f"after is the event {event.id} without a sequence_number; give it as the store returned it."
+        raise ValidationError(message)
+    return check_natural("after.sequence_number", event.sequence_number, least=1)
+
+
+def head_of(reader: Reader, session_id: str) -> Head:
+    """Return the head of a session.
+
+    Raises:
+        SessionNotFoundError: the session does not exist.
+    """
+    head = reader._load_heads([session_id]).get(session_id)
+    if head is None:
+        raise SessionNotFoundError(session_id)
+    return head
+
+
+def find_after(reader: Reader, query: EventQuery, last: Event | None) -> list[Event]:
+    """Return the events of one session that pass `query`, which begins after `last`.
+
+    Raises:
+        LogSetBackError: `last` is neither stored nor pruned.
+        SessionNotFoundError: `last` is not stored, nor is the session.
+    """
+    if last is None:
+        return [] if allows_nothing(query) else reader._find_events(query)
+    found, was_stored = find_checked(reader, query, last)
+    if not was_stored:
+        number, head = last.sequence_number or 0, head_of(reader, last.session_id)
+        if head.last_sequence < number:
+            raise LogSetBackError(last.session_id, number, ends_at(head))
+        is_stored(reader, last)
+    return found
+
+
+def find_checked(reader: Reader, query: EventQuery, last: Event) -> tuple[list[Event], bool]:
+    """Return the events that pass `query`, and whether `last` was stored then, or later.
+
+    Raises:
+        LogSetBackError: another event has its number.
+    """
+    number = number_of(last)
+    if query.after == number and (query.before is None or query.before > number) and passes(last, query):
+        limit = None if query.limit is None else query.limit + 1
+        found = reader._find_events(msgspec.structs.replace(query, after=number - 1, limit=limit))
+        stored = found.pop(0) if found and number_of(found[0]) == number else None
+        found = found[: query.limit]
+    else:
+        found, stored = find_after(reader, query, None), None
+    # What stands there now need not pass the filters.
+    return found, _is_same(stored, last) if stored else is_stored(reader, last)
+
+
+def is_stored(reader: Reader, last: Event) -> bool:
+    """Return whether an event is stored.
+
+    Where it is not, the head is compared. Then this is asked again: the log may have been shorter than the event's
+    number before, and have grown beyond it by the time that the head was read.
+
+    Raises:
+        LogSetBackError: another event has its number.
+    """
+    stored = event_at(reader, last.session_id, number_of(last))
+    return stored is not None and _is_same(stored, last)
+
+
+def _is_same(stored: Event, last: Event) -> bool:
+    if stored.id != last.id:
+        number = number_of(last)
+        raise LogSetBackError(last.session_id, number, f"the event numbered {number} is {stored.id}, not {last.id}")
+    return True
+
+
+def event_at(reader: Reader, session_id: str, number: int) -> Event | None:
+    """Return the event of a number, if it is stored."""
+    query = EventQuery(session_ids=(session_id,), after=number - 1, before=number + 1, limit=1)
+    return next(iter(reader._find_events(query)), None)
+
+
+def passes(event: Event, query: EventQuery) -> bool:
+    """Return whether an event passes the filters of a query of one session, but those by number."""
+    return (
+        (query.run_ids is None or event.run_id in query.run_ids)
+        and (query.types is None or event.type in query.types)
+        and (query.since is None or event.timestamp >= query.since)
+    )
+
+
+def number_of(event: Event) -> int:
+    """Return the number of a stored event."""
+    return event.sequence_number or 0
+
+
+def ends_at(head: Head) -> str:
+    """Return what a shorter log shows, for the message of the error."""
+    return f"its last number is {head.last_sequence}"

@@ -1,0 +1,219 @@
+"""Backends are found by name: entry points in the group ``asm.backends``, each a small module with one pluggy hook.
+
+The value of an entry point is a module that imports no ORM; its hook ``asm_backend`` describes the backend, and only
+the `open` of that description imports what the backend needs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import pluggy
+
+from asm_core.config.confinement import check_confined
+from asm_core.config.stores import DEFAULT_URL, StoreConfig, resolve_store
+from asm_core.errors import (
+    AsmError,
+    BrokenBackendError,
+    IncompatibleBackendError,
+    UnknownBackendError,
+    ValidationError,
+)
+from asm_core.escaping import described, shown, visible
+from asm_core.plugins.discovery import Offer, find_offers
+from asm_core.plugins.foreign import signal_exceptions
+from asm_core.plugins.specs import BackendInfo, BackendSpec, checked_spec
+from asm_core.ports.backend import PORT_VERSION, Backend
+
+hookspec: Final = pluggy.HookspecMarker("asm")
+hookimpl: Final = pluggy.HookimplMarker("asm")
+
+
+class _Hooks:
+    @hookspec(firstresult=True)
+    def asm_backend(self) -> BackendSpec | None:
+        """Describe the backend that this plugin offers."""
+
+
+def open_backend(
+    name: str | None = None,
+    *,
+    url: str | None = None,
+    migrate: bool = False,
+    store: str | None = None,
+    **options: Any,
+) -> Backend:
+    """Open a store through the backend of this name.
+
+    What is not given comes from the environment and from files, as `asm_core.config.stores.resolve_store` says.
+
+    Args:
+        name: the backend's name, such as ``sqlmodel`` or ``memory``.
+        url: the store's place, such as ``sqlite:///asm.db``.
+        migrate: bring the store's schema up to date first.
+        store: the name of a store that a file configures as ``[stores.NAME]``.
+        **options: the backend's own options.
+
+    Raises:
+        UnknownBackendError: nothing of this name is installed.
+        BrokenBackendError: it cannot be loaded.
+        IncompatibleBackendError: it was written for another version of the ports.
+        MigrationRequiredError: the schema is behind, and `migrate` is not set.
+        ValidationError: the backend has no such option.
+    """
+    if not isinstance(migrate, bool):
+        message = (
+            f"migrate must be True or False, not {shown(migrate)}; for a version of the schema use Backend.migrate()."
+        )
+        raise ValidationError(message)
+    return open_store(resolve_store(name, url=url, store=store, options=options), migrate=migrate)
+
+
+def open_store(store: StoreConfig, *, migrate: bool | int = False) -> Backend:
+    """Open a store that was resolved; `migrate` may be a version too, which is then taken as it is."""
+    offer = _find(store.backend)
+    spec = _load(offer)
+    url = DEFAULT_URL if store.url is None and "SQLite" in spec.databases else store.url
+    if url is not None and not store.trusted:
+        check_confined(url, Path(os.curdir))
+    with signal_exceptions() as from_signals:
+        try:
+            _check_options(spec, store.options)
+            backend = spec.open(store.url, migrate=migrate, **store.options)
+        except (ImportError, SystemExit) as error:
+            if from_signals:
+                raise
+            raise _broken(offer, error) from error
+        except ValidationError as error:
+            if store.file is None:
+                raise
+            message = f"{error.message} ({store.file} configures this store.)"
+            raise type(error)(message, details=error.details) from error
+    if not isinstance(backend, Backend):
+        mistake = TypeError(f"its open() returns {shown(backend)} where a Backend should be")
+        raise _broken(offer, mistake) from mistake
+    return backend
+
+
+def load_spec(name: str) -> BackendSpec:
+    """Return what the plugin of this name tells of its backend; no other plugin is loaded.
+
+    Raises:
+        UnknownBackendError: nothing of this name is installed.
+        BrokenBackendError: it cannot be loaded.
+        IncompatibleBackendError: it was written for another version of the ports.
+    """
+    return _load(_find(name))
+
+
+def installed_backends() -> list[BackendInfo]:
+    """Return every installed backend by name, broken and incompatible ones as what they are.
+
+    Each plugin is loaded in this process. Whatever it raises is kept from the caller, `SystemExit` and its own
+    `KeyboardInterrupt` included; what it prints is not, and `os._exit` ends this process, too.
+    """
+    offers = find_offers()
+    return [describe(offer, offers) for offer in offers]
+
+
+def describe(offer: Offer, offers: list[Offer]) -> BackendInfo:
+    """Load the plugin of an offer, one of `offers`, and return what it turns out to be."""
+    try:
+        spec = _load(_only(offer.name, offers))
+    except AsmError as error:
+        status = "incompatible" if isinstance(error, IncompatibleBackendError) else "broken"
+        return failed(offer, status, error.message)
+    return BackendInfo(
+        name=offer.name,
+        distribution=offer.distribution,
+        version=offer.version,
+        status="ok",
+        databases=spec.databases,
+        capabilities=tuple(sorted(spec.capabilities)),
+        port_version=spec.port_version,
+    )
+
+
+def failed(offer: Offer, status: str, error: str) -> BackendInfo:
+    """Return what a listing shows of a backend that is not ok."""
+    return BackendInfo(
+        name=offer.name, distribution=offer.distribution, version=offer.version, status=status, error=error
+    )
+
+
+def cannot_load(offer: Offer, reason: str) -> str:
+    """Return the message for a backend that cannot be loaded for this reason."""
+    return (
+        f"The backend {shown(offer.name)} ({_origin(offer)}) cannot be loaded: "
+        f"{reason}. Reinstall it, or choose another."
+    )
+
+
+def _find(name: str) -> Offer:
+    return _only(name, find_offers())
+
+
+def _only(name: str, offers: list[Offer]) -> Offer:
+    """Return the offer of this name."""
+    found = {offer.value: offer for offer in offers if offer.name == name}
+    if not found:
+        raise UnknownBackendError(name, {offer.name for offer in offers})
+    if len(found) > 1:
+        origins = " and ".join(sorted(visible(offer.distribution) for offer in found.values()))
+        message = f"The backend {shown(name)} is offered by {origins}; uninstall all but one."
+        raise BrokenBackendError(message, details={"name": name})
+    return next(iter(found.values()))
+
+
+def _load(offer: Offer) -> BackendSpec:
+    manager = pluggy.PluginManager("asm")
+    manager.add_hookspecs(_Hooks)
+    with signal_exceptions() as from_signals:
+        try:
+            manager.register(offer.load(), name=offer.name)
+            manager.check_pending()
+            spec = checked_spec(manager.hook.asm_backend(), offer.name)
+        except BaseException as error:
+            if from_signals:
+                raise from_signals[0] from None
+            raise _broken(offer, error) from error
+    if from_signals:  # and the plugin has caught it
+        raise from_signals[0]
+    if spec.port_version != PORT_VERSION:
+        raise _incompatible(offer, spec.port_version)
+    return spec
+
+
+def _incompatible(offer: Offer, port_version: int) -> IncompatibleBackendError:
+    newer = "asm-core" if port_version > PORT_VERSION else visible(offer.distribution)
+    message = (
+        f"The backend {shown(offer.name)} ({_origin(offer)}) was written for version {shown(port_version)} of the "
+        f"ports, and this asm-core has version {PORT_VERSION}; upgrade {newer}."
+    )
+    return IncompatibleBackendError(message, details={"name": offer.name, "port_version": shown(port_version)})
+
+
+def _origin(offer: Offer) -> str:
+    return f"{visible(offer.distribution)} {visible(offer.version)}"
+
+
+def _broken(offer: Offer, error: BaseException) -> BrokenBackendError:
+    return BrokenBackendError(
+        cannot_load(offer, described(error)),
+        details={"name": offer.name, "distribution": offer.distribution, "version": offer.version},
+    )
+
+
+def _check_options(spec: BackendSpec, options: dict[str, Any]) -> None:
+    parameters = inspect.signature(spec.open).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    keywords = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+    known = sorted(keywords - {"migrate"})
+    for option in options:
+        if option not in known:
+            message = f"The backend {spec.name!r} has no option {option!r}. It has: {', '.join(known) or 'none'}."
+            raise ValidationError(message)

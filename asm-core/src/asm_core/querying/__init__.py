@@ -1,0 +1,1 @@
+"""Reading: query objects, pages, cursors and summaries."""

@@ -1,0 +1,98 @@
+"""Cursors: where a page ended, as a text to hand out.
+
+A cursor is the base64 of a check sum and ``[format, resource, order, key]`` in JSON. The check sum finds damage and
+careless edits; it is no signature, and need not be one: a cursor gives access to nothing that its bearer could not list
+anyway.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+
+from asm_core.errors import InvalidCursorError, ValidationError, shown
+from asm_core.values.ids import check_name
+from asm_core.values.payloads import encode_json
+from asm_core.values.times import check_time
+
+if TYPE_CHECKING:
+    from asm_core.querying.queries import Order
+
+_FORMAT: Final = 1
+_SUM_BYTES: Final = 9
+_MAX_LENGTH: Final = 8192
+_INTEGER: Final = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_KEY_TYPES: Final[dict[str, Any]] = {
+    "created_at": datetime,
+    "updated_at": datetime,
+    "started_at": datetime,
+    "timestamp": datetime,
+    "total_tokens": _INTEGER,
+    "sequence_number": _INTEGER,
+    "id": str,
+    "session_id": str,
+}
+
+
+def encode_cursor(resource: str, order: Order, key: tuple[Any, ...]) -> str:
+    """Return the cursor of the place `key` in `order` over `resource`."""
+    body = encode_json([_FORMAT, resource, order.name, key])
+    return base64.urlsafe_b64encode(_check_sum(body) + body).decode().rstrip("=")
+
+
+def decode_cursor(resource: str, order: Order, cursor: object) -> tuple[Any, ...]:
+    """Return the key that `encode_cursor` put into `cursor`.
+
+    Raises:
+        InvalidCursorError: `cursor` is malformed, was altered, or belongs to another resource or order.
+    """
+    found_resource, found_order, key = _read(cursor)
+    if (found_resource, found_order) != (resource, order.name):
+        message = (
+            f"This cursor belongs to {found_resource} in the order {found_order}, not to {resource} in the order "
+            f"{order.name}; start again without a cursor."
+        )
+        raise InvalidCursorError(message)
+    try:
+        pairs = zip(order.key, key, strict=True)
+        return tuple([_checked(msgspec.convert(value, type=_KEY_TYPES[field])) for field, value in pairs])
+    except (ValueError, RecursionError, msgspec.ValidationError, ValidationError):
+        raise _malformed(cursor) from None
+
+
+def _read(cursor: object) -> tuple[str, str, list[Any]]:
+    if not isinstance(cursor, str) or not cursor.isascii() or len(cursor) > _MAX_LENGTH:
+        raise _malformed(cursor)
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        found_sum, body = raw[:_SUM_BYTES], raw[_SUM_BYTES:]
+        # The last character has bits that decoding ignores; only one spelling of a cursor is valid.
+        canonical = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+        if canonical != cursor or found_sum != _check_sum(body):
+            raise _malformed(cursor)
+        parts = msgspec.json.decode(body, type=tuple[int, str, str, list[Any]])
+    except (binascii.Error, ValueError, RecursionError, msgspec.DecodeError):
+        raise _malformed(cursor) from None
+    if parts[0] != _FORMAT:
+        raise _malformed(cursor)
+    return parts[1], parts[2], parts[3]
+
+
+def _checked(value: object) -> object:
+    # Anybody can work out a check sum: the key is an input like any other.
+    if isinstance(value, datetime):
+        return check_time("cursor", value)
+    return check_name("cursor", value) if isinstance(value, str) else value
+
+
+def _check_sum(body: bytes) -> bytes:
+    return blake2b(body, digest_size=_SUM_BYTES, person=b"asm cursor").digest()
+
+
+def _malformed(cursor: object) -> InvalidCursorError:
+    return InvalidCursorError(f"This is no cursor, or was altered: {shown(cursor)}; start again without a cursor.")

@@ -1,0 +1,266 @@
+"""Totals: what backends add up, and what is made of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, Self
+
+import msgspec
+
+from asm_core.errors import ValidationError, shown
+from asm_core.models import Artifact, Event, Run, RunStatus, Session
+from asm_core.models.base import Model
+from asm_core.values.money import check_optional_usd, exactly, total_usd
+
+_MILLION = 1_000_000
+_ZERO = Decimal(0)
+
+
+class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What the runs of one provider and model used."""
+
+    provider: str | None
+    model: str | None
+    run_count: int
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+
+
+class CostTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """What the runs of one provider and model say that they cost.
+
+    The `unpriced_*` fields count only the runs without a cost of their own.
+    """
+
+    provider: str | None
+    model: str | None
+    run_count: int
+    cost_usd: Decimal
+    unpriced_run_count: int
+    unpriced_input_tokens: int
+    unpriced_output_tokens: int
+
+
+class RunTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """What the runs of one session in one status add up to."""
+
+    session_id: str
+    status: RunStatus
+    run_count: int
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    cost_usd: Decimal
+
+
+class EventTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """How many events of one session are stored, and the times of the earliest and the latest."""
+
+    session_id: str
+    event_count: int
+    first_event_at: datetime
+    last_event_at: datetime
+
+
+class SessionStats(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened in a session, in numbers.
+
+    Attributes:
+        event_count: the events that are stored; pruned ones no longer count.
+        runs_by_status: the number of runs in each status that occurs.
+        cost_usd: the sum of the costs that runs carry.
+    """
+
+    session_id: str
+    event_count: int = 0
+    first_event_at: datetime | None = None
+    last_event_at: datetime | None = None
+    run_count: int = 0
+    runs_by_status: dict[RunStatus, int] = msgspec.field(default_factory=dict)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    cost_usd: Decimal = _ZERO
+
+    @classmethod
+    def of(cls, session_id: str, events: EventTotals | None, runs: Iterable[RunTotals]) -> Self:
+        """Return the statistics of a session, of the totals of its events and of its runs in each status."""
+        runs = sorted(runs, key=lambda total: list(RunStatus).index(total.status))
+        return cls(
+            session_id=session_id,
+            event_count=events.event_count if events else 0,
+            first_event_at=events.first_event_at if events else None,
+            last_event_at=events.last_event_at if events else None,
+            run_count=sum(total.run_count for total in runs),
+            runs_by_status={total.status: total.run_count for total in runs},
+            input_tokens=sum(total.input_tokens for total in runs),
+            output_tokens=sum(total.output_tokens for total in runs),
+            total_tokens=sum(total.total_tokens for total in runs),
+            cost_usd=total_usd(total.cost_usd for total in runs),
+        )
+
+
+class UsageSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The tokens that runs used: in all, and by provider and model (None where a run names none)."""
+
+    run_count: int
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    rows: list[UsageRow]
+
+    @classmethod
+    def of(cls, rows: Iterable[UsageRow]) -> Self:
+        """Return the summary of what a backend added up."""
+        rows = sorted(rows, key=_provider_and_model)
+        return cls(
+            run_count=sum(row.run_count for row in rows),
+            input_tokens=sum(row.input_tokens for row in rows),
+            output_tokens=sum(row.output_tokens for row in rows),
+            total_tokens=sum(row.total_tokens for row in rows),
+            rows=rows,
+        )
+
+
+class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """The price of a model, in US dollars per million tokens."""
+
+    input: Decimal
+    output: Decimal
+
+
+_PRICING_FORM: Final = (
+    "A pricing table is {{provider: {{model: {{'input': Decimal, 'output': Decimal}}}}}}, in US dollars per million "
+    "tokens, not {}."
+)
+
+PricingTable = Mapping[str, Mapping[str, TokenPrice]]
+"""Prices by provider, then by model."""
+
+
+class CostRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What the runs of one provider and model cost, in US dollars.
+
+    `cost_usd` has the costs that runs carry and what the pricing table gives for the others; `unpriced_run_count` is
+    how many of them have neither.
+    """
+
+    provider: str | None
+    model: str | None
+    run_count: int
+    unpriced_run_count: int
+    cost_usd: Decimal
+
+
+class CostSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs cost, in US dollars: in all, and by provider and model."""
+
+    run_count: int
+    unpriced_run_count: int
+    total_cost_usd: Decimal
+    rows: list[CostRow]
+
+    @classmethod
+    def of(cls, rows: Iterable[CostTotals], pricing: PricingTable) -> Self:
+        """Return the costs of what a backend added up."""
+        with exactly():
+            costs = [_cost_row(row, pricing) for row in sorted(rows, key=_provider_and_model)]
+        return cls(
+            run_count=sum(row.run_count for row in costs),
+            unpriced_run_count=sum(row.unpriced_run_count for row in costs),
+            total_cost_usd=total_usd(row.cost_usd for row in costs),
+            rows=costs,
+        )
+
+
+class ArtifactStats(msgspec.Struct, frozen=True, kw_only=True):
+    """How many live artifacts a session has, and their bytes together."""
+
+    session_id: str
+    artifact_count: int = 0
+    total_bytes: int = 0
+
+
+class SessionExport(Model, frozen=True, kw_only=True):
+    """Everything that is stored of one session. ``to_dict`` and ``from_dict`` are JSON-shaped and exact inverses."""
+
+    session: Session
+    runs: list[Run]
+    events: list[Event]
+    artifacts: list[Artifact] = msgspec.field(default_factory=list)
+    last_sequence: int
+
+    def checked(self) -> Self:
+        """Return an equal export with each model checked."""
+        return type(self)(
+            session=self.session.checked(),
+            runs=[run.checked() for run in self.runs],
+            events=[event.checked() for event in self.events],
+            artifacts=[artifact.checked() for artifact in self.artifacts],
+            last_sequence=self.last_sequence,
+        )
+
+
+def check_pricing_table(value: Any) -> PricingTable:
+    """Return `value` as prices: of ``{provider: {model: {"input": usd, "output": usd}}}``, per million tokens.
+
+    Raises:
+        ValidationError: it has another shape, or a price that is no decimal number.
+    """
+    return {
+        _check_name_of("provider", provider): {
+            _check_name_of("model", model): _check_price(f"The price of {shown(model)}", price)
+            for model, price in _check_table(models).items()
+        }
+        for provider, models in _check_table(value).items()
+    }
+
+
+def _check_table(value: object) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise ValidationError(_PRICING_FORM.format(shown(value)))
+    return value
+
+
+def _check_name_of(kind: str, value: object) -> str:
+    if not isinstance(value, str):
+        message = f"A {kind} of a pricing table must be a string, not {shown(value)}."
+        raise ValidationError(message)
+    return value
+
+
+def _check_price(field: str, price: object) -> TokenPrice:
+    amounts = {"input": price.input, "output": price.output} if isinstance(price, TokenPrice) else _check_table(price)
+    if missing := [name for name in ("input", "output") if amounts.get(name) is None]:
+        message = f"{field} has no {missing[0]}: {_PRICING_FORM.format(shown(price))}"
+        raise ValidationError(message)
+    return TokenPrice(**{name: _check_amount(f"{field} ({name})", amounts[name]) for name in ("input", "output")})
+
+
+def _check_amount(field: str, value: object) -> Decimal:
+    if isinstance(value, str):
+        try:
+            value = Decimal(value)
+        except ArithmeticError:
+            message = f"{field} must be a decimal number, not {shown(value)}."
+            raise ValidationError(message) from None
+    return check_optional_usd(field, value) or Decimal(0)
+
+
+def _cost_row(row: CostTotals, pricing: PricingTable) -> CostRow:
+    price = pricing.get(row.provider or "", {}).get(row.model or "")
+    cost, unpriced = row.cost_usd, row.unpriced_run_count
+    if price is not None:
+        cost += (row.unpriced_input_tokens * price.input + row.unpriced_output_tokens * price.output) / _MILLION
+        unpriced = 0
+    return CostRow(
+        provider=row.provider, model=row.model, run_count=row.run_count, unpriced_run_count=unpriced, cost_usd=cost
+    )
+
+
+def _provider_and_model(row: UsageRow | CostTotals) -> tuple[str, str]:
+    # The order of the answer must not depend on where a database puts NULL.
+    return row.provider or "", row.model or ""

@@ -1,0 +1,1 @@
+"""Running agents and recording what they do."""

@@ -1,0 +1,148 @@
+"""Closing what a killed process left open."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from asm_core.errors import AlreadyExistsError, InvalidTransitionError, SessionDeletedError, SessionNotFoundError
+from asm_core.models import Event, EventType, Run, RunStatus, Session, SessionStatus
+from asm_core.ports import ExecutionResult
+from asm_core.querying.queries import RUN_ORDERS, SESSION_ORDERS, RunQuery, SessionQuery
+from asm_core.recording.claims import end_id, once_id
+from asm_core.recording.process_identity import STAMP_KEY, is_gone, make_stamp, recording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asm_core.ports import SessionStore
+    from asm_core.values.payloads import Payload
+
+_PAGE: Final = 100
+_OPEN: Final = (SessionStatus.PENDING, SessionStatus.ACTIVE)
+_ATTEMPTS: Final = 3
+"""How often a closing is tried again where another process ended a run or session meanwhile."""
+
+
+def close_abandoned(session_store: SessionStore) -> list[str]:
+    """Close the sessions and runs that no process records any more; return the ids of those that this call closed.
+
+    That is: sessions that `SessionManager.run_once` began, and runs that `SessionManager.execute_run` executed, in a
+    process which ran on this machine and has ended; and those of this process whose end could not be stored, as the
+    store was away for too long. They become failed, and so do the unfinished runs of such a session, with the events
+    error_occurred (reason "recorder died" or "recorder gave up"), run_failed and session_failed. The session of a run
+    of `execute_run` stays as it is. Another process that is alive, or of which nothing can be known here (another
+    machine, another container), keeps what it records. Any number of processes may do this at once; each event is
+    stored once.
+
+    Raises:
+        StorageError: the store could not be read or written; what was closed before stays closed.
+    """
+    own = make_stamp()
+    sessions = [session.id for session in _left_sessions(session_store, own) if _close(session_store, session, own)]
+    runs = [run.id for run in _left_runs(session_store, own) if _close_run(session_store, run, own)]
+    return sessions + runs
+
+
+def _left_sessions(session_store: SessionStore, own: Payload) -> Iterator[Session]:
+    # By key, which neither this nor another process's closing moves.
+    query = SessionQuery(statuses=_OPEN, order=SESSION_ORDERS["created_at_asc"], limit=_PAGE)
+    while page := session_store._find_sessions(query):  # noqa: SLF001  the port's own listing pages by offset
+        yield from (session for session in page if _is_left(session, own))
+        query = msgspec.structs.replace(query, start=query.order.key_of(page[-1]))
+
+
+def _left_runs(session_store: SessionStore, own: Payload) -> Iterator[Run]:
+    query = RunQuery(statuses=(RunStatus.RUNNING,), order=RUN_ORDERS["started_at_asc"], limit=_PAGE)
+    while page := session_store._find_runs(query):  # noqa: SLF001  the port lists the runs of one session
+        yield from (run for run in page if _is_left(run, own))
+        query = msgspec.structs.replace(query, start=query.order.key_of(page[-1]))
+
+
+def _is_left(recorded: Session | Run, own: Payload) -> bool:
+    stamp = recorded.metadata.get(STAMP_KEY)
+    return recorded.id not in recording if stamp == own else is_gone(stamp)
+
+
+def _close(session_store: SessionStore, listed: Session, own: Payload) -> bool:
+    """Close a session, and return whether it was this call that did."""
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(AlreadyExistsError, InvalidTransitionError):  # ended meanwhile
+            try:
+                return _close_as_it_is(session_store, listed.id, own)
+            except (SessionNotFoundError, SessionDeletedError):
+                return False  # deleted meanwhile
+    return False
+
+
+def _close_as_it_is(session_store: SessionStore, session_id: str, own: Payload) -> bool:
+    # The runs first: while the session is seen open after them, nobody has closed the last of them.
+    runs = session_store.list_runs(session_id, status=(RunStatus.PENDING, RunStatus.RUNNING))
+    session = session_store.get_session(session_id)
+    if session.status not in _OPEN:
+        return False  # closed by another process
+    error = _error(session, own)
+    for run in runs[:-1]:
+        session_store.flush(ExecutionResult(session, _failed_run(run, error), _run_events(session, run, error)))
+    last = runs[-1] if runs else None
+    events = _run_events(session, last, error)
+    events.append(
+        Event.new(id=end_id(session), type=EventType.SESSION_FAILED, session_id=session.id, data={"error": error})
+    )
+    if session.status is SessionStatus.PENDING:
+        session = session.with_status(SessionStatus.ACTIVE)
+    failed_run = None if last is None else _failed_run(last, error)
+    stored = session_store.flush(ExecutionResult(session.with_status(SessionStatus.FAILED), failed_run, events))
+    # The second process gets back what the first has stored.
+    return stored[-1].timestamp == events[-1].timestamp
+
+
+def _close_run(session_store: SessionStore, run: Run, own: Payload) -> bool:
+    """Close a run whose session goes on, and return whether it was this call that did."""
+    try:
+        session = session_store.get_session(run.session_id)
+        if session.deleted_at is not None:
+            return False
+        error = _error(run, own)
+        events = _run_events(session, run, error)
+        stored = session_store.flush(ExecutionResult(session, _failed_run(run, error), events))
+    except (AlreadyExistsError, InvalidTransitionError, SessionDeletedError, SessionNotFoundError):
+        return False  # ended or deleted meanwhile
+    return stored[-1].timestamp == events[-1].timestamp
+
+
+def _failed_run(run: Run, error: Payload) -> Run:
+    if run.status is RunStatus.PENDING:
+        run = run.with_status(RunStatus.RUNNING)
+    return run.with_error(error).with_status(RunStatus.FAILED)
+
+
+def _run_events(session: Session, run: Run | None, error: Payload) -> list[Event]:
+    """Return what the log says of a run that is closed, or of a session without one, given as it is before."""
+    fields: dict[str, Any] = {"session_id": session.id}
+    if run is not None:
+        fields |= {"run_id": run.id, "provider": run.provider}
+    data = {"reason": error["details"]["reason"], "error": error}
+    # Whichever process closes it makes the same ids.
+    first = once_id(session.id, fields.get("run_id"), EventType.ERROR_OCCURRED)
+    events = [Event.new(id=first, type=EventType.ERROR_OCCURRED, data=data, **fields)]
+    if run is not None:
+        events.append(Event.new(id=end_id(run), type=EventType.RUN_FAILED, data={"error": error}, **fields))
+    return events
+
+
+def _error(recorded: Session | Run, own: Payload) -> Payload:
+    stamp = recorded.metadata[STAMP_KEY]
+    what = "session" if isinstance(recorded, Session) else "run"
+    who = f"Process {stamp['pid']} on {stamp['host']}"
+    reason, message = "recorder died", f"{who}, which recorded this {what}, ended before the run did."
+    if stamp == own:
+        reason, message = "recorder gave up", f"{who} could not store the end of this {what}, and gave up."
+    return {
+        "code": "provider_error",
+        "message": message,
+        "details": {"reason": reason, "host": stamp["host"], "pid": stamp["pid"]},
+        "retryable": False,
+    }

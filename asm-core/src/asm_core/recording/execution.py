@@ -1,0 +1,248 @@
+"""One execution of a run, from its first event to its last."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
+
+from asm_core.concurrency.latches import Latch, start_thread
+from asm_core.concurrency.threads import begin_thread
+from asm_core.errors import AlreadyExistsError, AsmError, InvalidTransitionError
+from asm_core.recording.closing import Closing
+from asm_core.recording.emitter import Emitter
+from asm_core.recording.outcomes import cancelled, completed, failed, timed_out
+from asm_core.recording.process_identity import recording
+from asm_core.recording.recorder import Recorder
+from asm_core.recording.results import RunResult, result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from asm_core.models import Event, Run
+    from asm_core.ports import ExecutionResult, Provider, SessionStore
+    from asm_core.recording.outcomes import Outcome
+
+    OnEvent = Callable[[Event], object]
+
+_BLINK: Final = 0.25
+"""The longest wait in one piece: an interruption that could not wake the others is seen after it."""
+
+_ASK_AGAIN: Final = 0.1
+"""Seconds between two requests to the provider to end a run: it may not have begun it when the first one came."""
+
+
+class Execution:
+    """Has a provider execute a run, and records it.
+
+    All of it happens in threads of its own, so that an interruption (Ctrl-C), which reaches the main thread between any
+    two bytecodes, finds that one waiting and cannot break a step in two: what was begun is always recorded to its end.
+    What the waiting thread does is single steps that no signal handler can divide, as CPython runs handlers at calls
+    and at jumps backwards only.
+    """
+
+    def __init__(
+        self,
+        session_store: SessionStore,
+        provider: Provider,
+        run: Run,
+        *,
+        executions: dict[str, Execution],
+        closes_session: bool,
+        on_event: OnEvent | None,
+        timeout: float | None,
+        patience: float,
+    ) -> None:
+        """Prepare the execution of a run that is about to be stored as running.
+
+        Args:
+            session_store: where to record.
+            provider: what executes the run.
+            run: the run.
+            executions: those of the manager, by run; this one is among them while it goes on.
+            closes_session: whether its session ends with it.
+            on_event: called with each event after it was stored, in order, in a thread of the execution.
+            timeout: seconds after which the run is ended.
+            patience: seconds for which a store that cannot be reached is tried again.
+        """
+        self._store = session_store
+        self._provider = provider
+        self._run = run
+        self._closes_session = closes_session
+        self._on_event = on_event
+        self._timeout = timeout
+        self._patience = patience
+        self._executions = executions
+        self._closing = Closing(session_store, provider, run, closes_session=closes_session, on_stored=self._announce)
+        # One entry that is set or taken in one step, by whichever thread comes first.
+        self._ends: dict[str, Outcome] = {}
+        self._to_begin = [True]
+        self._woken = Latch()
+        self._done = Latch()
+        self._interruption: BaseException | None = None
+        self._result: RunResult | None = None
+        self._failure: BaseException | None = None
+        self._unheard: BaseException | None = None
+
+    def stop(self, outcome: Outcome) -> None:
+        """Have the run ended, with this outcome; one that was stopped or has ended already is a no-op."""
+        self._ends.setdefault("end", outcome)
+        self._woken.set()
+
+    def carry_out(self, opening: ExecutionResult) -> RunResult:
+        """Store `opening`, have the run executed, store its end, and return what came of it.
+
+        Whatever interrupts the waiting ends the run and is raised when that is recorded. A second interruption is
+        raised at once; the execution then ends by itself, in the background.
+
+        Raises:
+            InvalidTransitionError: the run is executed or was ended by another process or manager.
+        """
+        work = self._thread(self._carry_out, opening)
+        watch = self._thread(self._watch, work)
+        try:
+            start_thread(lambda: self._begin(watch))
+            self._done.wait()
+        except BaseException as interruption:
+            self._interruption = interruption
+            if self._was_not_begun():
+                raise
+            self._woken.set()
+            self._done.wait()
+            raise interruption from (None if self._failure is interruption else self._failure)
+        if self._failure is not None:
+            raise self._failure
+        return cast("RunResult", self._result)
+
+    def _thread(self, target: Callable[..., None], argument: object) -> threading.Thread:
+        run = contextvars.copy_context().run
+        return threading.Thread(target=run, args=(target, argument), name=f"asm-{self._run.id}")
+
+    def _was_not_begun(self) -> bool:
+        """Return whether no thread has begun the run; then none will."""
+        try:
+            return self._to_begin.pop()
+        except IndexError:
+            return False
+
+    def _begin(self, watch: threading.Thread) -> None:
+        if self._was_not_begun():  # it is begun here
+            try:
+                begin_thread(watch, "execute the run")
+            except BaseException as error:  # noqa: BLE001  the caller gets it
+                self._end(error)
+
+    def _watch(self, work: threading.Thread) -> None:
+        """Have the run executed, and see to it that it ends when it is to."""
+        try:
+            begin_thread(work, "execute the run")
+        except BaseException as error:  # noqa: BLE001  the caller gets it
+            self._end(error)
+            return
+        deadline = math.inf if self._timeout is None else time.monotonic() + self._timeout
+        while not self._woken.wait(max(0.0, min(_BLINK, deadline - time.monotonic()))) and self._interruption is None:
+            if self._timeout is not None and time.monotonic() >= deadline:
+                self.stop(timed_out(self._timeout))
+        if self._interruption is not None:
+            kind = type(self._interruption).__name__
+            self.stop(cancelled(f"The run was interrupted by {kind}.", self._interruption))
+        while not self._done.is_set:
+            # A provider that cannot end the run is waited for.
+            with contextlib.suppress(Exception):
+                self._provider.cancel(self._run.id)
+            self._done.wait(_ASK_AGAIN)
+
+    def _end(self, error: BaseException | None) -> None:
+        self._failure = error
+        self._place(error)
+        self._done.set()
+        self._woken.set()
+
+    def _carry_out(self, opening: ExecutionResult) -> None:
+        run = self._run
+        if self._executions.setdefault(run.id, self) is not self:
+            self._end(InvalidTransitionError(f"Run {run.id} is being executed already."))
+            return
+        own = {run.id, run.session_id} if self._closes_session else {run.id}
+        recording.update(own)
+        failure: BaseException | None = None
+        try:
+            self._announce(self._open(opening))
+            outcome = self._execute(opening)
+            failure = self._unheard if outcome.raises is None else outcome.raises
+            if outcome.result is not None:
+                self._result = result_of(run, outcome.result, self._store, whole_session=self._closes_session)
+        except BaseException as error:  # noqa: BLE001  the caller gets it
+            failure = error
+        finally:
+            recording.difference_update(own)
+            del self._executions[run.id]
+            self._end(failure)
+
+    def _open(self, opening: ExecutionResult) -> list[Event]:
+        try:
+            return self._store.flush(opening)
+        except AlreadyExistsError as error:
+            message = f"Run {self._run.id} was begun or ended by another process or manager meanwhile."
+            raise InvalidTransitionError(message) from error
+
+    def _execute(self, opening: ExecutionResult) -> Outcome:
+        """Have the provider execute the run, record its end, and return it."""
+        recorder = Recorder(
+            self._store,
+            patience=self._patience,
+            on_stored=self._announce,
+            on_failure=lambda error: self.stop(failed(error)),
+        )
+        outcome = cancelled("The run was ended before it began.")
+        try:
+            with recorder:
+                if not self._ends and self._interruption is None:
+                    result = self._provider.execute(self._run, opening.session, Emitter(self._run, recorder))
+                    outcome = completed(result, self._run)
+        except BaseException as error:  # noqa: BLE001  the caller gets it
+            outcome = failed(error)
+        if recorder.error is not None:
+            return self._give_up(recorder.error, recorder.lost)
+        end = self._ends.setdefault("end", outcome)
+        if end is not outcome:
+            outcome = msgspec.structs.replace(end, result=outcome.result)
+        self._closing.store(outcome, self._patience)
+        return outcome
+
+    def _give_up(self, error: BaseException, lost: int) -> Outcome:
+        """Try once to record that the run failed because events could not be stored."""
+        if isinstance(error, AsmError):
+            error.details["events_not_recorded"] = lost
+        outcome = failed(error)
+        with contextlib.suppress(Exception):
+            self._closing.store(outcome, patience=0)
+        return outcome
+
+    def _announce(self, events: Sequence[Event]) -> None:
+        """Tell the caller what was stored; one that fails at it ends the run, and hears no more."""
+        if self._on_event is None or not events:
+            return
+        try:
+            many = getattr(self._on_event, "many", None)
+            if many is not None:
+                many(events)
+            else:
+                for event in events:
+                    self._on_event(event)
+        except BaseException as error:  # noqa: BLE001  the caller gets it
+            self._on_event = None
+            self._unheard = error
+            self.stop(failed(error))
+
+    def _place(self, error: BaseException | None) -> None:
+        """Say in an error which session and run it is about."""
+        if isinstance(error, AsmError):
+            error.details.update(session_id=self._run.session_id, run_id=self._run.id)
+        elif isinstance(error, Exception):
+            error.add_note(f"Recorded in session {self._run.session_id}, run {self._run.id}.")

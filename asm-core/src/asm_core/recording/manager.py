@@ -1,0 +1,246 @@
+"""Running agents and recording what they do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from asm_core.errors import AlreadyExistsError, InvalidTransitionError
+from asm_core.event_log.waiting import check_wait
+from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, Session, SessionStatus
+from asm_core.models.statuses import TERMINAL_SESSION_STATUSES
+from asm_core.ports import ExecutionResult
+from asm_core.recording.claims import begun, check_not_executed, end_id, first_events
+from asm_core.recording.execution import Execution
+from asm_core.recording.outcomes import cancelled
+from asm_core.recording.process_identity import STAMP_KEY, check_no_stamp, make_stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from asm_core.ports import Provider, SessionStore
+    from asm_core.recording.results import RunResult
+    from asm_core.values.payloads import Payload
+
+    OnEvent = Callable[[Event], object]
+
+_ATTEMPTS: Final = 3
+"""How often a cancellation is tried again where another process began the run meanwhile."""
+
+
+class SessionManager:
+    """Has a provider execute runs, and records them in a session store. Safe to share between threads.
+
+    `run_once` does all of it for a single run. The other methods are its steps, for sessions of many runs: each stores
+    a change of state together with its event, all or nothing. They join a transaction that the caller's thread is in;
+    `run_once` and `execute_run` cannot, as events are stored while the run goes on, in other threads.
+
+    Raised by any method: `StorageError`; `SessionNotFoundError` and `RunNotFoundError` for unknown ids;
+    `InvalidTransitionError` for a step that a session or run may not take.
+    """
+
+    def __init__(self, session_store: SessionStore, provider: Provider, *, storage_timeout: float = 30.0) -> None:
+        """Record into `session_store` what `provider` does.
+
+        Args:
+            session_store: where to record.
+            provider: what executes the runs.
+            storage_timeout: for how many seconds to wait for a store that cannot be reached any more in the middle of a
+                run. The run waits too, as soon as a few thousand events have gathered, and nothing is lost.
+        """
+        self._store = session_store
+        self._provider = provider
+        self._patience = check_wait("storage_timeout", storage_timeout)
+        # Entries are set and taken in one step each, so that it can be read in a signal handler.
+        self._executions: dict[str, Execution] = {}
+
+    # -- all at once -----------------------------------------------------------------------------------------------
+
+    def run_once(
+        self,
+        input: Payload,  # noqa: A002  the field's name
+        *,
+        agent_id: str | None = None,
+        metadata: Payload | None = None,
+        context: Payload | None = None,
+        tags: Iterable[str] = (),
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> RunResult:
+        """Execute one run in a session of its own, record it, and return what came of it.
+
+        Events are stored as they happen; the last ones together with the final state of run and session. Whatever is
+        raised, everything was recorded before. An interruption (Ctrl-C) ends the run, is recorded as its cancellation,
+        and raised again. If the process is killed, `close_abandoned` closes the session later.
+
+        Args:
+            input: what the agent is given.
+            agent_id: the agent; None: the provider's name.
+            metadata: kept with the session, beside which process runs it (its key "asm").
+            context: kept with the session.
+            tags: names to find the session by.
+            on_event: called with each event, with its number, once it is stored, in order, never twice at a time, in
+                another thread; if it has a method `many`, that is called with lists of them instead. If it raises, the
+                run is ended and recorded as failed, and the exception is raised.
+            timeout: seconds after which the run is ended.
+
+        Raises:
+            ProviderError: the run failed (`details` are the provider's own), was cancelled (``cancelled``), or took too
+                long (``timeout``). All have ``session_id`` and ``run_id``.
+            StorageError: events could not be stored; ``events_not_recorded`` in `details` is how many at most.
+        """
+        session = Session.new(
+            agent_id=self._provider.name if agent_id is None else agent_id,
+            metadata={**check_no_stamp(metadata), STAMP_KEY: make_stamp()},
+            context=context,
+            tags=tags,
+        )
+        run = begun(self._new_run(session, input, None))
+        events = [
+            _session_event(EventType.SESSION_CREATED, session),
+            _session_event(EventType.SESSION_STARTED, session),
+            *first_events(run),
+        ]
+        opening = ExecutionResult(session.with_status(SessionStatus.ACTIVE), run, events)
+        return self._execute(opening, run, closes_session=True, on_event=on_event, timeout=timeout)
+
+    # -- sessions --------------------------------------------------------------------------------------------------
+
+    def start_session(
+        self,
+        *,
+        agent_id: str | None = None,
+        metadata: Payload | None = None,
+        context: Payload | None = None,
+        tags: Iterable[str] = (),
+        parent_session_id: str | None = None,
+    ) -> Session:
+        """Store a new session, pending, with the event session_created."""
+        session = Session.new(
+            agent_id=self._provider.name if agent_id is None else agent_id,
+            parent_session_id=parent_session_id,
+            metadata=check_no_stamp(metadata),
+            context=context,
+            tags=tags,
+        )
+        self._store.flush(ExecutionResult(session, None, [_session_event(EventType.SESSION_CREATED, session)]))
+        return session
+
+    def activate_session(self, session_id: str) -> Session:
+        """Make a pending or paused session active: session_started or session_resumed."""
+        session = self._store.get_session(session_id)
+        resumed = session.status is SessionStatus.PAUSED
+        kind = EventType.SESSION_RESUMED if resumed else EventType.SESSION_STARTED
+        return self._step(session, SessionStatus.ACTIVE, kind)
+
+    def pause_session(self, session_id: str) -> Session:
+        """Pause an active session: session_paused."""
+        return self._step(self._store.get_session(session_id), SessionStatus.PAUSED, EventType.SESSION_PAUSED)
+
+    def complete_session(self, session_id: str) -> Session:
+        """End an active session well: session_completed."""
+        return self._step(self._store.get_session(session_id), SessionStatus.COMPLETED, EventType.SESSION_COMPLETED)
+
+    def fail_session(self, session_id: str, error: Payload | None = None) -> Session:
+        """End an active session badly: session_failed, whose data hold `error`."""
+        data = None if error is None else {"error": error}
+        return self._step(self._store.get_session(session_id), SessionStatus.FAILED, EventType.SESSION_FAILED, data)
+
+    # -- runs ------------------------------------------------------------------------------------------------------
+
+    def start_run(
+        self,
+        session_id: str,
+        input: Payload,  # noqa: A002  the field's name
+        *,
+        metadata: Payload | None = None,
+    ) -> Run:
+        """Store a new run of an active session, pending. `execute_run` records its beginning."""
+        session = self._store.get_session(session_id)
+        if session.status is not SessionStatus.ACTIVE:
+            raise InvalidTransitionError(
+                f"Session {session_id} is {session.status}; activate it before starting a run."
+            )
+        return self._store.save_run(self._new_run(session, input, metadata))
+
+    def execute_run(self, run_id: str, *, on_event: OnEvent | None = None, timeout: float | None = None) -> RunResult:
+        """Execute a pending run, and record it. Its session stays active, whatever comes of the run.
+
+        `on_event`, `timeout`, and what is raised are as for `run_once`; the events of the result are those of the run.
+        The run's metadata name the process that executes it (the key "asm"). If that is killed, the run stays running
+        until `cancel_run` or `asm_core.recording.abandoned.close_abandoned`.
+
+        Raises:
+            InvalidTransitionError: the run has ended, or another process or manager executes it.
+        """
+        run = begun(self._store.get_run(run_id))
+        opening = ExecutionResult(self._store.get_session(run.session_id), run, first_events(run))
+        return self._execute(opening, run, closes_session=False, on_event=on_event, timeout=timeout)
+
+    def cancel_run(self, run_id: str) -> None:
+        """End a run, from any thread; the caller that executes it gets a `ProviderError` once that is recorded.
+
+        One that has ended is a no-op. One that no process executes, or whose process ran on this machine and has ended,
+        is recorded as cancelled.
+
+        Raises:
+            ProviderError: another process or manager executes it, or one of which nothing can be known here.
+        """
+        for attempt in range(_ATTEMPTS):
+            execution = self._executions.get(run_id)
+            if execution is not None:
+                execution.stop(cancelled("The run was cancelled."))
+                return
+            run = self._store.get_run(run_id)
+            if run.status in TERMINAL_RUN_STATUSES:
+                return
+            check_not_executed(run)
+            outcome = cancelled("The run was cancelled while no process executed it.")
+            session = self._store.get_session(run.session_id)
+            try:
+                self._store.flush(ExecutionResult(session, outcome.close_run(run), [outcome.run_event(run)]))
+            except (AlreadyExistsError, InvalidTransitionError):  # another process began or ended it meanwhile
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return
+
+    # -- shared ----------------------------------------------------------------------------------------------------
+
+    def _execute(
+        self,
+        opening: ExecutionResult,
+        run: Run,
+        *,
+        closes_session: bool,
+        on_event: OnEvent | None,
+        timeout: float | None,
+    ) -> RunResult:
+        return Execution(
+            self._store,
+            self._provider,
+            run,
+            executions=self._executions,
+            closes_session=closes_session,
+            on_event=on_event,
+            timeout=None if timeout is None else check_wait("timeout", timeout),
+            patience=self._patience,
+        ).carry_out(opening)
+
+    def _step(self, session: Session, status: SessionStatus, kind: EventType, data: Payload | None = None) -> Session:
+        stepped = session.with_status(status)
+        ends = end_id(session) if status in TERMINAL_SESSION_STATUSES else None
+        event = Event.new(id=ends, type=kind, session_id=session.id, data=data)
+        try:
+            self._store.flush(ExecutionResult(stepped, None, [event]))
+        except AlreadyExistsError as error:
+            raise InvalidTransitionError(f"Session {session.id} was ended by another process meanwhile.") from error
+        return stepped
+
+    def _new_run(self, session: Session, input: Payload, metadata: Payload | None) -> Run:  # noqa: A002
+        return Run.new(
+            session_id=session.id, input=input, metadata=check_no_stamp(metadata), provider=self._provider.name
+        )
+
+
+def _session_event(kind: EventType, session: Session) -> Event:
+    return Event.new(type=kind, session_id=session.id)

@@ -1,0 +1,157 @@
+"""How an execution may end, and what each end does to its run and session."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from asm_core.errors import AsmError, ProviderError, ValidationError
+from asm_core.models import Event, EventType, Run, RunStatus, Session, SessionStatus
+from asm_core.ports import ProviderResult
+from asm_core.recording.claims import end_id
+from asm_core.values.payloads import Payload, check_payload
+
+_RUN_EVENTS: Final = {
+    RunStatus.COMPLETED: EventType.RUN_COMPLETED,
+    RunStatus.FAILED: EventType.RUN_FAILED,
+    RunStatus.CANCELLED: EventType.RUN_CANCELLED,
+    RunStatus.TIMEOUT: EventType.RUN_TIMEOUT,
+}
+_SESSION_EVENTS: Final = {
+    SessionStatus.COMPLETED: EventType.SESSION_COMPLETED,
+    SessionStatus.FAILED: EventType.SESSION_FAILED,
+    SessionStatus.CANCELLED: EventType.SESSION_CANCELLED,
+}
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of an execution.
+
+    Attributes:
+        run_status: what becomes of the run.
+        session_status: what becomes of the session, if it ends with the run.
+        result: what the provider returned.
+        error: what is recorded as the reason.
+        raises: what the caller gets instead of a result.
+    """
+
+    run_status: RunStatus
+    session_status: SessionStatus
+    result: ProviderResult | None = None
+    error: Payload | None = None
+    raises: BaseException | None = None
+
+    def close_run(self, run: Run) -> Run:
+        """Return the run as it ends; it is pending or running."""
+        if run.status is RunStatus.PENDING:
+            run = run.with_status(RunStatus.RUNNING)
+        if self.result is not None:
+            run = run.with_output(self.result.output).add_token_usage(self.result.token_usage)
+            run = run.with_provider_metadata(self.result.provider_metadata)
+        if self.error is not None:
+            run = run.with_error(self.error)
+        return run.with_status(self.run_status)
+
+    def run_event(self, run: Run) -> Event:
+        """Return the event that ends the run, given as it is before."""
+        closed = self.close_run(run)
+        data = {"token_usage": closed.token_usage} if self.error is None else {"error": self.error}
+        return Event.new(
+            id=end_id(run),
+            type=_RUN_EVENTS[self.run_status],
+            session_id=run.session_id,
+            run_id=run.id,
+            provider=run.provider,
+            data=data,
+        )
+
+    def session_event(self, session: Session) -> Event:
+        """Return the event that ends the session."""
+        data = {} if self.error is None else {"error": self.error}
+        return Event.new(
+            id=end_id(session), type=_SESSION_EVENTS[self.session_status], session_id=session.id, data=data
+        )
+
+
+def completed(result: ProviderResult, run: Run) -> Outcome:
+    """Return the end of a run that gave this result.
+
+    Raises:
+        ValidationError: the result cannot be kept.
+    """
+    if not isinstance(result, ProviderResult):
+        message = f"A provider returns a ProviderResult, not a {type(result).__name__}."
+        raise ValidationError(message)
+    outcome = Outcome(run_status=RunStatus.COMPLETED, session_status=SessionStatus.COMPLETED, result=result)
+    outcome.close_run(run)
+    return outcome
+
+
+def failed(error: BaseException) -> Outcome:
+    """Return the end of a run that an error ended; the caller gets it.
+
+    A `ProviderError` whose details have ``cancelled: True`` is a provider's way to report a cancellation.
+    """
+    run_status, session_status = RunStatus.FAILED, SessionStatus.FAILED
+    if isinstance(error, ProviderError) and error.details.get("cancelled") is True:
+        run_status, session_status = RunStatus.CANCELLED, SessionStatus.CANCELLED
+    return Outcome(run_status=run_status, session_status=session_status, error=describe(error), raises=error)
+
+
+def cancelled(message: str, raises: BaseException | None = None) -> Outcome:
+    """Return the end of a run that somebody ended."""
+    error = ProviderError(message, details={"cancelled": True})
+    return Outcome(
+        run_status=RunStatus.CANCELLED,
+        session_status=SessionStatus.CANCELLED,
+        error=describe(error),
+        raises=raises or error,
+    )
+
+
+def timed_out(seconds: float) -> Outcome:
+    """Return the end of a run that took too long."""
+    error = ProviderError(f"The run was ended after its timeout of {seconds:g} seconds.", details={"timeout": seconds})
+    return Outcome(
+        run_status=RunStatus.TIMEOUT, session_status=SessionStatus.FAILED, error=describe(error), raises=error
+    )
+
+
+def ended_as(run_status: RunStatus, error: BaseException) -> Outcome:
+    """Return the end of a run that another process ended with this status."""
+    session_status = {
+        RunStatus.COMPLETED: SessionStatus.COMPLETED,
+        RunStatus.CANCELLED: SessionStatus.CANCELLED,
+    }.get(run_status, SessionStatus.FAILED)
+    return Outcome(run_status=run_status, session_status=session_status, error=describe(error), raises=error)
+
+
+def describe(error: BaseException) -> Payload:
+    """Return what can be recorded of an error, whatever it holds."""
+    if isinstance(error, AsmError):
+        fields = error.to_dict()
+    else:
+        fields = {
+            "code": "exception",
+            "message": _told(error),
+            "details": {"type": type(error).__qualname__},
+            "retryable": False,
+        }
+    fields["message"] = _text(fields["message"])
+    try:
+        return check_payload("error", fields)
+    except ValidationError:
+        return {**fields, "details": {"repr": _text(repr(fields["details"]))}}
+
+
+def _told(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failure:  # noqa: BLE001  an error that cannot say what it is
+        return f"{type(error).__qualname__}, which cannot be shown ({type(failure).__name__})"
+
+
+def _text(value: str) -> str:
+    """Return `value` without the lone surrogates that names of files may bring."""
+    return value.encode(errors="backslashreplace").decode()

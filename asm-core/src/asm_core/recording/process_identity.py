@@ -1,0 +1,112 @@
+"""Which process records a session or executes a run, and whether it is gone."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from asm_core.errors import ValidationError
+from asm_core.values.payloads import check_payload
+
+if TYPE_CHECKING:
+    from asm_core.values.payloads import Payload
+
+STAMP_KEY: Final = "asm"
+"""The key of the metadata of a session or run that holds the stamp."""
+
+recording: Final[set[str]] = set()
+"""The sessions and runs that this process records at this moment, until their end is stored or given up."""
+
+_STATE, _STARTED = 0, 19
+"""Fields of /proc/<pid>/stat, counted from behind the name (proc(5): 3 and 22)."""
+
+
+def make_stamp() -> Payload:
+    """Return what tells this process from all others that are, were and will be, as far as the system lets us know.
+
+    ``host``, ``pid`` and ``started`` (by the system's own clock), and what says whether a pid means anything here:
+    ``machine``, ``boot`` (a new one each time the machine starts) and ``pids`` (the namespace that the pid is of;
+    containers have their own). Where the system does not tell, they are None.
+    """
+    pid = os.getpid()
+    return {**_here(), "pid": pid, "started": _look_up(pid)[1]}
+
+
+def describe_stamp(stamp: object) -> str:
+    """Return the process of `stamp` as a message names it."""
+    fields = stamp if isinstance(stamp, Mapping) else {}
+    return f"process {fields.get('pid', '(unknown)')} on host {fields.get('host', '(unknown)')}"
+
+
+def check_no_stamp(metadata: Payload | None) -> Payload:
+    """Return the metadata that a caller gives.
+
+    Raises:
+        ValidationError: it cannot be kept, or has the key of the stamp.
+    """
+    checked = {} if metadata is None else check_payload("metadata", metadata)
+    if STAMP_KEY in checked:
+        message = f"The key {STAMP_KEY!r} of metadata is this library's own; choose another."
+        raise ValidationError(message)
+    return checked
+
+
+def is_gone(stamp: object) -> bool:
+    """Return whether the process of `stamp` ran on this machine and has ended; False whenever that is not certain."""
+    if not isinstance(stamp, Mapping) or type(pid := stamp.get("pid")) is not int or pid <= 0:
+        return False
+    here = _here()
+    if stamp.get("host") != here["host"] or stamp.get("machine") != here["machine"]:
+        return False
+    if stamp.get("boot") != here["boot"]:
+        # Only of the same machine does it say that this one was started anew.
+        return here["machine"] is not None
+    if stamp.get("pids") != here["pids"]:
+        return False
+    return not _is_running(pid, stamp.get("started"))
+
+
+def _is_running(pid: int, started: object) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True  # another user's
+    state, found = _look_up(pid)
+    return state not in ("Z", "X") and (found is None or started is None or found == started)
+
+
+def _look_up(pid: int) -> tuple[str | None, int | None]:
+    """Return the state of a process and when it was started, in ticks since the machine was."""
+    stat = _read(f"/proc/{pid}/stat")
+    if stat is None:
+        return None, None
+    fields = stat.rpartition(")")[2].split()
+    return fields[_STATE], int(fields[_STARTED])
+
+
+def _here() -> dict[str, Any]:
+    return {
+        "host": platform.node(),
+        "machine": _read("/etc/machine-id"),
+        "boot": _read("/proc/sys/kernel/random/boot_id"),
+        "pids": _read_link("/proc/self/ns/pid"),
+    }
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip() or None
+    except OSError:
+        return None
+
+
+def _read_link(path: str) -> str | None:
+    try:
+        return str(Path(path).readlink())
+    except OSError:
+        return None

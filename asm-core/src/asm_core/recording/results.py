@@ -1,0 +1,71 @@
+"""What a run leaves to its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from asm_core.models import Event
+from asm_core.values.payloads import Payload
+
+if TYPE_CHECKING:
+    from asm_core.models import Run
+    from asm_core.ports import ProviderResult, SessionStore
+
+_PAGE: Final = 200
+
+
+class RecordedEvents(Iterable[Event]):
+    """The events of a session or of one of its runs, read from the store page by page each time they are iterated."""
+
+    def __init__(self, session_store: SessionStore, session_id: str, run_id: str | None = None) -> None:
+        """Show those of the session `session_id`; with `run_id` only those of this run."""
+        self._store = session_store
+        self._session_id = session_id
+        self._run_id = run_id
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield the events in the order of their numbers.
+
+        Raises:
+            LogSetBackError: the log lost events that were given out.
+        """
+        after: int | Event = 0
+        while page := self._store.get_events(self._session_id, run_id=self._run_id, after=after, limit=_PAGE):
+            yield from page
+            after = page[-1]
+
+    def __repr__(self) -> str:
+        """Return whose events these are."""
+        return f"<RecordedEvents of {self._run_id or self._session_id}>"
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a run, and where it was recorded.
+
+    Attributes:
+        output: what came of it.
+        token_usage: the tokens it used.
+        events: all that was recorded of it; read from the store when they are iterated, as often as one likes.
+        session_id: the session that it is recorded in.
+        run_id: the run.
+    """
+
+    output: Payload
+    token_usage: dict[str, int]
+    events: RecordedEvents
+    session_id: str
+    run_id: str
+
+
+def result_of(run: Run, result: ProviderResult, session_store: SessionStore, *, whole_session: bool) -> RunResult:
+    """Return what the caller of a run gets: with `whole_session` all events of its session, else those of the run."""
+    return RunResult(
+        output=result.output,
+        token_usage=result.token_usage,
+        events=RecordedEvents(session_store, run.session_id, None if whole_session else run.id),
+        session_id=run.session_id,
+        run_id=run.id,
+    )

@@ -1,0 +1,125 @@
+"""Maintenance on any SQL database.
+
+Each statement goes through a bounded number of rows, those of a range of keys, whatever plan a database chooses that
+has no statistics of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from asm_core.ports import Maintenance
+from asm_core.retention import Found
+from asm_core.sql.database import D
+from asm_core.sql.ports.reader import SQLReader
+from asm_core.sql.queries import ArtifactQueries, RetentionQueries, StretchQueries
+from asm_core.sql.queries.integrity import find_faults
+from asm_core.sql.queries.removals import removing_in
+from asm_core.sql.queries.soft_deletion import soft_delete, undelete
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from asm_core.retention import (
+        DeletedSessions,
+        EventMark,
+        ExpiredSessions,
+        OversizedSessions,
+        PrunableSessions,
+        RemovableArtifacts,
+        Removal,
+        Stretch,
+    )
+    from asm_core.sql.queries import Statement, Where
+
+_LOOK: Final = 1000
+"""How many rows one look goes through."""
+
+
+class SQLMaintenance(SQLReader[D], Maintenance):
+    """Works in batches that take turns; asks core's questions for faults."""
+
+    def __init__(self, database: D) -> None:
+        """Maintain `database`."""
+        super().__init__(database)
+        self._queries = RetentionQueries(database.dialect)
+        self._stretches = StretchQueries(database.dialect)
+        self._removing = removing_in(database.dialect)
+        self._artifacts = ArtifactQueries(database.dialect)
+
+    def _batch(self) -> AbstractContextManager[object]:
+        return self._database.batch()
+
+    def _find_expired(self, query: ExpiredSessions) -> Found:
+        return self._look("asm_sessions", self._queries.expired(query), query)
+
+    def _find_deleted(self, query: DeletedSessions) -> Found:
+        return self._look("asm_sessions", self._queries.deleted(query), query)
+
+    def _find_oversized(self, query: OversizedSessions) -> Found:
+        return self._look("asm_sessions", self._queries.oversized(query), query)
+
+    def _find_removable(self, query: RemovableArtifacts) -> Found:
+        return self._look("asm_artifacts", self._queries.removable(query), query)
+
+    def _find_prunable_sessions(self, query: PrunableSessions) -> list[str]:
+        return self._ids(self._queries.prunable(query))
+
+    def _find_marked(self, after: str, limit: int) -> list[str]:
+        with self._database.read() as connection:
+            return self._removing.marked(connection.execute_sql, after, limit)
+
+    def _next_stretch(self, session_id: str | None, after: tuple[Any, ...] | None) -> Stretch | None:
+        with self._database.read() as connection:
+            if session_id is None:
+                return self._stretches.next_of_all(connection.execute_sql, after)
+            return self._stretches.next_of_session(connection.execute_sql, session_id, after)
+
+    def _list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
+        with self._database.read() as connection:
+            return self._stretches.list_events(connection.execute_sql, session_id, stretch)
+
+    def _soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
+        with self._database.write() as connection:
+            soft_delete(connection.execute_sql, self._database.dialect, session_ids, at)
+
+    def _undelete_session(self, session_id: str) -> None:
+        with self._database.write() as connection:
+            undelete(connection.execute_sql, self._database.dialect, session_id)
+
+    def _mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
+        with self._database.write() as connection:
+            self._removing.mark(connection.execute_sql, session_ids, at)
+
+    def _remove_marked(self, limit: int) -> Removal:
+        with self._database.write() as connection:
+            execute = connection.execute_sql
+            return self._removing.remove(execute, self._removing.marked(execute, "", limit), limit)
+
+    def _remove_events(self, events: Sequence[EventMark]) -> int:
+        with self._database.write() as connection:
+            return self._stretches.remove(connection.execute_sql, events)
+
+    def _remove_artifacts(self, artifact_ids: Sequence[str]) -> None:
+        with self._database.write() as connection:
+            connection.execute_sql(*self._artifacts.remove(artifact_ids))
+
+    def _find_faults(self) -> list[str]:
+        with self._database.read() as connection:
+            return find_faults(connection.execute_sql)
+
+    def _look(self, table: str, where: Where, query: Any) -> Found:
+        """Look among the next rows for those that meet conditions; among certain ids, lock them."""
+        among: tuple[str, ...] | None = getattr(query, "ids", None)
+        if among is not None:
+            return Found(self._ids(self._queries.among(table, where, among)))
+        ahead = self._ids(self._queries.ahead(table, query.after, _LOOK))
+        end = ahead[0] if ahead else None
+        ids = self._ids(self._queries.between(table, where, (query.after, end), query.limit))
+        return Found(ids, ids[-1] if len(ids) == query.limit else end)
+
+    def _ids(self, statement: Statement) -> list[str]:
+        with self._database.read() as connection:
+            return [row[0] for row in connection.execute_sql(*statement).fetchall()]

@@ -1,0 +1,80 @@
+"""What the ports of every backend on SQL do alike, over the `Database` of the backend."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from asm_core.errors import SessionDeletedError
+from asm_core.ports import SessionStore
+from asm_core.sql.database import D
+from asm_core.sql.ports.reader import SQLReader
+from asm_core.sql.queries.removals import removing_in
+from asm_core.sql.queries.saves import Saving, saving_in
+from asm_core.values.times import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from asm_core.models import Event, Run, Session
+
+_ROWS: Final = 500
+"""How many rows of a table one transaction of removing a session deletes at the most."""
+
+
+class SQLSessionStore(SQLReader[D], SessionStore):
+    """Saves and appends by core's statements; a flush and a copy are one transaction of these."""
+
+    def _save_session(self, session: Session) -> datetime | None:
+        with self._database.write() as connection:
+            return self._saving.save_session(connection.execute_sql, session)
+
+    def _save_run(self, run: Run) -> None:
+        with self._database.write() as connection:
+            self._saving.save_run(connection.execute_sql, run)
+
+    def _append(self, events: list[Event]) -> list[Event]:
+        return self._database.append(events)
+
+    def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
+        with self._database.write():
+            if self._save_session(session) is not None:
+                raise SessionDeletedError(session.id)
+            if run is not None:
+                self._save_run(run)
+            return self._append(events) if events else []
+
+    def _restore(
+        self, session: Session, runs: list[Run], events: list[Event], last_sequence: int, *, replace: bool
+    ) -> int:
+        store = self._saving.copy if replace else self._saving.add
+        with self._database.write() as connection:
+            store(connection.execute_sql, session, runs)
+            return self._database.restore(session.id, events, last_sequence)
+
+    def _delete_session(self, session_id: str) -> None:
+        # Marked, it is gone for every reader: other writers need not wait until the last of its rows is.
+        removing, is_first = removing_in(self._database.dialect), True
+        while True:
+            with self._database.write() as connection:
+                begun, execute = time.perf_counter(), connection.execute_sql
+                if is_first:
+                    removing.mark(execute, [session_id], utc_now())
+                removal = removing.remove(execute, [session_id], _ROWS)
+            if removal.sessions or not (removal.events or removal.runs):
+                return
+            # A session that has this id later is another one, and not marked.
+            is_first = False
+            self._database.make_way(time.perf_counter() - begun)
+
+    def _change_token(self) -> object:
+        return self._database.change_token()
+
+    def _listening(self, tell: Callable[[str | None], None]) -> AbstractContextManager[object]:
+        return self._database.listening(tell)
+
+    @property
+    def _saving(self) -> Saving:
+        return saving_in(self._database.dialect)

@@ -1,0 +1,1 @@
+"""PostgreSQL: its pool, its notifications, and the append."""

@@ -1,0 +1,174 @@
+"""Connections to PostgreSQL that a backend opened itself, lent for a statement or for a transaction.
+
+They are in autocommit mode, and transactions begin with a statement that says their isolation: nothing is set in the
+session, so that a pooler may give each transaction another connection of the server's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from asm_core.concurrency.contexts import contextmanager
+from asm_core.errors import AsmError
+from asm_core.sql.failures import forgets, is_of_a_driver, undone
+from asm_core.sql.pool import Pool
+from asm_core.sql.postgresql.sockets import leave_in_child
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from asm_core.sql.dialects import Execute
+    from asm_core.sql.options import PostgreSQLOptions
+
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+"""What an append needs: it waits for the counter, and goes on with the number that it finds then."""
+_IDLE, _IN_ERROR = 0, 3
+"""As libpq numbers the states of a transaction, and both drivers do."""
+_ISOLATION: Final = "SHOW default_transaction_isolation"
+_KEPT: Final = "asm_cursor"
+_ORMS: Final = {"sqlalchemy", "peewee", "playhouse", "pony"}
+_OURS: Final = ("asm_core.", "asm_backend_")
+
+
+class Pooled:
+    """A connection of a pool.
+
+    Attributes:
+        driver: the driver's connection, psycopg 3 or psycopg2.
+        is_settled: whether the work on it came to an end that leaves it as it was. False while it is lent.
+        begins: whether a statement by itself needs a transaction: the isolation that it has otherwise is another one.
+    """
+
+    def __init__(self, driver: Any) -> None:
+        """Hold a new connection; ask the server once how it isolates."""
+        leave_in_child(driver)
+        self.driver = driver
+        self.is_settled = True
+        driver.autocommit = True
+        self.begins = self.execute(_ISOLATION).fetchone()[0] != "read committed"
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can be lent again."""
+        return self.is_settled and not self.driver.closed and self.status == _IDLE
+
+    @property
+    def status(self) -> int:
+        """The state of the transaction, as libpq numbers it."""
+        return int(self.driver.info.transaction_status)
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
+        """Execute a statement; return the cursor, which is the connection's kept one."""
+        cursor = kept_cursor(self.driver)
+        cursor.execute(sql, parameters or None)
+        return cursor
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what is executed inside one transaction."""
+        self.execute(_BEGIN)
+        try:
+            yield
+            self._commit()
+        except BaseException:
+            _try_to(self.execute, "ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close it."""
+        self.driver.close()
+
+    def _commit(self) -> None:
+        if self.status == _IN_ERROR:
+            raise undone()  # PostgreSQL would roll back, without an error
+        self.execute("COMMIT")
+
+
+class PostgreSQLPool:
+    """A pool of connections, which keeps none whose state is unsure."""
+
+    def __init__(self, connect: Callable[[], Pooled], options: PostgreSQLOptions) -> None:
+        """Begin without a connection; open them with `connect`."""
+        self._pool = Pool(
+            connect, size=options.pool_size, timeout=options.pool_timeout, is_usable=lambda pooled: pooled.is_usable
+        )
+        self.close = self._pool.close
+        self.forget = self._pool.forget
+
+    @contextmanager
+    def lend(self) -> Iterator[Pooled]:
+        """Lend a connection; it is closed afterwards unless what was done with it came to an end.
+
+        An exception of a signal handler may leave a statement half done, or prepared and not noted. An error of the
+        server's does not; but after some of them another connection finds what this one does not.
+        """
+        with self._pool.lend() as pooled:
+            pooled.is_settled = False
+            try:
+                yield pooled
+            except BaseException as error:
+                pooled.is_settled = _is_settled(error)
+                raise
+            pooled.is_settled = True
+
+
+@contextmanager
+def savepoint(execute: Execute) -> Iterator[None]:
+    """Make what is executed inside one unit of the transaction that is open."""
+    execute("SAVEPOINT asm_write")
+    try:
+        yield
+    except BaseException:
+        _try_to(execute, "ROLLBACK TO SAVEPOINT asm_write")
+        _try_to(execute, "RELEASE SAVEPOINT asm_write")
+        raise
+    execute("RELEASE SAVEPOINT asm_write")
+
+
+def kept_cursor(driver: Any) -> Any:
+    """Return a cursor that is kept with a connection: one of psycopg 3 takes a fifth of an append to warm up."""
+    try:
+        kept = driver.__dict__
+    except AttributeError:
+        return driver.cursor()  # of psycopg2, where it costs nothing
+    cursor = kept.get(_KEPT)
+    if cursor is None:
+        cursor = kept[_KEPT] = driver.cursor()
+    return cursor
+
+
+def _try_to(execute: Execute, sql: str) -> None:
+    try:
+        execute(sql)
+    except Exception as error:
+        if not _is_of_the_database(error):
+            raise
+        # The connection is lost, or in the middle of a statement: so is the transaction, and the pool closes it.
+
+
+def _is_settled(error: BaseException) -> bool:
+    if _is_of_the_database(error):
+        return not forgets(error)
+    return _is_of_the_caller(error)
+
+
+def _is_of_the_database(error: BaseException) -> bool:
+    module = type(error).__module__.partition(".")[0]
+    return isinstance(error, AsmError) or is_of_a_driver(error) or module in _ORMS
+
+
+def _is_of_the_caller(error: BaseException) -> bool:
+    """Return whether `error` was raised inside `Backend.transaction()`, and not in a call of ours there.
+
+    The frames of ours end then with that of `transaction`, and others follow.
+    """
+    trace, last = error.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").startswith(_OURS):
+            last = trace
+        trace = trace.tb_next
+    if last is None or last.tb_next is None:
+        return False
+    return (
+        last.tb_frame.f_code.co_name == "transaction" and last.tb_frame.f_globals["__name__"] == "asm_core.sql.backend"
+    )

@@ -1,0 +1,150 @@
+"""How sessions and runs are stored: the statements of each dialect, which every backend executes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from asm_core.errors import SessionDeletedError, SessionNotFoundError, StorageError
+from asm_core.event_log.idempotency import run_refused, run_taken
+from asm_core.models.statuses import TERMINAL_RUN_STATUSES
+from asm_core.sql.codec import codec_of
+from asm_core.sql.dialects import Dialect
+from asm_core.sql.queries.counters import make_counter, with_counter
+from asm_core.sql.schema.tables import RUN_COLUMNS, SESSION_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from asm_core.models import Run, Session
+    from asm_core.sql.dialects import Execute
+
+_FINAL: Final = ", ".join(f"'{status}'" for status in sorted(TERMINAL_RUN_STATUSES))
+_OF_SESSION: Final = "asm_runs.session_id = excluded.session_id"
+_STEPS_ON: Final = f"(asm_runs.status = excluded.status OR asm_runs.status NOT IN ({_FINAL}))"
+
+
+class Saving:
+    """Stores sessions and runs in one dialect. The caller holds a write transaction.
+
+    A writer locks sessions first, then runs, then counters, then events. What may not be replaced is a condition of
+    the upsert itself: no other writer comes between the question and the write.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Write the statements once."""
+        self._dialect = dialect
+        self._codec = codec_of(dialect)
+        mark = dialect.mark
+        hold = f"SELECT deleted_at IS NOT NULL, removing_at IS NOT NULL FROM asm_sessions WHERE id = {mark}"
+        self._hold_session = hold + dialect.locking("KEY SHARE")
+        self._lock_session = hold + dialect.locking("UPDATE")
+        self._mark_counter = f"UPDATE asm_session_sequences SET deleted_at = {mark} WHERE session_id = {mark}"
+        self._stored_run = f"SELECT session_id, status FROM asm_runs WHERE id = {mark}"
+        session = insertion("asm_sessions", SESSION_COLUMNS, dialect)
+        self._add_session = f"{session} ON CONFLICT (id) DO NOTHING"
+        self._copy_session = _upsert(session, SESSION_COLUMNS)
+        save = _upsert(session, [column for column in SESSION_COLUMNS if column != "deleted_at"])
+        self._counted = dialect is Dialect.POSTGRESQL
+        self._save_session = with_counter(save) if self._counted else f"{save} RETURNING deleted_at, removing_at"
+        run = insertion("asm_runs", RUN_COLUMNS, dialect)
+        self._add_run = f"{run} ON CONFLICT (id) DO NOTHING"
+        self._copy_run = f"{_upsert(run, RUN_COLUMNS)} WHERE {_OF_SESSION}"
+        self._save_run = f"{self._copy_run} AND {_STEPS_ON}"
+
+    def save_session(self, execute: Execute, session: Session) -> datetime | None:
+        """Store a session, or replace all but the `deleted_at` of the one that is stored; return that.
+
+        Raises:
+            SessionDeletedError: its removal has begun.
+        """
+        [(deleted_at, removing_at)] = execute(self._save_session, self._codec.session_row(session)).fetchall()
+        if removing_at is not None:
+            raise SessionDeletedError(session.id, in_removal=True)
+        if not self._counted:
+            make_counter(execute, self._dialect, session.id)
+        return None if deleted_at is None else self._codec.decode_time(deleted_at)
+
+    def save_run(self, execute: Execute, run: Run) -> None:
+        """Store a run, or replace all but the id of the one that is stored.
+
+        Raises:
+            SessionNotFoundError: its session does not exist.
+            SessionDeletedError: its session is soft-deleted.
+            AlreadyExistsError: a run of another session has the id.
+            InvalidTransitionError: the stored run has ended with another status.
+        """
+        # Locked, where the database has row locks, so that the session is still there when the run is written.
+        held = execute(self._hold_session, (run.session_id,)).fetchall()
+        if not held:
+            raise SessionNotFoundError(run.session_id)
+        is_deleted, in_removal = held[0]
+        if is_deleted:
+            raise SessionDeletedError(run.session_id, in_removal=bool(in_removal))
+        if execute(self._save_run, self._codec.run_row(run)).rowcount == 0:
+            raise self._why_refused(execute, run)
+
+    def add(self, execute: Execute, session: Session, runs: Iterable[Run]) -> None:
+        """Store copies of a session and of its runs where their ids are not stored yet, and leave alone what is.
+
+        Raises:
+            SessionDeletedError: the removal of the session has begun.
+            AlreadyExistsError: a run of another session has the id of one of them.
+        """
+        self._hold_for_copy(execute, self._hold_session, session.id)
+        execute(self._add_session, self._codec.session_row(session))
+        make_counter(execute, self._dialect, session.id)
+        for run in runs:
+            if execute(self._add_run, self._codec.run_row(run)).rowcount == 0:
+                self._check_owner(execute, run)
+
+    def copy(self, execute: Execute, session: Session, runs: Iterable[Run]) -> None:
+        """Store copies of a session and of its runs, in the place of what is stored, `deleted_at` included.
+
+        Raises:
+            SessionDeletedError: the removal of the session has begun.
+            AlreadyExistsError: a run of another session has the id of one of them.
+        """
+        self._hold_for_copy(execute, self._lock_session, session.id)
+        row = self._codec.session_row(session)
+        execute(self._copy_session, row)
+        make_counter(execute, self._dialect, session.id)
+        for run in runs:
+            if execute(self._copy_run, self._codec.run_row(run)).rowcount == 0:
+                self._check_owner(execute, run)
+        execute(self._mark_counter, (row[SESSION_COLUMNS.index("deleted_at")], session.id))
+
+    def _hold_for_copy(self, execute: Execute, hold: str, session_id: str) -> None:
+        for _, in_removal in execute(hold, (session_id,)).fetchall():
+            if in_removal:
+                raise SessionDeletedError(session_id, in_removal=True)
+
+    def _why_refused(self, execute: Execute, run: Run) -> Exception:
+        # The upsert has locked the row that it did not write: it is as it was then.
+        [(session_id, status)] = execute(self._stored_run, (run.id,)).fetchall()
+        message = f"Run {run.id} could not be stored over the one that has its id; see `asm health`."
+        return run_refused(session_id, status, run) or StorageError(message)
+
+    def _check_owner(self, execute: Execute, run: Run) -> None:
+        for session_id, _ in execute(self._stored_run, (run.id,)).fetchall():
+            if session_id != run.session_id:
+                raise run_taken(session_id, run)
+
+
+def insertion(table: str, columns: Sequence[str], dialect: Dialect) -> str:
+    """Return the statement that inserts a row."""
+    marks = ", ".join([dialect.mark] * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+
+
+def _upsert(insert: str, columns: Sequence[str]) -> str:
+    changes = ", ".join(f"{column} = excluded.{column}" for column in columns if column != "id")
+    return f"{insert} ON CONFLICT (id) DO UPDATE SET {changes}"
+
+
+_SAVINGS: Final = {dialect: Saving(dialect) for dialect in Dialect}
+
+
+def saving_in(dialect: Dialect) -> Saving:
+    """Return what stores sessions and runs in a dialect."""
+    return _SAVINGS[dialect]

@@ -1,0 +1,16 @@
+"""The numbered migrations, oldest first. Each is one module; what has been released is never changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from asm_core.sql.schema.migrations import m0001_sessions, m0002_artifacts, m0003_counters
+
+if TYPE_CHECKING:
+    from asm_core.sql.schema.migrations.migration import Migration
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (
+    m0001_sessions.MIGRATION,
+    m0002_artifacts.MIGRATION,
+    m0003_counters.MIGRATION,
+)

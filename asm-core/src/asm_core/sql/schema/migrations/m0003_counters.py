@@ -1,0 +1,89 @@
+"""Each session has a counter from the start, which carries what an append must find there: one row, one lock.
+
+The counter has a random id of its log, so that a log made again under the same session id is another one, and the time
+at which the session was deleted. A session carries the time at which its removal began.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from asm_core.sql.dialects import Dialect
+from asm_core.sql.schema.migrations.migration import Migration
+
+_ASIDE: Final = (
+    "CREATE TABLE asm_counters_aside AS SELECT session_id, last_sequence, updated_at FROM asm_session_sequences"
+)
+_BACK: Final = (
+    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) "
+    "SELECT session_id, last_sequence, updated_at FROM asm_counters_aside"
+)
+_MISSING: Final = (
+    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) "
+    "SELECT id, 0, created_at FROM asm_sessions "
+    "WHERE NOT EXISTS (SELECT 1 FROM asm_session_sequences WHERE session_id = asm_sessions.id)"
+)
+_DELETED: Final = (
+    "UPDATE asm_session_sequences SET deleted_at = (SELECT deleted_at FROM asm_sessions WHERE id = session_id) "
+    "WHERE session_id IN (SELECT id FROM asm_sessions WHERE deleted_at IS NOT NULL)"
+)
+_REMOVALS: Final = (
+    "CREATE INDEX asm_sessions_in_removal ON asm_sessions (id, removing_at) WHERE removing_at IS NOT NULL"
+)
+_UNMARKED: Final = "ALTER TABLE asm_sessions DROP COLUMN removing_at"
+
+# SQLite adds no column with a random default: the table is made again.
+_SQLITE_UP: Final = (
+    "ALTER TABLE asm_sessions ADD COLUMN removing_at TEXT",
+    _REMOVALS,
+    _ASIDE,
+    "DROP TABLE asm_session_sequences",
+    """\
+CREATE TABLE asm_session_sequences (
+    session_id TEXT NOT NULL PRIMARY KEY REFERENCES asm_sessions (id) ON DELETE CASCADE,
+    last_sequence INTEGER NOT NULL,
+    updated_at TEXT NOT NULL,
+    log_id TEXT NOT NULL DEFAULT (lower(hex(randomblob(16)))),
+    deleted_at TEXT
+) STRICT, WITHOUT ROWID""",
+    _BACK,
+    "DROP TABLE asm_counters_aside",
+    _MISSING,
+    _DELETED,
+)
+_SQLITE_DOWN: Final = (
+    "DROP INDEX asm_sessions_in_removal",
+    _UNMARKED,
+    _ASIDE,
+    "DROP TABLE asm_session_sequences",
+    """\
+CREATE TABLE asm_session_sequences (
+    session_id TEXT NOT NULL PRIMARY KEY REFERENCES asm_sessions (id) ON DELETE CASCADE,
+    last_sequence INTEGER NOT NULL,
+    updated_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID""",
+    _BACK,
+    "DROP TABLE asm_counters_aside",
+)
+
+# Sessions before counters, as writers lock them.
+_POSTGRESQL_UP: Final = (
+    "ALTER TABLE asm_sessions ADD COLUMN removing_at timestamptz",
+    _REMOVALS,
+    "ALTER TABLE asm_session_sequences "
+    """ADD COLUMN log_id text COLLATE "C" NOT NULL DEFAULT replace(gen_random_uuid()::text, '-', ''), """
+    "ADD COLUMN deleted_at timestamptz",
+    _MISSING,
+    _DELETED,
+)
+_POSTGRESQL_DOWN: Final = (
+    _UNMARKED,  # and with it its index, which stands in the same schema
+    "ALTER TABLE asm_session_sequences DROP COLUMN log_id, DROP COLUMN deleted_at",
+)
+
+MIGRATION: Final = Migration(
+    version=3,
+    name="counters",
+    up={Dialect.SQLITE: _SQLITE_UP, Dialect.POSTGRESQL: _POSTGRESQL_UP},
+    down={Dialect.SQLITE: _SQLITE_DOWN, Dialect.POSTGRESQL: _POSTGRESQL_DOWN},
+)

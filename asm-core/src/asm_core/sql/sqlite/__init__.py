@@ -1,0 +1,1 @@
+"""SQLite: its driver, its file, and the append."""

@@ -1,0 +1,198 @@
+"""The append on SQLite: the protocol by which every backend on a live database numbers and stores events.
+
+It stands here once because all of them must follow it to the letter: whoever appends locks the session's counter by
+raising it, so that numbers are given out in the order of commits. The caller holds a write transaction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import lru_cache
+from itertools import chain, count
+from typing import TYPE_CHECKING, Final
+
+from asm_core.errors import StorageError
+from asm_core.event_log.batches import number_all
+from asm_core.event_log.idempotency import check_restored, check_same_event, in_order_of, split_repeats
+from asm_core.sql.codec import codec_of
+from asm_core.sql.columns import event_columns, split_columns
+from asm_core.sql.dialects import Dialect
+from asm_core.sql.queries.soft_deletion import refusal
+from asm_core.sql.schema.tables import EVENT_COLUMNS
+from asm_core.values.times import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asm_core.event_log.batches import Columns
+    from asm_core.models import Event
+    from asm_core.sql.dialects import Execute
+
+_CODEC: Final = codec_of(Dialect.SQLITE)
+
+_RAISE: Final = (
+    "UPDATE asm_session_sequences SET last_sequence = last_sequence + ?, updated_at = ? "
+    "WHERE session_id = ? AND deleted_at IS NULL RETURNING last_sequence"
+)
+_BEGIN_COUNT: Final = (
+    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) "
+    "SELECT id, ?, ? FROM asm_sessions WHERE id = ? AND deleted_at IS NULL "
+    "ON CONFLICT (session_id) DO NOTHING RETURNING last_sequence"
+)
+_RAISE_TO: Final = (
+    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) VALUES (?, ?, ?) "
+    "ON CONFLICT (session_id) DO UPDATE SET last_sequence = MAX(last_sequence, excluded.last_sequence)"
+)
+_NUMBERS: Final = "SELECT sequence_number FROM asm_events WHERE session_id = ? AND sequence_number BETWEEN ? AND ?"
+_COLUMNS: Final = ", ".join(EVENT_COLUMNS)
+_PLACES: Final = f"({', '.join('?' * len(EVENT_COLUMNS))})"
+_SELECT: Final = f"SELECT {_COLUMNS} FROM asm_events WHERE "
+
+_INSERT_ONE: Final = f"INSERT INTO asm_events ({_COLUMNS}) VALUES {_PLACES} ON CONFLICT (id) DO NOTHING"
+
+# Few sizes stay in the driver's statement cache; more rows at once gain nothing.
+_CHUNKS: Final = (500, 64, 8, 1)
+_ID_CHUNK: Final = 500
+
+
+def append_events(execute: Execute, events: list[Event]) -> list[Event]:
+    """Append `events`, in the caller's write transaction; return each as stored, in the order given.
+
+    Raises:
+        SessionNotFoundError: a session does not exist.
+        SessionDeletedError: a session is soft-deleted.
+        AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
+    """
+    if len(events) == 1:
+        return [_append_one(execute, events[0])]
+    first, repeats = split_repeats(events)
+    execute("SAVEPOINT asm_append")
+    numbers, inserted = _number_and_insert(execute, first)
+    if inserted == len(first):
+        execute("RELEASE asm_append")
+        stored = number_all(first, numbers)
+    else:
+        # Some are stored already: only now is it worth asking which.
+        execute("ROLLBACK TO asm_append")
+        execute("RELEASE asm_append")
+        stored = _append_rest(execute, first)
+    return in_order_of(events, stored) if repeats else stored
+
+
+def restore_events(execute: Execute, session_id: str, events: list[Event], last_sequence: int) -> int:
+    """Store events with the numbers they bear, and raise the session's counter; return how many were new.
+
+    Raises:
+        AlreadyExistsError: an id or a number is taken by another event.
+    """
+    first, _ = split_repeats(events)
+    fresh = check_restored(first, _stored(execute, first), lambda low, high: _numbers(execute, session_id, low, high))
+    if fresh:
+        numbers = [event.sequence_number for event in fresh]
+        _check_all(fresh, _insert(execute, {**event_columns(fresh), "sequence_number": numbers}))
+    execute(_RAISE_TO, (session_id, last_sequence, _CODEC.encode_time(utc_now())))
+    return len(fresh)
+
+
+def _append_one(execute: Execute, event: Event) -> Event:
+    now = _CODEC.encode_time(utc_now())
+    numbered = event.numbered(_raise(execute, event.session_id, 1, now))
+    if execute(_INSERT_ONE, _CODEC.event_row(numbered)).rowcount == 1:
+        return numbered
+    execute(_RAISE, (-1, now, event.session_id)).fetchall()
+    return check_same_event(_stored(execute, [event])[event.id], event)
+
+
+def _append_rest(execute: Execute, events: list[Event]) -> list[Event]:
+    stored = _stored(execute, events)
+    rest = []
+    for event in events:
+        if event.id in stored:
+            check_same_event(stored[event.id], event)
+        else:
+            rest.append(event)
+    if rest:
+        numbers, inserted = _number_and_insert(execute, rest)
+        _check_all(rest, inserted)
+        rest = number_all(rest, numbers)
+    return in_order_of(events, [*stored.values(), *rest])
+
+
+def _check_all(events: list[Event], inserted: int) -> None:
+    """Check that all events were inserted that must have been, as none of their ids is stored."""
+    if inserted < len(events):
+        sessions = ", ".join(sorted({event.session_id for event in events}))
+        message = f"A number above the counter of its session is in use already, in {sessions}; see `asm health`."
+        raise StorageError(message)
+
+
+def _number_and_insert(execute: Execute, events: list[Event]) -> tuple[Sequence[int], int]:
+    """Return the numbers of the events, and how many of these were inserted."""
+    columns = event_columns(events)
+    numbers = _take_numbers(execute, columns["session_id"])
+    return numbers, _insert(execute, {**columns, "sequence_number": numbers})
+
+
+def _take_numbers(execute: Execute, session_ids: Sequence[str]) -> Sequence[int]:
+    """Return the next numbers of each session, locking the counters in the order of the session ids."""
+    now = _CODEC.encode_time(utc_now())
+    sizes = Counter(session_ids)
+    if len(sizes) == 1:
+        last = _raise(execute, session_ids[0], len(session_ids), now)
+        return range(last - len(session_ids) + 1, last + 1)
+    numbers = {
+        session_id: count(_raise(execute, session_id, sizes[session_id], now) - sizes[session_id] + 1)
+        for session_id in sorted(sizes)
+    }
+    return [next(numbers[session_id]) for session_id in session_ids]
+
+
+def _raise(execute: Execute, session_id: str, size: int, now: str) -> int:
+    """Raise the counter of a session, and with that hold it until the commit; return the last number given out."""
+    parameters = (size, now, session_id)
+    rows = execute(_RAISE, parameters).fetchall() or execute(_BEGIN_COUNT, parameters).fetchall()
+    if not rows:
+        raise refusal(execute, Dialect.SQLITE, session_id)
+    last: int = rows[0][0]
+    return last
+
+
+def _insert(execute: Execute, columns: Columns) -> int:
+    """Insert rows, but none whose id or number is there; return how many.
+
+    What all of them have in common is bound once, not for each: half the time for the events of a stream.
+    """
+    shared, own = split_columns(columns)
+    values = list(chain.from_iterable(zip(*own.values(), strict=True)))
+    inserted, start = 0, 0
+    for size in _CHUNKS:
+        width = size * len(own)
+        while len(values) - start >= width:
+            statement = _insert_statement(tuple(shared), tuple(own), size)
+            inserted += execute(statement, [*shared.values(), *values[start : start + width]]).rowcount
+            start += width
+    return inserted
+
+
+@lru_cache(maxsize=128)
+def _insert_statement(shared: tuple[str, ...], own: tuple[str, ...], size: int) -> str:
+    row = f"({', '.join('?' * len(own))})"
+    selected = ", ".join([*("?" for _ in shared), *(f"column{place}" for place in range(1, len(own) + 1))])
+    # OR IGNORE cannot fail half-way, so that SQLite keeps no journal for the statement: a tenth of the time.
+    return (
+        f"INSERT OR IGNORE INTO asm_events ({', '.join((*shared, *own))}) SELECT {selected} "
+        f"FROM (VALUES {', '.join([row] * size)})"
+    )
+
+
+def _stored(execute: Execute, events: list[Event]) -> dict[str, Event]:
+    found = {}
+    for start in range(0, len(events), _ID_CHUNK):
+        ids = [event.id for event in events[start : start + _ID_CHUNK]]
+        rows = execute(f"{_SELECT}id IN ({', '.join('?' * len(ids))})", ids).fetchall()
+        found.update({row[0]: _CODEC.event(row) for row in rows})
+    return found
+
+
+def _numbers(execute: Execute, session_id: str, low: int, high: int) -> set[int]:
+    return {row[0] for row in execute(_NUMBERS, (session_id, low, high)).fetchall()}

@@ -1,0 +1,1 @@
+"""Values: ids, times, money and payloads, each checked in one place."""
