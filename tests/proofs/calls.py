@@ -56,8 +56,9 @@ CALLS = {**WRITES, **READS}
 
 
 def fill(backend: asm.Backend) -> None:
-    """Store what the calls are about."""
+    """Store what the calls are about, in place of what a call has left of it."""
     for session in (a_session(id="s"), OLD, GONE):
+        backend.session_store.delete_session(session.id)
         backend.session_store.restore_session(session)
     backend.session_store.append_events(some_events("s", 5))
     backend.artifact_registry.register(KEPT)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-_PLACE: Final = re.compile("//|:/")
+_PLACE: Final = re.compile("://|//|:/")
 
 
 class AsmError(Exception):

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from asm_core.sql.options import PostgreSQLOptions
 
-_FORMS = "sqlite:///path/to/file.db or postgresql://user@host/database"
+_FORMS = "sqlite:///path/to/file.db or postgresql://host/database"
+"""Without an account: what precedes an @ is removed from messages."""
 _SQLITE_FORM = (
     "The url must be of the form sqlite:///path/to/file.db, with nothing but a path behind the third slash; "
     "settings are options, not parts of the url."
