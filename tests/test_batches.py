@@ -130,7 +130,7 @@ def test_payloads_of_a_batch_are_checked_as_each_is(values: list[object]) -> Non
 
 
 def test_what_is_no_event_is_refused_in_a_batch() -> None:
-    with pytest.raises(ValidationError, match="This takes an Event"):
+    with pytest.raises(ValidationError, match="Expected an Event"):
         check_new_events([*events(), "no event"])
 
 

@@ -85,7 +85,7 @@ def test_a_file_that_makes_no_sense_is_refused(text: str, message: str) -> None:
 
 def test_an_unknown_store_is_refused_with_those_that_are_known() -> None:
     write("[stores.one]\n[stores.two]")
-    with pytest.raises(ValidationError, match=r"\[stores\.three\].*There are: one, two\."):
+    with pytest.raises(ValidationError, match=r"\[stores\.three\].*Configured stores: one, two\."):
         resolve_store(store="three")
 
 

@@ -42,17 +42,18 @@ def test_without_a_database_status_says_so_and_makes_none(db: Callable[..., Resu
 
 
 def test_upgrade_makes_the_newest_schema(db: Callable[..., Result]) -> None:
-    assert db("upgrade").stdout == f"The schema went from version 0 to {LATEST_VERSION}.\n"
+    assert db("upgrade").stdout == f"Migrated the schema from version 0 to {LATEST_VERSION}.\n"
     assert status(db) == {"version": LATEST_VERSION, "required": LATEST_VERSION, "state": "up to date"}
-    assert db("status").stdout == f"Schema version {LATEST_VERSION}, and {LATEST_VERSION} is needed: up to date.\n"
-    assert db("upgrade").stdout == f"The schema has version {LATEST_VERSION} already; nothing was changed.\n"
+    newest = LATEST_VERSION
+    assert db("status").stdout == f"Schema version {newest}; version {newest} is required: up to date.\n"
+    assert db("upgrade").stdout == f"The schema already has version {LATEST_VERSION}. Nothing was changed.\n"
 
 
 def test_an_upgrade_may_stop_on_the_way(db: Callable[..., Result]) -> None:
-    assert db("upgrade", "--to", "1").stdout == "The schema went from version 0 to 1.\n"
+    assert db("upgrade", "--to", "1").stdout == "Migrated the schema from version 0 to 1.\n"
     assert status(db) == {"version": 1, "required": LATEST_VERSION, "state": "behind"}
     assert db("status").stdout.endswith(": behind. Run `asm db upgrade`.\n")
-    assert db("upgrade").stdout == f"The schema went from version 1 to {LATEST_VERSION}.\n"
+    assert db("upgrade").stdout == f"Migrated the schema from version 1 to {LATEST_VERSION}.\n"
 
 
 def test_a_store_that_is_behind_says_what_helps(
@@ -69,17 +70,17 @@ def test_downgrade_asks_and_without_yes_does_nothing(db: Callable[..., Result]) 
     for answer in ("n\n", "\n", ""):
         result = db("downgrade", "--to", "0", given=answer)
         assert result.exit_code == 1
-        assert "drops data for good. Go on?" in result.stderr
+        assert "deletes data. Continue?" in result.stderr
     assert status(db)["version"] == LATEST_VERSION
 
 
 def test_downgrade_goes_down_when_told_so(db: Callable[..., Result], tmp_path: Path) -> None:
     db("upgrade")
-    went = f"The schema went from version {LATEST_VERSION} to 1.\n"
+    went = f"Migrated the schema from version {LATEST_VERSION} to 1.\n"
     assert db("downgrade", "--to", "1", given="y\n").stdout.endswith(went)  # behind the echo of what was typed
-    assert db("downgrade", "--to", "0", "--yes").stdout == "The schema went from version 1 to 0.\n"
+    assert db("downgrade", "--to", "0", "--yes").stdout == "Migrated the schema from version 1 to 0.\n"
     assert tables(tmp_path) <= {"asm_schema_migrations"}
-    assert db("downgrade", "--to", "0").stdout == "The schema has version 0 already; nothing was changed.\n"
+    assert db("downgrade", "--to", "0").stdout == "The schema already has version 0. Nothing was changed.\n"
 
 
 def test_up_and_down_are_not_mixed_up(db: Callable[..., Result]) -> None:

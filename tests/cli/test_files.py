@@ -56,7 +56,7 @@ def test_importing_twice_changes_nothing_and_says_so(
     asm("export", session.id, "-o", str(path))
     result = asm("import", str(path))
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"Session {session.id} is there already, and the same; nothing was imported.\n"
+    assert result.stdout == f"Session {session.id} is already stored and equal. Nothing was imported.\n"
 
 
 def test_a_conflict_is_an_error(
@@ -89,7 +89,7 @@ def test_an_existing_file_is_replaced_only_by_force(
     path.write_text("precious")
     result = asm("export", session.id, "-o", str(path))
     assert result.exit_code == 1
-    assert "exists; choose another name, or replace it with --force." in result.stderr
+    assert "exists. Choose another name, or replace it with --force." in result.stderr
     assert path.read_text() == "precious"
     assert asm("export", session.id, "-o", str(path), "--force").exit_code == 0
     assert path.read_text() != "precious"

@@ -43,7 +43,7 @@ def test_the_default_policy_deletes_what_ended_long_ago(
     assert asm("maintain").stdout.splitlines() == [
         "Done.",
         "sessions soft-deleted\t1",
-        "sessions removed for good\t0",
+        "sessions removed permanently\t0",
         "events removed with them\t0",
         "events pruned\t0",
         "artifacts removed\t0",
@@ -56,7 +56,7 @@ def test_a_dry_run_changes_nothing(asm: Callable[..., Result], fill: Callable[..
     old = datetime.now(UTC) - timedelta(days=91)
     session = fill(status="completed", created_at=old, updated_at=old)
     result = asm("maintain", "--dry-run")
-    assert result.stdout.startswith("Nothing was changed. A real run would do this:\nsessions soft-deleted\t1\n")
+    assert result.stdout.startswith("Dry run, nothing was changed. Without --dry-run:\nsessions soft-deleted\t1\n")
     assert backend.session_store.get_session(session.id) == session
 
 
@@ -78,7 +78,7 @@ def test_sessions_whose_recorder_is_gone_are_closed(
     assert json.loads(asm("maintain", "--dry-run", "--json").stdout)["abandoned_closed"] == []
     result = asm("maintain")
     assert "abandoned sessions and runs closed\t1\n" in result.stdout
-    assert result.stderr == f"Closed {session.id}, whose recorder had died.\n"
+    assert result.stderr == f"Closed {session.id}: its recorder was killed.\n"
     assert backend.session_store.get_session(session.id).status == "failed"
 
 
@@ -109,7 +109,7 @@ def test_what_is_pruned_can_be_archived(
         ("[retention]\nbatch_size = 1.5", "batch_size must be an integer of at least 1"),
         ("[retention]\narchive_before_prune = true", "archive_before_prune is set without an archive_store"),
         ("[retention]\narchive_store = 'x'", "No store is configured as [stores.x]"),
-        ("[retention]\narchive_store = 5", "archive_store must be the name of a store or a URL, not 5."),
+        ("[retention]\narchive_store = 5", "archive_store must be the name of a configured store or a URL, not 5."),
         ("[retention", "cannot be read as TOML: "),
     ],
 )

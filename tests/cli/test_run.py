@@ -199,7 +199,7 @@ def test_a_session_whose_recorder_was_killed_is_closed_by_the_next_run(
     (left,) = json.loads(process("sessions", "--json").stdout)
     assert left["status"] == "active"
     result = process(*RUN, "true")
-    assert f"Closed 1 sessions or runs whose recorder had died: {left['id']}." in result.stderr
+    assert f"Closed 1 sessions or runs whose recorder was killed: {left['id']}." in result.stderr
     assert process("health").stdout == "healthy\n"
     (found,) = json.loads(process("sessions", "--json", "--status", "failed").stdout)
     assert found["id"] == left["id"]

@@ -116,4 +116,4 @@ def test_an_unknown_status_says_which_there_are(asm: Callable[..., Result], back
     assert backend.name
     result = asm("sessions", "--status", "done")
     assert result.exit_code == 1
-    assert result.stderr.startswith("error: No session status is called 'done'. There are: pending, active")
+    assert result.stderr.startswith("error: Unknown session status: 'done'. Known statuses: pending, active")

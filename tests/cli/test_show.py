@@ -144,7 +144,7 @@ def test_an_unknown_session_is_an_error_that_says_what_to_do(
     fill()
     result = asm("show", name)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("error: No session's id begins with ")
+    assert result.stderr.startswith("error: No session id begins with ")
     assert "\x1b" not in result.stderr
 
 

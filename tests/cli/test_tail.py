@@ -165,7 +165,7 @@ def test_a_log_that_was_set_back_ends_following_with_an_error(
 def test_an_unknown_type_is_an_error(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     result = asm("tail", fill().id, "--type", "odd")
     assert result.exit_code == 1
-    assert result.stderr.startswith("error: No event type is called 'odd'")
+    assert result.stderr.startswith("error: Unknown event type: 'odd'")
 
 
 def test_a_negative_number_of_lines_is_wrong_usage(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:

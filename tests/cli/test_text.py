@@ -111,5 +111,5 @@ def test_a_time_without_a_zone_is_local() -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     if text == "0001-01-01":
         text += "T00:00:00+14:00"
-    with pytest.raises(typer.BadParameter, match="is no time"):
+    with pytest.raises(typer.BadParameter, match="Invalid time"):
         parse_time("--since", text)

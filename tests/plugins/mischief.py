@@ -94,8 +94,8 @@ _RAISES = {
     "generator_exit": ("raise GeneratorExit\n", "GeneratorExit"),
     "syntax": ("def :\n", "SyntaxError: "),
     "recursion": ("def f():\n    f()\nf()\n", "RecursionError: "),
-    "hostile_error": ("raise HostileError\n", "HostileError, which cannot be shown"),
-    "error_without_text": ("raise NoTextError\n", "NoTextError, which cannot be shown"),
+    "hostile_error": ("raise HostileError\n", "HostileError (its message cannot be shown)"),
+    "error_without_text": ("raise NoTextError\n", "NoTextError (its message cannot be shown)"),
     "long_error": ("raise ValueError('x' * 50_000_000)\n", "ValueError: xxx"),
     "error_of_many_lines": (
         "raise ValueError('a\\nb\\x1b[2J\\u202e\\udcff')\n",
@@ -105,8 +105,8 @@ _RAISES = {
     "odd_name": ("raise type('Odd\\nError', (Exception,), {})('x')\n", r"'Odd\nError': x"),
 }
 _SPECS = {
-    "none": ("None", "gives None where a BackendSpec"),
-    "text": ("'spec'", "gives 'spec' where a BackendSpec"),
+    "none": ("None", "returns None instead of a BackendSpec"),
+    "text": ("'spec'", "returns 'spec' instead of a BackendSpec"),
     "hostile_object": ("Hostile()", ".Hostile object at 0x"),
     "endless_object": ("Endless()", ".Endless object at 0x"),
     "metaclass": ("Odd()", "Odd object at 0x"),
@@ -135,7 +135,7 @@ _SPECS = {
 _MODULES = {
     "hook_arguments": ("@hookimpl\ndef asm_backend(url):\n    return spec()\n", "PluginValidationError"),
     "hook_unknown": ("@hookimpl\ndef asm_something():\n    pass\n", "PluginValidationError"),
-    "hook_number": ("asm_backend = 5\n", "gives None where a BackendSpec"),
+    "hook_number": ("asm_backend = 5\n", "returns None instead of a BackendSpec"),
     "module_attributes_raise": (
         "def __getattr__(name):\n    raise SystemExit(name)\ndef __dir__():\n    return ['x']\n",
         "gives None where",

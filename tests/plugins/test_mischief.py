@@ -113,7 +113,7 @@ def test_a_plugin_that_makes_noise_does_not_disturb_the_list(listed: dict[str, A
         ("malformed", "AttributeError: "),
         ("relative", "TypeError: "),
         ("esc\x1b[2J", r"The backend 'esc\x1b[2J'"),
-        ("double", "is offered by asm-mischief-first and asm-mischief-second; uninstall all but one."),
+        ("double", "is offered by asm-mischief-first and asm-mischief-second. Uninstall all but one."),
     ],
 )
 def test_an_entry_point_that_is_no_good_is_listed_as_broken(listed: dict[str, Any], name: str, reason: str) -> None:

@@ -54,7 +54,7 @@ def test_a_strangers_backend_is_found_by_name_and_passes_the_contract(installed:
         ("torn", "ModuleNotFoundError(\"No module named 'a_module_that_is_missing'\")"),
         ("driverless", "ModuleNotFoundError(\"No module named 'a_driver_that_is_missing'\")"),
         ("hookless", "TypeError('its hook asm_backend() gives None"),
-        ("misnamed", "TypeError('its hook asm_backend() gives a BackendSpec named 'somebody_else', not 'misnamed'"),
+        ("misnamed", "TypeError('its hook asm_backend() returns a BackendSpec named 'somebody_else', not 'misnamed'"),
     ],
 )
 def test_a_backend_that_cannot_be_loaded_is_broken(
@@ -107,5 +107,5 @@ def test_an_option_that_a_backend_lacks_is_refused(installed: Environment, tmp_p
     assert error["code"] == "validation_error"
     assert (
         error["message"]
-        == "The backend 'stranger' has no option 'color'. It has: colour. (asm.toml configures this store.)"
+        == "The backend 'stranger' has no option 'color'. Its options: colour. (asm.toml configures this store.)"
     )

@@ -137,7 +137,7 @@ def test_a_database_in_place_of_the_other_is_left_alone(begin: Any, sessions: An
     run.go()
     status, out, err = run.end()
     assert (status, out) == (1, "")
-    assert "its end is not known, as the store cannot be read" in err
+    assert "its final status is unknown, because the store cannot be read" in err
     assert "error: No session has the id 'ses_" in err
     assert (here("health").stdout, sessions()) == ("healthy\n", [])
 
@@ -195,7 +195,7 @@ def test_the_next_run_closes_what_an_outage_left_open(begin: Any, asm: Any, sess
         run.end()
     assert sessions()[0]["session"]["status"] == "active"
     result = asm("run", "--agent", "b", "--", "true")
-    assert (result.returncode, "Closed 1 sessions or runs whose recorder had died" in result.stderr) == (0, True)
+    assert (result.returncode, "Closed 1 sessions or runs whose recorder was killed" in result.stderr) == (0, True)
     assert [session["session"]["status"] for session in sessions()] == ["completed", "failed"]
 
 

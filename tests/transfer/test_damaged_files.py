@@ -70,14 +70,14 @@ def test_what_is_no_export_is_refused_by_its_first_line(data: bytes, message: st
 @pytest.mark.parametrize(
     ("line", "fields", "message"),
     [
-        (1, {"status": "odd"}, "Line 2: No session status is called 'odd'"),
+        (1, {"status": "odd"}, "Line 2: Unknown session status: 'odd'"),
         (1, {"id": "ses_other"}, "Line 2: This belongs to session 'ses_other'"),
         (2, {"session_id": "ses_other"}, "Line 3: This belongs to session 'ses_other'"),
         (2, {"started_at": "2026-12-31T00:00:00Z"}, "Line 4: This run is out of order"),
         (4, {"sequence_number": None}, "Line 5: The event has the number None"),
         (4, {"sequence_number": 6}, "Line 5: The event has the number 6; the last is 5"),
         (4, {"sequence_number": 2}, "Line 6: This event is out of order"),
-        (4, {"type": "odd"}, "Line 5: No event type is called 'odd'"),
+        (4, {"type": "odd"}, "Line 5: Unknown event type: 'odd'"),
         (4, {"surplus": 1}, "Line 5: .*surplus"),
         (9, {"deleted_at": "2026-12-31T00:00:00Z"}, "Line 10: The artifact is deleted"),
     ],

@@ -40,7 +40,7 @@ def test_whatever_else_it_names_is_refused_with_the_remedy(write_untrusted: Writ
 
 def test_a_named_store_is_confined_too(write_untrusted: Write) -> None:
     write_untrusted('[stores.other]\nurl = "postgresql://server/database"')
-    with pytest.raises(ValidationError, match=r"says more: \[stores\.other\] 'url'"):
+    with pytest.raises(ValidationError, match=r"contains more: \[stores\.other\] 'url'"):
         resolve_store(store="other")
 
 
@@ -105,13 +105,13 @@ def test_ones_own_group_may_write(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ["asm.toml", "pyproject.toml"])
 def test_a_fifo_is_refused_and_not_waited_for(name: str) -> None:
     os.mkfifo(name)
-    with pytest.raises(ValidationError, match=f"{name} is no regular file"):
+    with pytest.raises(ValidationError, match=f"{name} is not a regular file"):
         resolve_store()
 
 
 def test_a_directory_is_refused() -> None:
     Path("asm.toml").mkdir()
-    with pytest.raises(ValidationError, match=r"asm\.toml is no regular file|asm\.toml cannot be read"):
+    with pytest.raises(ValidationError, match=r"asm\.toml is not a regular file|asm\.toml cannot be read"):
         resolve_store()
 
 
@@ -123,7 +123,7 @@ def test_a_directory_is_refused() -> None:
         (b"busy_timeout = " + b"1" * 5000, "cannot be read as TOML"),
         (b"url = '\xff'", "cannot be read as TOML"),
         (b"#" * 2_000_000, "more than 1048576 bytes"),
-        (b"migrate = true", "migrate in asm.toml is no option of a store"),
+        (b"migrate = true", "migrate in asm.toml is not an option of a store"),
         (b"stores = 5", "stores in asm.toml must be a table"),
     ],
     ids=["nested", "tables", "digits", "not UTF-8", "huge", "migrate", "stores"],

@@ -1,4 +1,4 @@
-"""Keep what AI agents did: sessions, runs, and every event, in order, for good.
+"""Storage for the sessions, runs and events of AI agents: durable, in order, queryable.
 
 >>> import asm_core as asm
 >>> with asm.open_backend("memory") as backend:
@@ -153,7 +153,7 @@ _LATER: Final = {
     "export_session": "transfer",
     "import_session": "transfer",
 }
-"""Names whose modules are imported when they are first used: who only stores and reads does not wait for them."""
+"""Names whose modules are imported at first use, so that programs that only store and read start faster."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Every error that this project raises on purpose.
+"""The errors of this project.
 
 ::
 
@@ -35,7 +35,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from asm_core.escaping import shown as shown  # noqa: PLC0414  every module takes it from here
+from asm_core.escaping import shown as shown  # noqa: PLC0414  every module imports it from here
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,13 +45,13 @@ _PLACE: Final = re.compile("://|//|:/")
 
 
 class AsmError(Exception):
-    """Something went wrong in the agent session manager.
+    """An error of the agent session manager.
 
     Attributes:
-        code: stable, machine-readable name of the kind of error.
+        code: the stable, machine-readable name of the error.
         message: what was wrong, with which value, and what to do.
         details: JSON-shaped facts for programs.
-        retryable: whether the same call may succeed later, unchanged.
+        retryable: whether the same call may succeed later.
     """
 
     code: ClassVar[str] = "asm_error"
@@ -63,7 +63,7 @@ class AsmError(Exception):
         super().__init__(self.message)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return ``{"code", "message", "details", "retryable"}``, fit for JSON."""
+        """Return ``{"code", "message", "details", "retryable"}``, JSON-shaped."""
         return {
             "code": self.code,
             "message": self.message,
@@ -73,37 +73,37 @@ class AsmError(Exception):
 
 
 class ValidationError(AsmError):
-    """An argument or a field has a value that cannot be accepted."""
+    """Invalid value of an argument or a field."""
 
     code = "validation_error"
 
 
 class InvalidStatusError(ValidationError):
-    """A status is none of those that exist."""
+    """Unknown status."""
 
     code = "invalid_status"
 
 
 class InvalidTransitionError(ValidationError):
-    """A session or run may not step from its status to the one asked for."""
+    """Invalid transition of a session or run from its status to another."""
 
     code = "invalid_transition"
 
 
 class InvalidEventTypeError(ValidationError):
-    """An event type is none of those that exist."""
+    """Unknown event type."""
 
     code = "invalid_event_type"
 
 
 class InvalidCursorError(ValidationError):
-    """A cursor is damaged, or belongs to another resource or order; start again without one."""
+    """Invalid cursor: damaged, or of another resource or order. Start again without a cursor."""
 
     code = "invalid_cursor"
 
 
 class NotFoundError(AsmError):
-    """What was asked for is not stored."""
+    """Not found."""
 
     code = "not_found"
 
@@ -115,12 +115,12 @@ class SessionNotFoundError(NotFoundError):
 
     def __init__(self, session_id: str) -> None:
         super().__init__(
-            f"No session has the id {shown(session_id)}. Save the session first, or find its id in list_sessions().",
+            f"No session has the id {shown(session_id)}. Save the session first, or find its id with list_sessions().",
             details={"session_id": session_id},
         )
 
     def __reduce__(self) -> tuple[type[SessionNotFoundError], tuple[str]]:
-        """Rebuild from the id, so that the error crosses process boundaries."""
+        """Rebuild from the id, so that the error can be pickled."""
         return type(self), (self.details["session_id"],)
 
 
@@ -131,93 +131,93 @@ class RunNotFoundError(NotFoundError):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(
-            f"No run has the id {shown(run_id)}. Save the run first, or look for its id in list_runs().",
+            f"No run has the id {shown(run_id)}. Save the run first, or find its id with list_runs().",
             details={"run_id": run_id},
         )
 
     def __reduce__(self) -> tuple[type[RunNotFoundError], tuple[str]]:
-        """Rebuild from the id, so that the error crosses process boundaries."""
+        """Rebuild from the id, so that the error can be pickled."""
         return type(self), (self.details["run_id"],)
 
 
 class AlreadyExistsError(AsmError):
-    """The id, key or number is taken by something else."""
+    """The id, key or number is already in use."""
 
     code = "already_exists"
 
 
 class SessionDeletedError(AsmError):
-    """The session is soft-deleted: it takes no events and no runs."""
+    """The session is soft-deleted and accepts no events or runs."""
 
     code = "session_deleted"
 
     def __init__(self, session_id: str, *, in_removal: bool = False) -> None:
         remedy = (
-            "its removal has begun, so that it cannot be restored; write to another session"
+            "Its removal has begun, so it cannot be restored. Write to another session"
             if in_removal
-            else "restore it with Maintenance.undelete_session(), or write to another session"
+            else "Restore it with Maintenance.undelete_session(), or write to another session"
         )
         super().__init__(
-            f"The session {shown(session_id)} is soft-deleted and takes no events and no runs: {remedy}.",
+            f"Session {shown(session_id)} is soft-deleted and accepts no events or runs. {remedy}.",
             details={"session_id": session_id, "in_removal": in_removal},
         )
 
     def __reduce__(self) -> tuple[partial[SessionDeletedError], tuple[str]]:
-        """Rebuild from the id, so that the error crosses process boundaries."""
+        """Rebuild from the id, so that the error can be pickled."""
         return partial(type(self), in_removal=self.details["in_removal"]), (self.details["session_id"],)
 
 
 class StorageError(AsmError):
-    """The database refused or failed an operation."""
+    """The database rejected an operation, or the operation failed."""
 
     code = "storage_error"
 
 
 class StorageConnectionError(StorageError):
-    """The database cannot be reached, or is busy for too long; the same call may succeed later."""
+    """The database cannot be reached, or was busy for too long. Retry the call."""
 
     code = "storage_connection_failed"
     retryable = True
 
 
 class QueryError(StorageError):
-    """The database could not answer a query."""
+    """A query failed."""
 
     code = "query_error"
 
 
 class MaintenanceError(StorageError):
-    """A step of maintenance failed; what was done before it stays done."""
+    """A step of maintenance failed. The steps before it stay committed."""
 
     code = "maintenance_error"
 
 
 class LogSetBackError(StorageError):
-    """A session's log is no longer the one that was read: events that were read are not in it."""
+    """The log of a session lost events that were already read."""
 
     code = "log_set_back"
 
     def __init__(self, session_id: str, last_seen: int, found: str) -> None:
         super().__init__(
             f"The log of session {shown(session_id)} was set back: it was read up to number {last_seen}, and now "
-            f"{found}. A failover or a restored backup lost events, or the session was deleted and stored again. "
-            "Discard what was read of it, and read it from the start.",
+            f"{found}. A failover or a restored backup lost events, or the session was deleted and created again. "
+            "Discard the events that were read, and read the log from the start.",
             details={"session_id": session_id, "last_seen": last_seen, "found": found},
         )
 
     def __reduce__(self) -> tuple[type[LogSetBackError], tuple[str, int, str]]:
-        """Rebuild from what was seen and found, so that the error crosses process boundaries."""
+        """Rebuild from the constructor's arguments, so that the error can be pickled."""
         return type(self), (self.details["session_id"], self.details["last_seen"], self.details["found"])
 
 
 class MigrationRequiredError(StorageError):
-    """The database's schema is not the one this version needs."""
+    """The schema of the database has another version than the required one."""
 
     code = "migration_required"
 
 
 class ProviderError(AsmError):
-    """The provider could not complete the run."""
+    """The provider failed to complete the run."""
 
     code = "provider_error"
 
@@ -229,19 +229,19 @@ class DependencyNotAvailableError(AsmError):
 
 
 class UnsupportedCapabilityError(AsmError):
-    """The backend does not declare the capability that the call needs."""
+    """The call needs a capability that the backend does not declare."""
 
     code = "unsupported_capability"
 
     def __init__(self, backend: str, capability: str) -> None:
         super().__init__(
             f"The backend {backend!r} does not have the capability '{capability}'. "
-            "Choose one that declares it; `asm backends` lists them.",
+            "Choose a backend that declares it. `asm backends` lists them.",
             details={"backend": backend, "capability": capability},
         )
 
     def __reduce__(self) -> tuple[type[UnsupportedCapabilityError], tuple[str, str]]:
-        """Rebuild from what was missing where."""
+        """Rebuild from the constructor's arguments, so that the error can be pickled."""
         return type(self), (self.details["backend"], self.details["capability"])
 
 
@@ -266,12 +266,12 @@ class UnknownBackendError(PluginError):
         )
 
     def __reduce__(self) -> tuple[type[UnknownBackendError], tuple[str, list[str]]]:
-        """Rebuild from the name and what is installed."""
+        """Rebuild from the constructor's arguments, so that the error can be pickled."""
         return type(self), (self.details["name"], self.details["installed"])
 
 
 class BrokenBackendError(PluginError):
-    """An installed backend fails when it is loaded; the cause is chained."""
+    """An installed backend cannot be loaded. The cause is chained."""
 
     code = "broken_backend"
 
@@ -283,9 +283,9 @@ class IncompatibleBackendError(PluginError):
 
 
 def without_account(text: str) -> str:
-    """Return `text` without the account of a URL in it: nothing from ``//`` up to the last ``@``.
+    """Remove the account of a URL from `text`: everything from ``//`` to the last ``@``.
 
-    A password may hold any character, also those that end an account, a host or a word; so no end but the last is safe.
+    A password may contain any character, also ``@``, ``/`` or a space, so only the last ``@`` is safe.
 
     >>> without_account("no store is called 'postgresql://user:12?secret@host/db'")
     "no store is called 'postgresql://…@host/db'"

@@ -1,4 +1,4 @@
-"""Values of unknown origin as text that is safe to show: in messages, logs, pipes and terminals."""
+"""Conversion of untrusted values to text that is safe in messages, logs, pipes and terminals."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Controls (C0, DEL, C1), format characters (zero-width, direction, tags), separators of lines, surrogates and
-# non-characters; then what is invisible although it counts as a letter or a mark. One selector of emoji style may pass.
+# Controls (C0, DEL, C1), format characters (zero-width, direction, tags), line separators, surrogates and
+# non-characters; then invisible letters and marks. One variation selector, for emoji style, is allowed.
 _CONTROLS: Final = "\x00-\x1f\x7f-\x9f"
 _OTHERS: Final = (
     "\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
@@ -19,7 +19,7 @@ _OTHERS: Final = (
 )
 _SECOND_SELECTOR: Final = "(?<=[\ufe00-\ufe0f])[\ufe0e\ufe0f]"
 UNSAFE: Final = re.compile(f"[{_CONTROLS}{_OTHERS}]|{_SECOND_SELECTOR}")
-"""Matches each character that a terminal might obey, or that nobody sees."""
+"""Matches characters that can control a terminal, and invisible ones."""
 _UNSAFE_BUT_NEWLINE: Final = re.compile(f"(?!\n)(?:{UNSAFE.pattern})")
 _NAMED: Final = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _ONE_BYTE: Final = 0x100
@@ -41,7 +41,7 @@ _BRACKETS: Final[dict[type, tuple[str, str]]] = {
 
 
 def visible(text: str, *, newlines: bool = False) -> str:
-    r"""Return `text` with every character that a terminal might obey as an escape; newlines are kept if asked for.
+    r"""Escape characters in `text` that can control a terminal, and invisible ones; `newlines` keeps newlines.
 
     >>> visible("red \x1b[31m\n")
     'red \\x1b[31m\\n'
@@ -52,28 +52,28 @@ def visible(text: str, *, newlines: bool = False) -> str:
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Return `value` as it should stand in a message: like its repr, cut to `limit` characters.
+    """Format `value` for a message: like its repr, cut to `limit` characters.
 
-    No `__repr__` but those of built-in and standard types is called: a foreign one may raise, or never end.
+    Only the `__repr__` of built-in and standard types is called: a foreign one may raise, or never return.
 
     >>> shown({"a": [1, None]})
     "{'a': [1, None]}"
     """
     try:
         text = _text(value, limit, _DEPTH)
-    except Exception:  # noqa: BLE001  such as a dict that another thread changes
+    except Exception:  # noqa: BLE001  for example, another thread changes a dict
         text = object.__repr__(value)
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def described(error: BaseException, limit: int = 300) -> str:
-    """Return the kind and the message of a foreign exception on one line, escaped and cut to `limit` characters."""
+    """Format the type and message of a foreign exception on one line, escaped and cut to `limit` characters."""
     kind = _name(type(error))
     try:
         message = str(error)[: limit + 1]
         text = visible(f"{kind}: {message}" if message else kind)
     except BaseException:  # noqa: BLE001  its __str__ is foreign code
-        text = f"{kind}, which cannot be shown"
+        text = f"{kind} (its message cannot be shown)"
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
@@ -86,8 +86,8 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{code:04x}" if code < _TWO_BYTES else f"\\U{code:08x}"
 
 
-def _text(value: Any, limit: int, depth: int) -> str:  # noqa: PLR0911  a way for each type
-    # Types are compared by identity: comparing or hashing one may call its metaclass.
+def _text(value: Any, limit: int, depth: int) -> str:  # noqa: PLR0911  one return for each type
+    # Types are compared by identity: == or hash() may call their metaclass.
     kind = type(value)
     bases = _BASES.__get__(kind)
     if _among(str, bases):
@@ -122,7 +122,7 @@ def _container(value: Any, limit: int, depth: int) -> str:
 
 
 def _joined(parts: Iterable[str], limit: int) -> str:
-    """Join parts, as many as can be shown."""
+    """Join as many parts as fit."""
     kept: list[str] = []
     length = 0
     for part in parts:

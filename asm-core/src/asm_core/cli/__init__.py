@@ -1,4 +1,4 @@
-"""The command ``asm``. Typer and Rich are the extra ``cli``; without it the command says what to install."""
+"""The command ``asm``. It needs the extra ``cli`` (Typer and Rich); without it, an error names what to install."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["main"]
 _EXTRA = frozenset({"typer", "rich"})
 
 _YOUNG_OBJECTS: Final = 100_000
-"""Loading an ORM makes as many objects, all to stay: to look through them for garbage takes a fifth of the start."""
+"""Importing an ORM creates this many long-lived objects. Collecting garbage among them takes a fifth of the start."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``asm`` with these arguments (None: those of the process) and return its exit status."""
+    """Run ``asm`` with these arguments (default: `sys.argv`) and return its exit status."""
     gc.set_threshold(_YOUNG_OBJECTS)
     own_process = arguments is None
     if own_process:
@@ -39,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if own_process:
             _replace_interrupt_handler(signal.default_int_handler, signal.SIG_DFL)
-        gc.freeze()  # the process ends: nothing is gained by a last look
+        gc.freeze()  # the process ends: a last collection gains nothing
 
 
 def _replace_interrupt_handler(old: object, new: Callable[..., object] | signal.Handlers) -> None:
-    """Replace what Ctrl-C does. Before a command and after it, it ends the process: a traceback would say nothing."""
+    """Set the handler of SIGINT. Outside a command, Ctrl-C ends the process without a traceback."""
     if signal.getsignal(signal.SIGINT) is old and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, new)

@@ -1,4 +1,4 @@
-"""The application: its commands, and what becomes of errors."""
+"""The Typer application, and the exit statuses of errors."""
 
 import sys
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ class AsmGroup(TyperGroup):
 
 @contextmanager
 def _fit_to_be_shown() -> Iterator[None]:
-    """Let complaints about the arguments show neither the account of a URL nor what a terminal might obey."""
+    """Remove the account of URLs from usage errors, and escape control characters."""
     try:
         yield
     except _UsageError as error:
@@ -76,7 +76,7 @@ app = typer.Typer(
 )
 
 
-def _print_version(asked: bool) -> None:  # noqa: FBT001  Typer's way of calling back
+def _print_version(asked: bool) -> None:  # noqa: FBT001  the signature of Typer's callbacks
     if asked:
         printing.line(version("asm-core"))
         raise typer.Exit
@@ -94,12 +94,12 @@ def choose_store(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Keep what AI agents did: record, list, read, export and maintain sessions.
+    """Record, list, show, export and maintain sessions of AI agents.
 
-    The options --backend, --url, --store and --config select the store; they may stand before or after the command.
-    What they leave open comes from the environment (ASM_BACKEND, ASM_URL), then from the file that ASM_CONFIG names, or
-    else from asm.toml, or [tool.asm] of pyproject.toml, in the working directory. The default is the backend sqlmodel
-    on sqlite:///asm.db.
+    The options --backend, --url, --store and --config select the store. They may stand before or after the command.
+    Without them, the environment (ASM_BACKEND, ASM_URL) selects it, then a configuration file: the one that ASM_CONFIG
+    names, else asm.toml, else [tool.asm] of pyproject.toml, in the working directory. The default is the backend
+    sqlmodel on sqlite:///asm.db.
     """
     del show_version
     context.obj = Choice(backend=backend, url=url, store=store, config=config)

@@ -1,4 +1,4 @@
-"""Files that appear whole, or not at all, however the process ends."""
+"""Files that appear complete or not at all, however the process ends."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ _ENDING_SIGNALS: Final = ("SIGTERM", "SIGHUP")
 
 @contextlib.contextmanager
 def atomic_file(path: Path, *, begins_with: bytes, force: bool, private: bool = True) -> Iterator[BinaryIO]:
-    """Open a file for writing that appears under `path` once it is complete.
+    """Open a file for writing; it appears at `path` when it is complete.
 
-    Until then it is a partial file beside it, which is removed after an error, SIGTERM or SIGHUP; those signals end the
-    process with the status 128 + n. SIGKILL leaves the partial file behind: the next call for the same path removes it.
+    Until then it is a partial file in the same directory. An error, SIGTERM or SIGHUP removes it; those signals end the
+    process with status 128 + n. After SIGKILL, the next call for the same path removes it.
 
     Args:
-        path: the name of the complete file.
-        begins_with: the first bytes of every file of this kind. No other file is taken for a partial one.
-        force: replace an existing file; the new one has its mode.
-        private: let only the owner read and write a new file (mode 0600); False leaves that to the umask.
+        path: the path of the complete file.
+        begins_with: the first bytes of every file of this kind. Only such files are removed as partial files.
+        force: replace an existing file and keep its mode.
+        private: create a new file with mode 0600; False leaves the mode to the umask.
 
     Raises:
         AlreadyExistsError: the file exists, and `force` is not set.
-        ValidationError: it cannot be written there.
+        ValidationError: the path cannot be written.
     """
     if path.exists() and not force:
-        message = f"{path} exists; choose another name, or replace it with --force."
+        message = f"{path} exists. Choose another name, or replace it with --force."
         raise AlreadyExistsError(message)
     if path.exists() and not path.is_file():
         with path.open("wb") as file:  # a device or a named pipe cannot be replaced
@@ -72,15 +72,15 @@ def _partial_file(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
 
 
 def _create(part: Path, path: Path) -> BinaryIO:
-    """Create the file, and lock it for as long as it is open: a process that has died holds no lock."""
+    """Create the file, and lock it while it is open: a dead process holds no lock."""
     try:
         while True:
             file = _open(part, os.O_CREAT | os.O_EXCL)
-            with contextlib.suppress(OSError):  # a file system without locks: no process removes partial files there
+            with contextlib.suppress(OSError):  # no locks on this file system: no process removes partial files there
                 _lock(file.fileno(), wait=True)
             if os.fstat(file.fileno()).st_nlink:
                 return file
-            file.close()  # removed as abandoned between its creation and the lock
+            file.close()  # another process removed it as abandoned, between its creation and the lock
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror}."
         raise ValidationError(message) from None
@@ -93,7 +93,7 @@ def _publish(part: Path, path: Path, *, force: bool) -> None:
     try:
         os.link(part, path)  # unlike a rename, this fails if another process was faster
     except FileExistsError:
-        message = f"{path} was made meanwhile; choose another name, or replace it with --force."
+        message = f"{path} was created by another process meanwhile. Choose another name, or replace it with --force."
         raise AlreadyExistsError(message) from None
 
 
@@ -111,7 +111,7 @@ def _umask() -> int:
 
 @contextlib.contextmanager
 def _removed_by_signals(part: Path) -> Iterator[None]:
-    """Let SIGTERM and SIGHUP remove the partial file and end the process; what the process ignores stays ignored."""
+    """Remove the partial file on SIGTERM and SIGHUP, and end the process; ignored signals stay ignored."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         part.unlink(missing_ok=True)
@@ -138,8 +138,8 @@ def _removed_by_signals(part: Path) -> Iterator[None]:
 
 
 def _remove_abandoned(path: Path, begins_with: bytes) -> None:
-    """Remove the partial files of this path that a killed process left behind."""
-    if fcntl is None:  # without locks, there is no telling whether a partial file is still written
+    """Remove the partial files of this path that a killed process left."""
+    if fcntl is None:  # without locks, a partial file may still be in use
         return
     name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}\.part")
     with contextlib.suppress(OSError):
@@ -162,7 +162,7 @@ def _remove_unless_alive(part: Path, begins_with: bytes) -> None:
 
 def _open(part: Path, flags: int) -> BinaryIO:
     handle = os.open(part, os.O_RDWR | getattr(os, "O_BINARY", 0) | flags, 0o600)
-    return open(handle, "r+b")  # noqa: PTH123  there is a handle
+    return open(handle, "r+b")  # noqa: PTH123  opens a descriptor
 
 
 def _lock(handle: int, *, wait: bool) -> None:

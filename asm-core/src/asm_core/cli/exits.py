@@ -1,16 +1,16 @@
-"""The exit statuses of ``asm``, beside 0 and those of the command that `asm run` runs."""
+"""Exit statuses of ``asm``, other than 0 and those of the command that `asm run` runs."""
 
 from typing import Final
 
 FAILED: Final = 1
-"""Something went wrong, and the message on standard error says what."""
+"""An error; standard error has the message."""
 STORE_UNAVAILABLE: Final = 69
-"""The store cannot be reached, or is busy for too long (EX_UNAVAILABLE of sysexits.h)."""
+"""The store cannot be reached, or was busy for too long (EX_UNAVAILABLE of sysexits.h)."""
 TIMED_OUT: Final = 124
-"""`asm run` ended the command after its timeout, as timeout(1) says it."""
+"""`asm run` ended the command after its timeout; the status of timeout(1)."""
 SIGNALLED: Final = 128
-"""A signal ended it: this and the signal's number, as shells have it."""
+"""Added to the number of the signal that ended the command, as shells do."""
 INTERRUPTED: Final = SIGNALLED + 2
 """Ctrl-C (SIGINT)."""
 NOBODY_READS: Final = 141
-"""Who read the output has gone; as shells say it, 128 + SIGPIPE."""
+"""The reader closed the output: 128 + SIGPIPE, as in shells."""

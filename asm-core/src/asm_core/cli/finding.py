@@ -1,4 +1,4 @@
-"""Sessions by the beginning of their id."""
+"""Lookup of sessions by a prefix of their id."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _MOST_SHOWN = 10
 
 
 class AmbiguousIdError(AsmError):
-    """Several sessions' ids begin like this."""
+    """Several session ids have this prefix."""
 
     code = "ambiguous_id"
 
 
 def find_session(backend: Backend, prefix: str) -> Session:
-    """Return the session with this id, or the only one whose id begins with `prefix`, soft-deleted ones included.
+    """Return the session with this id, or the only one whose id begins with `prefix`; soft-deleted sessions count.
 
-    The first 12 hex digits of an id are the time of its making. A prefix that has them is looked up by that time; any
-    other by paging through all sessions, newest first.
+    The first 12 hex digits of an id are its creation time. A prefix that has them is looked up by that time; a shorter
+    one by paging through all sessions, newest first.
 
     Raises:
-        SessionNotFoundError: there is none.
-        AmbiguousIdError: there are several.
+        SessionNotFoundError: no session matches.
+        AmbiguousIdError: several sessions match.
     """
     try:
         return backend.session_store.get_session(prefix)
@@ -48,7 +48,7 @@ def find_session(backend: Backend, prefix: str) -> Session:
     found = _matching(backend, prefix, **window) if window else []
     found = found or _matching(backend, prefix)
     if not found:
-        message = f"No session's id begins with {shown(prefix)}. `asm sessions --all --deleted` lists all."
+        message = f"No session id begins with {shown(prefix)}. `asm sessions --all --deleted` lists all."
         raise NotFoundError(message, details={"session_id": prefix})
     if len(found) > 1:
         raise _ambiguous(prefix, found)
@@ -62,7 +62,7 @@ def _window(prefix: str) -> dict[str, datetime]:
     try:
         made_at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(found[1], 16))
         return {"created_after": made_at - _SLACK, "created_before": made_at + _SLACK}
-    except OverflowError:  # a time after the year 9999: digits that somebody chose
+    except OverflowError:  # a time after the year 9999: an id that the application chose
         return {}
 
 
@@ -71,15 +71,15 @@ def _matching(backend: Backend, prefix: str, **window: datetime) -> list[Session
     return list(itertools.islice((one for one in sessions if one.id.startswith(prefix)), _MOST_SHOWN + 1))
 
 
-def all_sessions(backend: Backend, **filters: Any) -> Iterator[Session]:  # those of search_sessions
-    """Return sessions, newest first, read page by page."""
+def all_sessions(backend: Backend, **filters: Any) -> Iterator[Session]:  # the filters of search_sessions
+    """Yield sessions, newest first, page by page."""
     return all_items(backend.query_api.search_sessions, order_by="created_at_desc", limit=_PAGE, **filters)
 
 
 def _ambiguous(prefix: str, found: list[Session]) -> AmbiguousIdError:
     candidates = [one.id for one in found[:_MOST_SHOWN]]
     error = AmbiguousIdError(
-        f"Several sessions' ids begin with {shown(prefix)}; give more of one:", details={"candidates": candidates}
+        f"Several session ids begin with {shown(prefix)}. Give more digits of one:", details={"candidates": candidates}
     )
     for one in found[:_MOST_SHOWN]:
         error.add_note(f"{one.id}  {one.agent_id}  {moment(one.created_at)}")

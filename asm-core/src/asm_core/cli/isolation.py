@@ -1,4 +1,4 @@
-"""Foreign code, called in a process of its own."""
+"""Calls of foreign code in a forked process."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LONGEST_ANSWER: Final = 1 << 20
-"""Bytes that a call may return."""
+"""The largest result of a call, in bytes."""
 PATIENCE: Final = 30.0
-"""Seconds that a call may take."""
+"""The time limit of a call, in seconds."""
 _GRACE: Final = 1.0
-"""Seconds between the end of the answer and the end of the process, if there was no answer."""
+"""Seconds to wait for the process to exit, after it closed the pipe without an answer."""
 _FAILED: Final = 70
 _END: Final = b"\n"
 
 
 class EndedEarlyError(Exception):
-    """The call gave no answer."""
+    """The call returned no result."""
 
 
 def can_isolate() -> bool:
@@ -33,19 +33,19 @@ def can_isolate() -> bool:
 
 
 def call_isolated(work: Callable[[], bytes], *, patience: float = PATIENCE) -> bytes:
-    """Return the line of bytes that `work` returns in a forked process.
+    """Run `work` in a forked process and return its result, a line of bytes.
 
-    Nothing that `work` does reaches this process: exits, crashes, output on any level, changed settings. It reads
-    an empty standard input. Ctrl-C interrupts this process as ever. The process must have no other threads.
+    Nothing that `work` does affects this process: exits, crashes, output at any level, changed settings. Its standard
+    input is empty. Ctrl-C interrupts this process as usual. The process must have no other threads.
 
     Raises:
-        EndedEarlyError: the forked process ended, or took too long, without an answer; the message says how.
+        EndedEarlyError: the forked process ended or timed out without a result; the message has the reason.
     """
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()  # or the other process would have a copy of what waits to be written
+        stream.flush()  # otherwise the child would inherit buffered output
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which tests have
+        warnings.simplefilter("ignore", DeprecationWarning)  # about threads, which exist in tests
         child = os.fork()
     if child == 0:
         _answer(work, writing)
@@ -66,11 +66,11 @@ def call_isolated(work: Callable[[], bytes], *, patience: float = PATIENCE) -> b
 
 
 def _answer(work: Callable[[], bytes], writing: int) -> NoReturn:
-    import fcntl  # noqa: PLC0415  wherever there is fork()
+    import fcntl  # noqa: PLC0415  exists where fork() exists
 
     status = _FAILED
     try:
-        writing = fcntl.fcntl(writing, fcntl.F_DUPFD_CLOEXEC, 3)  # above those that are about to be replaced
+        writing = fcntl.fcntl(writing, fcntl.F_DUPFD_CLOEXEC, 3)  # above the descriptors that are replaced next
         nowhere = os.open(os.devnull, os.O_RDWR)
         for handle in (0, 1, 2):
             os.dup2(nowhere, handle)
@@ -84,7 +84,7 @@ def _answer(work: Callable[[], bytes], writing: int) -> NoReturn:
 
 
 def _read_line(reading: int, deadline: float) -> bytes | None:
-    """Return the line that comes, and None if it is not complete, or too long."""
+    """Read one line; return None if it is incomplete or too long."""
     answer = b""
     while len(answer) <= LONGEST_ANSWER:
         ready = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0]
@@ -98,7 +98,7 @@ def _read_line(reading: int, deadline: float) -> bytes | None:
 
 
 def _status(child: int) -> int | None:
-    """Return the exit status of the process, and None if it does not end by itself."""
+    """Return the exit status of the process, or None if it does not exit in time."""
     deadline = time.monotonic() + _GRACE
     while time.monotonic() < deadline:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -110,7 +110,7 @@ def _status(child: int) -> int | None:
 
 def _reason(status: int | None, patience: float) -> str:
     if status is None:
-        return f"it gave no answer of at most {LONGEST_ANSWER} bytes within {patience:.0f} seconds"
+        return f"no answer of at most {LONGEST_ANSWER} bytes within {patience:.0f} seconds"
     if status < 0:
         return f"it ended the process that loaded it, by signal {-status}"
     return f"it ended the process that loaded it, with status {status}"

@@ -1,4 +1,4 @@
-"""The whole program: the application with all its commands."""
+"""The application with all its commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "start"]
 
-# What follows the name of the program is the command's, even if it looks like an option.
+# Everything after the program's name belongs to the program, even if it looks like an option.
 app.command("run", context_settings={"allow_interspersed_args": False})(run_command)
 app.command("sessions")(list_sessions)
 app.command("show")(show_session)
@@ -35,7 +35,7 @@ app.command("maintain")(maintain_store)
 app.command("health")(check_health)
 app.command("backends")(list_backends)
 
-db = typer.Typer(help="See and change the store's schema.", no_args_is_help=True, rich_markup_mode=None)
+db = typer.Typer(help="Show and change the schema of the store.", no_args_is_help=True, rich_markup_mode=None)
 db.command("status")(print_status)
 db.command("upgrade")(upgrade)
 db.command("downgrade")(downgrade)
@@ -44,7 +44,7 @@ app.add_typer(db, name="db")
 
 
 def start(arguments: Sequence[str] | None = None) -> int:
-    """Run the program with these arguments (None: those of the process) and return its exit status."""
+    """Run the program with these arguments (default: `sys.argv`) and return its exit status."""
     try:
         app(args=None if arguments is None else list(arguments), prog_name="asm")
     except SystemExit as ended:

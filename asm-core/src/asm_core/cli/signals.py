@@ -1,4 +1,4 @@
-"""Signals to `asm run`: noted by the one place where it waits, and never raised as exceptions."""
+"""Signals to `asm run`: recorded where the main thread waits, and never raised as exceptions."""
 
 import contextlib
 import selectors
@@ -14,25 +14,25 @@ from typing import Final, Self, TypeVar
 T = TypeVar("T")
 
 _ENDING: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGABRT", "SIGALRM", "SIGXCPU")
-"""They would end this process and leave the command running, so they end the command instead."""
+"""By default they would end this process and leave the command running. So they end the command instead."""
 _PASSED_ON: Final = ("SIGUSR1", "SIGUSR2")
-"""They mean what the command takes them for."""
+"""Signals that are forwarded to the command and end nothing here."""
 
 _TWICE_SECONDS: Final = 0.1
-"""The same signal again within this time is the same request: timeout(1) sends each to the process and to its group."""
+"""Seconds in which a repeated signal counts as one: timeout(1) signals the process and its group."""
 _BLINK: Final = 0.25
-"""The longest wait in one piece."""
+"""Seconds of the longest single wait."""
 
 
 class Signals:
-    """What signals to this process do while a command is recorded.
+    """Signal handling while a command is recorded.
 
-    A context. Until `attend` they end the process, as nothing has begun: Ctrl-C too, without an exception on its way.
-    From then on each is noted by a handler that does nothing, and a byte in a socket wakes the main thread. A handler
-    that raises could break any lock on its way, and a burst of signals hit the clearing up after the first.
+    A context manager. Before `attend`, a signal ends the process, as nothing was recorded yet; no exception is raised.
+    After that, the handlers do nothing, and a byte in a socket wakes the main thread. A handler that raises could break
+    a held lock, and a second signal could interrupt the cleanup after the first.
 
     Attributes:
-        first: the number of the first signal that asked for the end, or None.
+        first: the number of the first signal that requested the end, or None.
     """
 
     def __init__(self) -> None:
@@ -44,13 +44,13 @@ class Signals:
         self._is_main = threading.current_thread() is threading.main_thread()
 
     def __enter__(self) -> Self:
-        """Let Ctrl-C end the process."""
+        """Install the default action, so that Ctrl-C ends the process."""
         if self._is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._set(signal.SIGINT, signal.SIG_DFL)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let signals do what they did before; after one that asked for the end, ignore the others until it comes."""
+        """Restore the previous handlers; after a signal that requested the end, ignore signals from then on."""
         self._restored.close()
         if self.first is not None:
             for number in self._noted:
@@ -59,9 +59,9 @@ class Signals:
     def attend(
         self, action: Callable[[], T], *, interrupt: Callable[[int], object], pass_on: Callable[[int], object]
     ) -> T:
-        """Return what `action` does, in a thread of its own; give the signals that come meanwhile to the others.
+        """Run `action` in a separate thread and return its result; pass signals that arrive meanwhile to the callbacks.
 
-        Signals that this process was started to ignore stay ignored: SIGHUP under nohup, SIGINT in the background.
+        Signals that were ignored when the process started stay ignored: SIGHUP under nohup, SIGINT in the background.
         """
         if not self._is_main:
             return action()
@@ -103,7 +103,7 @@ class Signals:
 
 
 def _wake(sender: socket.socket) -> None:
-    with contextlib.suppress(BlockingIOError):  # so many signals came that it is awake
+    with contextlib.suppress(BlockingIOError):  # the socket is full of signals: the main thread is awake
         sender.send(b"\0")
 
 
@@ -112,4 +112,4 @@ def _numbers(names: Iterable[str]) -> frozenset[int]:
 
 
 def _do_nothing(_number: int, _frame: FrameType | None) -> None:
-    """Handle a signal: the byte that Python's own handler sends is all that is needed."""
+    """Do nothing: the byte that Python's own handler writes to the wakeup descriptor is enough."""

@@ -1,4 +1,4 @@
-"""Which store a command works on: `--backend`, `--url`, `--store` and `--config`, before the command or after it."""
+"""Selection of the store: `--backend`, `--url`, `--store` and `--config`, before or after the command."""
 
 import functools
 import inspect
@@ -19,21 +19,23 @@ BackendOption = Annotated[
     ),
 ]
 UrlOption = Annotated[
-    str | None, typer.Option("--url", metavar="URL", help="The store's place, such as sqlite:///asm.db.")
+    str | None, typer.Option("--url", metavar="URL", help="The URL of the store, such as sqlite:///asm.db.")
 ]
 StoreOption = Annotated[
     str | None,
-    typer.Option("--store", metavar="NAME", help="A store that asm.toml or pyproject.toml names as [stores.NAME]."),
+    typer.Option(
+        "--store", metavar="NAME", help="A store that asm.toml or pyproject.toml configures as [stores.NAME]."
+    ),
 ]
 ConfigOption = Annotated[
     str | None,
-    typer.Option("--config", metavar="FILE", help="The file that configures stores; it is trusted, as it is named."),
+    typer.Option("--config", metavar="FILE", help="The configuration file to use. A file named here is trusted."),
 ]
 _OPTIONS = {"backend": BackendOption, "url": UrlOption, "store": StoreOption, "config": ConfigOption}
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line says of the store; None is left to the environment, the files, the default."""
+    """The store options of the command line; None means the environment, a file or the default."""
 
     backend: str | None = None
     url: str | None = None
@@ -41,13 +43,13 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     config: str | None = None
 
     def open(self, *, migrate: bool | int = False) -> Backend:
-        """Open the store; `migrate` is that of `open_store`."""
+        """Open the store; `migrate` is passed to `open_store`."""
         store = resolve_store(self.backend, url=self.url, store=self.store, config=self.config)
         return open_store(store, migrate=migrate)
 
 
 def chosen(context: typer.Context, given: Choice) -> Choice:
-    """Return what is given behind the command, and for the rest what is given before it."""
+    """Return the options after the command, completed by those before it."""
     before = context.find_object(Choice) or Choice()
     return Choice(
         backend=given.backend or before.backend,
@@ -58,7 +60,7 @@ def chosen(context: typer.Context, given: Choice) -> Choice:
 
 
 def with_choice(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options; it is called with the `Choice` they make, and its own arguments."""
+    """Add these options to a command, and call it with a `Choice` and its own arguments."""
 
     @functools.wraps(command)
     def run(
@@ -76,7 +78,7 @@ def with_choice(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def with_backend(*, migrate: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command these options; it is called with the store opened, and its own arguments.
+    """Add these options to a command, and call it with the open store and its own arguments.
 
     Args:
         migrate: bring the store's schema up to date first.
@@ -94,7 +96,7 @@ def with_backend(*, migrate: bool = False) -> Callable[[Callable[..., None]], Ca
 
 
 def _with_parameters(run: Callable[..., None], command: Callable[..., None]) -> Callable[..., None]:
-    # Typer reads a command's options off its signature.
+    # Typer derives a command's options from its signature.
     kind = inspect.Parameter.KEYWORD_ONLY
     own = list(inspect.signature(command).parameters.values())[1:]
     added = [inspect.Parameter(name, kind, default=None, annotation=option) for name, option in _OPTIONS.items()]

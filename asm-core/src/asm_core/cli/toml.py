@@ -1,4 +1,4 @@
-"""TOML files that are named on the command line."""
+"""Reading of TOML files that are named on the command line."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return what a TOML file says, with fractions as `Decimal`.
+    """Parse a TOML file, with fractions as `Decimal`.
 
     Raises:
-        ValidationError: it cannot be read, or is no TOML.
+        ValidationError: the file cannot be read, or is not TOML.
     """
     return _read(path, parse_float=Decimal)

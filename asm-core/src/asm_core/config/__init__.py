@@ -1,4 +1,4 @@
-"""Configuration: which store to open, from arguments, the environment, and files."""
+"""Configuration: selection of the store from arguments, the environment and files."""
 
 from asm_core.config.stores import DEFAULT_BACKEND, DEFAULT_URL, StoreConfig, resolve_store
 

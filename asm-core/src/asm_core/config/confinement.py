@@ -1,7 +1,7 @@
-"""What a configuration that another user may have written can name: a SQLite file inside its own directory, no more.
+"""Confinement of configuration files that another user may have written to SQLite files in their own directory.
 
-Such a file could otherwise send a password from the environment to a server of its author's, or have a migration add
-tables to the database of another application.
+Otherwise such a file could send a password from the environment to its author's server, or make a migration add tables
+to the database of another application.
 """
 
 from __future__ import annotations
@@ -29,35 +29,36 @@ def is_confined(url: str, directory: Path) -> bool:
     if path is None:
         return False
     root = os.path.realpath(directory)
-    # SQLite writes to the files beside it, wherever they lead.
+    # SQLite follows symbolic links of the companion files (-wal, -shm, -journal) too.
     places = [os.path.realpath(path + suffix) for suffix in _SIDE_FILES]
     return all(os.path.commonpath([root, place]) == root and place != root for place in places)
 
 
 def check_confined(url: str, directory: Path) -> None:
-    """Refuse a store that neither the user nor a trusted file named, if it leads out of its directory.
+    """Reject a store that an untrusted file names outside its directory.
 
-    Also where it holds tables of another application: opening it would change the file, and migrating it add tables.
+    A store that holds tables of another application is rejected too: opening would change the file, and a migration
+    would add tables.
 
     Args:
-        url: the store's place.
-        directory: the one in which it must be.
+        url: the URL of the store.
+        directory: the directory that must contain it.
 
     Raises:
-        ValidationError: it is elsewhere, or another application's.
+        ValidationError: the store is outside the directory, or belongs to another application.
     """
     path = _path_of(url)
     if not is_confined(url, directory):
         message = (
-            f"The store that would be used here leads out of {os.path.realpath(directory)}, a directory that others "
-            "can write. Name it with --url or ASM_URL if that is meant."
+            f"The selected store is outside {os.path.realpath(directory)}, a directory that other users can write. If "
+            "this is intended, name the store with --url or ASM_URL."
         )
         raise ValidationError(message)
     foreign = [] if path is None else _tables_of_others(path)
     if foreign:
         message = (
-            f"{path} holds tables of another application ({', '.join(foreign[:_SHOWN_TABLES])}), and no file that you "
-            "named says that asm may add its own. Name the store with --url or ASM_URL if that is meant."
+            f"{path} holds tables of another application ({', '.join(foreign[:_SHOWN_TABLES])}). If asm should add its "
+            "tables there, name the store with --url or ASM_URL."
         )
         raise ValidationError(message)
 
@@ -69,14 +70,14 @@ def _path_of(url: str) -> str | None:
 
 
 def _tables_of_others(path: str) -> list[str]:
-    """Return the tables of a SQLite file that has none of ours."""
-    import sqlite3  # noqa: PLC0415  not what everyone needs
+    """Return the tables of a SQLite file without tables of ours."""
+    import sqlite3  # noqa: PLC0415  rarely needed
     from contextlib import closing  # noqa: PLC0415
 
     try:
         with closing(sqlite3.connect(f"file:{quote(os.path.realpath(path))}?mode=ro", uri=True)) as connection:
             rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
     except (sqlite3.Error, ValueError):
-        return []  # there is none, or none that the backend could open either
+        return []  # there is no file, or the backend cannot open it either
     names = [str(name) for (name,) in rows]
     return [] if "asm_schema_migrations" in names else names

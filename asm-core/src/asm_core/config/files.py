@@ -1,4 +1,4 @@
-"""Configuration files: finding them, reading them within limits, and whether another user may have written them."""
+"""Configuration files: search, bounded reading, and whether another user may have written them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LARGEST_FILE: Final = 1 << 20
-"""Bytes: more is no configuration, and would take its time to parse."""
+"""The size limit in bytes, which bounds the time of parsing."""
 _FOUND: Final = ("asm.toml", "pyproject.toml")
 _NONBLOCKING: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _ROOT: Final = 0
 
 
 class ConfigFile(NamedTuple):
-    """A file that configures stores.
+    """A configuration file.
 
     Attributes:
-        path: where it is, as the caller or the search named it.
-        table: its keys; of a ``pyproject.toml`` those of ``[tool.asm]``.
-        distrust: why it is not trusted, such as "alice owns it"; None: it is trusted.
+        path: its path, as given or found.
+        table: its keys; for ``pyproject.toml``, those of ``[tool.asm]``.
+        distrust: the reason why it is not trusted, such as "alice owns it"; None if it is trusted.
     """
 
     path: Path
@@ -35,22 +35,22 @@ class ConfigFile(NamedTuple):
 
 
 def named_file(path: Path) -> ConfigFile:
-    """Return the file that the user named, and thereby trusts.
+    """Read the file that the user named, which makes it trusted.
 
     Raises:
-        ValidationError: it cannot be read, or is no TOML.
+        ValidationError: it cannot be read, or is not TOML.
     """
     return ConfigFile(path, _own_table(path, read_toml(path)), None)
 
 
 def found_file(*, trusted_only: bool) -> ConfigFile | None:
-    """Return the file that configures stores in the working directory, if there is one.
+    """Read the configuration file of the working directory, if there is one.
 
     Args:
-        trusted_only: do not read one that another user may have written.
+        trusted_only: ignore a file that another user may have written.
 
     Raises:
-        ValidationError: it cannot be read, is no regular file, or is no TOML.
+        ValidationError: it cannot be read, is not a regular file, or is not TOML.
     """
     for path in map(Path, _FOUND):
         content = _read_found(path, trusted_only=trusted_only)
@@ -64,10 +64,10 @@ def found_file(*, trusted_only: bool) -> ConfigFile | None:
 
 
 def read_toml(path: Path, *, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
-    """Return what a TOML file says that the user named; it may be a pipe.
+    """Parse a TOML file that the user named; it may be a pipe.
 
     Raises:
-        ValidationError: it cannot be read, is too large, or is no TOML.
+        ValidationError: it cannot be read, is too large, or is not TOML.
     """
     try:
         with path.open("rb") as file:
@@ -78,13 +78,13 @@ def read_toml(path: Path, *, parse_float: Callable[[str], Any] = float) -> dict[
 
 
 def distrust_of(found: os.stat_result) -> str | None:
-    """Return why what has this status is not trusted: another user owns it, or others can write it; None if it is."""
+    """Return why a file with this status is not trusted: its owner or its mode; None if it is trusted."""
     if not hasattr(os, "geteuid"):
-        return None  # no owners and modes here
+        return None  # no owners and modes on this system
     if found.st_uid not in {os.geteuid(), _ROOT}:
         return f"{_user(found.st_uid)} owns it"
     if stat.S_ISLNK(found.st_mode):
-        return None  # its mode means nothing
+        return None  # the mode of a symbolic link has no meaning
     if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_private_group(found)):
         return f"others can write it (its mode is {stat.filemode(found.st_mode)})"
     return None
@@ -92,8 +92,8 @@ def distrust_of(found: os.stat_result) -> str | None:
 
 def _read_found(path: Path, *, trusted_only: bool) -> tuple[bytes, str | None] | None:
     try:
-        link = os.lstat(path)  # also says whose a symbolic link is
-        # Opening a FIFO would wait for a writer.
+        link = os.lstat(path)  # the owner of a symbolic link, too
+        # open() of a FIFO would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | _NONBLOCKING)
     except FileNotFoundError:
         return None
@@ -105,7 +105,7 @@ def _read_found(path: Path, *, trusted_only: bool) -> tuple[bytes, str | None] |
         if distrust is not None and trusted_only:
             return None
         if not stat.S_ISREG(found.st_mode):
-            message = f"{path} is no regular file ({stat.filemode(found.st_mode)}), and is not read; remove it."
+            message = f"{path} is not a regular file ({stat.filemode(found.st_mode)}). Remove it."
             raise ValidationError(message)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(LARGEST_FILE + 1), distrust
@@ -126,14 +126,14 @@ def _own_table(path: Path, table: dict[str, Any]) -> dict[str, Any]:
 
 def _parsed(path: Path, raw: bytes, *, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
     if len(raw) > LARGEST_FILE:
-        message = f"{path} has more than {LARGEST_FILE} bytes, which is too much for a configuration; shorten it."
+        message = f"{path} is larger than {LARGEST_FILE} bytes, the limit of a configuration file. Shorten it."
         raise ValidationError(message)
     try:
         return tomllib.loads(raw.decode(), parse_float=parse_float)
     except RecursionError:
-        message = f"{path} cannot be read as TOML: it is nested too deeply; flatten it."
+        message = f"{path} cannot be read as TOML: it is nested too deeply. Flatten it."
         raise ValidationError(message) from None
-    except (ValueError, ArithmeticError) as error:  # no UTF-8, no TOML, or a number of too many digits
+    except (ValueError, ArithmeticError) as error:  # not UTF-8, not TOML, or a number with too many digits
         message = f"{path} cannot be read as TOML: {error}."
         raise ValidationError(message) from None
 
@@ -143,7 +143,7 @@ def _unreadable(path: Path, error: OSError) -> ValidationError:
 
 
 def _user(uid: int) -> str:
-    import pwd  # noqa: PLC0415  there are none on every system
+    import pwd  # noqa: PLC0415  Unix only
 
     try:
         return f"user {pwd.getpwuid(uid).pw_name!r}"
@@ -152,7 +152,7 @@ def _user(uid: int) -> str:
 
 
 def _is_private_group(found: os.stat_result) -> bool:
-    """Return whether the group is its owner's own, as systems make one for each user whose umask is 002."""
+    """Return whether the group is the owner's private group, which systems with the umask 002 create for each user."""
     import grp  # noqa: PLC0415
     import pwd  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Which store to open: from arguments, the environment, and files."""
+"""Selection of the store from arguments, the environment and files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 DEFAULT_BACKEND: Final = "sqlmodel"
 DEFAULT_URL: Final = "sqlite:///asm.db"
 _RESERVED: Final = {
-    "migrate": "the schema is brought up to date by `asm db upgrade`, or by migrate=True",
-    "store": "a store is chosen by --store",
-    "config": "a file is chosen by --config or ASM_CONFIG",
+    "migrate": "to upgrade the schema, run `asm db upgrade` or pass migrate=True",
+    "store": "to select a store, use --store",
+    "config": "to select a file, use --config or ASM_CONFIG",
 }
 
 
@@ -29,11 +29,11 @@ class StoreConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         backend: the name of its backend.
-        url: its place; None: what the backend takes by default.
-        options: the backend's own options.
-        trusted: whether the user, or a file that only the user can write, named the place. If not, `open_backend` takes
-            only a store inside the working directory, and adds no tables to the database of another application.
-        file: the file that the url or an option comes from, if one does.
+        url: its URL; None: the default of the backend.
+        options: the options of the backend.
+        trusted: whether the user, or a file that only the user can write, named the URL. If not, `open_backend` accepts
+        only a store inside the working directory, and adds no tables to the database of another application.
+        file: the file that configures the url or an option, if any.
     """
 
     backend: str
@@ -43,12 +43,12 @@ class StoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     file: str | None = None
 
     def __repr__(self) -> str:
-        """Return it without the URL, which may hold a password."""
+        """Format without the URL, which may contain a password."""
         return f"StoreConfig(backend={self.backend!r}, options={sorted(self.options)})"
 
 
 class _Source(NamedTuple):
-    """What one source names of the store; None where it names nothing."""
+    """The settings of one source; None for those that it does not have."""
 
     backend: str | None
     url: str | None
@@ -64,30 +64,30 @@ def resolve_store(
     config: str | os.PathLike[str] | None = None,
     options: dict[str, Any] | None = None,
 ) -> StoreConfig:
-    """Return the store to open.
+    """Resolve the store to open.
 
-    What is not given comes from the environment (``ASM_BACKEND``, ``ASM_URL``), then from a file: the one that
+    Missing arguments come from the environment (``ASM_BACKEND``, ``ASM_URL``), then from a file: the one that
     ``ASM_CONFIG`` names, else ``asm.toml`` in the working directory, else ``[tool.asm]`` of ``pyproject.toml`` there.
-    The defaults are ``sqlmodel`` on ``sqlite:///asm.db``. A file that was found, and that another user owns or others
-    can write, may only name a SQLite file inside its own directory.
+    The defaults are ``sqlmodel`` on ``sqlite:///asm.db``. A file that was found rather than named, and that another
+    user owns or can write, may only name a SQLite file in its own directory.
 
     Args:
         name: the backend's name.
-        url: the store's place.
-        store: the name of one of the tables ``[stores.NAME]`` of the file; `ASM_BACKEND` and `ASM_URL` are not asked.
-        config: the file to take instead of any other; `ASM_BACKEND` and `ASM_URL` are not asked.
-        options: the backend's own options.
+        url: the URL of the store.
+        store: the name of a table ``[stores.NAME]`` of the file; `ASM_BACKEND` and `ASM_URL` are ignored.
+        config: the file to read instead of any other; `ASM_BACKEND` and `ASM_URL` are ignored.
+        options: the options of the backend.
 
     Raises:
-        ValidationError: a file cannot be read as TOML or is not trusted with what it says, a key's value makes no
-            sense, or `store` names none.
+        ValidationError: a file is not valid TOML or not trusted with its content, a key has an invalid value, or
+            `store` is not configured.
     """
     given = _Source(_text("name", name), _text("url", url), options or {})
     asked = [given] if store is not None or config is not None else [given, _environment()]
     file = _file(config, is_place_named=any(source.url for source in asked))
     sources = [*asked, _configured(file, store)]
     backend = next((source.backend for source in sources if source.backend), DEFAULT_BACKEND)
-    # What is said of one backend is not meant for another: neither its URL nor its options.
+    # The URL and the options of one backend do not apply to another.
     return _merged(backend, [source for source in sources if source.backend in {None, backend}])
 
 
@@ -106,7 +106,7 @@ def _merged(backend: str, sources: list[_Source]) -> StoreConfig:
 def _file(config: str | os.PathLike[str] | None, *, is_place_named: bool) -> ConfigFile | None:
     named = os.environ.get("ASM_CONFIG") or None if config is None else config
     if named is None:
-        # Where the user named the place, a file that is not trusted has nothing to add.
+        # If the user named the URL, an untrusted file is ignored.
         return found_file(trusted_only=is_place_named)
     if not isinstance(named, str | os.PathLike) or "\0" in os.fspath(named):
         message = f"config must be the path of a file, not {shown(named)}."
@@ -135,7 +135,7 @@ def _named_table(file: ConfigFile | None, stores: dict[str, Any], store: object)
     if not isinstance(table, dict):
         place = file.path if file else "asm.toml or pyproject.toml"
         known = ", ".join(sorted(stores)) or "none"
-        message = f"No store is configured as [stores.{store}] in {place}. There are: {known}."
+        message = f"No store is configured as [stores.{store}] in {place}. Configured stores: {known}."
         raise ValidationError(message)
     return table
 
@@ -148,7 +148,7 @@ def _of_table(file: ConfigFile | None, table: dict[str, Any], place: str) -> _So
             raise ValidationError(message)
     for key, advice in _RESERVED.items():
         if key in table:
-            message = f"{place}{key} in {file and file.path} is no option of a store: {advice}; remove the key."
+            message = f"{place}{key} in {file and file.path} is not an option of a store: {advice}. Remove the key."
             raise ValidationError(message)
     options = {key: value for key, value in table.items() if key not in {"backend", "url"}}
     source = _Source(table.get("backend"), table.get("url"), options, file)
@@ -158,16 +158,16 @@ def _of_table(file: ConfigFile | None, table: dict[str, Any], place: str) -> _So
 
 
 def _confined(file: ConfigFile, source: _Source, place: str) -> _Source:
-    """Return what a file that is not trusted names, if it is a store inside its directory and nothing more."""
+    """Return the settings of an untrusted file, which may only be a store inside its directory."""
     url = source.url or DEFAULT_URL
     refused: Iterable[str] = source.options
     if not is_confined(url, file.path.parent):
         refused = ["url", *refused]
     if refused:
         message = (
-            f"{file.path} is not trusted, as it was found, not named, and {file.distrust}: it may only name a SQLite "
-            f"file inside its own directory, and says more: {place}{', '.join(map(shown, refused))}. If you trust it, "
-            f"name it: --config {file.path}, or ASM_CONFIG={file.path}."
+            f"{file.path} is not trusted, because {file.distrust}. It may only name a SQLite file inside its own "
+            f"directory, but contains more: {place}{', '.join(map(shown, refused))}. If you trust it, name it: "
+            f"--config {file.path}, or ASM_CONFIG={file.path}."
         )
         raise ValidationError(message, details={"file": str(file.path), "keys": list(refused)})
     return source._replace(url=url)

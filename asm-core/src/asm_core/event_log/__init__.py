@@ -1,1 +1,1 @@
-"""The log of a session: checks of a batch, idempotency, waiting and following."""
+"""The event log of a session: checks of a batch, idempotency, waiting and following."""

@@ -1,4 +1,4 @@
-"""What a health check says of logs that contradict themselves: the sentences that every backend uses."""
+"""The sentences in which a health check reports inconsistent logs, the same on every backend."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ SESSION_ENDS: Final = (EventType.SESSION_CANCELLED, EventType.SESSION_COMPLETED,
 SESSION_BEGINNINGS: Final = (EventType.SESSION_RESUMED, EventType.SESSION_STARTED)
 
 SHOWN: Final = 5
-"""How many cases of one fault a health check names."""
+"""The largest number of cases of one fault that a health check lists."""
 
 RUN_ENDED_TWICE: Final = "Run {0} has {1} terminal events; a run ends once."
 SESSION_ENDED_TWICE: Final = (
-    "Session {0} ends again with event number {1} ({2}); it was not resumed since it ended, as number {3} says."
+    "Session {0} ends again with event number {1} ({2}), but was not resumed after it ended with number {3}."
 )
-EVENTS_ELSEWHERE: Final = "Run {0} belongs to session {1}, and session {2} has events of it."
+EVENTS_ELSEWHERE: Final = "Run {0} belongs to session {1}, but session {2} has events of it."

@@ -1,4 +1,4 @@
-"""Following a session's log, so that one that was set back is found and never mixed with what was read."""
+"""Following of a session's log, with detection of a log that was set back."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from asm_core.querying.reader import Reader
 
 FOLLOW_PAGE: Final = 200
-"""How many events a follower reads at once."""
+"""The largest number of events that a follower reads in one query."""
 
 
 class Follower:
-    """Reads a log page by page, and raises `LogSetBackError` where it is no longer the log that was read so far.
+    """Reads a log page by page, and raises `LogSetBackError` if it lost events that were read.
 
-    Once `read` returns no events, the caller waits for a head that is none of `known`, and hands it to `see`.
+    When `read` returns no events, the caller waits for a head that is not in `known`, and passes it to `see`.
 
-    The last event that was seen is read again with each page, in the same query: another one in its place shows that
-    the log was set back and has grown since. Where it was pruned, the head is compared after the page is read.
+    Each page includes the last event that was seen. Another event in its place shows that the log was set back and has
+    grown since. If the event was pruned, the head is compared after the page is read.
     """
 
     def __init__(self, reader: Reader, query: EventQuery, last: Event | None) -> None:
-        """Read with `reader` what passes `query`, of one session, from its `after` on, which may be `last`'s number."""
+        """Read the events of one session that match `query` with `reader`; its `after` may be the number of `last`."""
         self._reader = reader
         self._session_id: str = (query.session_ids or ())[0]
         self._query = query
@@ -53,11 +53,11 @@ class Follower:
 
     @property
     def known(self) -> tuple[Head, ...]:
-        """The heads that need no further look."""
+        """The heads that need no new read."""
         return self._refuted if self._head is None else (self._head, *self._refuted)
 
     def read(self) -> list[Event]:
-        """Return the next events; none if there are none up to the last head.
+        """Return the next events; an empty list if there are none up to the last head.
 
         Raises:
             LogSetBackError: the log was set back.
@@ -69,7 +69,7 @@ class Follower:
             told, self._told = self._told, False
             events = self._read_page()
             if events:
-                # There may be more by the time that the caller asks again: that is cheaper to see than to be woken for.
+                # More events may exist at the next call: reading them is cheaper than a wakeup.
                 self._begun = self._due = True
                 return events
             if told:
@@ -77,18 +77,18 @@ class Follower:
         return []
 
     def see(self, head: Head | None) -> None:
-        """Take a head that the watcher found; None: there may be one.
+        """Process a new head from the watcher; None: there may be one.
 
         Raises:
             LogSetBackError: the log was set back.
             SessionNotFoundError: the session does not exist.
         """
         if head is None and self._last is not None and not self._filtered:
-            # The page shows whether the log is the same, and in most cases how far it goes.
+            # The page shows whether the log is the same, and in most cases its last number.
             self._due = self._told = True
             return
         if head is not None and self._contradiction(head):
-            # The watcher is outside of this thread's transaction, and may see less.
+            # The watcher is outside this thread's transaction, and may see less.
             self._refuted, head = (head,), None
         self._advance(head or head_of(self._reader, self._session_id))
 
@@ -101,29 +101,29 @@ class Follower:
         self._seen = head.last_sequence
 
     def _was_rewritten(self, head: Head) -> bool:
-        """Return whether there may be other events up to the last number that was seen."""
+        """Return whether other events may exist up to the last number that was seen."""
         before = None if self._head is None else self._head.updated_at
         return self._last is not None and None not in (before, head.updated_at) and before != head.updated_at
 
     def _contradiction(self, head: Head) -> str | None:
-        """Return what shows that a head is not that of the log that was read."""
+        """Return the reason why a head belongs to another log than the one that was read."""
         log_id = None if self._head is None else self._head.log_id
         if log_id is not None and head.log_id != log_id:
             return "the session has another log now"
         return ends_at(head) if head.last_sequence < self._seen else None
 
     def _read_page(self) -> list[Event]:
-        """Return the next events that pass, and move to the last event that was seen, whether it passes or not.
+        """Return the next matching events, and advance to the last event that was seen, matching or not.
 
-        Never further: where events up to the head are missing, they were pruned, or the log was set back since the head
-        was read, and their numbers come again.
+        Never further: events that are missing up to the head were pruned, or the log was set back after the head was
+        read, and their numbers will be used again.
         """
-        end = 0 if self._head is None else self._head.last_sequence  # read before the page: all up to it is visible
+        end = 0 if self._head is None else self._head.last_sequence  # read before the page: all up to it are visible
         is_near = self._filtered and 0 < end - self._number < FOLLOW_PAGE
         query = msgspec.structs.replace(self._query, after=self._number, limit=FOLLOW_PAGE)
         tail = None
         if is_near:
-            # All events up to the head in one query, which has the last event seen in it whether it passes or not.
+            # One query of all events up to the head; it includes the last event that was seen, matching or not.
             query = EventQuery(session_ids=query.session_ids, after=self._number, before=end + 1, limit=FOLLOW_PAGE)
         elif self._filtered and end > self._number:
             tail = event_at(self._reader, self._session_id, end)
@@ -140,7 +140,7 @@ class Follower:
         else:
             found, is_same = find_checked(self._reader, query, self._last)
         if not is_same:
-            # The log's id never comes back: a look at it after the page holds for the page.
+            # A log id is never reused, so a check after the page is valid for the page.
             last, self._last = self._last, None
             self._advance(head_of(self._reader, self._session_id))
             self._last = last if last is not None and is_stored(self._reader, last) else None

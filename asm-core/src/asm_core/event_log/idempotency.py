@@ -1,4 +1,4 @@
-"""What happens when an id, a key or a number is taken: the one rule that every backend applies."""
+"""The rules for ids, keys and numbers that are already in use, the same on every backend."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 
 def check_same_event(stored: Event, given: Event) -> Event:
-    """Return the stored event, as appending is idempotent by id.
+    """Return the stored event if it equals the given one.
 
     Raises:
-        AlreadyExistsError: the given one says something else under the same id.
+        AlreadyExistsError: the given event has the same id, but other content.
     """
     if stored.same_fact(given):
         return stored
     message = (
-        f"Event {given.id} is stored already (session {stored.session_id}, number {stored.sequence_number}) with "
-        "another session, run, type or data; give the new event an id of its own."
+        f"Event {given.id} is already stored (session {stored.session_id}, number {stored.sequence_number}) with "
+        "another session, run, type or data. Give the new event another id."
     )
     raise AlreadyExistsError(message, details={"event_id": given.id})
 
 
 def split_repeats(events: list[Event]) -> tuple[list[Event], list[Event]]:
-    """Return the first event of each id, and those that repeat one of them.
+    """Return the first event of each id, and the repeated ones.
 
     Raises:
-        AlreadyExistsError: one says something else than the first of its id.
+        AlreadyExistsError: a repeated event has other content than the first one with its id.
     """
     if len({event.id for event in events}) == len(events):
         return events, []
@@ -48,7 +48,7 @@ def split_repeats(events: list[Event]) -> tuple[list[Event], list[Event]]:
 
 
 def in_order_of(events: list[Event], stored: list[Event]) -> list[Event]:
-    """Return of each event what is stored under its id."""
+    """Return for each event the stored event with its id."""
     found = {event.id: event for event in stored}
     return [found[event.id] for event in events]
 
@@ -56,15 +56,15 @@ def in_order_of(events: list[Event], stored: list[Event]) -> list[Event]:
 def check_restored(
     events: list[Event], stored: Mapping[str, Event], numbers_between: Callable[[int, int], set[int]]
 ) -> list[Event]:
-    """Return those of the events, which bear numbers, that are not stored yet.
+    """Return the numbered events that are not stored yet.
 
     Args:
-        events: events of one session, each id once.
-        stored: those of their ids that are stored.
-        numbers_between: the numbers in use in the session from one to another, both included.
+        events: events of one session, without duplicate ids.
+        stored: the stored events with these ids.
+        numbers_between: returns the used numbers of the session in an inclusive range.
 
     Raises:
-        AlreadyExistsError: an id or a number is taken by another event.
+        AlreadyExistsError: another event has an id or a number.
     """
     for event in events:
         if event.id in stored:
@@ -82,48 +82,48 @@ def check_restored(
 
 
 def number_taken(event: Event) -> AlreadyExistsError:
-    """Return the error for an event to be restored whose place in the log another one has."""
+    """Return the error for a restored event whose number another event has."""
     return AlreadyExistsError(
-        f"Number {event.sequence_number} of session {event.session_id} is taken by another event than {event.id}; "
-        "restore into a store that does not have the session yet.",
+        f"Number {event.sequence_number} of session {event.session_id} belongs to another event than {event.id}. "
+        "Restore into a store that does not have the session yet.",
         details={"event_id": event.id, "session_id": event.session_id, "sequence_number": event.sequence_number},
     )
 
 
 def run_refused(session_id: str, status: str, given: Run) -> AlreadyExistsError | InvalidTransitionError | None:
-    """Return the error for a run that is not to be saved over the one stored under its id; None if it may be.
+    """Return the error for a run that must not replace the stored run with its id; None if it may.
 
     A run never moves to another session, and one that has ended keeps its status.
 
     Args:
         session_id: the session of the stored run.
         status: the status of the stored run.
-        given: the run to be saved.
+        given: the run to save.
     """
     if session_id != given.session_id:
         return run_taken(session_id, given)
     if status == given.status or status not in TERMINAL_RUN_STATUSES:
         return None
     return InvalidTransitionError(
-        f"Run {given.id} is stored as {status}, which is final, and cannot become {given.status}; read it with "
-        "get_run(), and start another run for another attempt.",
+        f"Run {given.id} is stored as {status}, which is final, and cannot become {given.status}. Read it with "
+        "get_run(), and start a new run for another attempt.",
         details={"run_id": given.id, "session_id": session_id, "status": str(status)},
     )
 
 
 def run_taken(session_id: str, given: Run) -> AlreadyExistsError:
-    """Return the error for a run whose id a run of another session has."""
+    """Return the error for a run whose id belongs to a run of another session."""
     return AlreadyExistsError(
-        f"Run {given.id} belongs to session {session_id}, and never moves to another one ({given.session_id}); give "
-        "the new run an id of its own.",
+        f"Run {given.id} belongs to session {session_id}, and cannot move to another one ({given.session_id}). Give "
+        "the new run another id.",
         details={"run_id": given.id, "session_id": session_id},
     )
 
 
 def artifact_taken(stored: Artifact, given: Artifact) -> AlreadyExistsError:
-    """Return the error for an artifact whose id or key another one has."""
+    """Return the error for an artifact whose id or key belongs to another one."""
     field, value = ("id", given.id) if stored.id == given.id else ("key", given.key)
     return AlreadyExistsError(
-        f"Another artifact ({stored.id}) has the {field} {value!r}; delete it first, or choose another {field}.",
+        f"Another artifact ({stored.id}) has the {field} {value!r}. Delete it first, or choose another {field}.",
         details={"artifact_id": stored.id, "key": stored.key},
     )

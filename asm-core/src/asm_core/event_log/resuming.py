@@ -1,4 +1,4 @@
-"""Reading a session's log on from an event, which must still be the one of its number."""
+"""Resuming a session's log after an event, which the log must still contain."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ if TYPE_CHECKING:
 
 
 def check_last(session_id: str, event: Event) -> int:
-    """Return the number of an event after which a session's log is to be read.
+    """Return the number of the event after which a session's log is read.
 
     Raises:
-        ValidationError: it is an event of another session, or has no number.
+        ValidationError: the event belongs to another session, or has no number.
     """
     if event.session_id != session_id:
-        message = (
-            f"after is the event {event.id} of session {event.session_id}; to read {session_id}, give one of its own."
-        )
+        message = f"after is the event {event.id} of session {event.session_id}. Give an event of session {session_id}."
         raise ValidationError(message)
     if event.sequence_number is None:
-        message = f"after is the event {event.id} without a sequence_number; give it as the store returned it."
+        message = f"after is the event {event.id} without a sequence_number. Give the event as the store returned it."
         raise ValidationError(message)
     return check_natural("after.sequence_number", event.sequence_number, least=1)
 
@@ -46,7 +44,7 @@ def head_of(reader: Reader, session_id: str) -> Head:
 
 
 def find_after(reader: Reader, query: EventQuery, last: Event | None) -> list[Event]:
-    """Return the events of one session that pass `query`, which begins after `last`.
+    """Return the events of one session that match `query`, which begins after `last`.
 
     Raises:
         LogSetBackError: `last` is neither stored nor pruned.
@@ -64,7 +62,7 @@ def find_after(reader: Reader, query: EventQuery, last: Event | None) -> list[Ev
 
 
 def find_checked(reader: Reader, query: EventQuery, last: Event) -> tuple[list[Event], bool]:
-    """Return the events that pass `query`, and whether `last` was stored then, or later.
+    """Return the events that match `query`, and whether `last` was stored at that time or later.
 
     Raises:
         LogSetBackError: another event has its number.
@@ -77,15 +75,15 @@ def find_checked(reader: Reader, query: EventQuery, last: Event) -> tuple[list[E
         found = found[: query.limit]
     else:
         found, stored = find_after(reader, query, None), None
-    # What stands there now need not pass the filters.
+    # The event that has the number now need not match the filters.
     return found, _is_same(stored, last) if stored else is_stored(reader, last)
 
 
 def is_stored(reader: Reader, last: Event) -> bool:
     """Return whether an event is stored.
 
-    Where it is not, the head is compared. Then this is asked again: the log may have been shorter than the event's
-    number before, and have grown beyond it by the time that the head was read.
+    If it is not, the head is compared, and then the event is read again: the log may have been shorter than the
+    event's number at first, and have grown past it before the head was read.
 
     Raises:
         LogSetBackError: another event has its number.
@@ -102,13 +100,13 @@ def _is_same(stored: Event, last: Event) -> bool:
 
 
 def event_at(reader: Reader, session_id: str, number: int) -> Event | None:
-    """Return the event of a number, if it is stored."""
+    """Return the event with a number, or None if it is not stored."""
     query = EventQuery(session_ids=(session_id,), after=number - 1, before=number + 1, limit=1)
     return next(iter(reader._find_events(query)), None)
 
 
 def passes(event: Event, query: EventQuery) -> bool:
-    """Return whether an event passes the filters of a query of one session, but those by number."""
+    """Return whether an event matches the filters of a query of one session, except those by number."""
     return (
         (query.run_ids is None or event.run_id in query.run_ids)
         and (query.types is None or event.type in query.types)
@@ -122,5 +120,5 @@ def number_of(event: Event) -> int:
 
 
 def ends_at(head: Head) -> str:
-    """Return what a shorter log shows, for the message of the error."""
+    """Describe a shorter log, for the error message."""
     return f"its last number is {head.last_sequence}"

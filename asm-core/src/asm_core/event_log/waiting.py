@@ -1,4 +1,4 @@
-"""Waiting for events: one watcher for all who wait on one store."""
+"""Waiting for events: one watcher thread serves all waiters of a store."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.05
 BUSY_SECONDS = 1.0
-"""After an event or a new waiter the watcher looks every 2 ms for a second; then less often, down to every 50 ms."""
+"""After an event or a new waiter, the watcher polls every 2 ms for a second, then less often, down to every 50 ms."""
 IDLE_SHARE = 0.0085
 DEAREST_PAUSE = 0.1
-"""Where a look is dear, it looks less often yet, down to every 100 ms: an idle waiter takes less than a hundredth of a
-core. One look takes some hundred microseconds when the processor's caches hold other things by then.
+"""Limits of the rest after an expensive poll, up to 100 ms, so that an idle waiter takes less than 1% of a core. With
+cold processor caches, one poll takes some hundred microseconds.
 """
 
 
 class Watcher:
-    """Looks, in one thread and for all who wait, whether the heads of sessions differ; rests when nobody waits.
+    """Polls the heads of sessions in one thread for all waiters; sleeps without waiters.
 
-    Commits of this process wake it at once (`notify`); those of other processes are found by looking, or sooner where
-    the store can tell of them.
+    Commits of this process wake it at once (`notify`). Commits of other processes are found by polling, or earlier if
+    the store can notify.
     """
 
     def __init__(
@@ -44,16 +44,16 @@ class Watcher:
         change_token: Callable[[], object] = lambda: None,
         listening: Callable[[Tell], AbstractContextManager[object]] = lambda _: nullcontext(),
     ) -> None:
-        """Look through `heads`, and only when `change_token` (None: unknown) has changed.
+        """Poll `heads`, but only when `change_token` (None: unknown) has changed.
 
-        While somebody waits, the context of `listening` is open, and may call what it is given: `tell`.
+        The context of `listening` is open while there are waiters, and may call its argument, `tell`.
         """
         self._load_heads = heads
         self._change_token = change_token
         self._listening = listening
         lock = threading.RLock()
         self._condition = threading.Condition(lock)
-        self._advanced = threading.Condition(lock)  # for those who wait: what is for the watcher wakes none of them
+        self._advanced = threading.Condition(lock)  # for waiters: notifications of the watcher do not wake them
         self._waiting: dict[str, int] = {}
         self._heads: dict[str, Head] = {}
         self._looks = 0
@@ -65,14 +65,14 @@ class Watcher:
         self._thread: threading.Thread | None = None
 
     def notify(self) -> None:
-        """Look now: this process has committed something."""
+        """Poll now, after a commit of this process."""
         if self._waiting:
             with self._condition:
                 self._stale = True
                 self._condition.notify_all()
 
     def tell(self, session_id: str | None) -> None:
-        """Let those who wait for a session that is said to have new events go and see; None: look at all of them."""
+        """Wake the waiters of a session that has new events; None: poll all sessions."""
         if session_id is None:
             self.notify()
             return
@@ -82,13 +82,13 @@ class Watcher:
                 self._advanced.notify_all()
 
     def wait(self, session_id: str, known: Collection[Head], timeout: float | None) -> Head | None:
-        """Return the session's head once it is none of `known`: greater, lower, of another log, or `GONE`.
+        """Wait until the session's head is not in `known`, and return it: greater, lower, of another log, or `GONE`.
 
-        None, if the watcher was notified of the session, or once `timeout` seconds (None: no limit) are over. A head
-        that is returned was read after this call began.
+        Returns None if the watcher was notified of the session, or after `timeout` seconds (None: no limit). A returned
+        head was read after this call began.
 
         Raises:
-            AsmError: what the look raised.
+            AsmError: the poll failed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         tellings = self._join(session_id, known)
@@ -111,11 +111,11 @@ class Watcher:
     def _join(self, session_id: str, known: Collection[Head]) -> int | None:
         with self._condition:
             if self._thread is None or not self._thread.is_alive():
-                # Before the waiter is counted, as this may fail; the thread looks at nothing while the lock is held.
+                # Before the waiter is counted, because this may fail. The thread does not poll while the lock is held.
                 self._thread = threading.Thread(target=self._work, name="asm-watcher", daemon=True)
-                begin_thread(self._thread, "look for new events")
+                begin_thread(self._thread, "poll for new events")
             if self._heads.get(session_id) not in known:
-                # It may be older than what the caller has seen, and so may be that of a look under way.
+                # It may be older than what the caller has seen, and so may the head of a poll in progress.
                 self._heads.pop(session_id, None)
                 self._first_looks[session_id] = self._looks + 1
             self._waiting[session_id] = self._waiting.get(session_id, 0) + 1
@@ -136,7 +136,7 @@ class Watcher:
 
     def _work(self) -> None:
         with ExitStack() as stack:
-            with suppress(Exception):  # what nobody tells of is found by looking
+            with suppress(Exception):  # commits without a notification are found by polling
                 stack.enter_context(self._listening(self.tell))
             self._watch()
 
@@ -146,7 +146,7 @@ class Watcher:
         while True:
             with self._condition:
                 if not self._waiting:
-                    self._condition.wait(BUSY_SECONDS)  # whoever follows a log is back in a moment
+                    self._condition.wait(BUSY_SECONDS)  # followers return within a moment
                 if not self._waiting:
                     self._thread = None
                     return
@@ -156,14 +156,14 @@ class Watcher:
             try:
                 new_token = self._change_token()
                 if stale or new_token is None or new_token != token:
-                    # The token was read before the heads: what is committed in between is found at the next look.
+                    # The token was read before the heads: a commit in between is found by the next poll.
                     self._publish(session_ids, self._load_heads(session_ids))
                 token = new_token
             except AsmError as error:
                 self._fail(error)
                 return
-            except BaseException as error:  # noqa: BLE001  whoever waits must not wait for ever
-                failure = StorageError(f"Looking for new events failed: {type(error).__name__}: {error}.")
+            except BaseException as error:  # noqa: BLE001  waiters must not wait forever
+                failure = StorageError(f"Polling for new events failed: {type(error).__name__}: {error}.")
                 failure.__cause__ = error
                 self._fail(failure)
                 return
@@ -188,17 +188,17 @@ class Watcher:
             self._advanced.notify_all()
 
     def _pause(self, cost: float) -> float:
-        """Return how long to rest after a look that took so many seconds of a processor, waking included."""
+        """Return the seconds to rest after a poll that took this many CPU seconds, the wakeup included."""
         idle = time.monotonic() - self._active_at
         longest = max(LONGEST_PAUSE, min(cost / IDLE_SHARE, DEAREST_PAUSE))
         return min(longest, SHORTEST_PAUSE * max(1.0, idle / BUSY_SECONDS))
 
 
 def check_wait(field: str, value: object) -> float:
-    """Return `value` if it is a number of seconds that one can wait.
+    """Return `value` if it is a valid timeout in seconds.
 
     Raises:
-        ValidationError: it is no number, negative or not finite.
+        ValidationError: it is not a number, negative, or not finite.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         message = f"{field} must be a number of seconds, 0 or more, not {shown(value)}."

@@ -1,4 +1,4 @@
-"""The models: frozen records of what is kept."""
+"""The models: frozen records of sessions, runs, events and artifacts."""
 
 from asm_core.models.artifact import Artifact
 from asm_core.models.base import Model

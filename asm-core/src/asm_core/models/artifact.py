@@ -18,21 +18,21 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Artifact(Model, frozen=True, kw_only=True):
-    """The metadata of a blob that is kept elsewhere.
+    """The metadata of a blob that is stored elsewhere.
 
     Attributes:
-        id: ``art_`` and 32 hex digits, unless the caller chose another.
-        session_id: the session it came from, if any.
-        run_id: the run it came from, if any.
-        key: the name it is found by, unique among the live ones.
+        id: ``art_`` and 32 hex digits, or an id that the caller chose.
+        session_id: the session that created it, if any.
+        run_id: the run that created it, if any.
+        key: its name, unique among live artifacts.
         content_type: its media type, such as ``text/plain``.
         byte_size: its size in bytes.
         checksum_sha256: its SHA-256, as 64 lower-case hex digits.
-        storage_backend: the kind of place where it is kept (``file``, ``s3``).
-        storage_ref: where it is kept there.
-        metadata: anything the application wants to keep beside it.
-        created_at: when it was made.
-        deleted_at: when it was deleted; None while it is live.
+        storage_backend: the kind of storage, such as ``file`` or ``s3``.
+        storage_ref: its location in that storage.
+        metadata: any data of the application.
+        created_at: the time of its creation.
+        deleted_at: the time of its deletion; None while it is live.
     """
 
     id: str
@@ -64,10 +64,10 @@ class Artifact(Model, frozen=True, kw_only=True):
         metadata: Payload | None = None,
         created_at: datetime | None = None,
     ) -> Self:
-        """Return a new artifact; what is not given is filled in.
+        """Return a new artifact, with defaults for all fields that are not given.
 
         Raises:
-            ValidationError: a field has a value that cannot be kept.
+            ValidationError: a field has an invalid value.
         """
         return cls(
             id=new_id("art") if id is None else id,
@@ -84,7 +84,7 @@ class Artifact(Model, frozen=True, kw_only=True):
         ).checked()
 
     def checked(self) -> Self:
-        """Return an equal artifact with each field checked and in its normal shape."""
+        """Return an equal artifact with each field checked and normalised."""
         checksum = self.checksum_sha256
         if not isinstance(checksum, str) or not _SHA256.fullmatch(checksum):
             message = f"checksum_sha256 must be 64 lower-case hex digits, not {shown(checksum)}."

@@ -1,4 +1,4 @@
-"""What all models have in common."""
+"""The base class of all models."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from asm_core.errors import ValidationError, shown
 from asm_core.values.payloads import decode_json, encode_json
 
 MAX_INTEGER = (1 << 63) - 1
-"""The greatest integer that every database keeps."""
+"""The largest integer that every database can store."""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A frozen, slotted record.
 
-    ``X.new(...)`` and ``X.from_dict(...)`` check what they are given. The plain constructor does not: backends build
-    models with it from what was checked when it was written. The ports check again whatever they store.
+    ``X.new(...)`` and ``X.from_dict(...)`` check their arguments. The plain constructor does not: backends use it for
+    values that were checked when they were stored. The ports check every model again before they store it.
     """
 
     named: ClassVar[Mapping[str, Callable[[object], object]]] = {}
-    """Fields with an error of their own when their value is none of the known names."""
+    """Fields of names, with the error class for an unknown name."""
 
     def checked(self) -> Self:
-        """Return an equal model with each field checked and in its normal shape.
+        """Return an equal model with each field checked and normalised.
 
         Raises:
-            ValidationError: a field has a value that cannot be kept.
+            ValidationError: a field has an invalid value.
         """
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON has them: times in ISO 8601, money as a string; `from_dict` is the inverse."""
+        """Return the fields JSON-shaped, with times in ISO 8601 and money as a string; `from_dict` is the inverse."""
         fields: dict[str, Any] = decode_json(encode_json(self))
         return fields
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the model that `to_dict` made `fields` of.
+        """Rebuild a model from the result of `to_dict`.
 
         Raises:
-            ValidationError: a field is missing, unknown, or has a value that cannot be kept.
+            ValidationError: a field is missing or unknown, or has an invalid value.
         """
         if not isinstance(fields, Mapping):
             message = f"{cls.__name__}.from_dict takes a dict, not {shown(fields)}."
@@ -53,16 +53,16 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         try:
             model = msgspec.convert(dict(fields), type=cls)
         except (msgspec.ValidationError, RecursionError) as error:
-            message = f"This is no {cls.__name__.lower()}: {error}."
+            message = f"Invalid {cls.__name__.lower()}: {error}."
             raise ValidationError(message) from None
         return model.checked()
 
 
 def check_natural(field: str, value: object, *, least: int = 0) -> int:
-    """Return `value` if it is an integer of at least `least` that fits 64 bits.
+    """Return `value` if it is an integer from `least` to `MAX_INTEGER`.
 
     Raises:
-        ValidationError: it is not.
+        ValidationError: it is another value.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_INTEGER:
         message = f"{field} must be an integer of at least {least}, below 2**63, not {shown(value)}."

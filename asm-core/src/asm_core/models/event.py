@@ -19,17 +19,17 @@ class Event(Model, frozen=True, kw_only=True, gc=False):
     """An immutable fact in a session's append-only log.
 
     Attributes:
-        id: ``evt_`` and 32 hex digits, unless the caller chose another. Appending is idempotent by it.
-        type: what happened.
-        timestamp: when, by the clock of whoever saw it. The order of a log is that of its numbers, not of these.
-        session_id: the session whose log it stands in.
-        run_id: the run it belongs to; a label, which need not name a stored run.
-        sequence_number: its place in the session's log: 1, 2, 3, …; None until it is appended.
-        data: what happened, in particular.
-        metadata: anything the application wants to keep beside the event.
-        schema_version: the version of the shape of `data`, for the application's own use.
-        provider: the name of what caused it.
-        correlation_id: what ties it to events elsewhere.
+        id: ``evt_`` and 32 hex digits, or an id that the caller chose. Appending is idempotent by id.
+        type: the type of the event.
+        timestamp: the time of the event, by the clock of its recorder. The log is ordered by number, not by time.
+        session_id: the session whose log contains it.
+        run_id: the run it belongs to; the run need not be stored.
+        sequence_number: its number in the session's log: 1, 2, 3, …; None until it is appended.
+        data: the content of the event.
+        metadata: any data of the application.
+        schema_version: the version of the shape of `data`, for the application.
+        provider: the name of the provider that caused it.
+        correlation_id: an id shared with related events of other systems.
     """
 
     id: str
@@ -61,11 +61,11 @@ class Event(Model, frozen=True, kw_only=True, gc=False):
         provider: str | None = None,
         correlation_id: str | None = None,
     ) -> Self:
-        """Return a new event, not yet appended; what is not given is filled in.
+        """Return a new event, not yet appended, with defaults for all fields that are not given.
 
         Raises:
-            InvalidEventTypeError: there is no such type.
-            ValidationError: a field has a value that cannot be kept.
+            InvalidEventTypeError: unknown event type.
+            ValidationError: a field has an invalid value.
         """
         return cls(
             id=new_id("evt") if id is None else id,
@@ -81,7 +81,7 @@ class Event(Model, frozen=True, kw_only=True, gc=False):
         ).checked()
 
     def checked(self) -> Self:
-        """Return an equal event with each field checked and in its normal shape."""
+        """Return an equal event with each field checked and normalised."""
         number = self.sequence_number
         return type(self)(
             id=check_name("id", self.id),
@@ -98,11 +98,11 @@ class Event(Model, frozen=True, kw_only=True, gc=False):
         )
 
     def numbered(self, sequence_number: int) -> Self:
-        """Return the event at its place in the log."""
+        """Return the event with this sequence number."""
         return msgspec.structs.replace(self, sequence_number=sequence_number)
 
     def same_fact(self, other: Event) -> bool:
-        """Return whether both say the same: session, run, type and data."""
+        """Return whether both events have the same session, run, type and data."""
         return (
             self.session_id == other.session_id
             and self.run_id == other.run_id

@@ -18,27 +18,27 @@ from asm_core.values.payloads import Payload, check_optional_payload, check_payl
 from asm_core.values.times import check_optional_time, check_time, utc_now
 
 TokenUsage = dict[str, int]
-"""Counts of tokens by name: ``input_tokens``, ``output_tokens``, ``total_tokens``, and any others."""
+"""Token counts by name: ``input_tokens``, ``output_tokens``, ``total_tokens``, and any others."""
 
 
 class Run(Model, frozen=True, kw_only=True):
-    """One execution inside a session.
+    """One execution in a session.
 
     Attributes:
-        id: ``run_`` and 32 hex digits, unless the caller chose another.
+        id: ``run_`` and 32 hex digits, or an id that the caller chose.
         session_id: the session it belongs to.
-        status: where it stands; see `with_status`.
-        input: what the agent was given.
-        output: what came of it.
-        error: why it failed.
-        metadata: anything the application wants to keep beside the run.
-        turn_count: how many turns it took so far.
-        token_usage: counts of tokens; see `total_tokens`.
-        started_at: when it was made.
-        ended_at: when it reached its last status.
-        provider: the name of what executed it.
-        provider_metadata: what the provider tells of it; its ``model`` is what usage is summed up by.
-        cost_usd: what it cost, in US dollars, exact to 10**-9.
+        status: its status; see `with_status`.
+        input: the input of the agent.
+        output: the result of the run.
+        error: the reason of a failure.
+        metadata: any data of the application.
+        turn_count: the number of turns so far.
+        token_usage: token counts; see `total_tokens`.
+        started_at: the time of its creation.
+        ended_at: the time at which it reached a final status.
+        provider: the name of the provider that executed it.
+        provider_metadata: metadata of the provider; usage is summed by its key ``model``.
+        cost_usd: its cost in US dollars, exact to 10**-9.
     """
 
     id: str
@@ -73,10 +73,10 @@ class Run(Model, frozen=True, kw_only=True):
         provider_metadata: Payload | None = None,
         cost_usd: Decimal | None = None,
     ) -> Self:
-        """Return a new run; what is not given is filled in.
+        """Return a new run, with defaults for all fields that are not given.
 
         Raises:
-            ValidationError: a field has a value that cannot be kept.
+            ValidationError: a field has an invalid value.
         """
         return cls(
             id=new_id("run") if id is None else id,
@@ -92,7 +92,7 @@ class Run(Model, frozen=True, kw_only=True):
         ).checked()
 
     def checked(self) -> Self:
-        """Return an equal run with each field checked and in its normal shape."""
+        """Return an equal run with each field checked and normalised."""
         run = type(self)(
             id=check_name("id", self.id),
             session_id=check_name("session_id", self.session_id),
@@ -115,32 +115,32 @@ class Run(Model, frozen=True, kw_only=True):
 
     @property
     def input_tokens(self) -> int:
-        """The tokens that went in."""
+        """The number of input tokens."""
         return self.token_usage.get("input_tokens", 0)
 
     @property
     def output_tokens(self) -> int:
-        """The tokens that came out."""
+        """The number of output tokens."""
         return self.token_usage.get("output_tokens", 0)
 
     @property
     def total_tokens(self) -> int:
-        """``total_tokens`` where the provider counted them, else those of input and output together."""
+        """``total_tokens`` if the provider counted them, else the sum of input and output tokens."""
         return self.token_usage.get("total_tokens", self.input_tokens + self.output_tokens)
 
     @property
     def model(self) -> str | None:
-        """The model that the provider says it used."""
+        """The model, from `provider_metadata`."""
         return self.provider_metadata.get("model")
 
     def with_status(self, status: RunStatus | str) -> Self:
-        """Return the run one step on: pending -> running -> completed | failed | cancelled | timeout.
+        """Return the run with its next status: pending -> running -> completed | failed | cancelled | timeout.
 
-        The last step sets `ended_at`.
+        A final status sets `ended_at`.
 
         Raises:
-            InvalidTransitionError: the run may not take this step.
-            InvalidStatusError: there is no such status.
+            InvalidTransitionError: the transition is not allowed.
+            InvalidStatusError: unknown status.
         """
         new = check_run_status(status)
         check_step(f"Run {self.id}", RUN_STEPS, self.status, new)
@@ -148,24 +148,24 @@ class Run(Model, frozen=True, kw_only=True):
         return self._changed(status=new, ended_at=ended_at)
 
     def with_output(self, output: Payload) -> Self:
-        """Return the run with what came of it."""
+        """Return the run with this output."""
         return self._changed(output=check_payload("output", output))
 
     def with_error(self, error: Payload) -> Self:
-        """Return the run with why it failed."""
+        """Return the run with this error."""
         return self._changed(error=check_payload("error", error))
 
     def with_provider_metadata(self, metadata: Payload) -> Self:
-        """Return the run with `metadata` laid over what its provider told so far, key by key."""
+        """Return the run with `metadata` merged into its `provider_metadata`, key by key."""
         told = check_payload("provider_metadata", metadata)
         return self._changed(provider_metadata={**self.provider_metadata, **told}).checked()
 
     def with_cost(self, cost_usd: Decimal) -> Self:
-        """Return the run with what it cost, in US dollars."""
+        """Return the run with this cost in US dollars."""
         return self._changed(cost_usd=check_optional_usd("cost_usd", cost_usd))
 
     def next_turn(self) -> Self:
-        """Return the run with one turn more."""
+        """Return the run with its turn count raised by one."""
         return self._changed(turn_count=self.turn_count + 1)
 
     def add_token_usage(self, usage: TokenUsage) -> Self:
@@ -183,7 +183,7 @@ def check_token_usage(value: object) -> TokenUsage:
     """Return a copy of `value` if it maps names to counts.
 
     Raises:
-        ValidationError: it does not.
+        ValidationError: it is another value.
     """
     if not isinstance(value, Mapping):
         message = f"token_usage must be a dict of counts, not {shown(value)}."

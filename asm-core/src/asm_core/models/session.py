@@ -17,19 +17,19 @@ from asm_core.values.times import check_optional_time, check_time, utc_now
 
 
 class Session(Model, frozen=True, kw_only=True):
-    """A container for interactions with one agent.
+    """The interactions with one agent.
 
     Attributes:
-        id: ``ses_`` and 32 hex digits, unless the caller chose another.
-        agent_id: the agent that the session is with.
-        status: where it stands; see `with_status`.
-        parent_session_id: the session this one was forked from; it need not be stored (any more).
-        metadata: anything the application wants to keep beside the session.
-        context: what the agent is told for the whole session (a system prompt, settings).
-        tags: names to find the session by, without duplicates, in the order given.
-        created_at: when it was made.
-        updated_at: when it last changed.
-        deleted_at: when retention soft-deleted it; None while it is live.
+        id: ``ses_`` and 32 hex digits, or an id that the caller chose.
+        agent_id: the agent of the session.
+        status: its status; see `with_status`.
+        parent_session_id: the session it was forked from; that session need not be stored.
+        metadata: any data of the application.
+        context: the agent's context for the whole session, such as a system prompt or settings.
+        tags: labels to search by, without duplicates, in the given order.
+        created_at: the time of its creation.
+        updated_at: the time of its last change.
+        deleted_at: the time of its soft deletion; None while it is live.
     """
 
     id: str
@@ -59,10 +59,10 @@ class Session(Model, frozen=True, kw_only=True):
         created_at: datetime | None = None,
         updated_at: datetime | None = None,
     ) -> Self:
-        """Return a new session; what is not given is filled in.
+        """Return a new session, with defaults for all fields that are not given.
 
         Raises:
-            ValidationError: a field has a value that cannot be kept.
+            ValidationError: a field has an invalid value.
 
         >>> session = Session.new(agent_id="assistant", tags=["demo"])
         >>> session.status, session.tags
@@ -82,7 +82,7 @@ class Session(Model, frozen=True, kw_only=True):
         ).checked()
 
     def checked(self) -> Self:
-        """Return an equal session with each field checked and in its normal shape."""
+        """Return an equal session with each field checked and normalised."""
         return type(self)(
             id=check_name("id", self.id),
             agent_id=check_name("agent_id", self.agent_id),
@@ -97,26 +97,26 @@ class Session(Model, frozen=True, kw_only=True):
         )
 
     def with_status(self, status: SessionStatus | str) -> Self:
-        """Return the session one step on: pending -> active -> completed | failed | cancelled, active <-> paused.
+        """Return the session with a new status: pending -> active (<-> paused) -> completed | failed | cancelled.
 
         Raises:
-            InvalidTransitionError: the session may not take this step.
-            InvalidStatusError: there is no such status.
+            InvalidTransitionError: the transition is not allowed.
+            InvalidStatusError: unknown status.
         """
         new = check_session_status(status)
         check_step(f"Session {self.id}", SESSION_STEPS, self.status, new)
         return self._changed(status=new)
 
     def with_metadata(self, metadata: Payload) -> Self:
-        """Return the session with `metadata` laid over what it has, key by key."""
+        """Return the session with `metadata` merged into its own, key by key."""
         return self._changed(metadata={**self.metadata, **check_payload("metadata", metadata)})
 
     def with_context(self, context: Payload) -> Self:
-        """Return the session with `context` laid over what it has, key by key."""
+        """Return the session with `context` merged into its own, key by key."""
         return self._changed(context=check_payload("context", {**self.context, **context}))
 
     def with_tags(self, tags: Iterable[str]) -> Self:
-        """Return the session with these tags instead of those it has."""
+        """Return the session with its tags replaced by these."""
         return self._changed(tags=check_tags("tags", tags))
 
     def _changed(self, **fields: Any) -> Self:
@@ -124,10 +124,10 @@ class Session(Model, frozen=True, kw_only=True):
 
 
 def check_tags(field: str, value: object) -> tuple[str, ...]:
-    """Return the tags in `value` in their order, each once.
+    """Return the tags in `value` in order, without duplicates.
 
     Raises:
-        ValidationError: `value` is a single string or no iterable, or a tag is not fit to be a name.
+        ValidationError: `value` is a single string or not an iterable, or a tag is not a valid name.
     """
     if isinstance(value, str) or not isinstance(value, Iterable):
         message = f"{field} must be an iterable of strings, not {shown(value)}."

@@ -1,4 +1,4 @@
-"""What sessions, runs and events can be."""
+"""The statuses of sessions and runs, and the types of events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SessionStatus(StrEnum):
-    """Where a session stands."""
+    """The status of a session."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -23,7 +23,7 @@ class SessionStatus(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """Where a run stands."""
+    """The status of a run."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -34,7 +34,7 @@ class RunStatus(StrEnum):
 
 
 class EventType(StrEnum):
-    """What an event says happened."""
+    """The type of an event."""
 
     SESSION_CREATED = "session_created"
     SESSION_STARTED = "session_started"
@@ -76,67 +76,67 @@ SESSION_STEPS: Final[Mapping[SessionStatus, frozenset[SessionStatus]]] = {
     SessionStatus.ACTIVE: frozenset({SessionStatus.PAUSED}) | TERMINAL_SESSION_STATUSES,
     SessionStatus.PAUSED: frozenset({SessionStatus.ACTIVE}),
 }
-"""The steps a session may take; from a status that is not listed there is none."""
+"""The allowed transitions of a session; none from a status that is not listed."""
 
 RUN_STEPS: Final[Mapping[RunStatus, frozenset[RunStatus]]] = {
     RunStatus.PENDING: frozenset({RunStatus.RUNNING}),
     RunStatus.RUNNING: TERMINAL_RUN_STATUSES,
 }
-"""The steps a run may take; from a status that is not listed there is none."""
+"""The allowed transitions of a run; none from a status that is not listed."""
 
-# Plain look-ups: a tenth of the cost of calling the enum, and reading builds one for every row.
+# A dict lookup costs a tenth of a call of the enum; reading does one for every row.
 SESSION_STATUSES: Final[Mapping[str, SessionStatus]] = {str(status): status for status in SessionStatus}
 RUN_STATUSES: Final[Mapping[str, RunStatus]] = {str(status): status for status in RunStatus}
 EVENT_TYPES: Final[Mapping[str, EventType]] = {str(kind): kind for kind in EventType}
 
 
 def check_session_status(value: object) -> SessionStatus:
-    """Return the session status that `value` names.
+    """Return the session status named `value`.
 
     Raises:
-        InvalidStatusError: there is none of that name.
+        InvalidStatusError: unknown status.
     """
     status = SESSION_STATUSES.get(value) if isinstance(value, str) else None
     if status is None:
-        message = f"No session status is called {shown(value)}. There are: {', '.join(SessionStatus)}."
+        message = f"Unknown session status: {shown(value)}. Known statuses: {', '.join(SessionStatus)}."
         raise InvalidStatusError(message)
     return status
 
 
 def check_run_status(value: object) -> RunStatus:
-    """Return the run status that `value` names.
+    """Return the run status named `value`.
 
     Raises:
-        InvalidStatusError: there is none of that name.
+        InvalidStatusError: unknown status.
     """
     status = RUN_STATUSES.get(value) if isinstance(value, str) else None
     if status is None:
-        message = f"No run status is called {shown(value)}. There are: {', '.join(RunStatus)}."
+        message = f"Unknown run status: {shown(value)}. Known statuses: {', '.join(RunStatus)}."
         raise InvalidStatusError(message)
     return status
 
 
 def check_event_type(value: object) -> EventType:
-    """Return the event type that `value` names.
+    """Return the event type named `value`.
 
     Raises:
-        InvalidEventTypeError: there is none of that name.
+        InvalidEventTypeError: unknown event type.
     """
     kind = EVENT_TYPES.get(value) if isinstance(value, str) else None
     if kind is None:
-        message = f"No event type is called {shown(value)}. There are: {', '.join(EventType)}."
+        message = f"Unknown event type: {shown(value)}. Known types: {', '.join(EventType)}."
         raise InvalidEventTypeError(message)
     return kind
 
 
 def check_step(of: str, steps: Mapping[Status, Collection[Status]], old: Status, new: Status) -> None:
-    """Let `of` (what the message calls it) step from `old` to `new`.
+    """Check the transition of `of` (its name in the message) from `old` to `new`.
 
     Raises:
-        InvalidTransitionError: `steps` has no such step.
+        InvalidTransitionError: `steps` does not contain it.
     """
     allowed = steps.get(old, ())
     if new not in allowed:
-        onward = ", ".join(sorted(allowed)) or "nothing, as it has ended"
+        onward = ", ".join(sorted(allowed)) or "nothing, because it has ended"
         message = f"{of} is {old} and cannot become {new}; it can become: {onward}."
         raise InvalidTransitionError(message)

@@ -1,4 +1,4 @@
-"""Plugins: backends found by name, through entry points of the group ``asm.backends``."""
+"""Plugins: lookup of backends by name, through entry points of the group ``asm.backends``."""
 
 from asm_core.plugins.registry import hookimpl, installed_backends, load_spec, open_backend, open_store
 from asm_core.plugins.specs import BackendInfo, BackendSpec

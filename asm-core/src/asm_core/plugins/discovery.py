@@ -1,4 +1,4 @@
-"""What installed distributions offer as backends, however damaged their metadata are."""
+"""Discovery of backends in installed distributions, tolerant of damaged metadata."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _UNKNOWN: Final = "unknown"
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry point of the group, and the distribution that has it.
+    """An entry point of the group, and its distribution.
 
     Attributes:
-        value: the module it names; None where the distribution's entry points cannot be read.
+        value: the module it names; None if the distribution's entry points cannot be read.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
         """Import the module.
 
         Raises:
-            BaseException: whatever the module raises.
+            BaseException: any exception of the module.
         """
         if self.entry is None:
             message = "the entry points of the distribution cannot be read"
@@ -40,12 +40,12 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_offers() -> list[Offer]:
-    """Return what is offered, by name; nothing is imported."""
-    from importlib.metadata import entry_points  # noqa: PLC0415  it takes as long as all of asm_core
+    """Return all offers, sorted by name; nothing is imported."""
+    from importlib.metadata import entry_points  # noqa: PLC0415  importing it takes as long as all of asm_core
 
     try:
         offers = [_offer(entry) for entry in entry_points(group=GROUP)]
-    except Exception:  # noqa: BLE001  one damaged distribution hides all others
+    except Exception:  # noqa: BLE001  one damaged distribution must not hide the others
         offers = list(_one_by_one())
     return sorted(offers, key=lambda offer: offer.name)
 
@@ -56,12 +56,12 @@ def _one_by_one() -> Iterator[Offer]:
     seen = set()
     for distribution in distributions():
         name, version = _origin(distribution)
-        if name in seen:  # another one of the same name stands before it on the path
+        if name in seen:  # a distribution of the same name is before it on the path
             continue
         seen.add(name)
         try:
             yield from [_offer(entry) for entry in distribution.entry_points.select(group=GROUP)]
-        except Exception:  # noqa: BLE001  whatever a damaged file leads to
+        except Exception:  # noqa: BLE001  any error of a damaged file
             if _mentions_group(distribution):
                 yield Offer(name=name, distribution=name, version=version, value=None)
 

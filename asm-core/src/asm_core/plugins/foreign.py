@@ -1,4 +1,4 @@
-"""Calls into foreign code, such as plugins."""
+"""Calls of foreign code, such as plugins."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGALRM")
 
 @contextlib.contextmanager
 def signal_exceptions() -> Iterator[list[BaseException]]:
-    """Collect the exceptions that signal handlers raise meanwhile, such as the KeyboardInterrupt of Ctrl-C.
+    """Collect exceptions that signal handlers raise during the call, such as the KeyboardInterrupt of Ctrl-C.
 
-    An exception that foreign code raises looks the same. The one in the list is the application's own, and must pass.
-    Python calls signal handlers in the main thread only: elsewhere the list stays empty.
+    Foreign code can raise the same types. An exception in the list belongs to the application and must propagate.
+    Python calls signal handlers in the main thread only; in other threads the list stays empty.
     """
     raised: list[BaseException] = []
     if threading.current_thread() is not threading.main_thread():

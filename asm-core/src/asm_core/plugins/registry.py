@@ -1,7 +1,7 @@
-"""Backends are found by name: entry points in the group ``asm.backends``, each a small module with one pluggy hook.
+"""Lookup of backends by name: entry points of the group ``asm.backends``, each a small module with one pluggy hook.
 
-The value of an entry point is a module that imports no ORM; its hook ``asm_backend`` describes the backend, and only
-the `open` of that description imports what the backend needs.
+The value of an entry point is a module that imports no ORM. Its hook ``asm_backend`` describes the backend; only the
+`open` of that description imports the ORM.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ hookimpl: Final = pluggy.HookimplMarker("asm")
 class _Hooks:
     @hookspec(firstresult=True)
     def asm_backend(self) -> BackendSpec | None:
-        """Describe the backend that this plugin offers."""
+        """Describe the backend of this plugin."""
 
 
 def open_backend(
@@ -46,34 +46,32 @@ def open_backend(
     store: str | None = None,
     **options: Any,
 ) -> Backend:
-    """Open a store through the backend of this name.
+    """Open a store with the backend of this name.
 
-    What is not given comes from the environment and from files, as `asm_core.config.stores.resolve_store` says.
+    Missing arguments come from the environment and from files; see `asm_core.config.stores.resolve_store`.
 
     Args:
         name: the backend's name, such as ``sqlmodel`` or ``memory``.
-        url: the store's place, such as ``sqlite:///asm.db``.
-        migrate: bring the store's schema up to date first.
+        url: the URL of the store, such as ``sqlite:///asm.db``.
+        migrate: upgrade the schema of the store first.
         store: the name of a store that a file configures as ``[stores.NAME]``.
-        **options: the backend's own options.
+        **options: the options of the backend.
 
     Raises:
-        UnknownBackendError: nothing of this name is installed.
+        UnknownBackendError: no backend of this name is installed.
         BrokenBackendError: it cannot be loaded.
-        IncompatibleBackendError: it was written for another version of the ports.
-        MigrationRequiredError: the schema is behind, and `migrate` is not set.
-        ValidationError: the backend has no such option.
+        IncompatibleBackendError: it is for another version of the ports.
+        MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
+        ValidationError: an option is unknown.
     """
     if not isinstance(migrate, bool):
-        message = (
-            f"migrate must be True or False, not {shown(migrate)}; for a version of the schema use Backend.migrate()."
-        )
+        message = f"migrate must be True or False, not {shown(migrate)}. For another version, use Backend.migrate()."
         raise ValidationError(message)
     return open_store(resolve_store(name, url=url, store=store, options=options), migrate=migrate)
 
 
 def open_store(store: StoreConfig, *, migrate: bool | int = False) -> Backend:
-    """Open a store that was resolved; `migrate` may be a version too, which is then taken as it is."""
+    """Open a resolved store; `migrate` may also be a schema version, at which the store is then opened."""
     offer = _find(store.backend)
     spec = _load(offer)
     url = DEFAULT_URL if store.url is None and "SQLite" in spec.databases else store.url
@@ -93,34 +91,34 @@ def open_store(store: StoreConfig, *, migrate: bool | int = False) -> Backend:
             message = f"{error.message} ({store.file} configures this store.)"
             raise type(error)(message, details=error.details) from error
     if not isinstance(backend, Backend):
-        mistake = TypeError(f"its open() returns {shown(backend)} where a Backend should be")
+        mistake = TypeError(f"its open() returns {shown(backend)} instead of a Backend")
         raise _broken(offer, mistake) from mistake
     return backend
 
 
 def load_spec(name: str) -> BackendSpec:
-    """Return what the plugin of this name tells of its backend; no other plugin is loaded.
+    """Load the plugin of this name and return its description; no other plugin is loaded.
 
     Raises:
-        UnknownBackendError: nothing of this name is installed.
+        UnknownBackendError: no backend of this name is installed.
         BrokenBackendError: it cannot be loaded.
-        IncompatibleBackendError: it was written for another version of the ports.
+        IncompatibleBackendError: it is for another version of the ports.
     """
     return _load(_find(name))
 
 
 def installed_backends() -> list[BackendInfo]:
-    """Return every installed backend by name, broken and incompatible ones as what they are.
+    """Return all installed backends by name, also broken and incompatible ones.
 
-    Each plugin is loaded in this process. Whatever it raises is kept from the caller, `SystemExit` and its own
-    `KeyboardInterrupt` included; what it prints is not, and `os._exit` ends this process, too.
+    Each plugin is loaded in this process. All its exceptions are caught, also `SystemExit` and its own
+    `KeyboardInterrupt`. Its output is not suppressed, and its `os._exit` ends this process.
     """
     offers = find_offers()
     return [describe(offer, offers) for offer in offers]
 
 
 def describe(offer: Offer, offers: list[Offer]) -> BackendInfo:
-    """Load the plugin of an offer, one of `offers`, and return what it turns out to be."""
+    """Load the plugin of an offer, one of `offers`, and return its description and status."""
     try:
         spec = _load(_only(offer.name, offers))
     except AsmError as error:
@@ -138,14 +136,14 @@ def describe(offer: Offer, offers: list[Offer]) -> BackendInfo:
 
 
 def failed(offer: Offer, status: str, error: str) -> BackendInfo:
-    """Return what a listing shows of a backend that is not ok."""
+    """Return the entry of a backend that is not ok."""
     return BackendInfo(
         name=offer.name, distribution=offer.distribution, version=offer.version, status=status, error=error
     )
 
 
 def cannot_load(offer: Offer, reason: str) -> str:
-    """Return the message for a backend that cannot be loaded for this reason."""
+    """Return the message for a backend that cannot be loaded."""
     return (
         f"The backend {shown(offer.name)} ({_origin(offer)}) cannot be loaded: "
         f"{reason}. Reinstall it, or choose another."
@@ -157,13 +155,13 @@ def _find(name: str) -> Offer:
 
 
 def _only(name: str, offers: list[Offer]) -> Offer:
-    """Return the offer of this name."""
+    """Return the offer with this name."""
     found = {offer.value: offer for offer in offers if offer.name == name}
     if not found:
         raise UnknownBackendError(name, {offer.name for offer in offers})
     if len(found) > 1:
         origins = " and ".join(sorted(visible(offer.distribution) for offer in found.values()))
-        message = f"The backend {shown(name)} is offered by {origins}; uninstall all but one."
+        message = f"The backend {shown(name)} is offered by {origins}. Uninstall all but one."
         raise BrokenBackendError(message, details={"name": name})
     return next(iter(found.values()))
 
@@ -180,7 +178,7 @@ def _load(offer: Offer) -> BackendSpec:
             if from_signals:
                 raise from_signals[0] from None
             raise _broken(offer, error) from error
-    if from_signals:  # and the plugin has caught it
+    if from_signals:  # the plugin has caught it
         raise from_signals[0]
     if spec.port_version != PORT_VERSION:
         raise _incompatible(offer, spec.port_version)
@@ -190,8 +188,8 @@ def _load(offer: Offer) -> BackendSpec:
 def _incompatible(offer: Offer, port_version: int) -> IncompatibleBackendError:
     newer = "asm-core" if port_version > PORT_VERSION else visible(offer.distribution)
     message = (
-        f"The backend {shown(offer.name)} ({_origin(offer)}) was written for version {shown(port_version)} of the "
-        f"ports, and this asm-core has version {PORT_VERSION}; upgrade {newer}."
+        f"The backend {shown(offer.name)} ({_origin(offer)}) is for version {shown(port_version)} of the ports, "
+        f"but this asm-core has version {PORT_VERSION}. Upgrade {newer}."
     )
     return IncompatibleBackendError(message, details={"name": offer.name, "port_version": shown(port_version)})
 
@@ -215,5 +213,5 @@ def _check_options(spec: BackendSpec, options: dict[str, Any]) -> None:
     known = sorted(keywords - {"migrate"})
     for option in options:
         if option not in known:
-            message = f"The backend {spec.name!r} has no option {option!r}. It has: {', '.join(known) or 'none'}."
+            message = f"The backend {spec.name!r} has no option {option!r}. Its options: {', '.join(known) or 'none'}."
             raise ValidationError(message)

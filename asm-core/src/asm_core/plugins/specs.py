@@ -1,4 +1,4 @@
-"""How a plugin describes its backend, and how that is checked."""
+"""The description that a plugin gives of its backend, and its checks."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _SETS: Final = (frozenset, set)
 
 
 class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plugin tells of its backend.
+    """A plugin's description of its backend.
 
     Attributes:
-        name: what it is called in the configuration; the same as the entry point's.
+        name: its name in the configuration; the same as that of the entry point.
         open: called as ``open(url, migrate=..., **options)``; its keyword parameters are the backend's options.
-            `migrate` is False (a schema that is not the newest: MigrationRequiredError), True (bring it to the newest
-            first), or the number of a version (bring it there, and take it as it is).
-        capabilities: what the backend declares.
-        port_version: the `asm_core.PORT_VERSION` that it was written for.
-        databases: the databases that it runs on, as a user calls them.
+        `migrate` is False (raise MigrationRequiredError unless the schema is the newest), True (upgrade first), or
+        a version (migrate to it, and open at it).
+        capabilities: the declared capabilities.
+        port_version: the `asm_core.PORT_VERSION` that the backend implements.
+        databases: the supported databases, by their usual names.
     """
 
     name: str
@@ -34,7 +34,7 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackendInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """An installed backend, as a listing shows it.
+    """An installed backend, as listed by `installed_backends`.
 
     Attributes:
         status: ``ok``, ``broken`` or ``incompatible``.
@@ -52,19 +52,19 @@ class BackendInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def checked_spec(given: object, name: str) -> BackendSpec:
-    """Return the description of the backend `name` that its plugin gives, each field of its type.
+    """Check the description that a plugin gives of the backend `name`, and return it.
 
-    Of a backend for other ports, nothing but name, function and version is taken.
+    For a backend of another version of the ports, only name, function and version are checked.
 
     Raises:
-        TypeError: a field is not of its type, or the name is another.
+        TypeError: a field has another type, or the name differs.
     """
     if not isinstance(given, BackendSpec):
-        message = f"its hook asm_backend() gives {shown(given)} where a BackendSpec named {shown(name)} should be"
+        message = f"its hook asm_backend() returns {shown(given)} instead of a BackendSpec named {shown(name)}"
         raise TypeError(message)
     fields: dict[str, Any] = {field: getattr(given, field) for field in BackendSpec.__struct_fields__}
     if type(fields["name"]) is not str or fields["name"] != name:
-        message = f"its hook asm_backend() gives a BackendSpec named {shown(fields['name'])}, not {shown(name)}"
+        message = f"its hook asm_backend() returns a BackendSpec named {shown(fields['name'])}, not {shown(name)}"
         raise TypeError(message)
     _check(fields, "port_version", "asm_core.PORT_VERSION, an integer", ok=type(fields["port_version"]) is int)
     _check(fields, "open", "a function", ok=callable(fields["open"]))
@@ -80,5 +80,5 @@ def checked_spec(given: object, name: str) -> BackendSpec:
 
 def _check(fields: dict[str, Any], field: str, wanted: str, *, ok: bool) -> None:
     if not ok:
-        message = f"its BackendSpec has the {field} {shown(fields[field])} where {wanted} should be"
+        message = f"its BackendSpec has the {field} {shown(fields[field])} instead of {wanted}"
         raise TypeError(message)

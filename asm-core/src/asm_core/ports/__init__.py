@@ -1,7 +1,7 @@
-"""The ports: what applications call, and what adapters implement.
+"""The ports: the interface between applications and backends.
 
-Each is an abstract class with a whole public surface and a few abstract methods, whose names begin with an underscore:
-these are all that an adapter writes. Nothing here knows of tables.
+Each port is an abstract class. Its public methods are complete, and stand on a few abstract methods whose names begin
+with an underscore. An adapter implements only those. Ports do not assume tables.
 """
 
 from asm_core.ports.artifact_registry import ArtifactRegistry

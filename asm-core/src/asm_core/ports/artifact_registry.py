@@ -1,4 +1,4 @@
-"""The port through which the metadata of artifacts is kept."""
+"""The port for the metadata of artifacts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from asm_core.values.times import utc_now
 
 
 class ArtifactRegistry(ABC):
-    """Registers what agents left behind elsewhere: files, images, archives. A key names at most one live artifact.
+    """Registers blobs that agents stored elsewhere: files, images, archives. A key names at most one live artifact.
 
     All arguments are checked first (`ValidationError`). Any method may raise `StorageError`.
     """
@@ -25,38 +25,38 @@ class ArtifactRegistry(ABC):
     def register(self, artifact: Artifact) -> Artifact:
         """Store the metadata of an artifact and return it as stored.
 
-        An equal one that is registered already is a no-op. The key of a deleted artifact may be taken anew.
+        If an equal artifact is already registered, this is a no-op. The key of a deleted artifact can be used again.
 
         Raises:
-            SessionNotFoundError: it names a session that does not exist.
-            AlreadyExistsError: its id or its key is that of another artifact.
+            SessionNotFoundError: the artifact's session does not exist.
+            AlreadyExistsError: another artifact has its id or its key.
         """
         if not isinstance(artifact, Artifact):
-            message = f"This takes an Artifact, not {shown(artifact)}."
+            message = f"Expected an Artifact, not {shown(artifact)}."
             raise ValidationError(message)
         artifact = artifact.checked()
         if artifact.deleted_at is not None:
-            message = f"Artifact {artifact.id} is deleted; register it without deleted_at."
+            message = f"Artifact {artifact.id} is deleted. Register it without deleted_at."
             raise ValidationError(message)
         self._register(artifact)
         return artifact
 
     def get_by_key(self, key: str) -> Artifact | None:
-        """Return the live artifact of this key, or None."""
+        """Return the live artifact with this key, or None."""
         return self._load_by_key(check_name("key", key))
 
     def list_by_session(self, session_id: str) -> list[Artifact]:
-        """Return the live artifacts of a session, oldest first (`created_at`, then id); none if it does not exist."""
+        """Return the live artifacts of a session by (`created_at`, id); an empty list if the session does not exist."""
         return self._find_artifacts(check_name("session_id", session_id))
 
     def session_stats(self, session_id: str) -> ArtifactStats:
-        """Return how many live artifacts a session has, and their bytes; zeros if it does not exist."""
+        """Return the number of live artifacts of a session and their bytes; zeros if the session does not exist."""
         session_id = check_name("session_id", session_id)
         count, total_bytes = self._total_artifacts(session_id)
         return ArtifactStats(session_id=session_id, artifact_count=count, total_bytes=total_bytes)
 
     def delete(self, key: str) -> None:
-        """Soft-delete the live artifact of this key; if there is none, this is a no-op."""
+        """Soft-delete the live artifact with this key. If there is none, this is a no-op."""
         self._soft_delete_artifact(check_name("key", key), utc_now())
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""A backend: the four ports over one store."""
+"""The backend: four ports on one store."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
     from asm_core.ports.session_store import SessionStore
 
 PORT_VERSION = 2
-"""The version of the ports. A backend written for another one is refused."""
+"""The version of the ports. A backend for another version is rejected."""
 
 
 class Capability(StrEnum):
-    """What not every backend can do. Declared by the backend, never detected."""
+    """An optional feature of a backend. The backend declares it; it is never detected."""
 
     DURABLE = "durable"
-    """What is stored is still there when the backend is opened again."""
+    """Stored data persists after the backend is closed."""
     MULTI_PROCESS = "multi_process"
-    """Several processes may use one store at once."""
+    """Several processes can use one store at the same time."""
     TRANSACTIONS = "transactions"
-    """`Backend.transaction` makes one atomic unit of all that the ports do inside it."""
+    """`Backend.transaction` makes all calls inside it one transaction."""
     JOIN = "join"
-    """`Backend.bind` lets the ports join a transaction of the caller's own."""
+    """`Backend.bind` makes the ports join the caller's transaction."""
     MIGRATIONS = "migrations"
-    """The store has a schema, which `Backend.migrate` brings up and down."""
+    """The store has a schema, which `Backend.migrate` upgrades and downgrades."""
 
 
 class Backend(ABC):
-    """Holds one store's four ports, and what concerns all of them. Safe to share between threads."""
+    """The four ports of one store, with its transactions and its schema. Safe to share between threads."""
 
     name: ClassVar[str]
-    """What it is called in the configuration."""
+    """The name in the configuration."""
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
-    """What it declares; a call that needs another raises `UnsupportedCapabilityError`."""
+    """The declared capabilities; a call that needs another raises `UnsupportedCapabilityError`."""
 
     session_store: SessionStore
     query_api: QueryAPI
@@ -50,10 +50,10 @@ class Backend(ABC):
     artifact_registry: ArtifactRegistry
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Return a context in which all that the ports do, in this thread, is one atomic unit.
+        """Return a context in which all port calls of this thread form one transaction.
 
-        It commits at the end and rolls back on an exception. Inside another one, it is undone alone and committed with
-        the other.
+        It commits at the end and rolls back on an exception. A nested one rolls back by itself, and commits with the
+        outer one.
 
         Raises:
             UnsupportedCapabilityError: the backend does not declare `transactions`.
@@ -61,7 +61,7 @@ class Backend(ABC):
         raise UnsupportedCapabilityError(self.name, Capability.TRANSACTIONS)
 
     def bind(self, connection: Any) -> AbstractContextManager[None]:
-        """Return a context in which the ports, in this thread, work inside the caller's transaction on `connection`.
+        """Return a context in which all port calls of this thread join the caller's transaction on `connection`.
 
         They commit with it and roll back with it.
 
@@ -71,18 +71,18 @@ class Backend(ABC):
         raise UnsupportedCapabilityError(self.name, Capability.JOIN)
 
     def migrate(self, version: int | None = None) -> list[int]:
-        """Bring the schema to `version` (None: the newest), up or down; return the versions passed.
+        """Migrate the schema to `version` (None: the newest), up or down; return the applied versions.
 
-        Any number of processes may do so at once.
+        Any number of processes may call this at the same time.
 
         Raises:
             UnsupportedCapabilityError: the backend does not declare `migrations`.
-            MigrationRequiredError: the schema is newer than this program knows.
+            MigrationRequiredError: the schema is newer than this version of asm-core.
         """
         raise UnsupportedCapabilityError(self.name, Capability.MIGRATIONS)
 
     def schema_version(self) -> int:
-        """Return the version of the schema; 0 where there is none yet.
+        """Return the version of the schema; 0 if there is none yet.
 
         Raises:
             UnsupportedCapabilityError: the backend does not declare `migrations`.
@@ -91,7 +91,7 @@ class Backend(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Release what the backend opened itself. Closing twice is a no-op."""
+        """Release all resources that the backend opened itself. Closing twice is a no-op."""
 
     def __enter__(self) -> Self:
         """Return the backend."""

@@ -1,4 +1,4 @@
-"""The port through which a store is kept in bounds and in health."""
+"""The port for retention and health checks."""
 
 from __future__ import annotations
 
@@ -32,36 +32,37 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Told of maintenance as it goes on."""
+    """A callback for the progress of maintenance."""
 
     def __call__(self, step: str, count: int) -> None:
-        """Note that `count` more items of a field of `MaintenanceReport` called `step` were dealt with."""
+        """Add `count` to the progress of `step`, the name of a field of `MaintenanceReport`."""
 
 
 class Maintenance(Reader):
-    """Applies retention policies, and checks the store's health.
+    """Applies retention policies, and checks the consistency of the store.
 
-    Everything works in batches of `policy.batch_size` rows of a table at the most, each a transaction of its own: other
-    writers wait for one batch at the most, however large a session is, and a step that is interrupted keeps what it has
-    done. What is to be done is looked for before, without a lock, some thousand rows at a time. Sequence numbers are
-    never given out again, whatever is pruned. Any method may raise `StorageError`.
+    Maintenance works in batches. Each batch is a transaction that changes at most `policy.batch_size` rows of a table,
+    so
+    that other writers wait for one batch only, whatever the size of a session. Candidates are searched without a lock,
+    some thousand rows at a time. An interrupted step keeps the batches that it committed. Sequence numbers are never
+    reused. Any method may raise `StorageError`.
 
-    A session that is removed for good is marked first. From then on every port takes it for gone, and the next pass
-    finishes a removal that was interrupted, whatever its policy is.
+    A session is marked before it is removed. From then on no port returns it. The next pass completes an interrupted
+    removal, whatever its policy is.
     """
 
     def execute(
         self, policy: RetentionPolicy, *, dry_run: bool = False, progress: Progress | None = None
     ) -> MaintenanceReport:
-        """Do all that `policy` asks for, and say what was done.
+        """Apply all of `policy`, and return a report.
 
-        In order: soft-delete expired sessions, remove for good what was soft-deleted long enough ago, prune sessions
-        with too many events, prune the oldest events of all, remove artifacts that nothing owns. A tool call and its
-        result are pruned together or not at all.
+        The steps, in order: soft-delete expired sessions; remove sessions that were soft-deleted
+        `hard_delete_after_days` ago; prune sessions with too many events; prune the oldest events of the store; remove
+        orphaned artifacts. A tool call and its result are pruned together or not at all.
 
         Args:
-            policy: what to keep for how long.
-            dry_run: change nothing, and say what would be done.
+            policy: the limits to apply.
+            dry_run: change nothing, and report what would be done.
             progress: called after each batch.
         """
         started = time.perf_counter()
@@ -81,10 +82,10 @@ class Maintenance(Reader):
         )
 
     def soft_delete_session(self, session_id: str) -> Session:
-        """Mark a session as deleted, and return it; one that is soft-deleted already keeps the time of that.
+        """Soft-delete a session and return it. If it is already soft-deleted, this is a no-op.
 
-        It is no longer listed and takes no events and no runs (`SessionDeletedError`), and is still read by its id.
-        Retention removes it `hard_delete_after_days` later.
+        A soft-deleted session is not listed, and accepts no events or runs (`SessionDeletedError`). `get_session` still
+        returns it. Retention removes it `hard_delete_after_days` later.
 
         Raises:
             SessionNotFoundError: the session does not exist.
@@ -93,7 +94,7 @@ class Maintenance(Reader):
         return self._stored_session(session_id)
 
     def undelete_session(self, session_id: str) -> Session:
-        """Take the soft deletion of a session back, and return it; one that is not soft-deleted is a no-op.
+        """Undo the soft deletion of a session and return it. If it is not soft-deleted, this is a no-op.
 
         Raises:
             SessionNotFoundError: the session does not exist.
@@ -103,18 +104,18 @@ class Maintenance(Reader):
         return self._stored_session(session_id)
 
     def soft_delete_expired_sessions(self, policy: RetentionPolicy) -> int:
-        """Mark the sessions that are older than `policy` allows as deleted; return how many."""
+        """Soft-delete the sessions that are older than `policy` allows; return their number."""
         return self._steps(policy).soft_delete()
 
     def hard_delete_expired_sessions(self, policy: RetentionPolicy) -> int:
-        """Remove sessions soft-deleted `hard_delete_after_days` ago, with runs and events; return how many."""
+        """Remove sessions soft-deleted `hard_delete_after_days` ago, with runs and events; return their number."""
         return self._steps(policy).hard_delete()
 
     def prune_session_events(self, session_id: str, policy: RetentionPolicy) -> int:
-        """Prune the oldest events of one session down to `max_events_per_session`; return how many.
+        """Prune the oldest events of one session down to `max_events_per_session`; return their number.
 
-        A tool call and its result are pruned together, so that there may be one event less. A call without a result
-        stays while its run has not ended (where that run is not stored: its session); one without a run may go.
+        A tool call and its result are pruned together, so that one event less may remain. A call without a result is
+        kept until its run has ended, or its session if that run is not stored. A call without a run may be pruned.
 
         Raises:
             SessionNotFoundError: the session does not exist.
@@ -122,11 +123,11 @@ class Maintenance(Reader):
         return self._steps(policy).prune_session(self._stored_session(check_name("session_id", session_id)).id)
 
     def clean_orphaned_artifacts(self) -> int:
-        """Remove the metadata of artifacts whose session is gone; return how many."""
+        """Remove the metadata of artifacts whose session no longer exists; return their number."""
         return self._steps(RetentionPolicy(hard_delete_after_days=None)).remove_artifacts()
 
     def health_check(self) -> list[str]:
-        """Return what is wrong with the store, a sentence each; an empty list is healthy."""
+        """Return the faults of the store, one sentence each; an empty list if it is healthy."""
         return self._find_faults()
 
     def _stored_session(self, session_id: str) -> Session:
@@ -137,7 +138,7 @@ class Maintenance(Reader):
 
     def _steps(self, policy: RetentionPolicy, *, dry_run: bool = False, progress: Progress | None = None) -> Steps:
         if not isinstance(policy, RetentionPolicy):
-            message = f"This takes a RetentionPolicy, not {shown(policy)}."
+            message = f"Expected a RetentionPolicy, not {shown(policy)}."
             raise ValidationError(message)
         return Steps(self, policy, dry_run=dry_run, progress=progress)
 

@@ -1,4 +1,4 @@
-"""The port through which runs are executed."""
+"""The port for the execution of runs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 class Emit(Protocol):
-    """Hands over an event as it happens, to be stored; waits while the store cannot keep up.
+    """A function that stores an event while the run executes. It blocks while the store is slower than the provider.
 
     Raises:
-        StorageError: events could not be stored; the provider should stop its work and let this through.
+        StorageError: events could not be stored. The provider should stop and let the error propagate.
     """
 
-    def __call__(self, type: EventType | str, data: Mapping[str, Any]) -> None:  # noqa: A002  the field's name
-        """Hand over an event of this type and data."""
+    def __call__(self, type: EventType | str, data: Mapping[str, Any]) -> None:  # noqa: A002  the name of the field
+        """Emit an event with this type and data."""
 
 
 class ProviderResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a run: its output, the tokens it used, and what else the provider tells (its ``model``)."""
+    """The result of a run: its output, its token usage, and metadata of the provider, such as ``model``."""
 
     output: Payload
     token_usage: dict[str, int] = msgspec.field(default_factory=dict)
@@ -38,20 +38,21 @@ class Provider(ABC):
     """Executes runs: an agent, a model, a command of the operating system."""
 
     name: str
-    """What runs and events name as their provider."""
+    """The value of `provider` in runs and events."""
 
     @abstractmethod
     def execute(self, run: Run, session: Session, emit: Emit) -> ProviderResult:
-        """Execute `run`, hand over what happens, and return what came of it.
+        """Execute `run`, emit its events, and return its result.
 
         Raises:
-            ProviderError: it failed; `details` go into the run's `error`. With ``cancelled: True`` among them the run
+            ProviderError: the run failed. The run's `error` gets the `details`. With ``cancelled: True`` in them, the
+            run
                 is recorded as cancelled.
         """
 
     @abstractmethod
     def cancel(self, run_id: str) -> None:
-        """End the execution of a run, from another thread; `execute` then returns or raises soon.
+        """Cancel the execution of a run, from another thread. `execute` then returns or raises soon.
 
-        A run that this provider does not execute (any more) is a no-op.
+        If this provider does not execute the run, or no longer does, this is a no-op.
         """

@@ -1,4 +1,4 @@
-"""The port through which sessions, runs and events are searched and added up."""
+"""The port for searches, totals and exports."""
 
 from __future__ import annotations
 
@@ -42,12 +42,13 @@ if TYPE_CHECKING:
 
 
 class QueryAPI(Reader):
-    """Searches across sessions, with pages; totals; exports.
+    """Paged searches across sessions, totals, and exports.
 
-    A filter that is None lets everything through; where one takes a single value it takes an iterable of them, any of
-    which matches (an empty one: nothing does). Ids that are not stored match nothing. A page's `cursor` goes with the
-    same order and, to make sense, the same filters; `InvalidCursorError` otherwise. All arguments are checked first
-    (`ValidationError`). Any method may raise `StorageError`.
+    A filter of None matches everything. A filter that takes a single value also takes an iterable: any of its values
+    matches, and an empty iterable matches nothing. Unknown ids match nothing. A `cursor` is valid for its listing and
+    order only (`InvalidCursorError`); pass it with the same filters. All arguments are checked first
+    (`ValidationError`).
+    Any method may raise `StorageError`.
     """
 
     def search_sessions(
@@ -64,20 +65,21 @@ class QueryAPI(Reader):
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page[Session]:
-        """Return a page of sessions, and how many there are on all pages together.
+        """Return a page of sessions, with the number of sessions on all pages.
 
         Args:
-            agent_id: only those of this agent.
-            status: only those in this status.
-            provider: only those with a run of this provider.
-            tags: only those that carry all of these tags.
-            created_after: only those created later than this.
-            created_before: only those created earlier than this.
-            include_deleted: soft-deleted ones too.
-            order_by: ``created_at_asc``, ``created_at_desc`` or ``updated_at_desc``; ids break ties, the same way
-            round.
+            agent_id: only sessions of this agent.
+            status: only sessions in this status.
+            provider: only sessions with a run of this provider.
+            tags: only sessions with all of these tags.
+            created_after: only sessions created after this time.
+            created_before: only sessions created before this time.
+            include_deleted: include soft-deleted sessions.
+            order_by: ``created_at_asc``, ``created_at_desc`` or ``updated_at_desc``; ties are ordered by id, in the
+            same
+            direction.
             limit: the size of the page.
-            cursor: that of the page before.
+            cursor: the cursor of the previous page.
         """
         order = check_order(SESSION_ORDERS, order_by)
         query = SessionQuery(
@@ -94,7 +96,7 @@ class QueryAPI(Reader):
         if allows_nothing(query):
             return Page(items=[], total_count=0)
         found = self._find_sessions(without_needless_bound(query))
-        # A first page that is the last one has counted itself.
+        # The first page is also the last one: its items are all there are.
         count = len(found) if len(found) <= size and cursor is None else self._count_sessions(query)
         return cut_page("sessions", order, found, size, count)
 
@@ -114,15 +116,17 @@ class QueryAPI(Reader):
         """Return a page of runs.
 
         Args:
-            session_id: only those of this session.
-            provider: only those of this provider.
-            status: only those in this status.
-            started_after: only those started later than this.
-            started_before: only those started earlier than this.
-            min_tokens: only those that used at least so many tokens in all.
-            order_by: ``started_at_asc``, ``started_at_desc`` or ``token_usage_desc`` (by the total); ids break ties.
+            session_id: only runs of this session.
+            provider: only runs of this provider.
+            status: only runs in this status.
+            started_after: only runs started after this time.
+            started_before: only runs started before this time.
+            min_tokens: only runs with at least this many tokens in total.
+            order_by: ``started_at_asc``, ``started_at_desc`` or ``token_usage_desc`` (by the total); ties are ordered
+            by
+            id.
             limit: the size of the page.
-            cursor: that of the page before.
+            cursor: the cursor of the previous page.
         """
         order = check_order(RUN_ORDERS, order_by)
         query = RunQuery(
@@ -156,17 +160,17 @@ class QueryAPI(Reader):
         """Return a page of events.
 
         Args:
-            session_ids: only those of these sessions.
-            run_ids: only those of these runs.
-            types: only those of these types.
-            providers: only those of these providers.
-            since: only those whose timestamp is this or later.
-            until: only those whose timestamp is earlier than this.
-            correlation_id: only those with this correlation id.
-            order_by: ``sequence_asc`` (session by session, each in the order of its numbers), ``timestamp_asc`` or
-                ``timestamp_desc`` (session and number break ties, the same way round).
+            session_ids: only events of these sessions.
+            run_ids: only events of these runs.
+            types: only events of these types.
+            providers: only events of these providers.
+            since: only events with this timestamp or a later one.
+            until: only events with an earlier timestamp.
+            correlation_id: only events with this correlation id.
+            order_by: ``sequence_asc`` (by session id, then number), ``timestamp_asc`` or ``timestamp_desc`` (ties are
+            ordered by session id and number, in the same direction).
             limit: the size of the page.
-            cursor: that of the page before.
+            cursor: the cursor of the previous page.
         """
         order = check_order(EVENT_ORDERS, order_by)
         query = _event_query(session_ids, run_ids, types, providers, since, until, correlation_id)
@@ -184,12 +188,12 @@ class QueryAPI(Reader):
         until: datetime | None = None,
         correlation_id: str | Iterable[str] | None = None,
     ) -> int:
-        """Return how many events pass the filters, which are those of `search_events`."""
+        """Return the number of events that match the filters of `search_events`."""
         query = _event_query(session_ids, run_ids, types, providers, since, until, correlation_id)
         return 0 if allows_nothing(query) else self._count_events(query)
 
     def get_session_stats(self, session_id: str) -> SessionStats:
-        """Return a session in numbers: its events, its runs by status, tokens and costs.
+        """Return the statistics of a session: events, runs by status, tokens and costs.
 
         Raises:
             SessionNotFoundError: the session does not exist.
@@ -222,10 +226,9 @@ class QueryAPI(Reader):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> UsageSummary:
-        """Return the tokens that runs used, in all and by provider and model.
+        """Return the tokens that runs used, in total and by provider and model.
 
-        Runs count that started at `since` or later and before `until`, those of soft-deleted sessions included: what
-        was spent was spent.
+        Counts runs that started at `since` or later and before `until`. Runs of soft-deleted sessions count too.
         """
         query = _usage_query(session_id, agent_id, provider, since, until)
         return UsageSummary.of([] if allows_nothing(query) else self._total_usage(query))
@@ -240,15 +243,15 @@ class QueryAPI(Reader):
         until: datetime | None = None,
         pricing_table: PricingTable | None = None,
     ) -> CostSummary:
-        """Return what runs cost, in all and by provider and model; the runs counted are those of `get_usage_summary`.
+        """Return the costs of runs, in total and by provider and model, for the same runs as `get_usage_summary`.
 
         Args:
             session_id: only runs of this session.
-            agent_id: only runs of this agent's sessions.
+            agent_id: only runs in sessions of this agent.
             provider: only runs of this provider.
             since: only runs started at this time or later.
             until: only runs started before this time.
-            pricing_table: prices for the runs that carry no cost of their own, as
+            pricing_table: prices for runs without a recorded cost, as
                 ``{provider: {model: {"input": Decimal, "output": Decimal}}}`` in US dollars per million tokens.
         """
         pricing = check_pricing_table({} if pricing_table is None else pricing_table)
@@ -256,13 +259,13 @@ class QueryAPI(Reader):
         return CostSummary.of([] if allows_nothing(query) else self._total_costs(query), pricing)
 
     def export_session(self, session_id: str, *, include_artifacts: bool = False) -> SessionExport:
-        """Return all that is stored of a session, in memory; `asm_core.transfer` writes one of any size to a file.
+        """Return a session with its runs, events and artifacts; for large sessions, `asm_core.transfer` writes a file.
 
         Raises:
             SessionNotFoundError: the session does not exist.
         """
         session_id = check_name("session_id", session_id)
-        # The events first: whatever run they name was saved before, and is found by the later look.
+        # Events are read first: the runs that they name were saved before, so the later query finds them.
         last_sequence = self._load_heads([session_id]).get(session_id, GONE).last_sequence
         events = self._find_events(EventQuery(session_ids=(session_id,), before=last_sequence + 1))
         runs = self._find_runs(RunQuery(session_ids=(session_id,)))
@@ -278,8 +281,8 @@ class QueryAPI(Reader):
         ids = query.session_ids
         if query.start is None or ids is None or query.order.name != "sequence_asc":
             return self._find_events(without_needless_bound(query))
-        # The rest of the session in which the page before ended, and then those behind it: asked for both at once, a
-        # database would go through that session from its beginning on.
+        # The rest of the session in which the previous page ended, then the sessions after it. In one query, the
+        # database would scan that session from its beginning.
         session_id, number = query.start
         query, size = msgspec.structs.replace(query, start=None), query.limit or MAX_INTEGER
         found = []
@@ -324,7 +327,7 @@ class QueryAPI(Reader):
 def _paged(resource: str, query: Any, order: Order, limit: int, cursor: str | None) -> tuple[int, Any]:
     size = check_limit(limit)
     start = None if cursor is None else decode_cursor(resource, order, cursor)
-    # One more than the page holds tells whether another one follows; it must still be an integer of 64 bits.
+    # One item more than the page shows whether another page follows; the limit must still fit 64 bits.
     return size, msgspec.structs.replace(query, order=order, start=start, limit=min(size + 1, MAX_INTEGER))
 
 

@@ -1,4 +1,4 @@
-"""The port through which sessions, runs and events are written and read back."""
+"""The port for writing and reading sessions, runs and events."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ if TYPE_CHECKING:
 
 
 class ExecutionResult(msgspec.Struct, frozen=True):
-    """What an execution leaves to be stored at once.
+    """The result of an execution, to be stored in one transaction.
 
     Attributes:
-        session: the session as it now stands.
-        run: the run as it now stands, if there is one.
-        events: what happened, to be appended in this order.
-        provider_metadata: laid over the run's own, key by key.
+        session: the session in its new state.
+        run: the run in its new state, if there is one.
+        events: the events to append, in this order.
+        provider_metadata: keys to merge into the run's `provider_metadata`.
     """
 
     session: Session
@@ -60,30 +60,32 @@ class ExecutionResult(msgspec.Struct, frozen=True):
 
 
 class SessionStore(Reader):
-    """Keeps sessions, runs and the append-only log of each session.
+    """Stores sessions, runs and the append-only log of each session.
 
-    All arguments are checked before the database is touched (`ValidationError`). All ids are strings; statuses and
-    types may be given as members or as strings; a filter that takes one value takes an iterable of them, any of which
-    matches. Any method may raise `StorageError`; a `StorageConnectionError` is retryable.
+    All arguments are checked before the database is used (`ValidationError`). Ids are strings. Statuses and types can
+    be
+    given as members or as strings. A filter that takes a single value also takes an iterable: any of its values
+    matches.
+    Any method may raise `StorageError`; a `StorageConnectionError` is retryable.
     """
 
     # -- sessions ------------------------------------------------------------------------------------------------
 
     def save_session(self, session: Session) -> Session:
-        """Store `session`, replacing what is stored under its id but `deleted_at`. Returns what is stored.
+        """Insert the session, or replace the stored one except for `deleted_at`; return it as stored.
 
-        Only maintenance sets `deleted_at`, and only maintenance clears it: whatever `session` holds there, a stored
-        session keeps its own, and a new one has none.
+        Only maintenance sets and clears `deleted_at`. The value in `session` is ignored: a stored session keeps its
+        own, and a new one has none.
         """
         session = _live(_check_instance(Session, session).checked())
         deleted_at = self._save_session(session)
         return session if deleted_at is None else msgspec.structs.replace(session, deleted_at=deleted_at)
 
     def get_session(self, session_id: str) -> Session:
-        """Return the session, even if it is soft-deleted.
+        """Return the session, also if it is soft-deleted.
 
         Raises:
-            SessionNotFoundError: there is none.
+            SessionNotFoundError: the session does not exist.
         """
         session = self._load_session(check_name("session_id", session_id))
         if session is None:
@@ -100,7 +102,7 @@ class SessionStore(Reader):
     ) -> list[Session]:
         """Return the sessions that are not soft-deleted, newest first (`created_at`, then id, descending).
 
-        An offset behind the last one gives an empty list. To page through many, use `QueryAPI.search_sessions`.
+        An offset after the last session returns an empty list. For pages, use `QueryAPI.search_sessions`.
         """
         query = SessionQuery(
             statuses=check_choice("status", status, lambda _, value: check_session_status(value)),
@@ -111,23 +113,23 @@ class SessionStore(Reader):
         return [] if allows_nothing(query) else self._find_sessions(query)
 
     def delete_session(self, session_id: str) -> None:
-        """Remove the session with its runs and events for good; one that does not exist is a no-op.
+        """Remove the session with its runs and events permanently. If it does not exist, this is a no-op.
 
-        Its artifacts stay until `Maintenance.clean_orphaned_artifacts`, since the blobs that they name lie elsewhere.
+        Its artifacts stay until `Maintenance.clean_orphaned_artifacts`, because their blobs are stored elsewhere.
         """
         self._delete_session(check_name("session_id", session_id))
 
     # -- runs ----------------------------------------------------------------------------------------------------
 
     def save_run(self, run: Run) -> Run:
-        """Store `run`, replacing all but the id of one that is stored under it. Returns what is stored.
+        """Insert the run, or replace the stored one; return it as stored.
 
         Raises:
             SessionNotFoundError: its session does not exist.
             SessionDeletedError: its session is soft-deleted.
-            AlreadyExistsError: the id is that of a run of another session.
-            InvalidTransitionError: the run is stored as completed, failed, cancelled or timeout, and `run` has another
-                status.
+            AlreadyExistsError: a run of another session has the id.
+            InvalidTransitionError: the stored run has ended (completed, failed, cancelled or timeout), and `run` has
+                another status.
         """
         run = _check_instance(Run, run).checked()
         self._save_run(run)
@@ -137,7 +139,7 @@ class SessionStore(Reader):
         """Return the run.
 
         Raises:
-            RunNotFoundError: there is none.
+            RunNotFoundError: the run does not exist.
         """
         run = self._load_run(check_name("run_id", run_id))
         if run is None:
@@ -167,7 +169,7 @@ class SessionStore(Reader):
         return runs
 
     def get_active_run(self, session_id: str) -> Run | None:
-        """Return the newest run of a session that is running, or None.
+        """Return the newest running run of a session, or None.
 
         Raises:
             SessionNotFoundError: the session does not exist.
@@ -188,27 +190,27 @@ class SessionStore(Reader):
     def append_event(self, event: Event) -> Event:
         """Append an event to its session's log and return it as stored, with its `sequence_number`.
 
-        An event whose id is stored already is not stored again: the stored one is returned.
+        If the id is already stored, nothing is stored and the stored event is returned.
 
         Raises:
             SessionNotFoundError: the session does not exist.
-            SessionDeletedError: the session is soft-deleted, even if the event is stored already.
+            SessionDeletedError: the session is soft-deleted, even if the event is already stored.
             AlreadyExistsError: the id is stored with another session, run, type or data.
-            ValidationError: the event bears a number already; only the store gives these out.
+            ValidationError: the event already has a sequence number; only the store assigns it.
         """
         return self.append_events([event])[0]
 
     def append_events(self, events: Iterable[Event]) -> list[Event]:
-        """Append events, all or none, and return them as stored, in the order given.
+        """Append events, all or none, and return them as stored, in the given order.
 
-        They may belong to several sessions. An id that occurs twice, here or in the store, is stored once. No events at
-        all is a no-op.
+        They may belong to several sessions. An id that occurs twice, in the batch or in the store, is stored once. An
+        empty batch is a no-op.
 
         Raises:
             SessionNotFoundError: a session does not exist.
-            SessionDeletedError: a session is soft-deleted, even if its events are stored already.
+            SessionDeletedError: a session is soft-deleted, even if its events are already stored.
             AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
-            ValidationError: an event bears a number already; only the store gives these out.
+            ValidationError: an event already has a sequence number; only the store assigns it.
         """
         checked = check_new_events(_check_iterable("events", events))
         if not checked:
@@ -218,10 +220,10 @@ class SessionStore(Reader):
         return stored
 
     def flush(self, result: ExecutionResult) -> list[Event]:
-        """Store the session, the run and the events of an execution, all or nothing; return the events as stored.
+        """Store the session, run and events of an execution, all or nothing; return the events as stored.
 
         Raises:
-            SessionNotFoundError: an event's session, or that of the run, neither exists nor is `result.session`.
+            SessionNotFoundError: the session of an event or of the run is not stored, and is not `result.session`.
             SessionDeletedError: one of these sessions is soft-deleted.
             AlreadyExistsError: as for `append_events` and `save_run`.
             InvalidTransitionError: as for `save_run`.
@@ -232,7 +234,7 @@ class SessionStore(Reader):
         metadata = check_optional_payload("provider_metadata", result.provider_metadata)
         if metadata is not None:
             if run is None:
-                message = "provider_metadata belongs to a run, and the result has none; give the run too."
+                message = "provider_metadata is given without a run. Give the run too."
                 raise ValidationError(message)
             run = run.with_provider_metadata(metadata)
         events = check_new_events(_check_iterable("events", result.events))
@@ -255,19 +257,19 @@ class SessionStore(Reader):
         """Return the events of a session in the order of their numbers.
 
         Args:
-            session_id: whose events.
-            run_id: only those of this run.
-            type: only those of this type.
-            since: only those whose timestamp is this or later.
-            after: only those with a greater number; or an event of this session, as the store returned it, to read what
-                comes after it and to check that the log still has it. A number is not checked.
-            before: only those with a smaller number.
-            limit: at most so many.
-            wait_timeout: if there are none, wait up to so many seconds for the first.
+            session_id: the session.
+            run_id: only events of this run.
+            type: only events of this type.
+            since: only events with this timestamp or a later one.
+            after: only events after this number, or after this event, as the store returned it. For an event, the log
+            is checked to still contain it.
+            before: only events before this number.
+            limit: the largest number of events to return.
+            wait_timeout: if no event matches, wait up to this many seconds for the first.
 
         Raises:
             SessionNotFoundError: the session does not exist.
-            LogSetBackError: `after` is an event that the log has no longer, and that was not pruned.
+            LogSetBackError: `after` is an event that the log no longer contains and that was not pruned.
         """
         last = after if isinstance(after, Event) else None
         query = EventQuery(
@@ -286,7 +288,7 @@ class SessionStore(Reader):
         head: Head | None = None
         while not events:
             if head is None or head == GONE:
-                # The head first: what has a number up to it is visible to the look at the log that follows.
+                # The head is read first: the query after it sees every event up to that number.
                 head = head_of(self, session_id)
                 if timeout:
                     events = find_after(self, query, last)
@@ -299,7 +301,7 @@ class SessionStore(Reader):
         return events
 
     def get_latest_sequence(self, session_id: str) -> int:
-        """Return the last number given out in a session; 0 before the first event.
+        """Return the last sequence number of a session; 0 before the first event.
 
         Raises:
             SessionNotFoundError: the session does not exist.
@@ -315,17 +317,17 @@ class SessionStore(Reader):
         type: EventType | str | Iterable[EventType | str] | None = None,  # noqa: A002  the field's name
         idle_timeout: float | None = None,
     ) -> Iterator[Event]:
-        """Yield the events after `after`, then each new one as it is committed, in order, missing none.
+        """Yield the events after `after`, then each new event when it is committed, in order and without omission.
 
-        Ends when none came for `idle_timeout` seconds (None: never). Memory does not grow with what is followed.
+        Ends after `idle_timeout` seconds without a new event (None: never). Memory use does not grow.
 
-        `after` is a number, which is not checked, or an event of this session as the store returned it: a process that
-        starts again gives the last event that it has handled.
+        `after` is a number, or an event of this session as the store returned it. Only an event is checked against the
+        log. A restarted reader passes the last event that it handled.
 
         Raises:
             SessionNotFoundError: the session does not exist, or was deleted while it was followed.
-            LogSetBackError: the log is no longer the one that was followed: it lost events, or its session was deleted
-                and stored again; or `after` is an event that it has no longer. Events that were pruned are no reason.
+            LogSetBackError: the log lost events that were yielded, or `after`; or the session was deleted and created
+                again. Pruned events do not count as lost.
         """
         query = EventQuery(
             session_ids=(check_name("session_id", session_id),),
@@ -359,17 +361,16 @@ class SessionStore(Reader):
         last_sequence: int = 0,
         replace: bool = False,
     ) -> int:
-        """Store an exact copy of a session, or of a part of it, all or nothing; return how many events were new.
+        """Store an exact copy of a session or of a part of it, all or nothing; return the number of new events.
 
-        The events keep the numbers they bear, gaps left by pruning included, and the session's counter is raised to
-        `last_sequence` and to the greatest of them. What is stored already is left as it is, so that a copy may be
-        repeated; with `replace`, a stored session and stored runs become equal to the copies. `deleted_at` is copied
-        too, and a session that is soft-deleted takes copies. Used by import and by the archive of retention; to record
-        what happens, append.
+        For imports and archives; to record new events, append them. Events keep their numbers and the gaps that
+        pruning left. The session's counter is raised to at least `last_sequence` and the greatest number. Stored
+        records stay as they are, so that the call can be repeated; with `replace`, a stored session and stored runs
+        become equal to the copies. `deleted_at` is copied too, and a soft-deleted session accepts copies.
 
         Raises:
-            AlreadyExistsError: an id or a number is taken by another event, or a run's id by a run of another session.
-            ValidationError: an event bears no number, or a run or event belongs to another session.
+            AlreadyExistsError: another event has an id or a number, or a run of another session has a run's id.
+            ValidationError: an event has no number, or a run or event belongs to another session.
         """
         session = _check_instance(Session, session).checked()
         checked_runs = [_check_instance(Run, run).checked() for run in _check_iterable("runs", runs)]
@@ -378,12 +379,12 @@ class SessionStore(Reader):
         for item in (*checked_runs, *checked_events):
             if item.session_id != session.id:
                 message = (
-                    f"{item.id} belongs to {item.session_id}, not to {session.id}; restore it with its own session."
+                    f"{item.id} belongs to {item.session_id}, not to {session.id}. Restore it with its own session."
                 )
                 raise ValidationError(message)
         for event in checked_events:
             if event.sequence_number is None:
-                message = f"Event {event.id} bears no sequence_number; to record something new, use append_events."
+                message = f"Event {event.id} has no sequence_number. To record a new event, use append_events."
                 raise ValidationError(message)
             last = max(last, event.sequence_number)
         if not isinstance(replace, bool):
@@ -484,7 +485,7 @@ def _live(session: Session) -> Session:
 
 def _check_instance(kind: Any, value: Any) -> Any:
     if not isinstance(value, kind):
-        message = f"This takes a {kind.__name__}, not {shown(value)}."
+        message = f"Expected a {kind.__name__}, not {shown(value)}."
         raise ValidationError(message)
     return value
 

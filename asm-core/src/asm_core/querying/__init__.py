@@ -1,1 +1,1 @@
-"""Reading: query objects, pages, cursors and summaries."""
+"""Query objects, pages, cursors and summaries."""

@@ -1,8 +1,7 @@
-"""Cursors: where a page ended, as a text to hand out.
+"""Cursors: the end of a page, encoded as text.
 
-A cursor is the base64 of a check sum and ``[format, resource, order, key]`` in JSON. The check sum finds damage and
-careless edits; it is no signature, and need not be one: a cursor gives access to nothing that its bearer could not list
-anyway.
+A cursor is the base64 of a checksum and ``[format, resource, order, key]`` in JSON. The checksum detects damage and
+edits. It is not a signature: a cursor gives no access beyond what its bearer can list anyway.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ _KEY_TYPES: Final[dict[str, Any]] = {
 
 
 def encode_cursor(resource: str, order: Order, key: tuple[Any, ...]) -> str:
-    """Return the cursor of the place `key` in `order` over `resource`."""
+    """Return the cursor for `key` in `order` over `resource`."""
     body = encode_json([_FORMAT, resource, order.name, key])
     return base64.urlsafe_b64encode(_check_sum(body) + body).decode().rstrip("=")
 
 
 def decode_cursor(resource: str, order: Order, cursor: object) -> tuple[Any, ...]:
-    """Return the key that `encode_cursor` put into `cursor`.
+    """Return the key that `encode_cursor` encoded.
 
     Raises:
         InvalidCursorError: `cursor` is malformed, was altered, or belongs to another resource or order.
@@ -55,7 +54,7 @@ def decode_cursor(resource: str, order: Order, cursor: object) -> tuple[Any, ...
     if (found_resource, found_order) != (resource, order.name):
         message = (
             f"This cursor belongs to {found_resource} in the order {found_order}, not to {resource} in the order "
-            f"{order.name}; start again without a cursor."
+            f"{order.name}. Start again without a cursor."
         )
         raise InvalidCursorError(message)
     try:
@@ -71,7 +70,7 @@ def _read(cursor: object) -> tuple[str, str, list[Any]]:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         found_sum, body = raw[:_SUM_BYTES], raw[_SUM_BYTES:]
-        # The last character has bits that decoding ignores; only one spelling of a cursor is valid.
+        # Decoding ignores some bits of the last character; only one spelling of a cursor is valid.
         canonical = base64.urlsafe_b64encode(raw).decode().rstrip("=")
         if canonical != cursor or found_sum != _check_sum(body):
             raise _malformed(cursor)
@@ -84,7 +83,7 @@ def _read(cursor: object) -> tuple[str, str, list[Any]]:
 
 
 def _checked(value: object) -> object:
-    # Anybody can work out a check sum: the key is an input like any other.
+    # A checksum can be forged, so the key is checked like any other input.
     if isinstance(value, datetime):
         return check_time("cursor", value)
     return check_name("cursor", value) if isinstance(value, str) else value
@@ -95,4 +94,4 @@ def _check_sum(body: bytes) -> bytes:
 
 
 def _malformed(cursor: object) -> InvalidCursorError:
-    return InvalidCursorError(f"This is no cursor, or was altered: {shown(cursor)}; start again without a cursor.")
+    return InvalidCursorError(f"Invalid or altered cursor: {shown(cursor)}. Start again without a cursor.")

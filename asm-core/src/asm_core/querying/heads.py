@@ -1,4 +1,4 @@
-"""Where a session's log ends."""
+"""The head of a session's log."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Final, NamedTuple
 
 
 class Head(NamedTuple):
-    """Where a session's log ends, and which log it is.
+    """The end of a session's log, and the identity of the log.
 
     Attributes:
-        last_sequence: the last number given out; 0 before the first event.
-        log_id: the random id of the log, made with the session; None where the session has no counter yet.
-        updated_at: what differs after each append, so that a log that was set back and has grown to the same number is
-            noticed; None where the store has no such thing.
+        last_sequence: the last sequence number; 0 before the first event.
+        log_id: the random id of the log, created with the session; None if the session has no counter yet.
+        updated_at: a value that differs after each append, so that a log that was set back and has grown to the same
+        number is detected; None if the store has no such value.
     """
 
     last_sequence: int
@@ -21,4 +21,4 @@ class Head(NamedTuple):
 
 
 GONE: Final = Head(-1, None)
-"""In the place of the head of a session that is not stored."""
+"""The head of a session that is not stored."""

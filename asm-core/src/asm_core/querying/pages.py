@@ -20,9 +20,9 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One page of a listing.
 
     Attributes:
-        items: what is on it, in the order asked for.
-        cursor: what to pass to get the next page; None on the last.
-        total_count: how many items all pages have together, where the listing says so (sessions).
+        items: the items, in the requested order.
+        cursor: the cursor of the next page; None on the last page.
+        total_count: the number of items on all pages, for listings of sessions; None for others.
     """
 
     items: list[T]
@@ -39,7 +39,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 def all_items(search: Callable[..., Page[T]], **filters: Any) -> Iterator[T]:
-    """Yield what all pages of a search hold; one page is held at a time."""
+    """Yield the items of all pages of a search, with one page in memory at a time."""
     cursor = None
     while True:
         page = search(**filters, cursor=cursor)
@@ -50,7 +50,7 @@ def all_items(search: Callable[..., Page[T]], **filters: Any) -> Iterator[T]:
 
 
 def cut_page(resource: str, order: Order, found: list[T], limit: int, total_count: int | None = None) -> Page[T]:
-    """Return the page of the first `limit` of `found`; one item more than that tells that another page follows."""
+    """Return a page of the first `limit` items of `found`; a further item means that another page follows."""
     items = found[:limit]
     cursor = encode_cursor(resource, order, order.key_of(items[-1])) if len(found) > limit else None
     return Page(items=items, cursor=cursor, total_count=total_count)

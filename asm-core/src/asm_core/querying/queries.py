@@ -1,7 +1,7 @@
-"""Questions to a backend: checked, neutral, and the same for every ORM.
+"""Query objects: checked, and independent of the backend.
 
-The ports build these from their callers' arguments. In each of them None is no filter, and a tuple means any of its
-members (never empty: the ports answer a filter that allows nothing themselves).
+The ports build them from their arguments. In each of them, None is no filter, and a tuple matches any of its members.
+A tuple is never empty: the ports themselves return the empty result of an empty filter.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from asm_core.models.base import check_natural
 T = TypeVar("T")
 
 MAX_CHOICES: Final = 10_000
-"""How many values a filter, or a batch of maintenance, may name: what every database takes in one statement."""
+"""The largest number of values of a filter, or of a batch of maintenance: every database accepts it in a statement."""
 
 
 class Order(msgspec.Struct, frozen=True):
-    """A total order, by which a listing is sorted and paged.
+    """The total order of a listing and its pages.
 
     Attributes:
-        name: what callers call it.
-        key: the fields it sorts by; together they are unique.
-        descending: whether every one of them sorts downwards.
+        name: its name in the public API.
+        key: the fields to sort by; together they are unique.
+        descending: whether all of them sort in descending order.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Order(msgspec.Struct, frozen=True):
     descending: bool
 
     def key_of(self, item: object) -> tuple[Any, ...]:
-        """Return where `item` stands in this order."""
+        """Return the key of `item` in this order."""
         return tuple([getattr(item, field) for field in self.key])
 
 
@@ -62,9 +62,9 @@ EVENT_ORDERS: Final = _orders(
 
 
 class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Sessions to find: those that carry all of `tags` and pass each other filter, from `start` on, in `order`.
+    """A query for sessions that have all of `tags` and match each other filter, from `start` on, in `order`.
 
-    `tags` holds no tag twice.
+    `tags` has no duplicates.
     """
 
     ids: tuple[str, ...] | None = None
@@ -82,7 +82,7 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs to find: those that pass each filter, from `start` on, in `order`."""
+    """A query for runs that match each filter, from `start` on, in `order`."""
 
     ids: tuple[str, ...] | None = None
     session_ids: tuple[str, ...] | None = None
@@ -97,7 +97,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Events to find: those that pass each filter, from `start` on, in `order`.
+    """A query for events that match each filter, from `start` on, in `order`.
 
     `since` is inclusive, `until` exclusive; `after` and `before` are sequence numbers, both exclusive.
     """
@@ -121,7 +121,7 @@ Q = TypeVar("Q", SessionQuery, RunQuery, EventQuery)
 
 
 class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs whose usage to add up: `since` is inclusive, `until` exclusive, both of the time a run started."""
+    """A query for the usage of runs; `since` (inclusive) and `until` (exclusive) compare `started_at`."""
 
     session_ids: tuple[str, ...] | None = None
     agent_ids: tuple[str, ...] | None = None
@@ -138,14 +138,14 @@ _FIRST_BOUNDS: Final = {
     ("timestamp", False): "since",
     ("timestamp", True): "until",
 }
-"""The filter that cuts an order off at its beginning, by the order's first field and whether it descends."""
+"""The filter that limits the beginning of an order, by the order's first field and direction."""
 
 
 def without_needless_bound(query: Q) -> Q:
-    """Return what finds the same items as `query`, whose order is cut off at its beginning but once.
+    """Return an equivalent of `query` with a single lower bound of its order.
 
-    By its start or by a filter, whichever is narrower: of two such bounds a database takes one to go to in the index,
-    and may take the wider one, so that each page would go through all pages before it.
+    The bound is its start or a filter, the narrower of both. Given two bounds, a database may use the wider one for the
+    index, and then each page would scan all previous pages.
     """
     order: Order = query.order
     start = query.start
@@ -160,15 +160,15 @@ def without_needless_bound(query: Q) -> Q:
 
 
 def allows_nothing(query: SessionQuery | RunQuery | EventQuery | UsageQuery) -> bool:
-    """Return whether a filter of `query` is an empty choice, so that nothing can pass it."""
+    """Return whether a filter of `query` is empty, so that nothing can match."""
     return any(getattr(query, field) == () for field in query.__struct_fields__ if field != "tags")
 
 
 def check_choice(field: str, value: object, check: Callable[[str, object], T]) -> tuple[T, ...] | None:
-    """Return the values that a filter allows: of one value or an iterable of them; None is no filter.
+    """Return the values of a filter, given as one value or an iterable; None is no filter.
 
     Raises:
-        ValidationError: a value does not pass `check`, or there are more than `MAX_CHOICES`.
+        ValidationError: `check` rejects a value, or there are more than `MAX_CHOICES` values.
     """
     if value is None:
         return None
@@ -182,34 +182,34 @@ def check_choice(field: str, value: object, check: Callable[[str, object], T]) -
 
 
 def check_size(field: str, choices: Sized) -> None:
-    """Refuse a filter of more than `MAX_CHOICES` values.
+    """Reject a filter with more than `MAX_CHOICES` values.
 
     Raises:
-        ValidationError: there are more.
+        ValidationError: there are more values.
     """
     if len(choices) > MAX_CHOICES:
-        message = f"{field} may name {MAX_CHOICES} values at the most; ask in parts."
+        message = f"{field} accepts at most {MAX_CHOICES} values. Split the query."
         raise ValidationError(message)
 
 
 def check_limit(value: object) -> int:
-    """Return `value` if it can limit a listing: an integer of at least 1."""
+    """Return `value` if it is a valid limit: an integer of at least 1."""
     return check_natural("limit", value, least=1)
 
 
 def check_optional_limit(value: object) -> int | None:
-    """Return `value` checked as a limit, or None where there is none."""
+    """Return `value` if it is a valid limit or None."""
     return None if value is None else check_limit(value)
 
 
 def check_order(orders: dict[str, Order], value: object) -> Order:
-    """Return the order that `value` names.
+    """Return the order named `value`.
 
     Raises:
-        ValidationError: there is none of that name.
+        ValidationError: unknown order.
     """
     order = orders.get(value) if isinstance(value, str) else None
     if order is None:
-        message = f"No order is called {shown(value)}. There are: {', '.join(orders)}."
+        message = f"Unknown order: {shown(value)}. Known orders: {', '.join(orders)}."
         raise ValidationError(message)
     return order

@@ -1,4 +1,4 @@
-"""Totals: what backends add up, and what is made of that."""
+"""Totals of backends, and the summaries that are built from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ZERO = Decimal(0)
 
 
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What the runs of one provider and model used."""
+    """The usage of the runs of one provider and model."""
 
     provider: str | None
     model: str | None
@@ -30,9 +30,9 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CostTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """What the runs of one provider and model say that they cost.
+    """The recorded costs of the runs of one provider and model.
 
-    The `unpriced_*` fields count only the runs without a cost of their own.
+    The `unpriced_*` fields count only runs without a recorded cost.
     """
 
     provider: str | None
@@ -45,7 +45,7 @@ class CostTotals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """What the runs of one session in one status add up to."""
+    """The totals of the runs of one session in one status."""
 
     session_id: str
     status: RunStatus
@@ -57,7 +57,7 @@ class RunTotals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """How many events of one session are stored, and the times of the earliest and the latest."""
+    """The number of stored events of one session, and the times of the earliest and the latest."""
 
     session_id: str
     event_count: int
@@ -66,12 +66,12 @@ class EventTotals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened in a session, in numbers.
+    """The statistics of a session.
 
     Attributes:
-        event_count: the events that are stored; pruned ones no longer count.
+        event_count: the number of stored events, without pruned ones.
         runs_by_status: the number of runs in each status that occurs.
-        cost_usd: the sum of the costs that runs carry.
+        cost_usd: the sum of the recorded costs of the runs.
     """
 
     session_id: str
@@ -87,7 +87,7 @@ class SessionStats(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, session_id: str, events: EventTotals | None, runs: Iterable[RunTotals]) -> Self:
-        """Return the statistics of a session, of the totals of its events and of its runs in each status."""
+        """Build the statistics of a session from the totals of its events and of its runs in each status."""
         runs = sorted(runs, key=lambda total: list(RunStatus).index(total.status))
         return cls(
             session_id=session_id,
@@ -104,7 +104,7 @@ class SessionStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsageSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The tokens that runs used: in all, and by provider and model (None where a run names none)."""
+    """The tokens that runs used: in total, and by provider and model (None for runs without one)."""
 
     run_count: int
     input_tokens: int
@@ -114,7 +114,7 @@ class UsageSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, rows: Iterable[UsageRow]) -> Self:
-        """Return the summary of what a backend added up."""
+        """Build the summary from a backend's totals."""
         rows = sorted(rows, key=_provider_and_model)
         return cls(
             run_count=sum(row.run_count for row in rows),
@@ -142,10 +142,10 @@ PricingTable = Mapping[str, Mapping[str, TokenPrice]]
 
 
 class CostRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What the runs of one provider and model cost, in US dollars.
+    """The costs of the runs of one provider and model, in US dollars.
 
-    `cost_usd` has the costs that runs carry and what the pricing table gives for the others; `unpriced_run_count` is
-    how many of them have neither.
+    `cost_usd` adds the recorded costs and, for runs without one, the prices of the pricing table. `unpriced_run_count`
+    counts the runs that have neither.
     """
 
     provider: str | None
@@ -156,7 +156,7 @@ class CostRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CostSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What runs cost, in US dollars: in all, and by provider and model."""
+    """The costs of runs in US dollars: in total, and by provider and model."""
 
     run_count: int
     unpriced_run_count: int
@@ -165,7 +165,7 @@ class CostSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, rows: Iterable[CostTotals], pricing: PricingTable) -> Self:
-        """Return the costs of what a backend added up."""
+        """Build the costs from a backend's totals."""
         with exactly():
             costs = [_cost_row(row, pricing) for row in sorted(rows, key=_provider_and_model)]
         return cls(
@@ -177,7 +177,7 @@ class CostSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ArtifactStats(msgspec.Struct, frozen=True, kw_only=True):
-    """How many live artifacts a session has, and their bytes together."""
+    """The number of live artifacts of a session, and the sum of their bytes."""
 
     session_id: str
     artifact_count: int = 0
@@ -185,7 +185,7 @@ class ArtifactStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionExport(Model, frozen=True, kw_only=True):
-    """Everything that is stored of one session. ``to_dict`` and ``from_dict`` are JSON-shaped and exact inverses."""
+    """A session with all its records. ``to_dict`` and ``from_dict`` are JSON-shaped and exact inverses."""
 
     session: Session
     runs: list[Run]
@@ -205,10 +205,10 @@ class SessionExport(Model, frozen=True, kw_only=True):
 
 
 def check_pricing_table(value: Any) -> PricingTable:
-    """Return `value` as prices: of ``{provider: {model: {"input": usd, "output": usd}}}``, per million tokens.
+    """Check a pricing table, ``{provider: {model: {"input": usd, "output": usd}}}`` per million tokens.
 
     Raises:
-        ValidationError: it has another shape, or a price that is no decimal number.
+        ValidationError: it has another shape, or a price is not a decimal number.
     """
     return {
         _check_name_of("provider", provider): {
@@ -227,7 +227,7 @@ def _check_table(value: object) -> Mapping[Any, Any]:
 
 def _check_name_of(kind: str, value: object) -> str:
     if not isinstance(value, str):
-        message = f"A {kind} of a pricing table must be a string, not {shown(value)}."
+        message = f"A {kind} in a pricing table must be a string, not {shown(value)}."
         raise ValidationError(message)
     return value
 
@@ -262,5 +262,5 @@ def _cost_row(row: CostTotals, pricing: PricingTable) -> CostRow:
 
 
 def _provider_and_model(row: UsageRow | CostTotals) -> tuple[str, str]:
-    # The order of the answer must not depend on where a database puts NULL.
+    # The order of the result must not depend on where a database sorts NULL.
     return row.provider or "", row.model or ""

@@ -1,4 +1,4 @@
-"""How long what is kept, and what a pass of maintenance reports."""
+"""The retention policy, and the report of a maintenance pass."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ PROTECTED_EVENT_TYPES: Final = (
     EventType.RUN_FAILED,
     EventType.ERROR_OCCURRED,
 )
-"""The events that pruning never takes: without them a log no longer tells what happened."""
+"""Event types that are never pruned, because a log without them is not comprehensible."""
 
 _MOST_DAYS: Final = 365_000
 
 
 class RetentionPolicy:
-    """How long sessions and events are kept. None is unlimited.
+    """Limits on sessions and events. None is unlimited.
 
     Attributes:
         max_session_age_days: soft-delete a session this many days after it was created.
@@ -38,16 +38,16 @@ class RetentionPolicy:
             days after its last change.
         max_events_per_session: prune the oldest events of a session until it has at most this many.
         max_total_events: prune the oldest events of all sessions until there are at most this many.
-        hard_delete_after_days: remove for good, this many days after they were soft-deleted, sessions with all that
-            belongs to them, and artifacts.
-        archive_before_prune: copy to `archive_store` what is to be pruned or removed for good, first.
-        archive_store: a session store, of any backend.
-        exempt_statuses: sessions in one of these are left alone by every step.
-        exempt_tags: sessions that carry one of these are left alone by every step.
-        prune_event_types_first: events of these types are pruned before any other. A tool call and its result are
-            pruned together, so that one of their three types stands for all of them.
-        batch_size: how many rows of a table one transaction changes at the most; a tool call and its result, which go
-            together, are two.
+        hard_delete_after_days: remove sessions (with all their records) and artifacts permanently this many days after
+            their soft deletion.
+            archive_before_prune: copy data to `archive_store` before it is pruned or removed.
+            archive_store: a session store of any backend.
+            exempt_statuses: no step changes a session in one of these statuses.
+            exempt_tags: no step changes a session with one of these tags.
+            prune_event_types_first: events of these types are pruned before all others. A tool call and its result are
+            pruned together, so any of their three types includes the others.
+            batch_size: the largest number of rows of a table that one transaction changes; a tool call with its result
+            counts as two.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class RetentionPolicy:
         """Check the fields.
 
         Raises:
-            ValidationError: a field has a value that makes no sense, or two contradict each other.
+            ValidationError: a field has an invalid value, or two fields contradict each other.
         """
         self.max_session_age_days = _check_days("max_session_age_days", max_session_age_days)
         self.max_completed_session_age_days = _check_days(
@@ -90,7 +90,7 @@ class RetentionPolicy:
         self._check_together()
 
     def __repr__(self) -> str:
-        """Return the policy as it would be written."""
+        """Return the constructor call."""
         return f"RetentionPolicy({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
     def _check_together(self) -> None:
@@ -98,45 +98,45 @@ class RetentionPolicy:
             message = f"archive_before_prune must be true or false, not {shown(self.archive_before_prune)}."
             raise ValidationError(message)
         if self.archive_before_prune and self.archive_store is None:
-            message = "archive_before_prune is set without an archive_store; name the store to archive to."
+            message = "archive_before_prune is set without an archive_store. Name the store to archive to."
             raise ValidationError(message)
         if self.archive_store is not None and not self.archive_before_prune:
-            message = "archive_store is given, but archive_before_prune is not set; set both or neither."
+            message = "archive_store is given, but archive_before_prune is not set. Set both or neither."
             raise ValidationError(message)
         protected = [kind for kind in self.prune_event_types_first if kind in PROTECTED_EVENT_TYPES]
         if protected:
-            message = f"prune_event_types_first names {', '.join(protected)}, which are never pruned; leave them out."
+            message = f"prune_event_types_first contains {', '.join(protected)}, which are never pruned. Remove them."
             raise ValidationError(message)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any], *, archive_store: SessionStore | None = None) -> Self:
-        """Return the policy of a file's table.
+        """Build the policy from a table of a file.
 
         Raises:
-            ValidationError: a field is unknown or has a value that makes no sense.
+            ValidationError: a field is unknown or has an invalid value.
         """
         if not isinstance(fields, dict):
-            message = f"A retention policy is made of a table, not of {shown(fields)}."
+            message = f"A retention policy must be a table, not {shown(fields)}."
             raise ValidationError(message)
         known = set(vars(cls())) - {"archive_store"}
         unknown = sorted(set(fields) - known)
         if unknown:
-            message = f"A retention policy has no field {shown(unknown[0])}. It has: {', '.join(sorted(known))}."
+            message = f"A retention policy has no field {shown(unknown[0])}. Its fields: {', '.join(sorted(known))}."
             raise ValidationError(message)
         return cls(**fields, archive_store=archive_store)
 
 
 class MaintenanceReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What maintenance did, or in a dry run would do.
+    """The changes of a maintenance pass, or those that a dry run would make.
 
     Attributes:
-        sessions_soft_deleted: sessions that were marked as deleted.
-        sessions_hard_deleted: sessions whose removal for good was completed.
-        events_removed: events that were removed with such sessions, or with one whose removal goes on later.
-        events_pruned: events that were removed from sessions that stay.
-        artifacts_removed: artifacts removed for good: of sessions that are gone, or deleted long enough ago.
-        dry_run: whether nothing was changed.
-        duration_ms: how long it took, in milliseconds.
+        sessions_soft_deleted: the number of sessions that were soft-deleted.
+        sessions_hard_deleted: the number of sessions whose removal was completed.
+        events_removed: the number of events removed with sessions, also with those whose removal is not complete.
+        events_pruned: the number of events removed from sessions that stay.
+        artifacts_removed: the number of artifacts removed, orphaned or deleted `hard_delete_after_days` ago.
+        dry_run: whether this was a dry run.
+        duration_ms: the duration in milliseconds.
     """
 
     sessions_soft_deleted: int = 0
@@ -151,7 +151,7 @@ class MaintenanceReport(msgspec.Struct, frozen=True, kw_only=True):
 def _check_days(field: str, value: object) -> int | None:
     days = None if value is None else check_natural(field, value)
     if days is not None and days > _MOST_DAYS:
-        message = f"{field} must be at most {_MOST_DAYS}, not {days}; None is unlimited."
+        message = f"{field} must be at most {_MOST_DAYS}, not {days}. None is unlimited."
         raise ValidationError(message)
     return days
 

@@ -1,1 +1,1 @@
-"""Values: ids, times, money and payloads, each checked in one place."""
+"""Ids, times, money and payloads, and their checks."""

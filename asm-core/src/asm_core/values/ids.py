@@ -1,4 +1,4 @@
-"""Identifiers: making them, and checking what callers bring."""
+"""Creation and checks of identifiers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_NAME_BYTES = 512
 """The longest identifier or name, in bytes of UTF-8.
 
-Every database must be able to index a pair of them: a B-tree entry of PostgreSQL ends at about 2,700 bytes.
+Every database must be able to index a pair of them: the limit of a B-tree entry in PostgreSQL is about 2,700 bytes.
 """
 
 _RANDOM = (1 << 62) - 1
@@ -29,7 +29,7 @@ _last_tick = 0
 
 
 def _renew_lock() -> None:
-    global _lock  # noqa: PLW0603  the one lock of the process
+    global _lock  # noqa: PLW0603  one lock for each process
     _lock = threading.Lock()
 
 
@@ -40,8 +40,8 @@ if hasattr(os, "register_at_fork"):
 def new_id(prefix: str) -> str:
     """Return a new identifier: `prefix`, ``_`` and a UUID version 7 as 32 hex digits.
 
-    Identifiers made by one process sort strictly in the order of their making; across processes, by time. The layout is
-    RFC 9562, section 5.7, with the fraction of the millisecond in ``rand_a`` (section 6.2, method 3).
+    Identifiers of one process sort strictly in the order of creation; those of several processes sort by time. The
+    layout is RFC 9562, section 5.7, with the fraction of the millisecond in ``rand_a`` (section 6.2, method 3).
 
     >>> first, second = new_id("evt"), new_id("evt")
     >>> first < second
@@ -51,13 +51,13 @@ def new_id(prefix: str) -> str:
 
 
 def new_ids(prefix: str, count: int) -> list[str]:
-    """Return as many new identifiers, in order; many at once take a fraction of the time.
+    """Return `count` new identifiers, in order; one call takes a fraction of the time of single calls.
 
     >>> ids = new_ids("evt", 3)
     >>> ids == sorted(ids)
     True
     """
-    # The system's randomness rather than a seeded generator: a forked child would repeat the parent's numbers.
+    # Random bytes of the system, not a seeded generator: a forked child would repeat the parent's numbers.
     randoms = struct.unpack(f"={count}Q", os.urandom(8 * count))
     halves = [
         half
@@ -69,8 +69,8 @@ def new_ids(prefix: str, count: int) -> list[str]:
 
 
 def _take_ticks(count: int) -> int:
-    """Return the first of `count` moments, in 4096ths of a millisecond, that nobody else in this process gets."""
-    global _last_tick  # noqa: PLW0603  the one counter of the process is the point
+    """Reserve `count` timestamps, in 4096ths of a millisecond, unique in this process; return the first."""
+    global _last_tick  # noqa: PLW0603  one counter for each process
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     tick = milliseconds << 12 | (rest << 12) // 1_000_000
     with _lock:
@@ -80,10 +80,11 @@ def _take_ticks(count: int) -> int:
 
 
 def check_name(field: str, value: object) -> str:
-    """Return `value` as a plain string if it may serve as an identifier or name.
+    """Return `value` as a plain string if it is a valid identifier or name.
 
     Raises:
-        ValidationError: it is no string, empty, longer than `MAX_NAME_BYTES`, or holds a NUL or a lone surrogate.
+        ValidationError: it is not a string, is empty or longer than `MAX_NAME_BYTES`, or contains a NUL or a lone
+        surrogate.
     """
     if type(value) is str and value.isascii() and 0 < len(value) <= MAX_NAME_BYTES and "\0" not in value:
         return value
@@ -94,7 +95,7 @@ def check_name(field: str, value: object) -> str:
         message = f"{field} must not be empty."
         raise ValidationError(message)
     if "\0" in value:
-        message = f"{field} must not hold a NUL character: {shown(value)}."
+        message = f"{field} must not contain a NUL character: {shown(value)}."
         raise ValidationError(message)
     try:
         size = len(value.encode())
@@ -102,13 +103,13 @@ def check_name(field: str, value: object) -> str:
         message = f"{field} must be valid Unicode, without lone surrogates: {shown(value)}."
         raise ValidationError(message) from None
     if size > MAX_NAME_BYTES:
-        message = f"{field} must be at most {MAX_NAME_BYTES} bytes of UTF-8, and has {size}: {shown(value)}."
+        message = f"{field} must be at most {MAX_NAME_BYTES} bytes of UTF-8, but has {size}: {shown(value)}."
         raise ValidationError(message)
     return str.__str__(value)
 
 
 def are_plain(names: Collection[object]) -> bool:
-    """Return whether `check_name` would pass each of many names; False also of those in other scripts than ASCII."""
+    """Return whether `check_name` surely accepts all names; False also for names that are not ASCII."""
     if set(map(type, names)) != {str}:
         return not names
     together = "".join(cast("Collection[str]", names))
@@ -117,5 +118,5 @@ def are_plain(names: Collection[object]) -> bool:
 
 
 def check_optional_name(field: str, value: object) -> str | None:
-    """Return `value` checked as a name, or None where there is none."""
+    """Return `value` if it is a valid name or None."""
     return None if value is None else check_name(field, value)

@@ -1,4 +1,4 @@
-"""Money is exact: US dollars as `Decimal` in the models, whole 10**-9 dollars where databases add them up."""
+"""Exact money: US dollars as `Decimal` in models, and integers of 10**-9 US dollars in databases."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MAX_NANOS = (1 << 63) - 1
 
 
 def check_optional_usd(field: str, value: object) -> Decimal | None:
-    """Return `value` as an amount of US dollars, or None where there is none.
+    """Return `value` as an amount of US dollars, or None.
 
     Raises:
-        ValidationError: it is no Decimal or int, negative, not finite, finer than 10**-9, or beyond 64 bits of that.
+        ValidationError: it is not a Decimal or int, is negative, not finite, or finer than 10**-9, or exceeds 64 bits.
     """
     if value is None:
         return None
@@ -39,7 +39,7 @@ def check_optional_usd(field: str, value: object) -> Decimal | None:
 
 
 def exactly() -> AbstractContextManager[Context]:
-    """Give a context of decimals in which sums and prices are exact, whatever the caller's own."""
+    """Use a decimal context in which sums and prices are exact, independent of the caller's context."""
     return localcontext(Context(prec=80))
 
 
@@ -50,15 +50,15 @@ def total_usd(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def nanos_from_usd(amount: Decimal) -> int:
-    """Return `amount` in 10**-9 US dollars, cut where it is finer or too large to be kept."""
-    if amount.adjusted() > 9:  # noqa: PLR2004  ten digits before the point are the most that 64 bits hold
+    """Return `amount` in 10**-9 US dollars, rounded down and limited to 64 bits."""
+    if amount.adjusted() > 9:  # noqa: PLR2004  64 bits hold ten digits before the point
         return _MAX_NANOS
     with exactly():
         return min(int(amount.scaleb(DECIMAL_PLACES)), _MAX_NANOS)
 
 
 def usd_from_nanos(nanos: int) -> Decimal:
-    """Return so many 10**-9 US dollars, without needless zeros.
+    """Convert 10**-9 US dollars to a `Decimal` without trailing zeros.
 
     >>> usd_from_nanos(1_500_000_000)
     Decimal('1.5')

@@ -1,7 +1,7 @@
-"""Payloads: the JSON objects that sessions, runs, events and artifacts carry.
+"""Payloads: the JSON objects of sessions, runs, events and artifacts.
 
-A payload comes back from every backend as it was given: key order, NUL characters, floats and large integers included.
-What JSON cannot hold is refused before a database is touched.
+Every backend returns a payload as it was given, with key order, NUL characters, floats and large integers. Values that
+JSON cannot represent are rejected before a database is used.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Payload = dict[str, Any]
 """A JSON object."""
 
 MAX_NESTING: Final = 200
-"""How many levels deep a payload may be.
+"""The deepest nesting of a payload.
 
-What decodes JSON uses the interpreter's stack: what just fits when it is written could not be read from a deeper call.
+The JSON decoder uses the interpreter's stack, so a deeper call could not decode a payload that was just encodable.
 """
 
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -39,22 +39,22 @@ decode_json = _decoder.decode
 
 
 def check_payload(field: str, value: object) -> Payload:
-    """Return a copy of `value` in JSON's own shapes: tuples become lists, members of an enum their values.
+    """Return a copy of `value` in JSON types: tuples become lists, members of an enum become their values.
 
     Raises:
-        ValidationError: `value` is no dict with string keys, or holds what JSON cannot: NaN and infinities, lone
-            surrogates, times, bytes, sets and other objects, or more than `MAX_NESTING` levels.
+        ValidationError: `value` is not a dict with string keys, has more than `MAX_NESTING` levels, or contains values
+            that JSON cannot represent: NaN, infinities, lone surrogates, times, bytes, sets and other objects.
     """
     if type(value) is dict and not value:
         return {}
     try:
-        # Two passes in C are eight times as fast as one walk in Python, and what comes back equal was JSON.
+        # Two passes in C are eight times as fast as a walk in Python. If the result is equal, the value was JSON.
         text = encode_json(value)
         copy = decode_json(text)
         if copy == value and type(copy) is dict and not _too_deep(text):
             return copy
     except (TypeError, ValueError, OverflowError, RecursionError):
-        pass  # the walk finds out what is wrong and where
+        pass  # the walk finds the fault and its path
     if not isinstance(value, dict):
         message = f"{field} must be a dict, not {shown(value)}."
         raise ValidationError(message)
@@ -64,12 +64,12 @@ def check_payload(field: str, value: object) -> Payload:
             return plain
     except RecursionError:
         pass
-    message = f"{field} is nested more than {MAX_NESTING} levels deep; flatten it."
+    message = f"{field} is nested more than {MAX_NESTING} levels deep. Flatten it."
     raise ValidationError(message)
 
 
 def copy_payloads(values: Sequence[Any]) -> tuple[list[Payload], list[str]] | None:
-    """Return copies of payloads and their JSON texts; None if one is not in JSON's own shapes, and needs a walk."""
+    """Return copies of payloads and their JSON texts; None if one has other than JSON types and needs a walk."""
     if not any(values) and set(map(type, values)) == {dict}:
         return [{} for _ in values], ["{}"] * len(values)
     try:
@@ -78,7 +78,7 @@ def copy_payloads(values: Sequence[Any]) -> tuple[list[Payload], list[str]] | No
     except (TypeError, ValueError, OverflowError, RecursionError):
         return None
     texts = _lines(text)
-    # A bracket that opens and one that closes for each level.
+    # One opening and one closing bracket for each level.
     shallow = max(map(len, texts)) <= 2 * MAX_NESTING or not any(_too_deep(line.encode()) for line in texts)
     return (copies, texts) if shallow and copies == list(values) and set(map(type, copies)) == {dict} else None
 
@@ -89,12 +89,12 @@ def encode_payloads(values: Sequence[Payload]) -> list[str]:
 
 
 def check_optional_payload(field: str, value: object) -> Payload | None:
-    """Return `value` checked as a payload, or None where there is none."""
+    """Return `value` if it is a valid payload or None."""
     return None if value is None else check_payload(field, value)
 
 
 def encode_sorted(value: Payload) -> bytes:
-    """Return the JSON text of a checked payload, its keys in order: equal for payloads that say the same."""
+    """Return the JSON text of a checked payload with sorted keys, equal for equal payloads."""
     return msgspec.json.encode(value, order="sorted")
 
 
@@ -130,13 +130,13 @@ def _plain(path: str, value: object) -> Any:
     if isinstance(value, float):
         if math.isfinite(value):
             return float(value)
-        message = f"{path} is {value}, which JSON cannot hold; use None or a string."
+        message = f"{path} is {value}, which JSON cannot represent. Use None or a string."
         raise ValidationError(message)
     if isinstance(value, dict):
         return _plain_object(path, value)
     if isinstance(value, list | tuple):
         return [_plain(f"{path}[{index}]", item) for index, item in enumerate(value)]
-    message = f"{path} is of type {type(value).__name__}, which JSON cannot hold: {shown(value)}."
+    message = f"{path} is of type {type(value).__name__}, which JSON cannot represent: {shown(value)}."
     raise ValidationError(message)
 
 
@@ -145,7 +145,7 @@ def _plain_text(path: str, value: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        message = f"{path} holds a lone surrogate, which JSON in UTF-8 cannot: {shown(value)}."
+        message = f"{path} contains a lone surrogate, which UTF-8 cannot encode: {shown(value)}."
         raise ValidationError(message) from None
     return text
 
@@ -153,8 +153,8 @@ def _plain_text(path: str, value: str) -> str:
 def _plain_integer(path: str, value: int) -> int:
     try:
         int.__repr__(value)
-    except ValueError:  # more digits than Python turns into text, or back
-        message = f"{path} is an integer of too many digits; use a string."
+    except ValueError:  # more digits than Python converts to or from text
+        message = f"{path} is an integer with too many digits. Use a string."
         raise ValidationError(message) from None
     return int(value)
 
@@ -165,7 +165,7 @@ def _plain_object(path: str, value: dict[Any, Any]) -> Payload:
         name = _plain_key(path, key)
         if name in plain:
             message = (
-                f"{path} has two keys that are {shown(name)} in JSON, where an enum's member is its value; rename one."
+                f"{path} has two keys that are {shown(name)} in JSON, where an enum's member is its value. Rename one."
             )
             raise ValidationError(message)
         plain[name] = _plain(f"{path}.{name}", item)
@@ -177,5 +177,5 @@ def _plain_key(path: str, key: object) -> str:
         key = key.value
     if isinstance(key, str):
         return _plain_text(f"a key of {path}", key)
-    message = f"{path} has the key {shown(key)}; JSON's keys are strings."
+    message = f"{path} has the key {shown(key)}. JSON keys are strings."
     raise ValidationError(message)

@@ -1,4 +1,4 @@
-"""Times are aware, in UTC, to the microsecond."""
+"""Times: aware, in UTC, to the microsecond."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from asm_core.errors import ValidationError, shown
 
 
 def utc_now() -> datetime:
-    """Return the present time."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
@@ -24,7 +24,7 @@ def check_time(name: str, value: object) -> datetime:
     if value.tzinfo is UTC:
         return value
     if value.utcoffset() is None:
-        message = f"{name} must have a time zone, and {value.isoformat()} has none; use datetime.now(UTC)."
+        message = f"{name} must have a time zone, but {value.isoformat()} has none. Use datetime.now(UTC)."
         raise ValidationError(message)
     try:
         return value.astimezone(UTC)
@@ -34,10 +34,10 @@ def check_time(name: str, value: object) -> datetime:
 
 
 def check_optional_time(name: str, value: object) -> datetime | None:
-    """Return `value` in UTC, or None where there is none."""
+    """Return `value` in UTC, or None."""
     return None if value is None else check_time(name, value)
 
 
 def days_before(now: datetime, days: int | None) -> datetime | None:
-    """Return the time so many days before `now`; None where there is no limit."""
+    """Return the time `days` before `now`; None if there is no limit."""
     return None if days is None else now - timedelta(days=days)

@@ -1,1 +1,1 @@
-"""The commands of ``asm``, a module each."""
+"""The commands of ``asm``, one module each."""

@@ -18,7 +18,7 @@ COLUMNS = ("name", "status", "distribution", "version", "ports", "databases", "c
 def list_backends(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the installed backends, broken ones too.
 
-    Each is loaded in a process of its own, so that none can disturb the list.
+    Each backend is loaded in a separate process, so that a broken one cannot affect the list.
     """
     backends = _look_at_all()
     if as_json:
@@ -49,7 +49,7 @@ def _look_at_all() -> list[BackendInfo]:
 
 def _look_at(offer: Offer, offers: list[Offer]) -> BackendInfo:
     def look() -> bytes:
-        # ASCII, as a name may hold what UTF-8 cannot.
+        # ASCII, because a name may hold what UTF-8 cannot encode.
         return json.dumps(msgspec.to_builtins(describe(offer, offers))).encode()
 
     try:
@@ -57,4 +57,4 @@ def _look_at(offer: Offer, offers: list[Offer]) -> BackendInfo:
     except EndedEarlyError as error:
         return failed(offer, "broken", cannot_load(offer, str(error)))
     except (ValueError, msgspec.ValidationError):
-        return failed(offer, "broken", cannot_load(offer, "it wrote into the answer of this program"))
+        return failed(offer, "broken", cannot_load(offer, "its output corrupted the answer"))

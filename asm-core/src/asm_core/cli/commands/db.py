@@ -15,13 +15,13 @@ _ADVICE = {"behind": " Run `asm db upgrade`.", "ahead": " Upgrade asm-core."}
 
 @with_choice
 def print_status(choice: Choice, *, as_json: JsonOption = False) -> None:
-    """Say which version the store's schema has, and whether it has to be upgraded."""
+    """Show the version of the store's schema, and whether it needs an upgrade."""
     version, required = _versions(choice)
     state = "up to date" if version == required else "behind" if version < required else "ahead"
     if as_json:
         printing.json_document({"version": version, "required": required, "state": state})
     else:
-        printing.line(f"Schema version {version}, and {required} is needed: {state}.{_ADVICE.get(state, '')}")
+        printing.line(f"Schema version {version}; version {required} is required: {state}.{_ADVICE.get(state, '')}")
 
 
 @with_choice
@@ -29,19 +29,19 @@ def upgrade(
     choice: Choice,
     *,
     to: Annotated[
-        int | None, typer.Option("--to", metavar="VERSION", help="Up to this version; else the newest.")
+        int | None, typer.Option("--to", metavar="VERSION", help="The target version; the newest by default.")
     ] = None,
 ) -> None:
-    """Bring the schema up to the newest version, or to another.
+    """Upgrade the schema to the newest version, or to another.
 
-    A database that does not exist is made. Any number of processes may do so at once.
+    A database that does not exist is created. Any number of processes may run this at the same time.
     """
     try:
         before = _versions(choice)[0]
     except StorageConnectionError:
-        before = 0  # nothing is there yet, or opening it says what is wrong
+        before = 0  # there is no database yet, or opening it will raise the error
     if to is not None and to < before:
-        message = f"The schema has version {before} already. To go down to {to}, run `asm db downgrade --to {to}`."
+        message = f"The schema already has version {before}. To downgrade to {to}, run `asm db downgrade --to {to}`."
         raise ValidationError(message)
     with choice.open(migrate=True if to is None else to) as backend:
         _tell(before, backend.schema_version())
@@ -51,19 +51,19 @@ def upgrade(
 def downgrade(
     choice: Choice,
     *,
-    to: Annotated[int, typer.Option("--to", metavar="VERSION", help="Down to this version; 0 removes all tables.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    to: Annotated[int, typer.Option("--to", metavar="VERSION", help="The target version; 0 removes all tables.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Bring the schema down.
+    """Downgrade the schema to an older version.
 
-    That drops what the lower version cannot hold, so it asks first.
+    This deletes data that the older version cannot hold, so the command asks for confirmation.
     """
     before = _versions(choice)[0]
     if to > before:
-        message = f"The schema has version {before}. To go up to {to}, run `asm db upgrade --to {to}`."
+        message = f"The schema has version {before}. To upgrade to {to}, run `asm db upgrade --to {to}`."
         raise ValidationError(message)
     if to < before and not yes:
-        typer.confirm(f"Going down from version {before} to {to} drops data for good. Go on?", abort=True, err=True)
+        typer.confirm(f"Downgrading from version {before} to {to} deletes data. Continue?", abort=True, err=True)
     with choice.open(migrate=to) as backend:
         _tell(before, backend.schema_version())
 
@@ -71,17 +71,16 @@ def downgrade(
 def print_sql(
     *,
     dialect: Annotated[str, typer.Option(metavar="NAME", help=f"One of: {', '.join(Dialect)}.")] = "sqlite",
-    start: Annotated[int, typer.Option("--from", metavar="VERSION", help="The version to begin with; 0 is none.")] = 0,
+    start: Annotated[int, typer.Option("--from", metavar="VERSION", help="The start version; 0: no tables.")] = 0,
     stop: Annotated[
-        int, typer.Option("--to", metavar="VERSION", help="The version to arrive at.", show_default="the newest")
+        int,
+        typer.Option("--to", metavar="VERSION", help="The target version.", show_default="the newest"),
     ] = LATEST_VERSION,
-    schema: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The schema of PostgreSQL in which the tables stand.")
-    ] = None,
+    schema: Annotated[str | None, typer.Option(metavar="NAME", help="The PostgreSQL schema of the tables.")] = None,
 ) -> None:
-    """Print the SQL between two versions of the schema.
+    """Print the SQL that migrates from one schema version to another.
 
-    It leads up or down; no database is needed.
+    Upgrades and downgrades work without a database.
     """
     for statement in ddl(dialect, start=start, stop=stop, schema=schema):
         for text in f"{statement.rstrip(';')};\n".split("\n"):
@@ -89,7 +88,7 @@ def print_sql(
 
 
 def _versions(choice: Choice) -> tuple[int, int]:
-    """Return the version that the store's schema has, and the one it should have."""
+    """Return the schema version of the store, and the required version."""
     try:
         with choice.open() as backend:
             version = backend.schema_version()
@@ -100,6 +99,6 @@ def _versions(choice: Choice) -> tuple[int, int]:
 
 def _tell(before: int, after: int) -> None:
     if before == after:
-        printing.line(f"The schema has version {after} already; nothing was changed.")
+        printing.line(f"The schema already has version {after}. Nothing was changed.")
     else:
-        printing.line(f"The schema went from version {before} to {after}.")
+        printing.line(f"Migrated the schema from version {before} to {after}.")

@@ -25,16 +25,17 @@ def export_to_file(
     backend: Backend,
     session: SessionArgument,
     *,
-    target: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - is standard output.")],
+    target: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The file to write, or - for stdout.")],
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     umask: Annotated[
-        bool, typer.Option("--umask", help="Leave the file's mode to the umask; else only its owner can read it.")
+        bool,
+        typer.Option("--umask", help="Leave the file's mode to the umask; by default, it is 0600."),
     ] = False,
 ) -> None:
-    """Write a session with all that belongs to it to a file.
+    """Export a session, with its runs, events and artifacts, to a file.
 
-    `asm import` reads it back exactly, into any store. The file has JSON lines with check sums, and is there whole or
-    not at all. Artifacts are exported as what is registered of them; the blobs they name are not.
+    `asm import` restores it exactly, in any store. The file holds JSON lines with checksums, and appears when it is
+    complete. Artifacts are exported as registered; their blobs are not.
     """
     found = find_session(backend, session)
     if target == STANDARD_STREAM:
@@ -54,10 +55,10 @@ def import_from_file(
     backend: Backend,
     source: Annotated[str, typer.Argument(metavar="FILE", help="A file that `asm export` wrote; - is standard input.")],
 ) -> None:
-    """Store a session from a file, as it was exported.
+    """Import a session from a file.
 
-    The file is checked to its end before anything is written, and all of it is written or nothing. A session that is
-    stored already is left alone if it is the same, and an error if it differs.
+    The whole file is checked before anything is written, and it is stored as a whole or not at all. If an equal session
+    is already stored, nothing changes. A session that differs is an error.
     """
     with _standard_input() if source == STANDARD_STREAM else _existing_file(source) as file:
         report = import_session(backend, file)
@@ -67,11 +68,11 @@ def import_from_file(
             f"{report.artifacts_added} artifacts."
         )
     else:
-        printing.line(f"Session {report.session_id} is there already, and the same; nothing was imported.")
+        printing.line(f"Session {report.session_id} is already stored and equal. Nothing was imported.")
 
 
 def _standard_input() -> contextlib.nullcontext[BinaryIO]:
-    if sys.stdin is None:  # closed by whoever started this process
+    if sys.stdin is None:  # the parent process closed it
         message = "Standard input is closed."
         raise ValidationError(message)
     return contextlib.nullcontext(sys.stdin.buffer)

@@ -14,9 +14,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @with_backend()
 def check_health(backend: Backend, *, as_json: JsonOption = False) -> None:
-    """Check that the store does not contradict itself.
+    """Check the consistency of the store.
 
-    Prints "healthy", or what is wrong, a line each, and ends with status 1.
+    Prints "healthy", or one line for each fault and ends with status 1.
     """
     faults = backend.maintenance.health_check()
     if as_json:

@@ -21,7 +21,7 @@ from asm_core.retention import MaintenanceReport, RetentionPolicy
 UNLIMITED = "unlimited"
 _STEPS = {
     "sessions_soft_deleted": "sessions soft-deleted",
-    "sessions_hard_deleted": "sessions removed for good",
+    "sessions_hard_deleted": "sessions removed permanently",
     "events_removed": "events removed with them",
     "events_pruned": "events pruned",
     "artifacts_removed": "artifacts removed",
@@ -34,15 +34,15 @@ def maintain_store(
     *,
     policy: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A TOML file with the table [retention]; else the defaults hold."),
+        typer.Option(metavar="FILE", help="A TOML file with the table [retention]; by default, the default policy."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, and print what would be done.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Delete, archive and prune what is old enough.
+    """Delete, archive and prune old sessions and events.
 
-    Applies a retention policy, then closes sessions and runs whose recorder was killed. A field of the policy that is
-    to have no limit is "unlimited". The archive_store is the name of a configured store, or a URL.
+    Applies a retention policy, then closes sessions and runs whose recorder was killed. The value "unlimited" removes
+    the limit of a field. archive_store is the name of a configured store, or a URL.
     """
     with (
         choice.open() as backend,
@@ -61,15 +61,15 @@ def _tell(report: MaintenanceReport, closed: list[str]) -> None:
     counts = [(text, str(getattr(report, field))) for field, text in _STEPS.items()]
     if not report.dry_run:
         counts.append(("abandoned sessions and runs closed", str(len(closed))))
-    printing.line("Nothing was changed. A real run would do this:" if report.dry_run else "Done.")
+    printing.line("Dry run, nothing was changed. Without --dry-run:" if report.dry_run else "Done.")
     printing.facts(counts)
     for closed_id in closed:
-        printing.note(f"Closed {closed_id}, whose recorder had died.")
+        printing.note(f"Closed {closed_id}: its recorder was killed.")
 
 
 @contextlib.contextmanager
 def _opened(path: Path | None, choice: Choice, *, dry_run: bool) -> Iterator[RetentionPolicy]:
-    """Read the policy, with its archive open."""
+    """Read the policy and open its archive."""
     table = {} if path is None else read_toml(path).get("retention")
     if not isinstance(table, dict):
         message = f"{path} has no table [retention]."
@@ -81,12 +81,12 @@ def _opened(path: Path | None, choice: Choice, *, dry_run: bool) -> Iterator[Ret
 
 @contextlib.contextmanager
 def _archive(place: object, choice: Choice, *, dry_run: bool) -> Iterator[SessionStore | None]:
-    """Open the archive: a URL or the name of a store; in a dry run, which writes to none, something in its place."""
+    """Open the archive, a URL or the name of a store; a dry run gets an in-memory store instead."""
     if place is None:
         yield None
         return
     if not isinstance(place, str):
-        message = f"archive_store must be the name of a store or a URL, not {shown(place)}."
+        message = f"archive_store must be the name of a configured store or a URL, not {shown(place)}."
         raise ValidationError(message)
     where = {"url": place} if ":" in place else {"store": place, "config": choice.config}
     with open_backend("memory") if dry_run else open_store(resolve_store(**where), migrate=True) as backend:
@@ -95,7 +95,7 @@ def _archive(place: object, choice: Choice, *, dry_run: bool) -> Iterator[Sessio
 
 @contextlib.contextmanager
 def _progress(*, quiet: bool) -> Iterator[Progress | None]:
-    """Show on a terminal how far it is."""
+    """Show the progress on a terminal."""
     if quiet or not printing.on_terminal():
         yield None
         return

@@ -22,26 +22,24 @@ _NOT_STARTED: Final = (126, 127)
 @with_choice
 def run_command(
     choice: Choice,
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments, behind --.")],
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments, after --.")],
     *,
-    agent: Annotated[str, typer.Option(metavar="ID", help="The agent that the session is with.")],
-    tag: Annotated[
-        list[str] | None, typer.Option(metavar="TAG", help="A name to find the session by; repeatable.")
-    ] = None,
+    agent: Annotated[str, typer.Option(metavar="ID", help="The agent of the session.")],
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="A tag of the session; repeatable.")] = None,
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="End the command after this time.")] = None,
     metadata: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Kept with the session; repeatable.")
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Metadata of the session; repeatable.")
     ] = None,
-    cwd: Annotated[Path | None, typer.Option(metavar="DIRECTORY", help="The directory to run the command in.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not say which session was recorded.")] = False,
+    cwd: Annotated[Path | None, typer.Option(metavar="DIRECTORY", help="The working directory of the command.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print which session was recorded.")] = False,
 ) -> None:
     """Run a command and record it as a session.
 
-    As in: asm run --agent builder -- make test. The output is shown live, to the byte, as soon as it is recorded. The
-    exit status is the command's own; 124 after the timeout, 126 and 127 where it cannot be executed or found, and
-    128 + n where signal n ended it. A signal to asm, such as Ctrl-C, goes on to the command; a second one sends it
-    SIGTERM, a third SIGKILL. That is recorded as cancelled, and the status is 128 + the number of the first: 130 after
-    Ctrl-C, 143 after SIGTERM.
+    Example: asm run --agent builder -- make test. The output is forwarded live, byte for byte, after it is recorded.
+    The exit status is that of the command; 124 after the timeout, 126 if it cannot be executed, 127 if it is not found,
+    and 128 + n if signal n ended it. A signal to asm, such as Ctrl-C, is forwarded to the command. A second signal
+    sends SIGTERM, a third SIGKILL. The run is then recorded as cancelled, and the status is 128 + the number of the
+    first signal: 130 after Ctrl-C, 143 after SIGTERM.
     """
     say = (lambda _: None) if quiet else printing.note
     facts = _facts(metadata or [])
@@ -50,7 +48,7 @@ def run_command(
     with Signals() as signals, choice.open(migrate=True) as backend:
         closed = close_abandoned(backend.session_store)
         if closed:
-            say(f"Closed {len(closed)} sessions or runs whose recorder had died: {', '.join(closed)}.")
+            say(f"Closed {len(closed)} sessions or runs whose recorder was killed: {', '.join(closed)}.")
         live = LiveOutput()
         try:
             status = _run(backend.session_store, live, signals, given, options)
@@ -81,13 +79,13 @@ def _run(
     except AsmError as error:
         lost = error.details.get("events_not_recorded")
         if lost:
-            printing.note(f"The command was ended, as up to {lost} events of it could not be recorded.")
+            printing.note(f"The command was ended, because up to {lost} of its events could not be recorded.")
         raise
     return 0
 
 
 def _status(error: ProviderError, signals: Signals) -> int:
-    """Return the exit status of a command that did not end well, and print why where its own output does not say it."""
+    """Return the exit status of a failed command; print the reason if the command's output cannot have it."""
     if "timeout" in error.details:
         printing.note(f"error: {error.message}")
         return TIMED_OUT
@@ -100,14 +98,14 @@ def _status(error: ProviderError, signals: Signals) -> int:
 
 
 def _report(store: SessionStore, live: LiveOutput) -> str:
-    assert live.last_event is not None  # noqa: S101  says the caller
+    assert live.last_event is not None  # noqa: S101  callers report recorded sessions only
     session_id, events = live.last_event.session_id, live.last_event.sequence_number
     try:
         status = str(store.get_session(session_id).status)
-        # More than was shown, if nobody read it to the end.
+        # More than was forwarded, if the reader closed the output.
         events = store.get_latest_sequence(session_id)
     except AsmError:
-        status = "its end is not known, as the store cannot be read"
+        status = "its final status is unknown, because the store cannot be read"
     return f"Recorded session {session_id}: {status}, {events} events."
 
 
@@ -116,7 +114,7 @@ def _facts(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not key or not equals:
-            message = f"{pair!r} is no KEY=VALUE."
+            message = f"{pair!r} is not of the form KEY=VALUE."
             raise typer.BadParameter(message, param_hint="--metadata")
         facts[key] = value
     return facts

@@ -27,21 +27,23 @@ _STATS_AT_ONCE = 100
 def list_sessions(
     backend: Backend,
     *,
-    agent: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only of this agent.")] = None,
-    status: Annotated[list[str] | None, typer.Option(metavar="STATUS", help="Only in this status.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag; with all of them.")] = None,
-    provider: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only with runs of this provider.")] = None,
-    since: Annotated[str | None, typer.Option(metavar="TIME", help=f"Only created after {TIME_HELP}.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Only created before this time.")] = None,
-    deleted: Annotated[bool, typer.Option("--deleted", help="Soft-deleted ones too.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
-    everything: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    agent: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only sessions of this agent.")] = None,
+    status: Annotated[list[str] | None, typer.Option(metavar="STATUS", help="Only sessions in this status.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only sessions with all of these tags.")] = None,
+    provider: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only sessions with runs of this provider.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help=f"Only sessions created after {TIME_HELP}.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Only sessions created before this time.")] = None,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Include soft-deleted sessions.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The largest number of sessions to list.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="List all sessions.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of objects.")] = False,
 ) -> None:
-    """List sessions, the newest first.
+    """List sessions, newest first.
 
-    A filter may be given several times: any of its values matches (of tags: all must be there). The cost is in US
-    dollars, as runs carry it.
+    A filter can be repeated: a session matches any of its values, but must have all tags. The cost is in US dollars, as
+    recorded with the runs.
     """
     found = all_sessions(
         backend,
@@ -61,7 +63,7 @@ def list_sessions(
 
 
 def with_stats(backend: Backend, sessions: Iterable[Session]) -> Iterator[tuple[Session, SessionStats]]:
-    """Yield sessions with their numbers, a page of them at a time; one that is gone meanwhile is left out."""
+    """Yield sessions with their statistics, page by page; a session that was removed meanwhile is left out."""
     remaining = iter(sessions)
     while page := list(itertools.islice(remaining, _STATS_AT_ONCE)):
         try:

@@ -29,9 +29,9 @@ def show_session(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show a session and all that happened in it.
+    """Show a session and its events.
 
-    On a terminal, times are local and very long texts are cut; in a pipe, times are in UTC and nothing is cut.
+    On a terminal, times are local and very long texts are cut. In a pipe, times are in UTC and texts are complete.
     """
     found = find_session(backend, session)
     if as_json:

@@ -18,7 +18,7 @@ from asm_core.ports import Backend, SessionStore
 _LAST_EVENTS = frozenset({EventType.SESSION_COMPLETED, EventType.SESSION_FAILED, EventType.SESSION_CANCELLED})
 _CHUNK = 200
 _LOOK_SECONDS = 1.0
-"""How long a session may be silent before `--follow` looks whether it has ended without an event that says so."""
+"""Seconds without an event after which `--follow` checks whether the session has ended without a final event."""
 
 
 @with_backend()
@@ -26,17 +26,15 @@ def tail_session(
     backend: Backend,
     session: SessionArgument,
     *,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with each new event until the session ends.")
-    ] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Begin with so many of the last events.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show new events until the session ends.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="The number of last events to begin with.")] = 10,
     kind: Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help="Only events of this type.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Show the last events of a session, and those to come.
+    """Show the last events of a session, and follow it.
 
-    With --follow, events are shown as they are recorded, also by other processes. It ends, with status 0, when the
-    session ends or at Ctrl-C.
+    With --follow, new events are shown as they are recorded, also by other processes. The command ends with status 0
+    when the session ends, or at Ctrl-C.
     """
     types = frozenset(map(check_event_type, kind or ())) or None
     found = find_session(backend, session)
@@ -57,7 +55,7 @@ def tail_session(
 def start_of_last(
     store: SessionStore, session_id: str, head: int, count: int, types: Iterable[EventType] | None
 ) -> int:
-    """Return the number after which the last `count` events up to the number `head` begin."""
+    """Return the number before the last `count` events that end at number `head`."""
     before = head + 1
     while count and before > 1:
         after = max(0, before - 1 - _CHUNK)
@@ -70,7 +68,7 @@ def start_of_last(
 
 
 def event_at(store: SessionStore, session_id: str, number: int) -> Event | None:
-    """Return the event of this number; None where it was pruned, or for 0."""
+    """Return the event with this number; None if it was pruned, or for number 0."""
     found = store.get_events(session_id, after=number - 1, before=number + 1) if number else []
     return found[0] if found else None
 
@@ -78,15 +76,15 @@ def event_at(store: SessionStore, session_id: str, number: int) -> Event | None:
 def follow_to_end(
     store: SessionStore, session_id: str, after: int | Event, types: frozenset[EventType] | None
 ) -> Iterator[Event]:
-    """Yield the events after a number or an event as they come, until the session has ended and all of it was seen.
+    """Yield the events after a number or an event as they arrive, until the session has ended and all were yielded.
 
     Raises:
-        LogSetBackError: the log lost events that were given out.
+        LogSetBackError: the log lost events that were already yielded.
     """
     watched = None if types is None else types | _LAST_EVENTS
     over = False
     while True:
-        # The status first: what was stored until it became the last one is seen by the look that follows.
+        # The status comes first: the read after it returns every event that was stored before the status became final.
         over = over or store.get_session(session_id).status in TERMINAL_SESSION_STATUSES
         ends_here = over
         for event in store.follow_events(

@@ -26,22 +26,22 @@ def sum_up_usage(
         str | None, typer.Option(metavar="TIME", help=f"Only runs started at or after {TIME_HELP}.")
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Only runs started before this time.")] = None,
-    agent: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only of this agent's sessions.")] = None,
+    agent: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only runs in sessions of this agent.")] = None,
     provider: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only runs of this provider.")] = None,
     session: Annotated[
         list[str] | None,
-        typer.Option(metavar="SESSION", help="Only runs of this session; the beginning of its id will do."),
+        typer.Option(metavar="SESSION", help="Only runs of this session: its id, or the beginning of it."),
     ] = None,
     pricing: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A TOML file with prices, for runs that carry no cost.")
+        Path | None, typer.Option(metavar="FILE", help="A TOML file with prices, for runs without a recorded cost.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Add up tokens and costs, by provider and model.
+    """Show tokens and costs by provider and model.
 
-    Costs are in US dollars. "unpriced" counts the runs that carry no cost of their own and for which the prices give
-    none. A file of prices has a table for each provider and model, in US dollars per million tokens:
-    [anthropic."some-model"] with the keys input and output.
+    Costs are in US dollars. "unpriced" counts the runs that have neither a recorded cost nor a known price. A price
+    file has a table for each provider and model, such as [anthropic."some-model"], with the keys input and output in US
+    dollars per million tokens.
     """
     filters: dict[str, Any] = {
         "session_id": [find_session(backend, one).id for one in session] if session else None,
@@ -64,7 +64,7 @@ def sum_up_usage(
 
 
 def _pairs(tokens: UsageSummary, costs: CostSummary) -> list[tuple[UsageRow, CostRow]]:
-    # A run that is stored between the two questions may add a row to the second answer.
+    # A run that is stored between the two queries may add a row to the second result.
     priced = {(row.provider, row.model): row for row in costs.rows}
     return [(row, cost) for row in tokens.rows if (cost := priced.get((row.provider, row.model)))]
 

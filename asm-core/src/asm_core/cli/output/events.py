@@ -1,4 +1,4 @@
-"""How events are printed: a line each, as they come."""
+"""Printing of events, one line each, as they arrive."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("number", "time", "type", "run", "text")
 _LONGEST: Final = 4_000
-"""Characters of an event that a terminal shows; in a pipe, and in JSON, is all of it."""
+"""Characters of an event that a terminal shows. A pipe and JSON get the whole text."""
 _STYLES: Final = (
     ("_failed", "bold red"),
     ("_timeout", "bold red"),
@@ -33,10 +33,10 @@ _STYLES: Final = (
 
 
 class EventPrinter:
-    """Prints events: for people on a terminal, tab-separated in a pipe, or as one JSON object a line."""
+    """Prints events: formatted on a terminal, tab-separated in a pipe, or as one JSON object a line."""
 
     def __init__(self, *, as_json: bool, width: int = 1) -> None:
-        """Print numbers of up to `width` digits; in a pipe, the names of the columns first."""
+        """Align numbers to `width` digits; in a pipe, print the column names first."""
         self._width = width
         self._day: date | None = None
         terminal = printing.on_terminal()
@@ -67,7 +67,7 @@ class EventPrinter:
 def events_between(
     store: SessionStore, session_id: str, after: int, last: int, types: Iterable[EventType] | None = None
 ) -> Iterator[Event]:
-    """Yield the events with numbers above `after` up to `last`, page by page; what comes meanwhile is left out."""
+    """Yield events with numbers above `after` up to `last`, page by page; events appended meanwhile are left out."""
     for event in store.follow_events(session_id, after=after, type=types, idle_timeout=0.0):
         if (event.sequence_number or 0) > last:
             return
@@ -84,7 +84,7 @@ def _text(event: Event, indent: str) -> Text:
     text = summary(event.data)
     more = len(text) - _LONGEST
     if more > 0:
-        text = f"{text[:_LONGEST]}… ({more} characters more; --json shows them)"
+        text = f"{text[:_LONGEST]}… ({more} more characters; --json shows them)"
     shown = visible(text, newlines=True).replace("\n", f"\n{indent}")
     return Text(shown, style="yellow" if event.data.get("stream") == "stderr" else "none")
 

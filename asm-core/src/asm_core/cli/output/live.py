@@ -1,4 +1,4 @@
-"""Passing a command's output on, to the byte, once it is recorded."""
+"""Forwarding of a command's output, byte for byte, after it is recorded."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
     from asm_core.models import Event
     from asm_core.values.payloads import Payload
 
-_STREAMED: Final = EventType.MESSAGE_STREAMED  # looked up once: an enum's attributes are slow to find
+_STREAMED: Final = EventType.MESSAGE_STREAMED  # read once: attribute access on an enum is slow
 
 _MOST_LINES: Final = 10_000
 _MOST_CHARACTERS: Final = 16 << 20
-"""What may wait to be written; then the recording waits, and so does the command."""
+"""Limit of pending output. At the limit, the recording waits, and with it the command."""
 _PIECE: Final = 1 << 16
-"""Bytes written at once, after which it is seen that the reader still reads."""
+"""Bytes of one write. After each, the reader is known to be alive."""
 _STALL: Final = 5.0
-"""Seconds to wait for a reader that takes nothing, once the command was asked to end."""
+"""Seconds to wait for a reader that reads nothing, after the command was told to end."""
 _BLINK: Final = 0.25
 
 
 class LiveOutput:
-    """Writes what a command wrote to the same streams of this process, each event as it is stored.
+    """Copies a command's output to the same streams of this process, each event after it is stored.
 
-    A write for each line would cost as much as the recording. So lines gather while those before them are written, by a
-    thread of its own: a quiet line is written at once, and a flood in large pieces.
+    A write for each line would cost as much as the recording. So a separate thread writes, and lines that arrive during
+    a write are joined for the next one: a single line is written at once, and a flood in large parts.
 
     Attributes:
         last_event: the last event that was stored.
-        is_stuck: whether output was given up, as nothing read it while the command was ended.
+        is_stuck: whether output was discarded because no reader took it while the command ended.
     """
 
     def __init__(self) -> None:
         sys.stdout.flush()
         self._streams = {"stdout": _raw(sys.stdout), "stderr": _raw(sys.stderr)}
         self._waiting: deque[Payload] = deque()
-        # Each is written by one thread only, so that no lock has to guard it.
+        # Each is written by one thread only and needs no lock.
         self._taken = self._written = 0
         self._moved_at = 0.0
         self._hurried_at: float | None = None
@@ -69,7 +69,7 @@ class LiveOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait until all is written."""
+        """Wait until all output is written."""
         self._closed = True
         self._awake.set()
         while self._thread.is_alive() and not self._gives_up():
@@ -78,18 +78,18 @@ class LiveOutput:
             raise self._error
 
     def __call__(self, event: Event) -> None:
-        """Take an event that was stored; wait while too much waits to be written.
+        """Accept a stored event; block while the pending output is at its limit.
 
         Raises:
-            OSError: nobody reads the output any more.
+            OSError: the reader closed the output.
         """
         self.many([event])
 
     def many(self, events: Sequence[Event]) -> None:
-        """Take events that were stored together: waking the writer once for all of them spares most of the cost.
+        """Accept events that were stored together; waking the writer once for all of them saves most of the cost.
 
         Raises:
-            OSError: nobody reads the output any more.
+            OSError: the reader closed the output.
         """
         self.last_event = events[-1]
         if self.is_stuck:
@@ -106,7 +106,7 @@ class LiveOutput:
             raise self._error
 
     def hurry(self) -> None:
-        """Wait no longer for a reader that does not read: the end of the command is to be recorded."""
+        """Stop waiting for a reader that does not read, so that the end of the command can be recorded."""
         self._hurried_at = self._hurried_at or time.monotonic()
 
     def _gives_up(self) -> bool:
@@ -143,5 +143,5 @@ class LiveOutput:
 
 
 def _raw(stream: Any) -> RawIOBase | BinaryIO:
-    """Return what is below the buffer: a write that waits then holds no lock that the end of the program needs."""
+    """Return the raw stream. A blocked write to it holds no lock that the interpreter needs to exit."""
     return getattr(stream.buffer, "raw", stream.buffer)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What commands print: for people on a terminal, plain for programs in a pipe, and JSON."""
+"""Output of commands: tables on a terminal, plain text in a pipe, and JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ROWS_AT_ONCE = 500
-"""A terminal gets longer tables in pieces, so that no listing has to fit into memory."""
+"""Rows per table on a terminal. Longer listings are drawn in parts, which bounds memory."""
 
 
 def on_terminal() -> bool:
@@ -30,32 +30,32 @@ def on_terminal() -> bool:
 
 
 class GuardedStream:
-    """A text stream that escapes what a terminal might obey, whatever writes to it; it keeps newlines.
+    """A text stream that escapes control characters from any writer; it keeps newlines.
 
     Attributes:
-        unguarded: the stream itself, for text that was escaped already.
+        unguarded: the stream itself, for text that is already escaped.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self.unguarded = stream
 
     def write(self, text: str) -> int:
-        """Write a text, escaped."""
+        """Escape and write a text."""
         self.unguarded.write(visible(text, newlines=True))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write texts, escaped."""
+        """Escape and write several texts."""
         for one in lines:
             self.write(one)
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the stream itself has."""
+        """Return the attribute of the stream itself."""
         return getattr(self.unguarded, name)
 
 
 def guard_streams() -> None:
-    """Let no text reach standard output and error that a terminal might obey: also warnings, tracebacks, prints."""
+    """Escape control characters in all text to standard output and error, also in warnings and tracebacks."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if not isinstance(stream, GuardedStream):
@@ -63,22 +63,22 @@ def guard_streams() -> None:
 
 
 def _escaped_output() -> TextIO:
-    """Return standard output for text that was escaped, in which newlines and escape sequences are our own."""
+    """Return standard output for text that is already escaped; its newlines and escape sequences are ours."""
     return sys.stdout.unguarded if isinstance(sys.stdout, GuardedStream) else sys.stdout
 
 
 def line(text: str = "") -> None:
-    """Print a line of text; what in it is not fit to be shown is escaped, newlines included."""
+    """Print a line of text; control characters and newlines in it are escaped."""
     _escaped_output().write(f"{visible(text)}\n")
 
 
 def row(cells: Iterable[str]) -> None:
-    """Print a line of cells that are separated by tabs; what in them is not fit to be shown is escaped."""
+    """Print a line of tab-separated cells; control characters in them are escaped."""
     _escaped_output().write("\t".join(map(visible, cells)) + "\n")
 
 
 def note(text: str) -> None:
-    """Print a line about what is going on to standard error; newlines in it are escaped."""
+    """Print a message to standard error; newlines in it are escaped."""
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     sys.stderr.write(f"{visible(without_account(text))}\n")
@@ -86,25 +86,25 @@ def note(text: str) -> None:
 
 
 def is_stuck() -> bool:
-    """Return whether a line on standard error would wait for a reader."""
+    """Return whether a write to standard error would block."""
     raw = getattr(sys.stderr.buffer, "raw", sys.stderr.buffer)
     return isinstance(raw, WholeWriter) and not raw.can_be_written()
 
 
 def console() -> Console:
     """Return a Rich console on standard output."""
-    from rich.console import Console  # noqa: PLC0415  a third of the start of a command that needs none
+    from rich.console import Console  # noqa: PLC0415  importing it takes a third of the start of commands without a console
 
     return Console(file=_escaped_output(), highlight=False, markup=False, emoji=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Print a table: drawn on a terminal; in a pipe a line of names, then a line a row, separated by tabs.
+    """Print a table: drawn on a terminal; in a pipe, tab-separated lines that begin with the column names.
 
     Args:
-        columns: their names.
-        rows: the cells; what in them is not fit to be shown is escaped.
-        right: the names of the columns to align to the right.
+        columns: the column names.
+        rows: the cells; control characters in them are escaped.
+        right: the names of right-aligned columns.
     """
     remaining = _begun(rows)
     if not on_terminal():
@@ -119,7 +119,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
-    """Print names and values: aligned on a terminal; in a pipe a line each, separated by a tab."""
+    """Print names and values: aligned on a terminal; in a pipe, one tab-separated pair a line."""
     if not on_terminal():
         for name, value in pairs:
             row((name, value))
@@ -139,7 +139,7 @@ def json_document(value: object) -> None:
 
 
 def json_array(values: Iterable[object]) -> None:
-    """Print a JSON array, an element a line, as the elements come."""
+    """Print a JSON array as its elements arrive, one element a line."""
     remaining = _begun(values)
     sys.stdout.write("[")
     separator = "\n"
@@ -150,7 +150,7 @@ def json_array(values: Iterable[object]) -> None:
 
 
 def _begun(values: Iterable[T]) -> Iterator[T]:
-    """Return an iterator that has fetched the first value: if that fails, nothing was printed yet."""
+    """Return an iterator whose first value is already fetched, so that an error comes before any output."""
     remaining = iter(values)
     return itertools.chain(list(itertools.islice(remaining, 1)), remaining)
 
@@ -171,17 +171,17 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
 
 
 def be_printable() -> None:
-    """Let no text fail to be printed, whatever the encoding of the streams, and even if they are closed."""
+    """Prepare the streams so that printing never fails: not for an encoding, and not on a closed stream."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  as long as the process
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  open as long as the process
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def abandon_output() -> None:
-    """Send what is still to be printed nowhere, where nobody reads it any more."""
+    """Discard all further output, after the reader closed the pipe."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

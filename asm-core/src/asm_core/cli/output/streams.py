@@ -1,4 +1,4 @@
-"""Standard output and error that take all they are given."""
+"""Standard output and error without lost bytes on non-blocking descriptors."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _BLINK = 0.01
 
 
 class WholeWriter(io.FileIO):
-    """A file descriptor that is written to the last byte, also if it does not block.
+    """A raw stream that writes all bytes, also to a non-blocking descriptor.
 
-    Whether it blocks is a property that all processes which share the pipe or terminal share, so it is left as it is.
-    Python's own writers lose what such a descriptor does not take at once.
+    All processes that share a pipe or terminal share its blocking mode, so the mode is not changed. Python's own
+    writers lose what such a descriptor does not accept at once.
     """
 
     def write(self, data: Any, /) -> int:
-        """Write all of `data`, waiting for the reader where the descriptor does not block."""
+        """Write all of `data`; wait for the reader if the descriptor is non-blocking and full."""
         left = memoryview(data).cast("B")
         size = len(left)
         while left:
@@ -32,7 +32,7 @@ class WholeWriter(io.FileIO):
         return size
 
     def can_be_written(self) -> bool:
-        """Return whether a few bytes can be written at once."""
+        """Return whether a few bytes can be written without waiting."""
         with contextlib.suppress(OSError, ValueError):
             return bool(select.select([], [self], [], 0)[1])
         return True
@@ -40,12 +40,12 @@ class WholeWriter(io.FileIO):
     def _wait(self) -> None:
         try:
             select.select([], [self], [])
-        except (OSError, ValueError):  # a system that waits for sockets only
+        except (OSError, ValueError):  # Windows: select() accepts sockets only
             time.sleep(_BLINK)
 
 
 def be_whole() -> None:
-    """Let nothing that is printed be lost because standard output or error does not block."""
+    """Replace standard output and error by streams that write everything to non-blocking descriptors."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
@@ -55,7 +55,7 @@ def be_whole() -> None:
 def _whole(stream: io.TextIOWrapper) -> TextIO:
     stream.flush()
     raw = WholeWriter(stream.fileno(), "wb", closefd=False)
-    unbuffered = stream.write_through  # then Python's own, too, has no buffer between text and descriptor
+    unbuffered = stream.write_through  # then Python's own stream has no buffer either
     return io.TextIOWrapper(
         raw if unbuffered else io.BufferedWriter(raw),
         encoding=stream.encoding,

@@ -1,7 +1,7 @@
-"""Text as it may be shown.
+"""Text that is safe to show.
 
-What is recorded comes from anywhere. Nothing of it may reach a terminal as a command: control characters, escape
-sequences and what turns the direction of writing are shown as escapes instead.
+Recorded text is untrusted and must not control a terminal. Control characters, escape sequences and marks of direction
+are shown as escapes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 def json_text(value: object) -> str:
-    r"""Return `value` as JSON on one line, in which no character is one that a terminal might obey.
+    r"""Return `value` as JSON on one line, with control characters escaped.
 
     >>> json_text({"text": "\x9b31m é"})
     '{"text":"\\u009b31m é"}'
@@ -36,19 +36,19 @@ def json_text(value: object) -> str:
 
 
 def age(since: datetime) -> str:
-    """Return the time since then in its greatest unit: ``12s``, ``5m``, ``3h``, ``4d``."""
+    """Return the time since then in its largest unit: ``12s``, ``5m``, ``3h``, ``4d``."""
     seconds = max(0, int((datetime.now(UTC) - since).total_seconds()))
     size, unit = next((unit for unit in _UNITS if seconds >= unit[0]), _UNITS[-1])
     return f"{seconds // size}{unit}"
 
 
 def moment(time: datetime) -> str:
-    """Return a time as it is shown: in UTC, to the millisecond."""
+    """Format a time in UTC, to the millisecond."""
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "Z"
 
 
 def dollars(amount: Decimal) -> str:
-    """Return an amount of US dollars, exactly, without an exponent.
+    """Format an exact amount of US dollars without an exponent.
 
     >>> from decimal import Decimal
     >>> dollars(Decimal("0.0000001"))
@@ -58,7 +58,7 @@ def dollars(amount: Decimal) -> str:
 
 
 def summary(data: dict[str, Any]) -> str:
-    """Return what an event's data says, on one line: its text, then everything else as ``key=value``.
+    """Format an event's data on one line: its text, then all other keys as ``key=value``.
 
     >>> summary({"stream": "stdout", "text": "hello"})
     'stdout: hello'
