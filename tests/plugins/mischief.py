@@ -119,18 +119,18 @@ _SPECS = {
     "name_number": ("spec(name=5)", "a BackendSpec named 5, not '"),
     "name_other": ("spec(name='other')", "a BackendSpec named 'other', not '"),
     "name_hostile": ("spec(name=Hostile())", "Hostile object at 0x"),
-    "version_text": ("spec(port_version='1')", "has the port_version '1' where asm_core.PORT_VERSION"),
-    "version_none": ("spec(port_version=None)", "has the port_version None where"),
-    "version_bool": ("spec(port_version=True)", "has the port_version True where"),
+    "version_text": ("spec(port_version='1')", "has the port_version '1' instead of asm_core.PORT_VERSION"),
+    "version_none": ("spec(port_version=None)", "has the port_version None instead of"),
+    "version_bool": ("spec(port_version=True)", "has the port_version True instead of"),
     "capabilities_none": (
         "spec(capabilities=None)",
-        "has the capabilities None where a frozenset of asm_core.Capability",
+        "has the capabilities None instead of a frozenset of asm_core.Capability",
     ),
     "capabilities_text": ("spec(capabilities=frozenset({'transactions', 'fly'}))", "has the capabilities frozenset({'"),
     "capabilities_hostile": ("spec(capabilities=[Hostile()])", "Hostile object at 0x"),
-    "databases_number": ("spec(databases=5)", "has the databases 5 where a tuple of strings"),
+    "databases_number": ("spec(databases=5)", "has the databases 5 instead of a tuple of strings"),
     "databases_hostile": ("spec(databases=(Hostile(),))", "Hostile object at 0x"),
-    "open_none": ("spec(open=None)", "has the open None where a function"),
+    "open_none": ("spec(open=None)", "has the open None instead of a function"),
 }
 _MODULES = {
     "hook_arguments": ("@hookimpl\ndef asm_backend(url):\n    return spec()\n", "PluginValidationError"),
@@ -138,7 +138,7 @@ _MODULES = {
     "hook_number": ("asm_backend = 5\n", "returns None instead of a BackendSpec"),
     "module_attributes_raise": (
         "def __getattr__(name):\n    raise SystemExit(name)\ndef __dir__():\n    return ['x']\n",
-        "gives None where",
+        "returns None instead of",
     ),
 }
 _PROCESS = {
