@@ -37,19 +37,19 @@ def backend() -> asm.Backend:
 @pytest.mark.parametrize(
     ("find", "query", "order", "bounds", "key"),
     [
-        ("_find_sessions", SessionQuery, SESSION_ORDERS["created_at_asc"], ("created_after", "created_before"), ()),
-        ("_find_sessions", SessionQuery, SESSION_ORDERS["created_at_desc"], ("created_after", "created_before"), ()),
-        ("_find_runs", RunQuery, RUN_ORDERS["started_at_asc"], ("started_after", "started_before"), ()),
-        ("_find_runs", RunQuery, RUN_ORDERS["started_at_desc"], ("started_after", "started_before"), ()),
-        ("_find_events", EventQuery, EVENT_ORDERS["timestamp_asc"], ("since", "until"), (1,)),
-        ("_find_events", EventQuery, EVENT_ORDERS["timestamp_desc"], ("since", "until"), (1,)),
+        ("find_sessions", SessionQuery, SESSION_ORDERS["created_at_asc"], ("created_after", "created_before"), ()),
+        ("find_sessions", SessionQuery, SESSION_ORDERS["created_at_desc"], ("created_after", "created_before"), ()),
+        ("find_runs", RunQuery, RUN_ORDERS["started_at_asc"], ("started_after", "started_before"), ()),
+        ("find_runs", RunQuery, RUN_ORDERS["started_at_desc"], ("started_after", "started_before"), ()),
+        ("find_events", EventQuery, EVENT_ORDERS["timestamp_asc"], ("since", "until"), (1,)),
+        ("find_events", EventQuery, EVENT_ORDERS["timestamp_desc"], ("since", "until"), (1,)),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
 def test_a_page_begins_at_its_start_or_at_the_filter_whichever_is_narrower(  # noqa: PLR0917  a row of the table
     backend: asm.Backend, find: str, query: Any, order: Any, bounds: tuple[str, str], key: tuple[int, ...]
 ) -> None:
-    found = getattr(backend.query_api, find)
+    found = getattr(backend.query_api.reader, find)
     for place, low, high in product(range(len(NAMES)), TIMES, TIMES):
         start = (TIMES[place], NAMES[place], *key)
         both = query(order=order, start=start, **dict(zip(bounds, (low, high), strict=True)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asm_core.memory.maintenance import MemoryMaintenance
+from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.plugins.discovery import Offer
 from asm_core.recording.process_identity import make_stamp
 
@@ -133,7 +133,7 @@ def test_each_fault_is_told_and_the_status_is_1(
     asm: Callable[..., Result], fill: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill()
-    monkeypatch.setattr(MemoryMaintenance, "_find_faults", lambda _self: ["one \x1b", "two"])
+    monkeypatch.setattr(MemoryRetentionStore, "check_integrity", lambda _self: ["one \x1b", "two"])
     result = asm("health")
     assert (result.exit_code, result.stdout) == (1, "one \\x1b\ntwo\n")
     assert json.loads(asm("health", "--json").stdout) == {"healthy": False, "faults": ["one \x1b", "two"]}

@@ -8,6 +8,11 @@ from file_backend import FileBackend, FileSessionStore
 
 from asm_core import ArtifactRegistry, Backend, Maintenance, QueryAPI, SessionStore
 from asm_core.memory import MemoryBackend, State
+from asm_core.memory.query_api import MemoryQueryAPI
+from asm_core.memory.reader import MemoryReader
+from asm_core.memory.retention_store import MemoryRetentionStore
+from asm_core.memory.session_store import MemorySessionStore
+from asm_core.retention import RetentionStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +26,6 @@ _ADAPTERS: Final[dict[str, type]] = {}
 _PORTS: Final = {
     SessionStore: "session_store",
     QueryAPI: "query_api",
-    Maintenance: "maintenance",
     ArtifactRegistry: "artifact_registry",
 }
 
@@ -50,6 +54,21 @@ def sound_backend(name: str, path: Path) -> Callable[[], Backend]:
     return _opener(FileBackend if issubclass(adapter, FileSessionStore) else MemoryBackend, path)
 
 
+def _put(backend: MemoryBackend, adapter: type) -> None:
+    """Give a backend a faulty port, or ports on a faulty reader."""
+    if issubclass(adapter, RetentionStore):
+        backend.maintenance = Maintenance(adapter(backend._state))
+    elif issubclass(adapter, Maintenance):
+        backend.maintenance = adapter(MemoryRetentionStore(backend._state))
+    elif issubclass(adapter, MemoryReader):
+        reader = adapter(backend._state)
+        backend.session_store = MemorySessionStore(backend._state, reader)
+        backend.query_api = MemoryQueryAPI(backend._state, reader)
+    else:
+        port = next(place for kind, place in _PORTS.items() if issubclass(adapter, kind))
+        setattr(backend, port, adapter(backend._state))
+
+
 def _opener(adapter: type, path: Path) -> Callable[[], Backend]:
     state = State()
 
@@ -59,8 +78,7 @@ def _opener(adapter: type, path: Path) -> Callable[[], Backend]:
         if issubclass(adapter, MemoryBackend):
             return adapter(state)
         backend = FileBackend(path) if issubclass(adapter, FileSessionStore) else MemoryBackend(state)
-        port = next(place for kind, place in _PORTS.items() if issubclass(adapter, kind))
-        setattr(backend, port, adapter(backend._state))
+        _put(backend, adapter)
         return backend
 
     return open_backend

@@ -9,7 +9,7 @@ import msgspec
 from fault_registry import caught_by
 
 from asm_core import SessionDeletedError, SessionNotFoundError
-from asm_core.memory.maintenance import MemoryMaintenance
+from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.memory.session_store import MemorySessionStore
 
 if TYPE_CHECKING:
@@ -123,35 +123,34 @@ class ReplaceIgnored(MemorySessionStore):
 
 
 @caught_by("test_a_repeated_soft_deletion_keeps_the_first_time")
-class DeletedAgain(MemoryMaintenance):
-    def _soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
+class DeletedAgain(MemoryRetentionStore):
+    def soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._state.transaction():
             for session_id in session_ids:
                 self._mark(self._state.sessions[session_id], at)
 
 
 @caught_by("test_soft_deletion_marks_one_session")
-class DeletionTouchesTheUpdate(MemoryMaintenance):
-    def _soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
-        super()._soft_delete_sessions(session_ids, at)
+class DeletionTouchesTheUpdate(MemoryRetentionStore):
+    def soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
+        super().soft_delete_sessions(session_ids, at)
         with self._state.transaction():
             for session_id in session_ids:
                 self._mark(changed(self._state.sessions[session_id], updated_at=at), at)
 
 
 @caught_by("test_an_undeleted_session_goes_on")
-class UndeletionOfTheListAlone(MemoryMaintenance):
-    def _undelete_session(self, session_id: str) -> None:
-        super()._undelete_session(session_id)
+class UndeletionOfTheListAlone(MemoryRetentionStore):
+    def undelete_session(self, session_id: str) -> None:
+        super().undelete_session(session_id)
         with self._state.transaction():
             self._state.put(self._state.counters, session_id, 0)
 
 
 @caught_by("test_an_unknown_session_is_neither_deleted_nor_undeleted")
-class UnknownSessionDeleted(MemoryMaintenance):
-    def _stored_session(self, session_id: str) -> Session:
-        found = self._load_session(session_id)
-        return next(iter(self._state.sessions.values()), found)  # type: ignore[return-value]
+class UnknownSessionDeleted(MemoryRetentionStore):
+    def load_session(self, session_id: str) -> Session | None:
+        return super().load_session(session_id) or next(iter(self._state.sessions.values()), None)
 
 
 @caught_by(
@@ -159,13 +158,13 @@ class UnknownSessionDeleted(MemoryMaintenance):
     "test_a_session_with_two_ends_is_found",
     "test_events_of_a_run_in_another_session_are_found",
 )
-class HealthOfNumbersAlone(MemoryMaintenance):
-    def _find_faults(self) -> list[str]:
+class HealthOfNumbersAlone(MemoryRetentionStore):
+    def check_integrity(self) -> list[str]:
         return self._beyond_counters()
 
 
 @caught_by("test_sessions_and_runs_that_end_once_are_healthy")
-class HealthDoubtsEveryEnd(MemoryMaintenance):
-    def _find_faults(self) -> list[str]:
+class HealthDoubtsEveryEnd(MemoryRetentionStore):
+    def check_integrity(self) -> list[str]:
         ends = [event.id for event in self._state.events.values() if event.type == "run_completed"]
-        return [*super()._find_faults(), *ends[1:]]
+        return [*super().check_integrity(), *ends[1:]]

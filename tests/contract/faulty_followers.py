@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from fault_registry import caught_by
 
-from asm_core.memory.maintenance import MemoryMaintenance
+from asm_core.memory.reader import MemoryReader
+from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.memory.session_store import MemorySessionStore
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 
 @caught_by("test_a_follower_finds_a_log_that_was_restored_under_its_id")
-class LogIdIsTheSessionId(MemorySessionStore):
-    def _load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
-        return {name: head._replace(log_id=name) for name, head in super()._load_heads(session_ids).items()}
+class LogIdIsTheSessionId(MemoryReader):
+    def load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
+        return {name: head._replace(log_id=name) for name, head in super().load_heads(session_ids).items()}
 
 
 @caught_by("test_a_follower_finds_a_replaced_log", "test_a_follower_that_waits_finds_a_replaced_log")
@@ -38,9 +39,9 @@ class EventTakenForItsNumber(MemorySessionStore):
 
 
 @caught_by("test_a_pruned_event_is_no_setback")
-class PruningMakesAnotherLog(MemoryMaintenance):
-    def _remove_events(self, event_ids: Sequence[str]) -> None:
-        super()._remove_events(event_ids)
+class PruningMakesAnotherLog(MemoryRetentionStore):
+    def remove_events(self, event_ids: Sequence[str]) -> None:
+        super().remove_events(event_ids)
         with self._state.transaction():
             for session_id in self._state.log_ids:
                 self._state.put(self._state.log_ids, session_id, event_ids[0])

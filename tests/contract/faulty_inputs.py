@@ -10,8 +10,9 @@ import msgspec
 from fault_registry import caught_by
 
 from asm_core.memory.artifact_registry import MemoryArtifactRegistry
-from asm_core.memory.maintenance import MemoryMaintenance
 from asm_core.memory.query_api import MemoryQueryAPI
+from asm_core.memory.reader import MemoryReader
+from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.memory.session_store import MemorySessionStore
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ class ManyTagsCut(MemorySessionStore):
 
 
 @caught_by("test_a_filter_finds_by_as_many_tags_as_it_may_name")
-class FewTagsLookedFor(MemoryQueryAPI):
-    def _find_sessions(self, query: SessionQuery) -> list[Session]:
-        return super()._find_sessions(changed(query, tags=query.tags[:999]))
+class FewTagsLookedFor(MemoryReader):
+    def find_sessions(self, query: SessionQuery) -> list[Session]:
+        return super().find_sessions(changed(query, tags=query.tags[:999]))
 
 
 @caught_by("test_a_filter_that_names_too_many_values_is_refused")
@@ -72,9 +73,9 @@ class TagsWithoutLimit(MemoryQueryAPI):
 
 
 @caught_by("test_a_policy_may_name_thousands_of_exempt_tags")
-class FewExemptTagsObeyed(MemoryMaintenance):
-    def _find_expired(self, query: ExpiredSessions) -> list[str]:
-        return super()._find_expired(changed(query, exempt=changed(query.exempt, tags=query.exempt.tags[:999])))
+class FewExemptTagsObeyed(MemoryRetentionStore):
+    def find_expired(self, query: ExpiredSessions) -> list[str]:
+        return super().find_expired(changed(query, exempt=changed(query.exempt, tags=query.exempt.tags[:999])))
 
 
 @caught_by("test_keys_that_json_would_merge_are_refused")

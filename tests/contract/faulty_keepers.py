@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from fault_registry import caught_by
 
+from asm_core import Maintenance
 from asm_core.memory import MemoryBackend
 from asm_core.memory.artifact_registry import MemoryArtifactRegistry
-from asm_core.memory.maintenance import MemoryMaintenance
-from asm_core.memory.query_api import MemoryQueryAPI
-from asm_core.memory.session_store import MemorySessionStore
+from asm_core.memory.reader import MemoryReader
+from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.retention import Found, Removal
 
 if TYPE_CHECKING:
@@ -28,121 +28,121 @@ changed = msgspec.structs.replace
 
 
 @caught_by("test_pruning_never_frees_a_number", "test_pruning_all_sessions_frees_no_number")
-class CountersLostByPruning(MemoryMaintenance):
-    def _remove_events(self, events: Sequence[EventMark]) -> int:
+class CountersLostByPruning(MemoryRetentionStore):
+    def remove_events(self, events: Sequence[EventMark]) -> int:
         with self._state.transaction():
-            count = super()._remove_events(events)
+            count = super().remove_events(events)
             for session_id, log in self._state.logs.items():
                 self._state.put(self._state.counters, session_id, max(log, default=0))
             return count
 
 
 @caught_by("test_an_exempt_session_never_expires")
-class ExemptTagsIgnored(MemoryMaintenance):
-    def _find_expired(self, query: ExpiredSessions) -> Found:
-        return super()._find_expired(changed(query, exempt=changed(query.exempt, tags=())))
+class ExemptTagsIgnored(MemoryRetentionStore):
+    def find_expired(self, query: ExpiredSessions) -> Found:
+        return super().find_expired(changed(query, exempt=changed(query.exempt, tags=())))
 
 
 @caught_by("test_an_exempt_session_is_never_removed")
-class ExemptStatusesIgnored(MemoryMaintenance):
-    def _find_deleted(self, query: DeletedSessions) -> Found:
-        return super()._find_deleted(changed(query, exempt=changed(query.exempt, statuses=())))
+class ExemptStatusesIgnored(MemoryRetentionStore):
+    def find_deleted(self, query: DeletedSessions) -> Found:
+        return super().find_deleted(changed(query, exempt=changed(query.exempt, statuses=())))
 
 
 @caught_by("test_a_dry_run_changes_nothing")
-class DryRunThatDeletes(MemoryMaintenance):
+class DryRunThatDeletes(Maintenance):
     def execute(self, policy: RetentionPolicy, *, dry_run: bool = False, **others: Any) -> MaintenanceReport:
         return changed(super().execute(policy, **others), dry_run=dry_run)
 
 
 @caught_by("test_a_dry_run_tells_what_a_real_one_then_does")
-class DryRunForgetsArtifacts(MemoryMaintenance):
-    def _find_removable(self, query: RemovableArtifacts) -> Found:
-        return super()._find_removable(changed(query, gone_before=None))
+class DryRunForgetsArtifacts(MemoryRetentionStore):
+    def find_removable(self, query: RemovableArtifacts) -> Found:
+        return super().find_removable(changed(query, gone_before=None))
 
 
 @caught_by("test_what_tells_the_story_is_never_pruned")
-class ProtectedEventsPruned(MemoryMaintenance):
-    def _list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
-        return [changed(mark, type="message_sent") for mark in super()._list_events(session_id, stretch)]
+class ProtectedEventsPruned(MemoryRetentionStore):
+    def list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
+        return [changed(mark, type="message_sent") for mark in super().list_events(session_id, stretch)]
 
 
 @caught_by("test_a_tool_call_is_pruned_with_its_result", "test_a_tool_call_of_all_sessions_is_pruned_with_its_result")
-class CallsCutFromTheirResults(MemoryMaintenance):
-    def _find_events(self, query: Any) -> list[Any]:
-        return super()._find_events(query) if query.types is None else []
+class CallsCutFromTheirResults(MemoryRetentionStore):
+    def find_events(self, query: Any) -> list[Any]:
+        return super().find_events(query) if query.types is None else []
 
 
 @caught_by("test_the_next_pass_finishes_a_removal_that_was_interrupted")
-class RemovalNeverResumed(MemoryMaintenance):
-    def _mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
-        super()._mark_removals(session_ids, at)
+class RemovalNeverResumed(MemoryRetentionStore):
+    def mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
+        super().mark_removals(session_ids, at)
         self._mine = True
 
-    def _remove_marked(self, limit: int) -> Removal:
-        return super()._remove_marked(limit) if getattr(self, "_mine", False) else Removal()
+    def remove_marked(self, limit: int) -> Removal:
+        return super().remove_marked(limit) if getattr(self, "_mine", False) else Removal()
 
 
 @caught_by("test_a_session_is_removed_in_batches")
-class RemovalInOneGo(MemoryMaintenance):
-    def _remove_marked(self, limit: int) -> Removal:
-        return super()._remove_marked(limit * 1000)
+class RemovalInOneGo(MemoryRetentionStore):
+    def remove_marked(self, limit: int) -> Removal:
+        return super().remove_marked(limit * 1000)
 
 
 @caught_by("test_a_session_whose_removal_was_interrupted_is_gone")
-class HalfASessionRead(MemorySessionStore):
-    def _session(self, session_id: str) -> Session | None:
+class HalfASessionRead(MemoryReader):
+    def session(self, session_id: str) -> Session | None:
         return self._state.sessions.get(session_id)
 
 
 @caught_by("test_what_belongs_to_a_session_whose_removal_was_interrupted_is_gone")
-class HalfALogFound(MemoryQueryAPI):
-    def _passing_events(self, query: EventQuery) -> Iterator[Event]:
+class HalfALogFound(MemoryReader):
+    def passing_events(self, query: EventQuery) -> Iterator[Event]:
         removing, self._state.removing = self._state.removing, {}
         try:
-            yield from list(super()._passing_events(query))
+            yield from list(super().passing_events(query))
         finally:
             self._state.removing = removing
 
 
 @caught_by("test_progress_adds_up_to_the_report")
-class BatchSizeIgnored(MemoryMaintenance):
-    def _find_expired(self, query: ExpiredSessions) -> Found:
-        return super()._find_expired(changed(query, limit=1000))
+class BatchSizeIgnored(MemoryRetentionStore):
+    def find_expired(self, query: ExpiredSessions) -> Found:
+        return super().find_expired(changed(query, limit=1000))
 
 
 @caught_by("test_a_pass_that_is_interrupted_keeps_what_it_has_done")
-class OneTransactionForAll(MemoryMaintenance):
+class OneTransactionForAll(Maintenance):
     def execute(self, policy: RetentionPolicy, **others: Any) -> MaintenanceReport:
-        with self._state.transaction():
+        with self._store._state.transaction():
             return super().execute(policy, **others)
 
 
 @caught_by("test_pruned_events_are_in_the_archive")
-class ArchiveForgotten(MemoryMaintenance):
-    def _find_events(self, query: Any) -> list[Any]:
-        return super()._find_events(query) if query.ids is None else []
+class ArchiveForgotten(MemoryRetentionStore):
+    def find_events(self, query: Any) -> list[Any]:
+        return super().find_events(query) if query.ids is None else []
 
 
 @caught_by("test_soft_deletion_changes_the_time_of_deletion_and_nothing_else")
-class SoftDeletionTouchesTheSession(MemoryMaintenance):
-    def _soft_delete_sessions(self, session_ids: Sequence[str], at: Any) -> None:
+class SoftDeletionTouchesTheSession(MemoryRetentionStore):
+    def soft_delete_sessions(self, session_ids: Sequence[str], at: Any) -> None:
         with self._state.transaction():
-            super()._soft_delete_sessions(session_ids, at)
+            super().soft_delete_sessions(session_ids, at)
             for session_id in session_ids:
                 session = changed(self._state.sessions[session_id], updated_at=at)
                 self._state.put(self._state.sessions, session_id, session)
 
 
 @caught_by("test_artifacts_of_sessions_that_are_gone_are_removed")
-class OrphansKept(MemoryMaintenance):
-    def _find_removable(self, query: RemovableArtifacts) -> Found:
-        return Found([]) if query.deleted_before is None else super()._find_removable(query)
+class OrphansKept(MemoryRetentionStore):
+    def find_removable(self, query: RemovableArtifacts) -> Found:
+        return Found([]) if query.deleted_before is None else super().find_removable(query)
 
 
 @caught_by("test_a_store_in_use_is_healthy")
-class HealthTooStrict(MemoryMaintenance):
-    def _find_faults(self) -> list[str]:
+class HealthTooStrict(MemoryRetentionStore):
+    def check_integrity(self) -> list[str]:
         return [name for name, last in self._state.counters.items() if len(self._state.logs.get(name, ())) != last]
 
 

@@ -11,10 +11,10 @@ from fault_registry import caught_by
 from file_backend import FileBackend, FileLock, FileSessionStore
 from richer_backends import MigratingFile
 
-from asm_core import StorageError
+from asm_core import Maintenance, StorageError
 from asm_core.event_log.idempotency import check_same_event
-from asm_core.memory.maintenance import MemoryMaintenance
 from asm_core.memory.removing import drop_events
+from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.retention import Removal
 
 if TYPE_CHECKING:
@@ -126,11 +126,11 @@ class AcknowledgesTooEarly(FileBackend):
             self._write()
 
 
-class RemovesInParts(MemoryMaintenance):
-    def _batch(self) -> AbstractContextManager[None]:
+class RemovesInParts(MemoryRetentionStore):
+    def batch(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def _remove_marked(self, limit: int) -> Removal:  # noqa: ARG002  all at once
+    def remove_marked(self, limit: int) -> Removal:  # noqa: ARG002  all at once
         state, marked = self._state, list(self._state.removing)
         with state.transaction():
             for session_id in marked:
@@ -146,7 +146,7 @@ class RemovesInParts(MemoryMaintenance):
 class MaintainsInParts(FileBackend):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.maintenance = RemovesInParts(self._state)
+        self.maintenance = Maintenance(RemovesInParts(self._state))
 
 
 @caught_by("test_processes_may_bring_a_fresh_store_up_at_once", "test_processes_may_bring_an_old_store_up_at_once")

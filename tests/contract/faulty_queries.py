@@ -10,6 +10,7 @@ from fault_registry import caught_by
 
 from asm_core import InvalidCursorError, Page
 from asm_core.memory.query_api import MemoryQueryAPI
+from asm_core.memory.reader import MemoryReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,9 +23,9 @@ changed = msgspec.structs.replace
 
 
 @caught_by("test_ties_come_in_the_order_of_the_whole_key")
-class TiesByIdUpwards(MemoryQueryAPI):
-    def _find_sessions(self, query: SessionQuery) -> list[Session]:
-        found = sorted(super()._find_sessions(query), key=lambda session: session.id)
+class TiesByIdUpwards(MemoryReader):
+    def find_sessions(self, query: SessionQuery) -> list[Session]:
+        found = sorted(super().find_sessions(query), key=lambda session: session.id)
         found.sort(key=lambda session: getattr(session, query.order.key[0]), reverse=query.order.descending)
         return found
 
@@ -39,9 +40,9 @@ class CursorOfAnotherOrderAccepted(MemoryQueryAPI):
 
 
 @caught_by("test_sessions_carry_all_the_tags_searched_for")
-class TagsMatchedByAny(MemoryQueryAPI):
-    def _passing_sessions(self, query: SessionQuery) -> Iterable[Session]:
-        found = super()._passing_sessions(changed(query, tags=()))
+class TagsMatchedByAny(MemoryReader):
+    def passing_sessions(self, query: SessionQuery) -> Iterable[Session]:
+        found = super().passing_sessions(changed(query, tags=()))
         return [session for session in found if not query.tags or set(query.tags) & set(session.tags)]
 
 
@@ -52,11 +53,11 @@ class LimitIgnoredInSearches(MemoryQueryAPI):
 
 
 @caught_by("test_pages_together_are_the_whole")
-class TiesLostBetweenPages(MemoryQueryAPI):
-    def _find_runs(self, query: RunQuery) -> list[Run]:
+class TiesLostBetweenPages(MemoryReader):
+    def find_runs(self, query: RunQuery) -> list[Run]:
         if query.start is None:
-            return super()._find_runs(query)
-        found = super()._find_runs(changed(query, start=None, limit=None))
+            return super().find_runs(query)
+        found = super().find_runs(changed(query, start=None, limit=None))
         first, *_ = query.order.key
         behind = [run for run in found if (getattr(run, first) > query.start[0]) is not query.order.descending]
         return [run for run in behind if getattr(run, first) != query.start[0]][: query.limit]
@@ -65,22 +66,22 @@ class TiesLostBetweenPages(MemoryQueryAPI):
 @caught_by("test_every_page_counts_all_sessions")
 class TotalOfThePageOnly(MemoryQueryAPI):
     def _count_sessions(self, query: SessionQuery) -> int:
-        return len(self._find_sessions(query))
+        return len(self.reader.find_sessions(query))
 
 
 @caught_by("test_a_session_with_several_runs_is_found_once")
-class JoinMultipliesSessions(MemoryQueryAPI):
-    def _passing_sessions(self, query: SessionQuery) -> Iterable[Session]:
-        found = super()._passing_sessions(query)
+class JoinMultipliesSessions(MemoryReader):
+    def passing_sessions(self, query: SessionQuery) -> Iterable[Session]:
+        found = super().passing_sessions(query)
         if query.providers is None:
             return found
         return [one for one in found for run in self._state.runs.values() if run.session_id == one.id]
 
 
 @caught_by("test_events_are_searched_and_counted_by_each_filter")
-class UntilInclusive(MemoryQueryAPI):
-    def _find_events(self, query: EventQuery) -> list[Event]:
-        found = super()._find_events(changed(query, until=None))
+class UntilInclusive(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        found = super().find_events(changed(query, until=None))
         return [event for event in found if query.until is None or event.timestamp <= query.until]
 
 
@@ -109,17 +110,17 @@ class LastNumberOfWhatIsLeft(MemoryQueryAPI):
 
 
 @caught_by("test_what_is_stored_meanwhile_moves_no_page")
-class PagesByOffset(MemoryQueryAPI):
-    def _find_sessions(self, query: SessionQuery) -> list[Session]:
+class PagesByOffset(MemoryReader):
+    def find_sessions(self, query: SessionQuery) -> list[Session]:
         seen: dict[Any, int] = self.__dict__.setdefault("seen", {})
         offset = seen.get(query.start, 0) if query.start else 0
-        found = super()._find_sessions(changed(query, start=None, limit=None))[offset : offset + (query.limit or 50)]
+        found = super().find_sessions(changed(query, start=None, limit=None))[offset : offset + (query.limit or 50)]
         for place, session in enumerate(found, offset + 1):
             seen[query.order.key_of(session)] = place
         return found
 
 
 @caught_by("test_a_page_takes_as_much_memory_of_a_large_store_as_of_a_small_one")
-class ReadAsAWholeAndCut(MemoryQueryAPI):
-    def _find_runs(self, query: RunQuery) -> list[Run]:
-        return super()._find_runs(changed(query, limit=None))[: query.limit]
+class ReadAsAWholeAndCut(MemoryReader):
+    def find_runs(self, query: RunQuery) -> list[Run]:
+        return super().find_runs(changed(query, limit=None))[: query.limit]

@@ -13,6 +13,7 @@ from fault_registry import caught_by
 from asm_core import Session, ValidationError
 from asm_core.event_log.idempotency import check_same_event
 from asm_core.event_log.waiting import Watcher
+from asm_core.memory.reader import MemoryReader
 from asm_core.memory.session_store import MemorySessionStore
 
 if TYPE_CHECKING:
@@ -62,30 +63,30 @@ class FlushWithoutRollback(MemorySessionStore):
 
 
 @caught_by("test_events_after_a_number_exclude_it", "test_following_begins_after_a_number")
-class AfterOffByOne(MemorySessionStore):
-    def _find_events(self, query: EventQuery) -> list[Event]:
-        return super()._find_events(changed(query, after=max(0, (query.after or 0) - 1)))
+class AfterOffByOne(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        return super().find_events(changed(query, after=max(0, (query.after or 0) - 1)))
 
 
 @caught_by("test_sessions_are_listed_newest_first")
-class TiesInTheWrongOrder(MemorySessionStore):
-    def _find_sessions(self, query: SessionQuery) -> list[Session]:
-        found = sorted(super()._find_sessions(changed(query, limit=None, offset=0)), key=lambda session: session.id)
+class TiesInTheWrongOrder(MemoryReader):
+    def find_sessions(self, query: SessionQuery) -> list[Session]:
+        found = sorted(super().find_sessions(changed(query, limit=None, offset=0)), key=lambda session: session.id)
         found.sort(key=lambda session: session.created_at, reverse=True)
         stop = None if query.limit is None else query.offset + query.limit
         return found[query.offset : stop]
 
 
 @caught_by("test_soft_deleted_sessions_are_not_listed")
-class SoftDeletedSessionsListed(MemorySessionStore):
-    def _find_sessions(self, query: SessionQuery) -> list[Session]:
-        return super()._find_sessions(changed(query, include_deleted=True))
+class SoftDeletedSessionsListed(MemoryReader):
+    def find_sessions(self, query: SessionQuery) -> list[Session]:
+        return super().find_sessions(changed(query, include_deleted=True))
 
 
 @caught_by("test_every_payload_field_keeps_any_json", "test_any_payload_comes_back_as_it_was")
-class PayloadKeysReordered(MemorySessionStore):
-    def _find_events(self, query: EventQuery) -> list[Event]:
-        return [changed(event, data=dict(sorted(event.data.items()))) for event in super()._find_events(query)]
+class PayloadKeysReordered(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        return [changed(event, data=dict(sorted(event.data.items()))) for event in super().find_events(query)]
 
 
 @caught_by("test_a_session_that_cannot_be_kept_is_refused")
@@ -97,16 +98,16 @@ class NaiveTimeLetThrough(MemorySessionStore):
 
 
 @caught_by("test_what_one_handle_stores_the_next_read_of_another_sees")
-class StaleReads(MemorySessionStore):
-    def _load_session(self, session_id: str) -> Session | None:
+class StaleReads(MemoryReader):
+    def load_session(self, session_id: str) -> Session | None:
         seen: dict[str, Session | None] = self.__dict__.setdefault("seen", {})
-        return seen.setdefault(session_id, super()._load_session(session_id))
+        return seen.setdefault(session_id, super().load_session(session_id))
 
 
 @caught_by("test_a_limit_keeps_the_first_events")
-class LimitIgnored(MemorySessionStore):
-    def _find_events(self, query: EventQuery) -> list[Event]:
-        return super()._find_events(changed(query, limit=None))
+class LimitIgnored(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        return super().find_events(changed(query, limit=None))
 
 
 class DeafWatcher(Watcher):
@@ -119,7 +120,7 @@ class DeafWatcher(Watcher):
 class WaitMissesAnEvent(MemorySessionStore):
     @property
     def _watcher(self) -> Watcher:
-        return DeafWatcher(self._load_heads)
+        return DeafWatcher(self.reader.load_heads)
 
 
 @caught_by("test_two_who_answer_each_other_never_miss_a_turn")
@@ -131,7 +132,7 @@ class WaitEndsAtOnce(MemorySessionStore):
 @caught_by("test_saving_a_session_again_replaces_all_but_the_id")
 class UpsertForgetsAField(MemorySessionStore):
     def _save_session(self, session: Session) -> datetime | None:
-        old = self._load_session(session.id)
+        old = self.reader.load_session(session.id)
         return super()._save_session(session if old is None else changed(session, tags=old.tags))
 
 
@@ -145,7 +146,7 @@ class UpsertDeletesAndInserts(MemorySessionStore):
 @caught_by("test_runs_of_an_unknown_session_are_not_listed")
 class UnknownSessionHasNoRuns(MemorySessionStore):
     def list_runs(self, session_id: str, **filters: Any) -> list[Run]:  # type: ignore[override]
-        return super().list_runs(session_id, **filters) if self._load_session(session_id) else []
+        return super().list_runs(session_id, **filters) if self.reader.load_session(session_id) else []
 
 
 @caught_by("test_a_batch_is_numbered_in_the_order_given", "test_a_batch_may_span_sessions")
@@ -172,9 +173,9 @@ class AnotherFactAccepted(MemorySessionStore):
 
 
 @caught_by("test_events_since_a_time_include_that_time")
-class SinceExclusive(MemorySessionStore):
-    def _find_events(self, query: EventQuery) -> list[Event]:
-        return [event for event in super()._find_events(query) if query.since is None or event.timestamp > query.since]
+class SinceExclusive(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        return [event for event in super().find_events(query) if query.since is None or event.timestamp > query.since]
 
 
 @caught_by("test_threads_that_append_to_one_session_leave_no_gap")
@@ -215,9 +216,9 @@ class DeletedSessionKeepsItsCounter(MemorySessionStore):
 
 
 @caught_by("test_the_active_run_is_the_newest_that_is_running")
-class ActiveRunIsTheOldest(MemorySessionStore):
-    def _find_runs(self, query: RunQuery) -> list[Run]:
-        return super()._find_runs(changed(query, order=changed(query.order, descending=False)))
+class ActiveRunIsTheOldest(MemoryReader):
+    def find_runs(self, query: RunQuery) -> list[Run]:
+        return super().find_runs(changed(query, order=changed(query.order, descending=False)))
 
 
 @caught_by("test_restoring_never_lowers_the_counter")
@@ -241,8 +242,8 @@ class RestoreNumbersAnew(MemorySessionStore):
 
 
 @caught_by("test_no_foreign_error_leaves_a_port")
-class ForeignErrorLeaks(MemorySessionStore):
-    def _load_run(self, run_id: str) -> Run | None:
+class ForeignErrorLeaks(MemoryReader):
+    def load_run(self, run_id: str) -> Run | None:
         return self._state.runs[run_id].checked()
 
 

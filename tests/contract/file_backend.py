@@ -87,7 +87,7 @@ class FileState(State):
 
 
 class FileSessionStore(MemorySessionStore):
-    def _change_token(self) -> object:
+    def _commit_token(self) -> object:
         return self._state.lock.version()
 
 

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from asm_core import Event, Provider, ProviderResult, SessionStore, StorageConnectionError
+from asm_core.ports import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,22 +56,28 @@ def waits(provider: ScriptedProvider, _run: Run, _session: Session, _emit: Emit)
     provider.wait_for_cancel()
 
 
-class _Hooked(SessionStore):
-    def __init__(self, inner: SessionStore, hook: Callable[..., None]) -> None:
-        self.inner = inner
-        self.hook = hook
-
-
 def _delegating(name: str) -> Any:
-    def primitive(self: _Hooked, *args: Any) -> Any:
+    def primitive(self: Any, *args: Any) -> Any:
         self.hook(name, *args)
         return getattr(self.inner, name)(*args)
 
     return primitive
 
 
-_PRIMITIVES = {name: _delegating(name) for name in SessionStore.__abstractmethods__}
-HookedStore: Any = type("HookedStore", (_Hooked,), _PRIMITIVES)
+def _hooked(port: type) -> type:
+    """Return a class that calls a hook before each primitive of another object of this kind."""
+
+    def build(self: Any, inner: Any, hook: Callable[..., None]) -> None:
+        self.inner, self.hook = inner, hook
+        if port is SessionStore:
+            port.__init__(self, HookedReader(inner.reader, hook))
+
+    primitives = {name: _delegating(name) for name in port.__abstractmethods__}
+    return type(f"Hooked{port.__name__}", (port,), {"__init__": build, **primitives})
+
+
+HookedReader: Any = _hooked(Reader)
+HookedStore: Any = _hooked(SessionStore)
 """A store that calls a hook with the name and the arguments of each primitive before another store does the work."""
 
 

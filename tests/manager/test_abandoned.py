@@ -148,7 +148,7 @@ def test_a_session_that_is_deleted_meanwhile_is_passed_over(store: SessionStore)
     session = abandon(store)
 
     def delete(name: str, *_: Any) -> None:
-        if name == "_load_session":
+        if name == "load_session":
             store.delete_session(session.id)
 
     assert close_abandoned(HookedStore(store, delete)) == []

@@ -108,8 +108,8 @@ def test_events_can_be_read_again_and_again(store: SessionStore) -> None:
 def test_events_are_read_page_by_page(store: SessionStore, monkeypatch: pytest.MonkeyPatch) -> None:
     events = SessionManager(store, ScriptedProvider(says(*map(str, range(1_200))))).run_once({}).events
     sizes = []
-    find = store._find_events
-    monkeypatch.setattr(store, "_find_events", lambda query: [find(query), sizes.append(query.limit)][0])
+    find = store.reader.find_events
+    monkeypatch.setattr(store.reader, "find_events", lambda query: [find(query), sizes.append(query.limit)][0])
     list(itertools.islice(events, 3))
     assert sizes == [200]
 

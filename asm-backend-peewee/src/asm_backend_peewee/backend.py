@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from asm_backend_peewee.connection import TableConnection
 from asm_backend_peewee.database import NAME, Database, dialect_of_database, on_database, open_database
 from asm_core import ValidationError
-from asm_core.sql import SQLArtifactRegistry, SQLBackend, SQLMaintenance, SQLQueryAPI, SQLSessionStore
+from asm_core.sql import SQLBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,10 +51,6 @@ class PeeweeBackend(SQLBackend):
         place = database if isinstance(database, Database) else on_database(database, schema, notify=notify)
         super().__init__(place, migrate=migrate)
         self.models = place.models
-        self.session_store = SQLSessionStore(place)
-        self.query_api = SQLQueryAPI(place)
-        self.maintenance = SQLMaintenance(place)
-        self.artifact_registry = SQLArtifactRegistry(place)
 
     @classmethod
     def open(cls, url: str, /, *, migrate: bool | int = False, **options: Any) -> Self:

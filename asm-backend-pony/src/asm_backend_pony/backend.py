@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from asm_backend_pony.connection import SessionConnection, in_session
 from asm_backend_pony.database import database_at, database_of, provider_dialect
 from asm_core import ValidationError
-from asm_core.sql import SQLArtifactRegistry, SQLBackend, SQLMaintenance, SQLQueryAPI, SQLSessionStore
+from asm_core.sql import SQLBackend
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -73,8 +73,4 @@ class PonyBackend(SQLBackend):
 
     def _work_on(self, database: Database, *, migrate: bool | int) -> None:
         self._database = database
-        self.session_store = SQLSessionStore(database)
-        self.query_api = SQLQueryAPI(database)
-        self.maintenance = SQLMaintenance(database)
-        self.artifact_registry = SQLArtifactRegistry(database)
         super().__init__(database, migrate=migrate)

@@ -12,7 +12,7 @@ from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.database import NAME, Database, check_synchronous, on_engine, open_database
 from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_core import ValidationError
-from asm_core.sql import SQLArtifactRegistry, SQLBackend, SQLMaintenance, SQLQueryAPI, SQLSessionStore
+from asm_core.sql import SQLBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,10 +48,6 @@ class SQLModelBackend(SQLBackend):
         """
         database = engine if isinstance(engine, Database) else on_engine(engine, schema, notify=notify)
         super().__init__(database, migrate=migrate)
-        self.session_store = SQLSessionStore(database)
-        self.query_api = SQLQueryAPI(database)
-        self.maintenance = SQLMaintenance(database)
-        self.artifact_registry = SQLArtifactRegistry(database)
 
     @classmethod
     def open(cls, url: str, /, *, migrate: bool | int = False, **options: Any) -> Self:

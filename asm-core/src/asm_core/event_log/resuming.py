@@ -37,7 +37,7 @@ def head_of(reader: Reader, session_id: str) -> Head:
     Raises:
         SessionNotFoundError: the session does not exist.
     """
-    head = reader._load_heads([session_id]).get(session_id)
+    head = reader.load_heads([session_id]).get(session_id)
     if head is None:
         raise SessionNotFoundError(session_id)
     return head
@@ -51,7 +51,7 @@ def find_after(reader: Reader, query: EventQuery, last: Event | None) -> list[Ev
         SessionNotFoundError: `last` is not stored, nor is the session.
     """
     if last is None:
-        return [] if allows_nothing(query) else reader._find_events(query)
+        return [] if allows_nothing(query) else reader.find_events(query)
     found, was_stored = find_checked(reader, query, last)
     if not was_stored:
         number, head = last.sequence_number or 0, head_of(reader, last.session_id)
@@ -70,7 +70,7 @@ def find_checked(reader: Reader, query: EventQuery, last: Event) -> tuple[list[E
     number = number_of(last)
     if query.after == number and (query.before is None or query.before > number) and passes(last, query):
         limit = None if query.limit is None else query.limit + 1
-        found = reader._find_events(msgspec.structs.replace(query, after=number - 1, limit=limit))
+        found = reader.find_events(msgspec.structs.replace(query, after=number - 1, limit=limit))
         stored = found.pop(0) if found and number_of(found[0]) == number else None
         found = found[: query.limit]
     else:
@@ -102,7 +102,7 @@ def _is_same(stored: Event, last: Event) -> bool:
 def event_at(reader: Reader, session_id: str, number: int) -> Event | None:
     """Return the event with a number, or None if it is not stored."""
     query = EventQuery(session_ids=(session_id,), after=number - 1, before=number + 1, limit=1)
-    return next(iter(reader._find_events(query)), None)
+    return next(iter(reader.find_events(query)), None)
 
 
 def passes(event: Event, query: EventQuery) -> bool:

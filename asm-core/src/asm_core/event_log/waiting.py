@@ -41,16 +41,16 @@ class Watcher:
     def __init__(
         self,
         heads: Callable[[Collection[str]], dict[str, Head]],
-        change_token: Callable[[], object] = lambda: None,
-        listening: Callable[[Tell], AbstractContextManager[object]] = lambda _: nullcontext(),
+        commit_token: Callable[[], object] = lambda: None,
+        subscribe: Callable[[Tell], AbstractContextManager[object]] = lambda _: nullcontext(),
     ) -> None:
-        """Poll `heads`, but only when `change_token` (None: unknown) has changed.
+        """Poll `heads`, but only when `commit_token` (None: unknown) has changed.
 
-        The context of `listening` is open while there are waiters, and may call its argument, `tell`.
+        The context of `subscribe` is open while there are waiters, and may call its argument, `tell`.
         """
         self._load_heads = heads
-        self._change_token = change_token
-        self._listening = listening
+        self._commit_token = commit_token
+        self._subscribe = subscribe
         lock = threading.RLock()
         self._condition = threading.Condition(lock)
         self._advanced = threading.Condition(lock)  # for waiters: notifications of the watcher do not wake them
@@ -137,7 +137,7 @@ class Watcher:
     def _work(self) -> None:
         with ExitStack() as stack:
             with suppress(Exception):  # commits without a notification are found by polling
-                stack.enter_context(self._listening(self.tell))
+                stack.enter_context(self._subscribe(self.tell))
             self._watch()
 
     def _watch(self) -> None:
@@ -154,7 +154,7 @@ class Watcher:
                 stale, self._stale = self._stale, False
                 self._looks += 1
             try:
-                new_token = self._change_token()
+                new_token = self._commit_token()
                 if stale or new_token is None or new_token != token:
                     # The token was read before the heads: a commit in between is found by the next poll.
                     self._publish(session_ids, self._load_heads(session_ids))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from asm_core.memory.artifact_registry import MemoryArtifactRegistry
-from asm_core.memory.maintenance import MemoryMaintenance
 from asm_core.memory.query_api import MemoryQueryAPI
+from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.memory.session_store import MemorySessionStore
 from asm_core.memory.state import State
-from asm_core.ports import Backend, Capability
+from asm_core.ports import Backend, Capability, Maintenance
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -26,7 +26,7 @@ class MemoryBackend(Backend):
         self._state = state or State()
         self.session_store = MemorySessionStore(self._state)
         self.query_api = MemoryQueryAPI(self._state)
-        self.maintenance = MemoryMaintenance(self._state)
+        self.maintenance = Maintenance(MemoryRetentionStore(self._state))
         self.artifact_registry = MemoryArtifactRegistry(self._state)
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -14,22 +14,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable
     from decimal import Decimal
 
+    from asm_core.memory.state import State
     from asm_core.models import Artifact, Run
     from asm_core.querying.queries import EventQuery, SessionQuery, UsageQuery
 
 K = TypeVar("K", bound="Hashable")
 
 
-class MemoryQueryAPI(MemoryReader, QueryAPI):
+class MemoryQueryAPI(QueryAPI):
     """The query API in memory."""
+
+    def __init__(self, state: State, reader: MemoryReader | None = None) -> None:
+        """Add up in `state`."""
+        self._state = state
+        self._reader = reader or MemoryReader(state)
+        super().__init__(self._reader)
 
     def _count_sessions(self, query: SessionQuery) -> int:
         with self._state.lock:
-            return sum(1 for _ in self._passing_sessions(query))
+            return sum(1 for _ in self._reader.passing_sessions(query))
 
     def _count_events(self, query: EventQuery) -> int:
         with self._state.lock:
-            return sum(1 for _ in self._passing_events(query))
+            return sum(1 for _ in self._reader.passing_events(query))
 
     def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
         return [
@@ -50,12 +57,12 @@ class MemoryQueryAPI(MemoryReader, QueryAPI):
     def _counted(self, query: UsageQuery) -> Iterable[tuple[tuple[str | None, str | None], list[Run]]]:
         """Return the runs that count, by provider and model."""
         with self._state.lock:
-            runs = [run for run in self._runs() if self._counts(run, query)]
+            runs = [run for run in self._reader.runs() if self._counts(run, query)]
         return _grouped(runs, lambda run: (run.provider, run.model))
 
     def _total_runs(self, session_ids: Collection[str]) -> list[RunTotals]:
         with self._state.lock:
-            runs = [run for run in self._runs() if run.session_id in session_ids]
+            runs = [run for run in self._reader.runs() if run.session_id in session_ids]
         return [
             RunTotals(
                 session_id=session_id,
@@ -71,7 +78,7 @@ class MemoryQueryAPI(MemoryReader, QueryAPI):
 
     def _total_events(self, session_ids: Collection[str]) -> list[EventTotals]:
         with self._state.lock:
-            known = [session_id for session_id in session_ids if self._session(session_id) is not None]
+            known = [session_id for session_id in session_ids if self._reader.session(session_id) is not None]
             logs = {session_id: self._state.logs.get(session_id, {}).values() for session_id in known}
             return [
                 EventTotals(

@@ -8,8 +8,8 @@ from operator import gt, lt
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asm_core.models import Model
-from asm_core.ports import Reader
 from asm_core.querying.heads import Head
+from asm_core.querying.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -22,7 +22,7 @@ M = TypeVar("M", bound=Model)
 
 
 class MemoryReader(Reader):
-    """The primitives that the ports share.
+    """The reader in memory.
 
     Everything is handed out as a copy: the payloads of a model are dicts, and a caller may change what it got.
     """
@@ -31,46 +31,48 @@ class MemoryReader(Reader):
         """Read from `state`."""
         self._state = state
 
-    def _load_session(self, session_id: str) -> Session | None:
+    def load_session(self, session_id: str) -> Session | None:
         with self._state.lock:
-            session = self._session(session_id)
+            session = self.session(session_id)
         return None if session is None else session.checked()
 
-    def _load_run(self, run_id: str) -> Run | None:
+    def load_run(self, run_id: str) -> Run | None:
         with self._state.lock:
             run = self._state.runs.get(run_id)
             is_there = run is not None and run.session_id not in self._state.removing
         return run.checked() if run is not None and is_there else None
 
-    def _find_sessions(self, query: SessionQuery) -> list[Session]:
+    def find_sessions(self, query: SessionQuery) -> list[Session]:
         with self._state.lock:
-            return _cut(self._passing_sessions(query), query)
+            return _cut(self.passing_sessions(query), query)
 
-    def _find_runs(self, query: RunQuery) -> list[Run]:
+    def find_runs(self, query: RunQuery) -> list[Run]:
         with self._state.lock:
-            return _cut((run for run in self._runs() if _run_passes(run, query)), query)
+            return _cut((run for run in self.runs() if _run_passes(run, query)), query)
 
-    def _find_events(self, query: EventQuery) -> list[Event]:
+    def find_events(self, query: EventQuery) -> list[Event]:
         with self._state.lock:
-            events = self._passing_events(query)
+            events = self.passing_events(query)
             if query.order.name == "sequence_asc":
                 return [event.checked() for event in islice(events, query.limit)]
             return _cut(events, query)
 
-    def _load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
+    def load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
         state = self._state
         with state.lock:
-            known = [session_id for session_id in session_ids if self._session(session_id) is not None]
+            known = [session_id for session_id in session_ids if self.session(session_id) is not None]
             return {name: Head(state.counters.get(name, 0), state.log_ids.get(name)) for name in known}
 
-    def _session(self, session_id: str) -> Session | None:
+    def session(self, session_id: str) -> Session | None:
         """Return a session, if it is there and its removal has not begun."""
         return None if session_id in self._state.removing else self._state.sessions.get(session_id)
 
-    def _runs(self) -> Iterator[Run]:
+    def runs(self) -> Iterator[Run]:
+        """Yield the runs of sessions whose removal has not begun."""
         return (run for run in self._state.runs.values() if run.session_id not in self._state.removing)
 
-    def _passing_sessions(self, query: SessionQuery) -> Iterable[Session]:
+    def passing_sessions(self, query: SessionQuery) -> Iterable[Session]:
+        """Yield the sessions that pass the filters of a query, in any order."""
         providers = None
         if query.providers is not None:
             providers = {run.session_id for run in self._state.runs.values() if run.provider in query.providers}
@@ -82,7 +84,7 @@ class MemoryReader(Reader):
             and _session_passes(session, query)
         )
 
-    def _passing_events(self, query: EventQuery) -> Iterator[Event]:
+    def passing_events(self, query: EventQuery) -> Iterator[Event]:
         """Yield the events in the order of (session_id, sequence_number), from the start of a query in that order."""
         by_number = query.order.name == "sequence_asc"
         start = query.start if by_number and query.start else ("", 0)

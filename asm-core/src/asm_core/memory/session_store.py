@@ -17,11 +17,17 @@ from asm_core.ports import SessionStore
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from asm_core.memory.state import State
     from asm_core.models import Event, Run, Session
 
 
-class MemorySessionStore(MemoryReader, SessionStore):
+class MemorySessionStore(SessionStore):
     """The session store in memory."""
+
+    def __init__(self, state: State, reader: MemoryReader | None = None) -> None:
+        """Write to `state`."""
+        super().__init__(reader or MemoryReader(state))
+        self._state = state
 
     def _save_session(self, session: Session) -> datetime | None:
         with self._state.transaction():
@@ -81,7 +87,7 @@ class MemorySessionStore(MemoryReader, SessionStore):
             self._state.put(self._state.counters, session.id, last)
             return count
 
-    def _change_token(self) -> object:
+    def _commit_token(self) -> object:
         return self._state.commits
 
     def _append_one(self, event: Event) -> Event:

@@ -3,42 +3,19 @@
 from __future__ import annotations
 
 import time
-from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from asm_core.errors import SessionNotFoundError, ValidationError, shown
-from asm_core.querying.reader import Reader
 from asm_core.retention import MaintenanceReport, RetentionPolicy, Steps
 from asm_core.values.ids import check_name
 from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from contextlib import AbstractContextManager
-    from datetime import datetime
-
     from asm_core.models import Session
-    from asm_core.retention import (
-        DeletedSessions,
-        EventMark,
-        ExpiredSessions,
-        Found,
-        OversizedSessions,
-        PrunableSessions,
-        RemovableArtifacts,
-        Removal,
-        Stretch,
-    )
+    from asm_core.retention import Progress, RetentionStore
 
 
-class Progress(Protocol):
-    """A callback for the progress of maintenance."""
-
-    def __call__(self, step: str, count: int) -> None:
-        """Add `count` to the progress of `step`, the name of a field of `MaintenanceReport`."""
-
-
-class Maintenance(Reader):
+class Maintenance:
     """Applies retention policies, and checks the consistency of the store.
 
     Maintenance works in batches. Each batch is a transaction that changes at most `policy.batch_size` rows of a table,
@@ -49,7 +26,13 @@ class Maintenance(Reader):
 
     A session is marked before it is removed. From then on no port returns it. The next pass completes an interrupted
     removal, whatever its policy is.
+
+    This class is complete: an adapter implements `RetentionStore`.
     """
+
+    def __init__(self, store: RetentionStore) -> None:
+        """Maintain `store`."""
+        self._store = store
 
     def execute(
         self, policy: RetentionPolicy, *, dry_run: bool = False, progress: Progress | None = None
@@ -90,7 +73,7 @@ class Maintenance(Reader):
         Raises:
             SessionNotFoundError: the session does not exist.
         """
-        self._soft_delete_sessions([check_name("session_id", session_id)], utc_now())
+        self._store.soft_delete_sessions([check_name("session_id", session_id)], utc_now())
         return self._stored_session(session_id)
 
     def undelete_session(self, session_id: str) -> Session:
@@ -100,7 +83,7 @@ class Maintenance(Reader):
             SessionNotFoundError: the session does not exist.
             SessionDeletedError: its removal has begun.
         """
-        self._undelete_session(check_name("session_id", session_id))
+        self._store.undelete_session(check_name("session_id", session_id))
         return self._stored_session(session_id)
 
     def soft_delete_expired_sessions(self, policy: RetentionPolicy) -> int:
@@ -128,10 +111,10 @@ class Maintenance(Reader):
 
     def health_check(self) -> list[str]:
         """Return the faults of the store, one sentence each; an empty list if it is healthy."""
-        return self._find_faults()
+        return self._store.check_integrity()
 
     def _stored_session(self, session_id: str) -> Session:
-        session = self._load_session(session_id)
+        session = self._store.load_session(session_id)
         if session is None:
             raise SessionNotFoundError(session_id)
         return session
@@ -140,84 +123,4 @@ class Maintenance(Reader):
         if not isinstance(policy, RetentionPolicy):
             message = f"Expected a RetentionPolicy, not {shown(policy)}."
             raise ValidationError(message)
-        return Steps(self, policy, dry_run=dry_run, progress=progress)
-
-    # -- what an adapter writes, beside the primitives of Reader -------------------------------------------------
-
-    @abstractmethod
-    def _batch(self) -> AbstractContextManager[object]:
-        """Return a context in which all that this port does is one transaction; what is found in it stays as it is."""
-
-    @abstractmethod
-    def _find_expired(self, query: ExpiredSessions) -> Found:
-        """Look for sessions to soft-delete, by id."""
-
-    @abstractmethod
-    def _find_deleted(self, query: DeletedSessions) -> Found:
-        """Look for sessions to remove for good, by id, but none whose removal has begun."""
-
-    @abstractmethod
-    def _find_oversized(self, query: OversizedSessions) -> Found:
-        """Look for sessions that may have too many events, by id."""
-
-    @abstractmethod
-    def _find_removable(self, query: RemovableArtifacts) -> Found:
-        """Look for artifacts to remove for good, by id."""
-
-    @abstractmethod
-    def _find_prunable_sessions(self, query: PrunableSessions) -> list[str]:
-        """Return the ids of those sessions whose events may be pruned."""
-
-    @abstractmethod
-    def _find_marked(self, after: str, limit: int) -> list[str]:
-        """Return the ids of sessions whose removal has begun, by id, after one and at most so many."""
-
-    @abstractmethod
-    def _next_stretch(self, session_id: str | None, after: tuple[Any, ...] | None) -> Stretch | None:
-        """Return the next stretch of a session's log, or, with None, of the events of all; None where there is none.
-
-        It begins after a key (`asm_core.retention.key_fields`), or at the beginning, in the order of the keys, and has
-        at least one event. How long it is, the adapter decides: as many as it counts in some milliseconds.
-        """
-
-    @abstractmethod
-    def _list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
-        """Return the events of a stretch as they are now, all at one instant, in the order of their keys."""
-
-    @abstractmethod
-    def _soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
-        """Set `deleted_at` of these sessions and nothing else; of one that has it, leave it; unknown ids are no-ops.
-
-        In one transaction with what makes appends refuse the sessions: an append that waits meanwhile must find it.
-        """
-
-    @abstractmethod
-    def _undelete_session(self, session_id: str) -> None:
-        """Clear `deleted_at` of a session, which an append must find; an unknown id is a no-op.
-
-        SessionDeletedError, with `in_removal`, where the removal of the session has begun.
-        """
-
-    @abstractmethod
-    def _mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
-        """Mark these sessions: their removal has begun, every read of any port leaves them out, writes are refused."""
-
-    @abstractmethod
-    def _remove_marked(self, limit: int) -> Removal:
-        """Remove of marked sessions up to `limit` events and `limit` runs; return what was removed.
-
-        A session of which neither is left is removed with its counter, up to `limit` of these. Removes something as
-        long as a session is marked.
-        """
-
-    @abstractmethod
-    def _remove_events(self, events: Sequence[EventMark]) -> int:
-        """Remove these events, by session and number; return how many were there. Counters stay as they are."""
-
-    @abstractmethod
-    def _remove_artifacts(self, artifact_ids: Sequence[str]) -> None:
-        """Remove the metadata of these artifacts."""
-
-    @abstractmethod
-    def _find_faults(self) -> list[str]:
-        """Return what in the store contradicts itself, a sentence each."""
+        return Steps(self._store, policy, dry_run=dry_run, progress=progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,7 +28,6 @@ from asm_core.querying.queries import (
     check_order,
     without_needless_bound,
 )
-from asm_core.querying.reader import Reader
 from asm_core.querying.summaries import CostSummary, SessionExport, SessionStats, UsageSummary, check_pricing_table
 from asm_core.values.ids import check_name
 from asm_core.values.times import check_optional_time
@@ -38,18 +37,25 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus
+    from asm_core.querying.reader import Reader
     from asm_core.querying.summaries import CostTotals, EventTotals, PricingTable, RunTotals, UsageRow
 
 
-class QueryAPI(Reader):
+class QueryAPI(ABC):
     """Paged searches across sessions, totals, and exports.
 
     A filter of None matches everything. A filter that takes a single value also takes an iterable: any of its values
     matches, and an empty iterable matches nothing. Unknown ids match nothing. A `cursor` is valid for its listing and
     order only (`InvalidCursorError`); pass it with the same filters. All arguments are checked first
-    (`ValidationError`).
-    Any method may raise `StorageError`.
+    (`ValidationError`). Any method may raise `StorageError`.
+
+    Attributes:
+        reader: answers query objects.
     """
+
+    def __init__(self, reader: Reader) -> None:
+        """Read with `reader`."""
+        self.reader = reader
 
     def search_sessions(
         self,
@@ -95,7 +101,7 @@ class QueryAPI(Reader):
         size, query = _paged("sessions", query, order, limit, cursor)
         if allows_nothing(query):
             return Page(items=[], total_count=0)
-        found = self._find_sessions(without_needless_bound(query))
+        found = self.reader.find_sessions(without_needless_bound(query))
         # The first page is also the last one: its items are all there are.
         count = len(found) if len(found) <= size and cursor is None else self._count_sessions(query)
         return cut_page("sessions", order, found, size, count)
@@ -140,7 +146,7 @@ class QueryAPI(Reader):
         )
         size, query = _paged("runs", query, order, limit, cursor)
         return cut_page(
-            "runs", order, [] if allows_nothing(query) else self._find_runs(without_needless_bound(query)), size
+            "runs", order, [] if allows_nothing(query) else self.reader.find_runs(without_needless_bound(query)), size
         )
 
     def search_events(
@@ -207,7 +213,7 @@ class QueryAPI(Reader):
             SessionNotFoundError: one of them does not exist.
         """
         ids = check_choice("session_ids", session_ids, check_name) or ()
-        known = self._load_heads(ids) if ids else {}
+        known = self.reader.load_heads(ids) if ids else {}
         for session_id in ids:
             if session_id not in known:
                 raise SessionNotFoundError(session_id)
@@ -266,11 +272,11 @@ class QueryAPI(Reader):
         """
         session_id = check_name("session_id", session_id)
         # Events are read first: the runs that they name were saved before, so the later query finds them.
-        last_sequence = self._load_heads([session_id]).get(session_id, GONE).last_sequence
-        events = self._find_events(EventQuery(session_ids=(session_id,), before=last_sequence + 1))
-        runs = self._find_runs(RunQuery(session_ids=(session_id,)))
+        last_sequence = self.reader.load_heads([session_id]).get(session_id, GONE).last_sequence
+        events = self.reader.find_events(EventQuery(session_ids=(session_id,), before=last_sequence + 1))
+        runs = self.reader.find_runs(RunQuery(session_ids=(session_id,)))
         artifacts = self._find_artifacts(session_id) if include_artifacts else []
-        session = self._load_session(session_id)
+        session = self.reader.load_session(session_id)
         if session is None:
             raise SessionNotFoundError(session_id)
         return SessionExport(
@@ -280,20 +286,21 @@ class QueryAPI(Reader):
     def _page_of_events(self, query: EventQuery) -> list[Event]:
         ids = query.session_ids
         if query.start is None or ids is None or query.order.name != "sequence_asc":
-            return self._find_events(without_needless_bound(query))
+            return self.reader.find_events(without_needless_bound(query))
         # The rest of the session in which the previous page ended, then the sessions after it. In one query, the
         # database would scan that session from its beginning.
         session_id, number = query.start
         query, size = msgspec.structs.replace(query, start=None), query.limit or MAX_INTEGER
         found = []
         if session_id in ids:
-            found = self._find_events(msgspec.structs.replace(query, session_ids=(session_id,), after=number))
+            found = self.reader.find_events(msgspec.structs.replace(query, session_ids=(session_id,), after=number))
         behind = tuple(other for other in ids if other > session_id)
         if behind and len(found) < size:
-            found += self._find_events(msgspec.structs.replace(query, session_ids=behind, limit=size - len(found)))
+            query = msgspec.structs.replace(query, session_ids=behind, limit=size - len(found))
+            found += self.reader.find_events(query)
         return found
 
-    # -- what an adapter writes, beside the primitives of Reader -------------------------------------------------
+    # -- what an adapter writes ----------------------------------------------------------------------------------
 
     @abstractmethod
     def _count_sessions(self, query: SessionQuery) -> int:

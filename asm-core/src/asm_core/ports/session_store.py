@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,6 @@ from asm_core.querying.queries import (
     check_choice,
     check_optional_limit,
 )
-from asm_core.querying.reader import Reader
 from asm_core.values.ids import check_name
 from asm_core.values.payloads import Payload, check_optional_payload
 from asm_core.values.times import check_optional_time
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 
     from asm_core.models import EventType, SessionStatus
     from asm_core.querying.heads import Head
+    from asm_core.querying.reader import Reader
 
 
 class ExecutionResult(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ class ExecutionResult(msgspec.Struct, frozen=True):
     provider_metadata: Payload | None = None
 
 
-class SessionStore(Reader):
+class SessionStore(ABC):
     """Stores sessions, runs and the append-only log of each session.
 
     All arguments are checked before the database is used (`ValidationError`). Ids are strings. Statuses and types can
@@ -67,7 +67,15 @@ class SessionStore(Reader):
     given as members or as strings. A filter that takes a single value also takes an iterable: any of its values
     matches.
     Any method may raise `StorageError`; a `StorageConnectionError` is retryable.
+
+    Attributes:
+        reader: answers query objects.
     """
+
+    def __init__(self, reader: Reader) -> None:
+        """Read with `reader`."""
+        self.reader = reader
+        self._watchers: dict[int, Watcher] = {}
 
     # -- sessions ------------------------------------------------------------------------------------------------
 
@@ -87,7 +95,7 @@ class SessionStore(Reader):
         Raises:
             SessionNotFoundError: the session does not exist.
         """
-        session = self._load_session(check_name("session_id", session_id))
+        session = self.reader.load_session(check_name("session_id", session_id))
         if session is None:
             raise SessionNotFoundError(session_id)
         return session
@@ -110,7 +118,7 @@ class SessionStore(Reader):
             limit=check_optional_limit(limit),
             offset=check_natural("offset", offset),
         )
-        return [] if allows_nothing(query) else self._find_sessions(query)
+        return [] if allows_nothing(query) else self.reader.find_sessions(query)
 
     def delete_session(self, session_id: str) -> None:
         """Remove the session with its runs and events permanently. If it does not exist, this is a no-op.
@@ -141,7 +149,7 @@ class SessionStore(Reader):
         Raises:
             RunNotFoundError: the run does not exist.
         """
-        run = self._load_run(check_name("run_id", run_id))
+        run = self.reader.load_run(check_name("run_id", run_id))
         if run is None:
             raise RunNotFoundError(run_id)
         return run
@@ -163,7 +171,7 @@ class SessionStore(Reader):
             statuses=check_choice("status", status, lambda _, value: check_run_status(value)),
             limit=check_optional_limit(limit),
         )
-        runs = [] if allows_nothing(query) else self._find_runs(query)
+        runs = [] if allows_nothing(query) else self.reader.find_runs(query)
         if not runs:
             self.get_session(session_id)
         return runs
@@ -180,7 +188,7 @@ class SessionStore(Reader):
             order=RUN_ORDERS["started_at_desc"],
             limit=1,
         )
-        runs = self._find_runs(query)
+        runs = self.reader.find_runs(query)
         if not runs:
             self.get_session(session_id)
         return runs[0] if runs else None
@@ -216,7 +224,7 @@ class SessionStore(Reader):
         if not checked:
             return []
         stored = self._append(checked)
-        self._tell()
+        self._notify()
         return stored
 
     def flush(self, result: ExecutionResult) -> list[Event]:
@@ -239,7 +247,7 @@ class SessionStore(Reader):
             run = run.with_provider_metadata(metadata)
         events = check_new_events(_check_iterable("events", result.events))
         stored = self._flush(session, run, events)
-        self._tell()
+        self._notify()
         return stored
 
     def get_events(
@@ -283,21 +291,21 @@ class SessionStore(Reader):
         )
         timeout = check_wait("wait_timeout", wait_timeout)
         nothing = allows_nothing(query)
-        events = find_after(self, query, last)
+        events = find_after(self.reader, query, last)
         deadline = time.monotonic() + timeout
         head: Head | None = None
         while not events:
             if head is None or head == GONE:
                 # The head is read first: the query after it sees every event up to that number.
-                head = head_of(self, session_id)
+                head = head_of(self.reader, session_id)
                 if timeout:
-                    events = find_after(self, query, last)
+                    events = find_after(self.reader, query, last)
             left = deadline - time.monotonic()
             is_over = query.before is not None and query.before <= head.last_sequence + 1
             if events or nothing or left <= 0 or is_over:
                 break
             head = self._watcher.wait(session_id, (head,), left)
-            events = find_after(self, query, last)
+            events = find_after(self.reader, query, last)
         return events
 
     def get_latest_sequence(self, session_id: str) -> int:
@@ -306,7 +314,7 @@ class SessionStore(Reader):
         Raises:
             SessionNotFoundError: the session does not exist.
         """
-        return head_of(self, check_name("session_id", session_id)).last_sequence
+        return head_of(self.reader, check_name("session_id", session_id)).last_sequence
 
     def follow_events(
         self,
@@ -336,7 +344,8 @@ class SessionStore(Reader):
             after=_check_after(session_id, after),
         )
         timeout = None if idle_timeout is None else check_wait("idle_timeout", idle_timeout)
-        return self._follow(session_id, Follower(self, query, after if isinstance(after, Event) else None), timeout)
+        last = after if isinstance(after, Event) else None
+        return self._follow(session_id, Follower(self.reader, query, last), timeout)
 
     def _follow(self, session_id: str, follower: Follower, timeout: float | None) -> Iterator[Event]:
         active_at = time.monotonic()
@@ -391,7 +400,7 @@ class SessionStore(Reader):
             message = f"replace must be True or False, not {shown(replace)}."
             raise ValidationError(message)
         count = self._restore(session, checked_runs, checked_events, last, replace=replace)
-        self._tell()
+        self._notify()
         return count
 
     # -- what an adapter writes ----------------------------------------------------------------------------------
@@ -441,42 +450,38 @@ class SessionStore(Reader):
         AlreadyExistsError.
         """
 
-    def _change_token(self) -> object:
-        """Return something cheap that differs after any commit of anybody's; None if there is no such thing.
+    def _commit_token(self) -> object:
+        """Return something cheap that differs after any commit by any process; None if there is no such thing.
 
-        Asked while somebody waits, always from the same thread, before `_load_heads` is.
+        Called while a caller waits, always from the same thread, before `Reader.load_heads`.
         """
         return None
 
-    def _listening(self, tell: Callable[[str | None], None]) -> AbstractContextManager[object]:
-        """Return a context in which commits of other processes are told of; one that does nothing if they cannot be.
+    def _subscribe(self, notify: Callable[[str | None], None]) -> AbstractContextManager[object]:
+        """Return a context in which the store notifies of commits by other processes; it may do nothing.
 
-        It is open while somebody waits, and entering it waits for nothing. Inside, `tell` may be called, from any
-        thread: with the id of a session that has new events, so that those who wait for it look at once; or with None
-        once it has begun to listen, or may have missed something. Nothing depends on it.
+        It is open while a caller waits, and entering it waits for nothing. Inside, `notify` may be called, from any
+        thread: with the id of a session that has new events, so that its waiters look at once; or with None once the
+        subscription has begun, or may have missed something. Nothing depends on it.
         """
         return nullcontext()
 
     @property
     def _watcher(self) -> Watcher:
         """The one watcher of this store, made when it is first needed."""
-        watcher = self._present_watcher()
+        watcher = self._watchers.get(os.getpid())
         if watcher is None:
-            made = Watcher(self._load_heads, self._change_token, self._listening)
+            made = Watcher(self.reader.load_heads, self._commit_token, self._subscribe)
             # Two threads may come here at once.
-            watcher = self.__dict__.setdefault("_asm_watchers", {}).setdefault(os.getpid(), made)
+            watcher = self._watchers.setdefault(os.getpid(), made)
         return watcher
 
-    def _tell(self) -> None:
-        """Wake who waits in this process: something was committed."""
-        watcher = self._present_watcher()
+    def _notify(self) -> None:
+        """Wake the waiters of this process: something was committed."""
+        # A forked child has none of its parent's threads.
+        watcher = self._watchers.get(os.getpid())
         if watcher is not None:
             watcher.notify()
-
-    def _present_watcher(self) -> Watcher | None:
-        # A forked child has none of its parent's threads.
-        watchers: dict[int, Watcher] | None = self.__dict__.get("_asm_watchers")
-        return watchers.get(os.getpid()) if watchers else None
 
 
 def _live(session: Session) -> Session:

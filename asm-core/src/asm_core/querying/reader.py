@@ -1,4 +1,4 @@
-"""The read primitives that several ports share."""
+"""The primitives that read sessions, runs and events."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
 
 
 class Reader(ABC):
-    """Primitives that `SessionStore`, `QueryAPI` and `Maintenance` share. An adapter writes them once, as a mixin.
+    """Answers query objects for `SessionStore`, `QueryAPI` and `Maintenance`. An adapter writes it once.
 
     Queries are already checked. Results are in exactly the query's order, with at most `query.limit` items.
     `query.start`, if given, is the key after which they begin (in a descending order: below which).
     """
 
     @abstractmethod
-    def _load_session(self, session_id: str) -> Session | None:
+    def load_session(self, session_id: str) -> Session | None:
         """Return the session, soft-deleted or not; None if it does not exist."""
 
     @abstractmethod
-    def _load_run(self, run_id: str) -> Run | None:
+    def load_run(self, run_id: str) -> Run | None:
         """Return the run; None if it does not exist."""
 
     @abstractmethod
-    def _find_sessions(self, query: SessionQuery) -> list[Session]:
+    def find_sessions(self, query: SessionQuery) -> list[Session]:
         """Return the sessions that match `query`. A provider matches if a run of the session has it."""
 
     @abstractmethod
-    def _find_runs(self, query: RunQuery) -> list[Run]:
+    def find_runs(self, query: RunQuery) -> list[Run]:
         """Return the runs that match `query`."""
 
     @abstractmethod
-    def _find_events(self, query: EventQuery) -> list[Event]:
+    def find_events(self, query: EventQuery) -> list[Event]:
         """Return the events that match `query`."""
 
     @abstractmethod
-    def _load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
+    def load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
         """Return the head of each session's log; unknown sessions are left out."""

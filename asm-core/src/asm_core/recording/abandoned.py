@@ -49,14 +49,14 @@ def close_abandoned(session_store: SessionStore) -> list[str]:
 def _left_sessions(session_store: SessionStore, own: Payload) -> Iterator[Session]:
     # By key, which neither this nor another process's closing moves.
     query = SessionQuery(statuses=_OPEN, order=SESSION_ORDERS["created_at_asc"], limit=_PAGE)
-    while page := session_store._find_sessions(query):  # noqa: SLF001  the port's own listing pages by offset
+    while page := session_store.reader.find_sessions(query):
         yield from (session for session in page if _is_left(session, own))
         query = msgspec.structs.replace(query, start=query.order.key_of(page[-1]))
 
 
 def _left_runs(session_store: SessionStore, own: Payload) -> Iterator[Run]:
     query = RunQuery(statuses=(RunStatus.RUNNING,), order=RUN_ORDERS["started_at_asc"], limit=_PAGE)
-    while page := session_store._find_runs(query):  # noqa: SLF001  the port lists the runs of one session
+    while page := session_store.reader.find_runs(query):
         yield from (run for run in page if _is_left(run, own))
         query = msgspec.structs.replace(query, start=query.order.key_of(page[-1]))
 

@@ -15,6 +15,7 @@ from asm_core.retention.questions import (
     key_fields,
 )
 from asm_core.retention.steps import Steps
+from asm_core.retention.store import Progress, RetentionStore
 
 __all__ = [
     "PROTECTED_EVENT_TYPES",
@@ -25,10 +26,12 @@ __all__ = [
     "Found",
     "MaintenanceReport",
     "OversizedSessions",
+    "Progress",
     "PrunableSessions",
     "RemovableArtifacts",
     "Removal",
     "RetentionPolicy",
+    "RetentionStore",
     "Steps",
     "Stretch",
     "key_fields",

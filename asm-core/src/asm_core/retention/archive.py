@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -12,29 +12,49 @@ from asm_core.querying.queries import EventQuery, RunQuery
 from asm_core.retention.stretches import pages_of_events, stretches
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from asm_core.models import Event, Run
-    from asm_core.ports.maintenance import Maintenance
-    from asm_core.ports.session_store import SessionStore
     from asm_core.retention.questions import EventMark
+    from asm_core.retention.store import RetentionStore
 
     State = tuple[Session, int]
 
 _PAGE: Final = 200
 
 
+class ArchiveStore(Protocol):
+    """What is used of the session store that retention archives to: any `SessionStore` has it."""
+
+    def save_session(self, session: Session, /) -> Session:
+        """Store a session."""
+
+    def delete_session(self, session_id: str, /) -> None:
+        """Remove a session."""
+
+    def restore_session(
+        self,
+        session: Session,
+        runs: Iterable[Run] = (),
+        events: Iterable[Event] = (),
+        *,
+        last_sequence: int = 0,
+        replace: bool = False,
+    ) -> int:
+        """Store an exact copy of a session, or of a part of it."""
+
+
 class Archive:
     """Copies sessions, runs and events to a store, a page at a time and outside any batch."""
 
-    def __init__(self, port: Maintenance, store: SessionStore) -> None:
-        """Copy to `store`.
+    def __init__(self, store: RetentionStore, archive: ArchiveStore) -> None:
+        """Copy from `store` to `archive`.
 
         Raises:
             ValidationError: it is the store that is maintained.
         """
-        self._port = port
         self._store = store
+        self._archive = archive
         self._begun: set[str] = set()
         self._refuse_itself()
 
@@ -47,8 +67,8 @@ class Archive:
                 continue
             self._begun.discard(session_id)
             self._add(session_id, [])
-            for stretch in stretches(self._port, session_id):
-                for events in pages_of_events(self._port, session_id, stretch):
+            for stretch in stretches(self._store, session_id):
+                for events in pages_of_events(self._store, session_id, stretch):
                     self._add(session_id, events)
             states[session_id] = state
         return states
@@ -56,15 +76,15 @@ class Archive:
     def add_events(self, marks: Collection[EventMark]) -> None:
         """Copy events, with their sessions and the runs of these."""
         by_session: dict[str, list[Event]] = {}
-        for event in self._port._find_events(EventQuery(ids=tuple(mark.id for mark in marks))):
+        for event in self._store.find_events(EventQuery(ids=tuple(mark.id for mark in marks))):
             by_session.setdefault(event.session_id, []).append(event)
         for session_id, events in by_session.items():
             self._add(session_id, events)
 
     def state_of(self, session_id: str) -> State | None:
         """Return the session and the last number given out in it; None if it does not exist."""
-        session = self._port._load_session(session_id)
-        head = self._port._load_heads([session_id]).get(session_id)
+        session = self._store.load_session(session_id)
+        head = self._store.load_heads([session_id]).get(session_id)
         return None if session is None or head is None else (session, head.last_sequence)
 
     def _add(self, session_id: str, events: list[Event]) -> None:
@@ -75,11 +95,11 @@ class Archive:
         try:
             if session_id not in self._begun:
                 # What an earlier pass archived of session and runs has changed since; their last state counts.
-                self._store.restore_session(session, replace=True)
+                self._archive.restore_session(session, replace=True)
                 for runs in self._pages_of_runs(session_id):
-                    self._store.restore_session(session, runs, replace=True)
+                    self._archive.restore_session(session, runs, replace=True)
                 self._begun.add(session_id)
-            self._store.restore_session(session, events=events, last_sequence=last_sequence)
+            self._archive.restore_session(session, events=events, last_sequence=last_sequence)
         except AsmError as error:
             if error.retryable:
                 raise
@@ -88,18 +108,18 @@ class Archive:
 
     def _pages_of_runs(self, session_id: str) -> Iterator[list[Run]]:
         query = RunQuery(session_ids=(session_id,), limit=_PAGE)
-        while runs := self._port._find_runs(query):
+        while runs := self._store.find_runs(query):
             yield runs
             query = msgspec.structs.replace(query, start=query.order.key_of(runs[-1]))
 
     def _refuse_itself(self) -> None:
         # What is archived onto itself would be gone with what is removed. Only a write shows what a handle stands on.
         probe = Session.new(agent_id="asm: is this archive another store?")
-        self._store.save_session(probe)
+        self._archive.save_session(probe)
         try:
-            same = self._port._load_session(probe.id) is not None
+            same = self._store.load_session(probe.id) is not None
         finally:
-            self._store.delete_session(probe.id)
+            self._archive.delete_session(probe.id)
         if same:
             message = "The archive_store is the store itself; archive to another one."
             raise ValidationError(message)

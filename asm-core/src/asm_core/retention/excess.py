@@ -5,13 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from asm_core.retention.groups import Groups
 from asm_core.retention.stretches import stretches
-from asm_core.retention.units import Units
 
 if TYPE_CHECKING:
-    from asm_core.ports.maintenance import Maintenance
+    from asm_core.retention.groups import Group
     from asm_core.retention.questions import EventMark, Stretch
-    from asm_core.retention.units import Unit
+    from asm_core.retention.store import RetentionStore
 
 
 class Excess:
@@ -21,15 +21,15 @@ class Excess:
         session_id: whose log; None for the events of all, by age.
         stretches: in order. The count of each follows what is pruned of it.
         left: how many events are to be pruned yet.
-        units: what goes together.
+        groups: what goes together.
     """
 
-    def __init__(self, port: Maintenance, session_id: str | None, most: int) -> None:
+    def __init__(self, store: RetentionStore, session_id: str | None, most: int) -> None:
         """Count all stretches; more than `most` events are too many."""
         self.session_id = session_id
-        self.stretches = list(stretches(port, session_id))
+        self.stretches = list(stretches(store, session_id))
         self.left = sum(stretch.count for stretch in self.stretches) - most
-        self.units = Units(port)
+        self.groups = Groups(store)
         self._ends = [stretch.until for stretch in self.stretches]
         self._taken: set[tuple[str, int]] = set()
 
@@ -38,16 +38,16 @@ class Excess:
         self.left -= stretch.count - count
         stretch.count = count
 
-    def take(self, unit: Unit) -> None:
-        """Note that a unit is pruned."""
-        for mark in unit:
+    def take(self, group: Group) -> None:
+        """Note that a group is pruned."""
+        for mark in group:
             place = bisect_left(self._ends, mark.key(self.session_id))
             if place < len(self._ends):  # or it was appended after the count, and is none of those too many
                 self.stretches[place].count -= 1
                 self.left -= 1
-        if len(unit) > 1:
-            self._taken.update((mark.session_id, mark.sequence_number) for mark in unit)
-            self.units.forget(unit)
+        if len(group) > 1:
+            self._taken.update((mark.session_id, mark.sequence_number) for mark in group)
+            self.groups.forget(group)
 
     def is_taken(self, mark: EventMark) -> bool:
         """Return whether an event is one of a call that was taken already; it is asked about once."""

@@ -15,7 +15,7 @@ from asm_core.models.statuses import check_event_type, check_session_status
 from asm_core.querying.queries import MAX_CHOICES, check_size
 
 if TYPE_CHECKING:
-    from asm_core.ports.session_store import SessionStore
+    from asm_core.retention.archive import ArchiveStore
 
 PROTECTED_EVENT_TYPES: Final = (
     EventType.SESSION_CREATED,
@@ -59,7 +59,7 @@ class RetentionPolicy:
         max_total_events: int | None = None,
         hard_delete_after_days: int | None = 30,
         archive_before_prune: bool = False,
-        archive_store: SessionStore | None = None,
+        archive_store: ArchiveStore | None = None,
         exempt_statuses: Iterable[SessionStatus | str] = (SessionStatus.ACTIVE, SessionStatus.PAUSED),
         exempt_tags: Iterable[str] = ("pinned",),
         prune_event_types_first: Iterable[EventType | str] = (
@@ -109,7 +109,7 @@ class RetentionPolicy:
             raise ValidationError(message)
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any], *, archive_store: SessionStore | None = None) -> Self:
+    def from_dict(cls, fields: dict[str, Any], *, archive_store: ArchiveStore | None = None) -> Self:
         """Build the policy from a table of a file.
 
         Raises:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
-    from asm_core.ports.maintenance import Maintenance
     from asm_core.retention.archive import Archive
+    from asm_core.retention.groups import Group
     from asm_core.retention.policy import RetentionPolicy
     from asm_core.retention.questions import EventMark, Exemption, Stretch
-    from asm_core.retention.units import Unit
+    from asm_core.retention.store import RetentionStore
 
 
 class Pruning:
@@ -30,7 +30,7 @@ class Pruning:
 
     def __init__(
         self,
-        port: Maintenance,
+        store: RetentionStore,
         policy: RetentionPolicy,
         *,
         exempt: Exemption,
@@ -40,7 +40,7 @@ class Pruning:
         dry_run: bool,
     ) -> None:
         """Leave alone what is exempt, and sessions soft-deleted before `due`: they are removed for good anyway."""
-        self._port = port
+        self._store = store
         self._batch_size = policy.batch_size
         self._exempt = exempt
         self._due = due
@@ -57,7 +57,7 @@ class Pruning:
         """Prune the oldest events of a session, or of all, until there are at most so many; return how many."""
         if session_id is not None and not self._prunable({session_id}):
             return 0
-        excess, pruned = Excess(self._port, session_id, most), 0
+        excess, pruned = Excess(self._store, session_id, most), 0
         for first in (True, False) if self._first else (False,):
             for stretch in excess.stretches:
                 if excess.left <= 0:
@@ -65,9 +65,9 @@ class Pruning:
                 pruned += self._remove(self._chosen(excess, stretch, first=first))
         return pruned
 
-    def _chosen(self, excess: Excess, stretch: Stretch, *, first: bool) -> Iterator[Unit]:
+    def _chosen(self, excess: Excess, stretch: Stretch, *, first: bool) -> Iterator[Group]:
         """Yield what is to be removed of a stretch: of the types that go first, or of all others."""
-        marks = self._port._list_events(excess.session_id, stretch)
+        marks = self._store.list_events(excess.session_id, stretch)
         if not self._dry_run:
             excess.note_count(stretch, len(marks))
         prunable = self._prunable({mark.session_id for mark in marks})
@@ -77,26 +77,26 @@ class Pruning:
             is_protected = mark.session_id not in prunable or mark.type in PROTECTED_EVENT_TYPES
             if is_protected or (mark.type in self._first) is not first or excess.is_taken(mark):
                 continue
-            unit = excess.units.of(mark)
-            if unit is not None and not self._is_gone(unit, first=first):
-                excess.take(unit)
+            group = excess.groups.of(mark)
+            if group is not None and not self._is_gone(group, first=first):
+                excess.take(group)
                 if self._dry_run and excess.session_id is not None:
-                    self._gone.setdefault(mark.session_id, {})[first] = unit[0].sequence_number
-                yield unit
+                    self._gone.setdefault(mark.session_id, {})[first] = group[0].sequence_number
+                yield group
 
-    def _is_gone(self, unit: Unit, *, first: bool) -> bool:
-        """Return whether a dry run has taken a unit for pruned already, when it pruned the session alone."""
-        last = self._gone.get(unit[0].session_id, {}).get(first)
-        return last is not None and unit[0].sequence_number <= last
+    def _is_gone(self, group: Group, *, first: bool) -> bool:
+        """Return whether a dry run has taken a group for pruned already, when it pruned the session alone."""
+        last = self._gone.get(group[0].session_id, {}).get(first)
+        return last is not None and group[0].sequence_number <= last
 
-    def _remove(self, units: Iterable[Unit]) -> int:
-        """Remove units in batches; return how many events."""
+    def _remove(self, groups: Iterable[Group]) -> int:
+        """Remove groups in batches; return how many events."""
         pruned, batch = 0, list["EventMark"]()
-        for unit in units:
-            if batch and len(batch) + len(unit) > self._batch_size:
+        for group in groups:
+            if batch and len(batch) + len(group) > self._batch_size:
                 pruned += self._remove_batch(batch)
                 batch = []
-            batch += unit
+            batch += group
         return pruned + (self._remove_batch(batch) if batch else 0)
 
     def _remove_batch(self, marks: list[EventMark]) -> int:
@@ -104,9 +104,9 @@ class Pruning:
         if not self._dry_run:
             if self._archive is not None:
                 self._archive.add_events(marks)
-            with self._port._batch():
+            with self._store.batch():
                 prunable = self._prunable({mark.session_id for mark in marks}, hold=True)
-                count = self._port._remove_events([mark for mark in marks if mark.session_id in prunable])
+                count = self._store.remove_events([mark for mark in marks if mark.session_id in prunable])
         self._report("events_pruned", count)
         return count
 
@@ -116,4 +116,4 @@ class Pruning:
         query = PrunableSessions(
             exempt=self._exempt, ids=tuple(sorted(session_ids)), deleted_before=self._due, hold=hold
         )
-        return set(self._port._find_prunable_sessions(query))
+        return set(self._store.find_prunable(query))

@@ -1,4 +1,4 @@
-"""The steps of a pass of maintenance, planned over the primitives of the port.
+"""The steps of a pass of maintenance, planned over the primitives of a store.
 
 What to do is found without a lock. Then a batch of it is checked again and done in one transaction of a bounded number
 of rows, so that a step that is interrupted keeps what it has done. Each step goes on after the last id that it looked
@@ -26,9 +26,9 @@ from asm_core.values.times import days_before, utc_now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from asm_core.ports.maintenance import Maintenance, Progress
     from asm_core.retention.policy import RetentionPolicy
     from asm_core.retention.questions import Found
+    from asm_core.retention.store import Progress, RetentionStore
 
     Find = Callable[[str], Found]
 
@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 class Steps:
     """The steps of one policy at one time."""
 
-    def __init__(self, port: Maintenance, policy: RetentionPolicy, *, dry_run: bool, progress: Progress | None) -> None:
+    def __init__(
+        self, store: RetentionStore, policy: RetentionPolicy, *, dry_run: bool, progress: Progress | None
+    ) -> None:
         """Fix the time: an item that expires while the steps run waits for the next time."""
-        self._port = port
+        self._store = store
         self._policy = policy
         self._dry_run = dry_run
         self._progress = progress
@@ -46,10 +48,10 @@ class Steps:
         self._exempt = Exemption(statuses=policy.exempt_statuses, tags=policy.exempt_tags)
         self._due = days_before(self._now, policy.hard_delete_after_days)
         self.events_removed = 0
-        store = None if dry_run else policy.archive_store
-        self._archive = None if store is None else Archive(port, store)
+        archive = None if dry_run else policy.archive_store
+        self._archive = None if archive is None else Archive(store, archive)
         self._pruning = Pruning(
-            port,
+            store,
             policy,
             exempt=self._exempt,
             due=self._due,
@@ -71,8 +73,8 @@ class Steps:
         return self._in_batches(
             "sessions_soft_deleted",
             query,
-            self._port._find_expired,
-            lambda ids: self._port._soft_delete_sessions(ids, self._now),
+            self._store.find_expired,
+            lambda ids: self._store.soft_delete_sessions(ids, self._now),
         )
 
     def hard_delete(self) -> int:
@@ -81,7 +83,7 @@ class Steps:
         if self._due is None:
             return removed
         query = DeletedSessions(exempt=self._exempt, deleted_before=self._due, limit=self._policy.batch_size)
-        for ids in self._found(query, self._port._find_deleted):
+        for ids in self._found(query, self._store.find_deleted):
             if self._dry_run:
                 removed += self._count_removal(ids)
             else:
@@ -99,9 +101,9 @@ class Steps:
         )
         return sum(
             self._pruning.prune(session_id, most)
-            for ids in self._found(query, self._port._find_oversized)
+            for ids in self._found(query, self._store.find_oversized)
             for session_id in ids
-            if count_up_to(self._port, session_id, most + 1) > most
+            if count_up_to(self._store, session_id, most + 1) > most
         )
 
     def prune_session(self, session_id: str) -> int:
@@ -124,27 +126,27 @@ class Steps:
             gone_before=self._due if self._dry_run else None,
             limit=self._policy.batch_size,
         )
-        return self._in_batches("artifacts_removed", query, self._port._find_removable, self._port._remove_artifacts)
+        return self._in_batches("artifacts_removed", query, self._store.find_removable, self._store.remove_artifacts)
 
     # -- removing sessions ---------------------------------------------------------------------------------------------
 
     def _begin_removal(self, query: DeletedSessions) -> None:
         """Mark sessions once they are archived: from then on their removal goes on, in this pass or a later one."""
         archived = {} if self._archive is None else self._archive.add_whole(query.ids or ())
-        with self._port._batch():
-            found = self._port._find_deleted(query).ids
+        with self._store.batch():
+            found = self._store.find_deleted(query).ids
             if self._archive is not None:
                 # What has changed since it was archived waits for the next pass.
                 found = [one for one in found if one in archived and self._archive.state_of(one) == archived[one]]
             if found:
-                self._port._mark_removals(found, self._now)
+                self._store.mark_removals(found, self._now)
 
     def _remove(self) -> int:
         """Remove all sessions that are marked, so many rows at a time; return how many are gone for good."""
         sessions = 0
         while True:
-            with self._port._batch():
-                removal = self._port._remove_marked(self._policy.batch_size)
+            with self._store.batch():
+                removal = self._store.remove_marked(self._policy.batch_size)
             sessions += removal.sessions
             self.events_removed += removal.events
             self._report("events_removed", removal.events)
@@ -155,13 +157,13 @@ class Steps:
     def _removed_later(self) -> int:
         """Count, for a dry run, the sessions that are marked."""
         count, after = 0, ""
-        while found := self._port._find_marked(after, self._policy.batch_size):
+        while found := self._store.find_marked(after, self._policy.batch_size):
             count, after = count + self._count_removal(found), found[-1]
         return count
 
     def _count_removal(self, session_ids: list[str]) -> int:
         for session_id in session_ids:
-            events = sum(stretch.count for stretch in stretches(self._port, session_id))
+            events = sum(stretch.count for stretch in stretches(self._store, session_id))
             self.events_removed += events
             self._report("events_removed", events)
         self._report("sessions_hard_deleted", len(session_ids))
@@ -183,7 +185,7 @@ class Steps:
         self, query: Any, ids: list[str], find: Callable[[Any], Found], apply: Callable[[list[str]], object]
     ) -> list[str]:
         """Do one batch, of what still passes; return what that was."""
-        with self._port._batch():
+        with self._store.batch():
             found = find(msgspec.structs.replace(query, ids=tuple(ids))).ids
             if found:
                 apply(found)

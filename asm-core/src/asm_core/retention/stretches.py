@@ -12,25 +12,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asm_core.models import Event, EventType
-    from asm_core.ports.maintenance import Maintenance
     from asm_core.retention.questions import Stretch
+    from asm_core.retention.store import RetentionStore
 
 _PAGE = 200
 """How many events, with all that they carry, are in memory at a time."""
 
 
-def stretches(port: Maintenance, session_id: str | None) -> Iterator[Stretch]:
+def stretches(store: RetentionStore, session_id: str | None) -> Iterator[Stretch]:
     """Yield the stretches of the log of a session, or, with None, of the events of all by age."""
-    stretch = port._next_stretch(session_id, None)
+    stretch = store.next_stretch(session_id, None)
     while stretch is not None:
         yield stretch
-        stretch = port._next_stretch(session_id, stretch.until)
+        stretch = store.next_stretch(session_id, stretch.until)
 
 
-def count_up_to(port: Maintenance, session_id: str, enough: int) -> int:
+def count_up_to(store: RetentionStore, session_id: str, enough: int) -> int:
     """Return how many events are stored of a session; once there are `enough`, they are not counted further."""
     count = 0
-    for stretch in stretches(port, session_id):
+    for stretch in stretches(store, session_id):
         count += stretch.count
         if count >= enough:
             break
@@ -38,13 +38,13 @@ def count_up_to(port: Maintenance, session_id: str, enough: int) -> int:
 
 
 def pages_of_events(
-    port: Maintenance, session_id: str, stretch: Stretch, types: tuple[EventType, ...] | None = None
+    store: RetentionStore, session_id: str, stretch: Stretch, types: tuple[EventType, ...] | None = None
 ) -> Iterator[list[Event]]:
     """Yield the events of a stretch of a session's log, all or only those of some types, a page at a time."""
     after = 0 if stretch.after is None else stretch.after[0]
     # With both ends, as a database that knows little of its rows would go through all that follow.
     query = EventQuery(session_ids=(session_id,), types=types, after=after, before=stretch.until[0] + 1, limit=_PAGE)
-    while events := port._find_events(query):
+    while events := store.find_events(query):
         yield events
         if len(events) < _PAGE:
             return

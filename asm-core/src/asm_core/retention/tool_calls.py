@@ -11,7 +11,7 @@ from asm_core.retention.stretches import pages_of_events
 
 if TYPE_CHECKING:
     from asm_core.models import Event
-    from asm_core.ports.maintenance import Maintenance
+    from asm_core.retention.store import RetentionStore
 
 TOOL_CALL_TYPES: Final = (
     EventType.TOOL_CALL_STARTED,
@@ -29,9 +29,9 @@ class ToolCalls:
     overlap are taken to end in the order in which they began.
     """
 
-    def __init__(self, port: Maintenance, session_id: str) -> None:
+    def __init__(self, store: RetentionStore, session_id: str) -> None:
         """Begin at the beginning of the log."""
-        self._port = port
+        self._store = store
         self._session_id = session_id
         self._partners: dict[int, EventMark] = {}
         self._open: dict[tuple[str | None, str | int | None], deque[EventMark]] = {}
@@ -60,11 +60,11 @@ class ToolCalls:
         return is_passed and mark.type != EventType.TOOL_CALL_STARTED
 
     def _go_on(self) -> None:
-        stretch = self._port._next_stretch(self._session_id, self._seen)
+        stretch = self._store.next_stretch(self._session_id, self._seen)
         if stretch is None:
             self._is_over = True
             return
-        for events in pages_of_events(self._port, self._session_id, stretch, TOOL_CALL_TYPES):
+        for events in pages_of_events(self._store, self._session_id, stretch, TOOL_CALL_TYPES):
             for event in events:
                 self._match(event)
         self._seen = stretch.until

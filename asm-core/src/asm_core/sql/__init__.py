@@ -11,8 +11,9 @@ from asm_core.sql.database import Database
 from asm_core.sql.dialects import Cursor, Dialect, Execute
 from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions, chosen
 from asm_core.sql.ports.artifact_registry import SQLArtifactRegistry
-from asm_core.sql.ports.maintenance import SQLMaintenance
-from asm_core.sql.ports.reader import SQLQueryAPI, SQLReader
+from asm_core.sql.ports.query_api import SQLQueryAPI
+from asm_core.sql.ports.reader import SQLReader
+from asm_core.sql.ports.retention_store import SQLRetentionStore
 from asm_core.sql.ports.session_store import SQLSessionStore
 from asm_core.sql.postgresql.append import is_collision
 from asm_core.sql.queries import Statement
@@ -33,9 +34,9 @@ __all__ = [
     "SQLArtifactRegistry",
     "SQLBackend",
     "SQLConnection",
-    "SQLMaintenance",
     "SQLQueryAPI",
     "SQLReader",
+    "SQLRetentionStore",
     "SQLSessionStore",
     "SQLiteOptions",
     "Statement",

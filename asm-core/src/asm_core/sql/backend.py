@@ -5,7 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from asm_core.ports import Backend, Capability
+from asm_core.ports import Backend, Capability, Maintenance
+from asm_core.sql.ports.artifact_registry import SQLArtifactRegistry
+from asm_core.sql.ports.query_api import SQLQueryAPI
+from asm_core.sql.ports.retention_store import SQLRetentionStore
+from asm_core.sql.ports.session_store import SQLSessionStore
 from asm_core.sql.schema.migrator import check_version, migrate, schema_version
 
 if TYPE_CHECKING:
@@ -33,6 +37,10 @@ class SQLBackend(Backend):
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
         self._database = database
+        self.session_store = SQLSessionStore(database)
+        self.query_api = SQLQueryAPI(database)
+        self.maintenance = Maintenance(SQLRetentionStore(database))
+        self.artifact_registry = SQLArtifactRegistry(database)
         try:
             if migrate is False:
                 check_version(self.schema_version(), store="The database")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from weakref import ref
 
 from asm_core.concurrency.contexts import contextmanager
@@ -264,12 +264,3 @@ class Database(ABC, Generic[C]):
         self._check_open()
         scope = self._joined.scope
         return self._caller() if scope is None else scope.connection
-
-
-D = TypeVar("D", bound=Database[Any])
-
-
-class OnDatabase(Generic[D]):
-    """What has a database, which an adapter sets."""
-
-    _database: D

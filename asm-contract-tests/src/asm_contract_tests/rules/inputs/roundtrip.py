@@ -104,7 +104,7 @@ class RoundTripContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_any_payload_comes_back_as_it_was(self, store: SessionStore, session: Session) -> None:
-        """Look at how `_append` writes JSON and `_find_events` reads it; Hypothesis shows the smallest that differs."""
+        """Look at how `_append` writes JSON and `find_events` reads it; Hypothesis shows the smallest that differs."""
 
         @settings(
             max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)

@@ -31,7 +31,7 @@ class ArchiveContract(Contract):
     def test_pruned_events_are_in_the_archive(
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore, session: Session, batch_size: int
     ) -> None:
-        """Look at `_find_events` by ids: what is to be pruned is read for the archive, number and all."""
+        """Look at `find_events` by ids: what is to be pruned is read for the archive, number and all."""
         run = store.save_run(a_run(session))
         events = store.append_events(some_events(session, 5))
         policy = RetentionPolicy(

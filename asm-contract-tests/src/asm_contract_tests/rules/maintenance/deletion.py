@@ -129,7 +129,7 @@ class SoftDeletedContract(Contract):
     def test_soft_deletion_marks_one_session(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at `_soft_delete_sessions`: `deleted_at` and nothing else, of this session and no other."""
+        """Look at `soft_delete_sessions`: `deleted_at` and nothing else, of this session and no other."""
         other = store.save_session(a_session())
         gone = maintenance.soft_delete_session(session.id)
         assert changed(gone, deleted_at=None) == session
@@ -140,7 +140,7 @@ class SoftDeletedContract(Contract):
     def test_a_repeated_soft_deletion_keeps_the_first_time(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at the condition in `_soft_delete_sessions`: only what is not deleted yet."""
+        """Look at the condition in `soft_delete_sessions`: only what is not deleted yet."""
         gone = soft_deleted(store, session, days=5)
         assert maintenance.soft_delete_session(session.id) == gone
         assert store.get_session(session.id) == gone
@@ -148,7 +148,7 @@ class SoftDeletedContract(Contract):
     def test_an_undeleted_session_goes_on(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at `_undelete_session`: whatever refuses appends is cleared with `deleted_at`."""
+        """Look at `undelete_session`: whatever refuses appends is cleared with `deleted_at`."""
         run = store.save_run(a_run(session))
         store.append_events(some_events(session, 2))
         maintenance.soft_delete_session(session.id)

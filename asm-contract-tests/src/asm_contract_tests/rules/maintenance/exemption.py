@@ -30,7 +30,7 @@ class ExemptionContract(Contract):
     def test_an_exempt_session_never_expires(
         self, store: SessionStore, maintenance: Maintenance, fields: dict[str, Any]
     ) -> None:
-        """Look at how `_find_expired` applies the exemption: by status, and by any one of the tags."""
+        """Look at how `find_expired` applies the exemption: by status, and by any one of the tags."""
         session = store.save_session(a_session(created_at=days_ago(99), **fields))
         assert maintenance.soft_delete_expired_sessions(RetentionPolicy(**EVERYTHING)) == 0
         assert store.get_session(session.id) == session
@@ -50,7 +50,7 @@ class ExemptionContract(Contract):
     def test_an_exempt_session_is_never_removed(
         self, store: SessionStore, maintenance: Maintenance, fields: dict[str, Any]
     ) -> None:
-        """Look at how `_find_deleted` applies the exemption."""
+        """Look at how `find_deleted` applies the exemption."""
         session = soft_deleted(store, a_session(**fields), days=99)
         assert maintenance.hard_delete_expired_sessions(RetentionPolicy(**EVERYTHING)) == 0
         assert store.get_session(session.id) == session
@@ -59,7 +59,7 @@ class ExemptionContract(Contract):
     def test_an_exempt_session_is_never_pruned(
         self, store: SessionStore, maintenance: Maintenance, fields: dict[str, Any]
     ) -> None:
-        """Look at how `_find_oversized` and `_find_prunable` apply the exemption."""
+        """Look at how `find_oversized` and `_find_prunable` apply the exemption."""
         session = store.save_session(a_session(**fields))
         store.append_events(some_events(session, 3))
         policy = RetentionPolicy(**EVERYTHING)

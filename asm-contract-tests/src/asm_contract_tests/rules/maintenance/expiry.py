@@ -42,7 +42,7 @@ class SoftDeleteContract(Contract):
     """Expired sessions are marked as deleted."""
 
     def test_a_session_expires_by_its_age(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `created_before` of `_find_expired`: by `created_at`, in any status, whatever changed since."""
+        """Look at `created_before` of `find_expired`: by `created_at`, in any status, whatever changed since."""
         for session in (aged("old", created=11, updated=1, status="pending"), aged("young", created=9)):
             store.save_session(session)
         policy = RetentionPolicy(max_session_age_days=10, max_completed_session_age_days=None)
@@ -51,7 +51,7 @@ class SoftDeleteContract(Contract):
 
     @pytest.mark.parametrize("status", ENDED)
     def test_a_session_expires_after_it_ended(self, store: SessionStore, maintenance: Maintenance, status: str) -> None:
-        """Look at `ended_before` of `_find_expired`: by `updated_at`, whenever it was created."""
+        """Look at `ended_before` of `find_expired`: by `updated_at`, whenever it was created."""
         for session in (
             aged("old", created=99, updated=11, status=status),
             aged("young", created=99, updated=9, status=status),
@@ -64,7 +64,7 @@ class SoftDeleteContract(Contract):
     def test_a_session_that_has_not_ended_is_not_old_by_its_end(
         self, store: SessionStore, maintenance: Maintenance, status: str
     ) -> None:
-        """Look at `ended_before` of `_find_expired`: only completed, failed and cancelled sessions have ended."""
+        """Look at `ended_before` of `find_expired`: only completed, failed and cancelled sessions have ended."""
         store.save_session(aged("old", created=999, status=status))
         policy = RetentionPolicy(max_completed_session_age_days=10, exempt_statuses=())
         assert maintenance.soft_delete_expired_sessions(policy) == 0
@@ -75,7 +75,7 @@ class SoftDeleteContract(Contract):
         assert maintenance.soft_delete_expired_sessions(RetentionPolicy(max_completed_session_age_days=None)) == 0
 
     def test_either_limit_lets_a_session_expire(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `_find_expired`: one reason is enough, and two count once."""
+        """Look at `find_expired`: one reason is enough, and two count once."""
         for session in (
             aged("by age", created=30, updated=1, status="pending"),
             aged("by end", created=15, updated=15),
@@ -95,7 +95,7 @@ class SoftDeleteContract(Contract):
     def test_soft_deletion_changes_the_time_of_deletion_and_nothing_else(
         self, store: SessionStore, maintenance: Maintenance
     ) -> None:
-        """Look at `_soft_delete_sessions`: `updated_at` stays, runs and events stay."""
+        """Look at `soft_delete_sessions`: `updated_at` stays, runs and events stay."""
         session = store.save_session(aged("old", created=100))
         run = store.save_run(a_run(session))
         events = store.append_events(some_events(session, 2))
@@ -108,7 +108,7 @@ class SoftDeleteContract(Contract):
         assert (store.list_runs("old"), store.get_events("old")) == ([run], events)
 
     def test_a_session_is_soft_deleted_once(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `_find_expired`: it leaves out what is soft-deleted already, and its time stays."""
+        """Look at `find_expired`: it leaves out what is soft-deleted already, and its time stays."""
         session = soft_deleted(store, aged("old", created=100), days=5)
         assert maintenance.soft_delete_expired_sessions(RetentionPolicy()) == 0
         assert store.get_session("old") == session
@@ -120,7 +120,7 @@ class HardDeleteContract(Contract):
     def test_a_session_is_removed_so_long_after_it_was_soft_deleted(
         self, store: SessionStore, query: QueryAPI, maintenance: Maintenance
     ) -> None:
-        """Look at `_find_deleted`: by `deleted_at` alone."""
+        """Look at `find_deleted`: by `deleted_at` alone."""
         for name, days in [("long ago", 11), ("lately", 9)]:
             soft_deleted(store, aged(name, created=99), days=days)
         store.save_session(aged("live", created=999))

@@ -149,7 +149,7 @@ class PassesContract(Contract):
     @pytest.mark.guarantee("G12")
     @each_policy
     def test_a_store_is_healthy_after_a_pass(self, backend: Backend, fields: dict[str, Any]) -> None:
-        """Look at `_find_faults`, and at what a step leaves behind."""
+        """Look at `check_integrity`, and at what a step leaves behind."""
         fill(backend)
         backend.maintenance.execute(RetentionPolicy(**fields, batch_size=1))
         assert backend.maintenance.health_check() == []
@@ -172,7 +172,7 @@ class PassesContract(Contract):
     def test_a_pass_that_is_interrupted_keeps_what_it_has_done(
         self, store: SessionStore, maintenance: Maintenance
     ) -> None:
-        """Look at `_batch`: each batch is a transaction of its own, not all of them one."""
+        """Look at `batch`: each batch is a transaction of its own, not all of them one."""
         for place in range(6):
             store.save_session(a_session(id=f"s{place}", status="failed", created_at=days_ago(100)))
         calls: list[tuple[str, int]] = []
@@ -194,12 +194,12 @@ class PassesContract(Contract):
 
     @pytest.mark.guarantee("G12")
     def test_a_fresh_store_is_healthy(self, maintenance: Maintenance) -> None:
-        """Look at `_find_faults`: it must find nothing where nothing is."""
+        """Look at `check_integrity`: it must find nothing where nothing is."""
         assert maintenance.health_check() == []
 
     @pytest.mark.guarantee("G12")
     def test_a_store_in_use_is_healthy(self, backend: Backend) -> None:
-        """Look at `_find_faults`: gaps from pruning, orphaned artifacts, labels of missing runs are no faults."""
+        """Look at `check_integrity`: gaps from pruning, orphaned artifacts, labels of missing runs are no faults."""
         fill(backend)
         session = backend.session_store.save_session(changed(a_session(), parent_session_id="ses_gone"))
         backend.session_store.append_event(an_event(session, run_id="run_gone"))

@@ -52,7 +52,7 @@ class PruneSessionContract(Contract):
     def test_pruning_never_frees_a_number(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at `_remove_events`: the counter stays, even when no event is left."""
+        """Look at `remove_events`: the counter stays, even when no event is left."""
         store.append_events(some_events(session, 5))
         maintenance.prune_session_events(session.id, keep(0))
         assert store.get_latest_sequence(session.id) == 5
@@ -122,7 +122,7 @@ class PruneSessionContract(Contract):
     def test_pruning_one_session_leaves_all_else(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at the condition of `_find_prunable` and `_remove_events`."""
+        """Look at the condition of `_find_prunable` and `remove_events`."""
         other = store.save_session(a_session())
         run = store.save_run(a_run(session))
         for place in (session, other):
@@ -140,7 +140,7 @@ class PruneSessionContract(Contract):
             maintenance.prune_session_events("ses_unknown", keep(most))
 
     def test_a_pass_prunes_every_session(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `_find_oversized`: every session with more events than that, and no other."""
+        """Look at `find_oversized`: every session with more events than that, and no other."""
         for name, count in [("s1", 5), ("s2", 2), ("s3", 3), ("s4", 0)]:
             store.save_session(a_session(id=name))
             store.append_events(some_events(name, count))
@@ -207,14 +207,14 @@ class PruneTotalContract(Contract):
     @pytest.mark.guarantee("G1")
     @pytest.mark.usefixtures("crossing")
     def test_pruning_all_sessions_frees_no_number(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `_remove_events`: counters stay."""
+        """Look at `remove_events`: counters stay."""
         maintenance.execute(RetentionPolicy(max_total_events=0))
         assert (store.get_latest_sequence("s1"), store.get_latest_sequence("s2")) == (4, 2)
 
     def test_prunings_at_once_keep_what_is_to_be_kept(
         self, backend: Backend, other_backend: Backend, session: Session
     ) -> None:
-        """Look at `_batch`: what is counted in it must still be so when it removes."""
+        """Look at `batch`: what is counted in it must still be so when it removes."""
         backend.session_store.append_events(some_events(session, 200))
         policy = RetentionPolicy(max_events_per_session=100, batch_size=10)
         in_threads(

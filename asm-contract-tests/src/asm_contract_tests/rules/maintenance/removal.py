@@ -54,7 +54,7 @@ class RemovalContract(Contract):
     @pytest.mark.guarantee("G14")
     @pytest.mark.usefixtures("due")
     def test_a_session_is_removed_in_batches(self, maintenance: Maintenance) -> None:
-        """Look at `_remove_marked`: no more than `limit` events at a time, and the session last."""
+        """Look at `remove_marked`: no more than `limit` events at a time, and the session last."""
         calls: list[tuple[str, int]] = []
         report = maintenance.execute(IN_TENS, progress=lambda step, count: calls.append((step, count)))
         assert calls == [*[("events_removed", count) for count in (10, 10, 5)], ("sessions_hard_deleted", 1)]
@@ -63,7 +63,7 @@ class RemovalContract(Contract):
     @pytest.mark.guarantee("G14")
     @pytest.mark.usefixtures("interrupted")
     def test_a_session_whose_removal_was_interrupted_is_gone(self, store: SessionStore, query: QueryAPI) -> None:
-        """Look at the reads of one session: each leaves out those that `_mark_removals` has marked."""
+        """Look at the reads of one session: each leaves out those that `mark_removals` has marked."""
         reads: list[Callable[[str], object]] = [
             store.get_session,
             store.list_runs,
@@ -126,7 +126,7 @@ class RemovalContract(Contract):
     def test_the_next_pass_finishes_a_removal_that_was_interrupted(
         self, store: SessionStore, other_backend: Backend
     ) -> None:
-        """Look at `_remove_marked`: it goes on with what is marked, whatever the policy of this pass says."""
+        """Look at `remove_marked`: it goes on with what is marked, whatever the policy of this pass says."""
         policy = RetentionPolicy(hard_delete_after_days=None, exempt_statuses=["completed"])
         dry = other_backend.maintenance.execute(policy, dry_run=True)
         real = other_backend.maintenance.execute(policy)
@@ -148,5 +148,5 @@ class RemovalContract(Contract):
 
     @pytest.mark.usefixtures("interrupted")
     def test_a_store_is_healthy_when_a_removal_was_interrupted(self, maintenance: Maintenance) -> None:
-        """Look at `_find_faults`: what is left of a marked session is no fault."""
+        """Look at `check_integrity`: what is left of a marked session is no fault."""
         assert maintenance.health_check() == []

@@ -76,7 +76,7 @@ class SearchEventsContract(Contract):
     def test_events_are_searched_and_counted_by_each_filter(
         self, query: QueryAPI, filters: dict[str, Any], expected: list[str]
     ) -> None:
-        """Look at how `_find_events` and `_count_events` apply the filter: any of several values, all filters."""
+        """Look at how `find_events` and `_count_events` apply the filter: any of several values, all filters."""
         assert ids(query.search_events(**filters)) == expected
         assert query.count_events(**filters) == len(expected)
 
@@ -90,7 +90,7 @@ class SearchEventsContract(Contract):
     )
     @pytest.mark.usefixtures("stored_events")
     def test_events_come_in_the_order_asked_for(self, query: QueryAPI, order: str, expected: list[str]) -> None:
-        """Look at how `_find_events` turns the order's key into a sort: session and number break ties."""
+        """Look at how `find_events` turns the order's key into a sort: session and number break ties."""
         assert ids(query.search_events(order_by=order)) == expected
 
     @pytest.mark.usefixtures("stored_events")

@@ -74,7 +74,7 @@ class SearchRunsContract(Contract):
     def test_runs_are_searched_by_each_filter(
         self, query: QueryAPI, filters: dict[str, Any], expected: list[str]
     ) -> None:
-        """Look at how `_find_runs` applies the filter: any of several values, all filters together."""
+        """Look at how `find_runs` applies the filter: any of several values, all filters together."""
         assert ids(query.search_runs(order_by="started_at_asc", **filters)) == expected
 
     @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ class SearchRunsContract(Contract):
     )
     @pytest.mark.usefixtures("stored_runs")
     def test_runs_come_in_the_order_asked_for(self, query: QueryAPI, order: str, expected: list[str]) -> None:
-        """Look at how `_find_runs` turns the order's key into a sort; tokens are the total, ids break ties."""
+        """Look at how `find_runs` turns the order's key into a sort; tokens are the total, ids break ties."""
         assert ids(query.search_runs(order_by=order)) == expected
 
     @pytest.mark.usefixtures("stored_runs")

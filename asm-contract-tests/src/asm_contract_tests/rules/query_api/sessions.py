@@ -68,7 +68,7 @@ class SearchSessionsContract(Contract):
     def test_sessions_are_searched_by_each_filter(
         self, query: QueryAPI, filters: dict[str, Any], expected: list[str]
     ) -> None:
-        """Look at how `_find_sessions` and `_count_sessions` apply the filter: any of several values, all filters."""
+        """Look at how `find_sessions` and `_count_sessions` apply the filter: any of several values, all filters."""
         page = query.search_sessions(order_by="created_at_asc", **filters)
         assert ids(page.items) == expected
         assert page.total_count == len(expected)
@@ -90,7 +90,7 @@ class SearchSessionsContract(Contract):
     @pytest.mark.guarantee("G14")
     @pytest.mark.usefixtures("stored_sessions")
     def test_sessions_carry_all_the_tags_searched_for(self, query: QueryAPI, tags: Any, expected: list[str]) -> None:
-        """Look at how `_find_sessions` and `_count_sessions` apply `tags`: all of them, each exactly."""
+        """Look at how `find_sessions` and `_count_sessions` apply `tags`: all of them, each exactly."""
         page = query.search_sessions(tags=tags, order_by="created_at_asc")
         assert ids(page.items) == expected
         assert page.total_count == len(expected)
@@ -105,7 +105,7 @@ class SearchSessionsContract(Contract):
     )
     @pytest.mark.usefixtures("stored_sessions")
     def test_sessions_come_in_the_order_asked_for(self, query: QueryAPI, order: str, expected: list[str]) -> None:
-        """Look at how `_find_sessions` turns the order's key into a sort."""
+        """Look at how `find_sessions` turns the order's key into a sort."""
         assert ids(query.search_sessions(order_by=order)) == expected
 
     @pytest.mark.usefixtures("stored_sessions")
@@ -126,7 +126,7 @@ class SearchSessionsContract(Contract):
 
     @pytest.mark.usefixtures("stored_sessions")
     def test_a_session_with_several_runs_is_found_once(self, query: QueryAPI) -> None:
-        """Look for a join with runs in `_find_sessions` or `_count_sessions` that multiplies sessions."""
+        """Look for a join with runs in `find_sessions` or `_count_sessions` that multiplies sessions."""
         page = query.search_sessions(provider=["acme"], limit=5)
         assert (ids(page.items), page.total_count) == (["s1"], 1)
 

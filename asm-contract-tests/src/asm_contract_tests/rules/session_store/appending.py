@@ -42,7 +42,7 @@ class AppendContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_an_event_comes_back_equal_but_for_its_number(self, store: SessionStore, session: Session) -> None:
-        """Look at how `_append` writes each field, and at how `_find_events` reads it."""
+        """Look at how `_append` writes each field, and at how `find_events` reads it."""
         event = full_event(session)
         assert store.append_event(event) == event.numbered(1)
         assert store.get_events(session.id) == [event.numbered(1)]
@@ -70,7 +70,7 @@ class AppendContract(Contract):
 
     @pytest.mark.guarantee("G6")
     def test_the_latest_number_is_that_of_the_last_event(self, store: SessionStore, session: Session) -> None:
-        """Look at `_load_heads`: 0 before the first event, then the counter."""
+        """Look at `load_heads`: 0 before the first event, then the counter."""
         assert store.get_latest_sequence(session.id) == 0
         for number in (1, 2, 3):
             store.append_event(an_event(session))
@@ -78,7 +78,7 @@ class AppendContract(Contract):
 
     @pytest.mark.guarantee("G7")
     def test_an_unknown_session_has_no_latest_number(self, store: SessionStore) -> None:
-        """Look at `_load_heads`: it leaves unknown sessions out, and 0 means something else."""
+        """Look at `load_heads`: it leaves unknown sessions out, and 0 means something else."""
         with pytest.raises(SessionNotFoundError):
             store.get_latest_sequence("ses_unknown")
 

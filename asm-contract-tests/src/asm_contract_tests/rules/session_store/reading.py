@@ -38,7 +38,7 @@ class GetEventsContract(Contract):
 
     @pytest.mark.guarantee("G6")
     def test_events_are_read_in_the_order_of_their_numbers(self, store: SessionStore, log: str) -> None:
-        """Look at the order of `_find_events`, and at its filter by session."""
+        """Look at the order of `find_events`, and at its filter by session."""
         assert numbers(store.get_events(log)) == [1, 2, 3, 4, 5, 6]
 
     def test_a_session_without_events_reads_none(self, store: SessionStore, session: Session) -> None:
@@ -56,7 +56,7 @@ class GetEventsContract(Contract):
         ],
     )
     def test_events_are_read_by_run(self, store: SessionStore, log: str, run_id: Any, expected: list[int]) -> None:
-        """Look at how `_find_events` applies `run_ids`: any of them, in this session."""
+        """Look at how `find_events` applies `run_ids`: any of them, in this session."""
         assert numbers(store.get_events(log, run_id=run_id)) == expected
 
     @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ class GetEventsContract(Contract):
         ],
     )
     def test_events_are_read_by_type(self, store: SessionStore, log: str, kind: Any, expected: list[int]) -> None:
-        """Look at how `_find_events` applies `types`: any of them."""
+        """Look at how `find_events` applies `types`: any of them."""
         assert numbers(store.get_events(log, type=kind)) == expected
 
     @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ class GetEventsContract(Contract):
     def test_events_since_a_time_include_that_time(
         self, store: SessionStore, log: str, since: Any, expected: list[int]
     ) -> None:
-        """Look at how `_find_events` applies `since`: inclusive, to the microsecond, in any time zone."""
+        """Look at how `find_events` applies `since`: inclusive, to the microsecond, in any time zone."""
         assert numbers(store.get_events(log, since=since)) == expected
 
     @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ class GetEventsContract(Contract):
     def test_events_after_a_number_exclude_it(
         self, store: SessionStore, log: str, after: int, expected: list[int]
     ) -> None:
-        """Look at how `_find_events` applies `after`: exclusive."""
+        """Look at how `find_events` applies `after`: exclusive."""
         assert numbers(store.get_events(log, after=after)) == expected
 
     @pytest.mark.parametrize(
@@ -107,25 +107,25 @@ class GetEventsContract(Contract):
     def test_events_before_a_number_exclude_it(
         self, store: SessionStore, log: str, before: int, expected: list[int]
     ) -> None:
-        """Look at how `_find_events` applies `before`: exclusive."""
+        """Look at how `find_events` applies `before`: exclusive."""
         assert numbers(store.get_events(log, before=before)) == expected
 
     @pytest.mark.parametrize(("after", "before", "expected"), [(1, 4, [2, 3]), (2, 3, []), (4, 2, [])])
     def test_after_and_before_cut_out_a_window(
         self, store: SessionStore, log: str, after: int, before: int, expected: list[int]
     ) -> None:
-        """Look at how `_find_events` joins `after` and `before`: by and."""
+        """Look at how `find_events` joins `after` and `before`: by and."""
         assert numbers(store.get_events(log, after=after, before=before)) == expected
 
     @pytest.mark.parametrize(("limit", "expected"), [(1, [1]), (5, [1, 2, 3, 4, 5]), (2**63 - 1, [1, 2, 3, 4, 5, 6])])
     def test_a_limit_keeps_the_first_events(
         self, store: SessionStore, log: str, limit: int, expected: list[int]
     ) -> None:
-        """Look at how `_find_events` applies `limit`: it keeps the smallest numbers."""
+        """Look at how `find_events` applies `limit`: it keeps the smallest numbers."""
         assert numbers(store.get_events(log, limit=limit)) == expected
 
     def test_all_filters_of_events_apply_together(self, store: SessionStore, log: str) -> None:
-        """Look at how `_find_events` joins its conditions: by and, the limit last."""
+        """Look at how `find_events` joins its conditions: by and, the limit last."""
         found = store.get_events(
             log,
             run_id=["run_a", "run_b"],

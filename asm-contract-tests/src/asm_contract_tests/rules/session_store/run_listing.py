@@ -31,7 +31,7 @@ class ListRunsContract(Contract):
         return ["d", "b", "c", "a"]
 
     def test_runs_are_listed_oldest_first(self, store: SessionStore, session: Session, four: list[str]) -> None:
-        """Look at the order of `_find_runs`: `started_at`, then the id."""
+        """Look at the order of `find_runs`: `started_at`, then the id."""
         assert ids(store.list_runs(session.id)) == four
 
     @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ class ListRunsContract(Contract):
     def test_runs_are_listed_by_status(
         self, store: SessionStore, session: Session, status: Any, expected: list[str]
     ) -> None:
-        """Look at how `_find_runs` applies `statuses`: any of them, none for an empty choice."""
+        """Look at how `find_runs` applies `statuses`: any of them, none for an empty choice."""
         assert ids(store.list_runs(session.id, status=status)) == expected
 
     @pytest.mark.parametrize("limit", [1, 3, 4, 5])
     def test_a_limit_cuts_the_list_of_runs(
         self, store: SessionStore, session: Session, four: list[str], limit: int
     ) -> None:
-        """Look at how `_find_runs` applies `limit`."""
+        """Look at how `find_runs` applies `limit`."""
         assert ids(store.list_runs(session.id, limit=limit)) == four[:limit]
 
     def test_a_session_without_runs_lists_none(self, store: SessionStore, session: Session) -> None:

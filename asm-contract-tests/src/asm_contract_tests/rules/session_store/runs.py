@@ -62,7 +62,7 @@ class RunsContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_a_run_comes_back_equal(self, store: SessionStore, session: Session) -> None:
-        """Look at how `_save_run` writes each field, and at how `_load_run` reads it."""
+        """Look at how `_save_run` writes each field, and at how `load_run` reads it."""
         run = full_run(session)
         assert store.save_run(run) == run
         assert store.get_run(run.id) == run
@@ -144,7 +144,7 @@ class RunsContract(Contract):
 
     @pytest.mark.guarantee("G7")
     def test_an_unknown_run_is_not_found(self, store: SessionStore) -> None:
-        """Look at `_load_run`: it returns None where there is nothing."""
+        """Look at `load_run`: it returns None where there is nothing."""
         with pytest.raises(RunNotFoundError) as caught:
             store.get_run("run_unknown")
         assert caught.value.details == {"run_id": "run_unknown"}

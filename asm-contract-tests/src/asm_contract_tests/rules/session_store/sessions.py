@@ -32,7 +32,7 @@ class SessionsContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_a_session_comes_back_equal(self, store: SessionStore) -> None:
-        """Look at how `_save_session` writes each field, and at how `_load_session` reads it."""
+        """Look at how `_save_session` writes each field, and at how `load_session` reads it."""
         session = full_session()
         store.save_session(session)
         assert store.get_session(session.id) == session
@@ -84,13 +84,13 @@ class SessionsContract(Contract):
 
     @pytest.mark.guarantee("G7")
     def test_an_unknown_session_is_not_found(self, store: SessionStore) -> None:
-        """Look at `_load_session`: it returns None where there is nothing."""
+        """Look at `load_session`: it returns None where there is nothing."""
         with pytest.raises(SessionNotFoundError) as caught:
             store.get_session("ses_unknown")
         assert caught.value.details == {"session_id": "ses_unknown"}
 
     def test_a_soft_deleted_session_is_still_read(self, store: SessionStore) -> None:
-        """Look at `_load_session`: it must not filter by `deleted_at`."""
+        """Look at `load_session`: it must not filter by `deleted_at`."""
         session = soft_deleted(store, a_session(), days=1)
         assert store.get_session(session.id) == session
 

@@ -53,7 +53,7 @@ class SetBackContract(Contract):
     def test_a_follower_finds_a_replaced_log(
         self, store: SessionStore, other_backend: Backend, session: Session, filters: dict[str, Any], count: int
     ) -> None:
-        """Look at `_load_heads`, and for a follower that goes on by numbers alone: it must give out nothing more."""
+        """Look at `load_heads`, and for a follower that goes on by numbers alone: it must give out nothing more."""
         begin(store, session)
         follow = store.follow_events(session.id, **filters, idle_timeout=PATIENCE)
         seen = next(follow)
@@ -69,7 +69,7 @@ class SetBackContract(Contract):
     def test_a_follower_finds_a_log_that_was_restored_under_its_id(
         self, store: SessionStore, other_backend: Backend, session: Session
     ) -> None:
-        """Look at `_load_heads`: the id of a log is random and made with the session, so that a copy has another."""
+        """Look at `load_heads`: the id of a log is random and made with the session, so that a copy has another."""
         events = begin(store, session)
         follow = store.follow_events(session.id, idle_timeout=0.05)
         assert list(islice(follow, 3)) == events
@@ -133,7 +133,7 @@ class SetBackContract(Contract):
     def test_nothing_is_read_after_an_event_of_a_session_that_is_gone(
         self, store: SessionStore, session: Session
     ) -> None:
-        """Look at `_load_heads`: it leaves out sessions that are not stored."""
+        """Look at `load_heads`: it leaves out sessions that are not stored."""
         last = begin(store, session)[-1]
         follow = store.follow_events(session.id)
         next(follow)

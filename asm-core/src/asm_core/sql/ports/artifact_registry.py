@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.errors import SessionNotFoundError, StorageError
 from asm_core.event_log.idempotency import artifact_taken
 from asm_core.ports import ArtifactRegistry
-from asm_core.sql.database import D, OnDatabase
 from asm_core.sql.postgresql.append import is_collision
 from asm_core.sql.queries import ArtifactQueries
 from asm_core.sql.summing import whole_sum
@@ -16,15 +15,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core.models import Artifact
+    from asm_core.sql.database import Database
     from asm_core.sql.queries import Statement
 
 _TRIES: Final = 100
 
 
-class SQLArtifactRegistry(OnDatabase[D], ArtifactRegistry):
+class SQLArtifactRegistry(ArtifactRegistry):
     """Registers in one transaction, again where another writer registered the same meanwhile."""
 
-    def __init__(self, database: D) -> None:
+    def __init__(self, database: Database[Any]) -> None:
         """Register in `database`."""
         self._database = database
         self._queries = ArtifactQueries(database.dialect)

@@ -1,13 +1,12 @@
-"""What the ports of every backend on SQL do alike, over the `Database` of the backend."""
+"""The session store on any SQL database."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.errors import SessionDeletedError
 from asm_core.ports import SessionStore
-from asm_core.sql.database import D
 from asm_core.sql.ports.reader import SQLReader
 from asm_core.sql.queries.removals import removing_in
 from asm_core.sql.queries.saves import Saving, saving_in
@@ -19,13 +18,19 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core.models import Event, Run, Session
+    from asm_core.sql.database import Database
 
 _ROWS: Final = 500
 """How many rows of a table one transaction of removing a session deletes at the most."""
 
 
-class SQLSessionStore(SQLReader[D], SessionStore):
-    """Saves and appends by core's statements; a flush and a copy are one transaction of these."""
+class SQLSessionStore(SessionStore):
+    """Saves and appends with core's statements; a flush and a copy are one transaction of these."""
+
+    def __init__(self, database: Database[Any]) -> None:
+        """Write to `database`."""
+        super().__init__(SQLReader(database))
+        self._database = database
 
     def _save_session(self, session: Session) -> datetime | None:
         with self._database.write() as connection:
@@ -69,11 +74,11 @@ class SQLSessionStore(SQLReader[D], SessionStore):
             is_first = False
             self._database.make_way(time.perf_counter() - begun)
 
-    def _change_token(self) -> object:
+    def _commit_token(self) -> object:
         return self._database.change_token()
 
-    def _listening(self, tell: Callable[[str | None], None]) -> AbstractContextManager[object]:
-        return self._database.listening(tell)
+    def _subscribe(self, notify: Callable[[str | None], None]) -> AbstractContextManager[object]:
+        return self._database.listening(notify)
 
     @property
     def _saving(self) -> Saving:

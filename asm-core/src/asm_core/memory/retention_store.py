@@ -11,8 +11,7 @@ from asm_core.memory.health import find_faults
 from asm_core.memory.reader import MemoryReader
 from asm_core.memory.removing import drop_events, remove_marked
 from asm_core.models import TERMINAL_SESSION_STATUSES
-from asm_core.ports import Maintenance
-from asm_core.retention import EventMark, Found, Removal, Stretch, key_fields
+from asm_core.retention import EventMark, Found, Removal, RetentionStore, Stretch, key_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
     Key = tuple[Any, ...]
 
 
-class MemoryMaintenance(MemoryReader, Maintenance):
-    """Maintenance in memory. A stretch is all that follows: it costs nothing to count."""
+class MemoryRetentionStore(MemoryReader, RetentionStore):
+    """The primitives of maintenance in memory. A stretch is all that follows: it costs nothing to count."""
 
-    def _batch(self) -> AbstractContextManager[None]:
+    def batch(self) -> AbstractContextManager[None]:
         return self._state.transaction()
 
-    def _find_expired(self, query: ExpiredSessions) -> Found:
+    def find_expired(self, query: ExpiredSessions) -> Found:
         def expired(session: Session) -> bool:
             too_old = query.created_before is not None and session.created_at < query.created_before
             ended = session.status in TERMINAL_SESSION_STATUSES
@@ -47,19 +46,19 @@ class MemoryMaintenance(MemoryReader, Maintenance):
 
         return self._found_sessions(query, expired)
 
-    def _find_deleted(self, query: DeletedSessions) -> Found:
+    def find_deleted(self, query: DeletedSessions) -> Found:
         return self._found_sessions(query, lambda session: _deleted_before(session, query.deleted_before))
 
-    def _find_oversized(self, query: OversizedSessions) -> Found:
+    def find_oversized(self, query: OversizedSessions) -> Found:
         def oversized(session: Session) -> bool:
             last = self._state.counters.get(session.id, 0)
             return last > query.max_events and not _deleted_before(session, query.deleted_before)
 
         return self._found_sessions(query, oversized)
 
-    def _find_removable(self, query: RemovableArtifacts) -> Found:
+    def find_removable(self, query: RemovableArtifacts) -> Found:
         def gone(session_id: str) -> bool:
-            session = self._session(session_id)
+            session = self.session(session_id)
             if session is None:
                 return True
             return _deleted_before(session, query.gone_before) and not _exempt(session, query.exempt)
@@ -72,25 +71,25 @@ class MemoryMaintenance(MemoryReader, Maintenance):
             found = [artifact.id for artifact in self._state.artifacts.values() if removable(artifact)]
         return _found(found, query)
 
-    def _find_prunable_sessions(self, query: PrunableSessions) -> list[str]:
+    def find_prunable(self, query: PrunableSessions) -> list[str]:
         with self._state.lock:
-            found = [session for session_id in query.ids if (session := self._session(session_id)) is not None]
+            found = [session for session_id in query.ids if (session := self.session(session_id)) is not None]
         return [
             session.id
             for session in found
             if not _exempt(session, query.exempt) and not _deleted_before(session, query.deleted_before)
         ]
 
-    def _find_marked(self, after: str, limit: int) -> list[str]:
+    def find_marked(self, after: str, limit: int) -> list[str]:
         with self._state.lock:
             return sorted(session_id for session_id in self._state.removing if session_id > after)[:limit]
 
-    def _next_stretch(self, session_id: str | None, after: Key | None) -> Stretch | None:
+    def next_stretch(self, session_id: str | None, after: Key | None) -> Stretch | None:
         with self._state.lock:
             keys = [key for key, _ in self._by_key(session_id) if after is None or key > after]
         return Stretch(after=after, until=max(keys), count=len(keys)) if keys else None
 
-    def _list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
+    def list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
         with self._state.lock:
             found = [
                 (key, event)
@@ -99,14 +98,14 @@ class MemoryMaintenance(MemoryReader, Maintenance):
             ]
         return [EventMark.of(event) for _, event in sorted(found, key=lambda one: one[0])]
 
-    def _soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
+    def soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._state.transaction():
             for session_id in session_ids:
                 session = self._state.sessions.get(session_id)
                 if session is not None and session.deleted_at is None:
                     self._mark(session, at)
 
-    def _undelete_session(self, session_id: str) -> None:
+    def undelete_session(self, session_id: str) -> None:
         with self._state.transaction():
             if session_id in self._state.removing:
                 raise SessionDeletedError(session_id, in_removal=True)
@@ -117,27 +116,27 @@ class MemoryMaintenance(MemoryReader, Maintenance):
     def _mark(self, session: Session, deleted_at: datetime | None) -> None:
         self._state.put(self._state.sessions, session.id, msgspec.structs.replace(session, deleted_at=deleted_at))
 
-    def _mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
+    def mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._state.transaction():
             for session_id in session_ids:
                 self._state.put(self._state.removing, session_id, at)
 
-    def _remove_marked(self, limit: int) -> Removal:
+    def remove_marked(self, limit: int) -> Removal:
         state = self._state
         with state.transaction():
             return remove_marked(state, sorted(state.removing), limit)
 
-    def _remove_events(self, events: Sequence[EventMark]) -> int:
+    def remove_events(self, events: Sequence[EventMark]) -> int:
         with self._state.transaction():
             stored = [self._state.logs.get(mark.session_id, {}).get(mark.sequence_number) for mark in events]
             return drop_events(self._state, [event for event in stored if event is not None])
 
-    def _remove_artifacts(self, artifact_ids: Sequence[str]) -> None:
+    def remove_artifacts(self, artifact_ids: Sequence[str]) -> None:
         with self._state.transaction():
             for artifact_id in artifact_ids:
                 self._state.drop(self._state.artifacts, artifact_id)
 
-    def _find_faults(self) -> list[str]:
+    def check_integrity(self) -> list[str]:
         with self._state.lock:
             return [*self._beyond_counters(), *find_faults(self._state)]
 

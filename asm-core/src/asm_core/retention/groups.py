@@ -9,25 +9,25 @@ from asm_core.models import TERMINAL_RUN_STATUSES, TERMINAL_SESSION_STATUSES, Ev
 from asm_core.retention.tool_calls import TOOL_CALL_TYPES, ToolCalls
 
 if TYPE_CHECKING:
-    from asm_core.ports.maintenance import Maintenance
     from asm_core.retention.questions import EventMark
+    from asm_core.retention.store import RetentionStore
 
-    Unit = tuple[EventMark, ...]
+    Group = tuple[EventMark, ...]
 
 _KEPT: Final = 1024
 """How many logs, and how many runs, are remembered at a time: no fewer than a stretch of the events of all has."""
 
 
-class Units:
+class Groups:
     """Puts together what is removed together."""
 
-    def __init__(self, port: Maintenance) -> None:
-        """Read through `port`."""
-        self._port = port
-        self._calls_of = lru_cache(_KEPT)(partial(ToolCalls, port))
+    def __init__(self, store: RetentionStore) -> None:
+        """Read from `store`."""
+        self._store = store
+        self._calls_of = lru_cache(_KEPT)(partial(ToolCalls, store))
         self._has_ended = lru_cache(_KEPT)(self._look_whether_ended)
 
-    def of(self, mark: EventMark) -> Unit | None:
+    def of(self, mark: EventMark) -> Group | None:
         """Return the events that go together with one, by number; None: they must stay, as a result may still come.
 
         A start without a result may go once its run has ended; its session, where that run is not stored. One that
@@ -46,18 +46,18 @@ class Units:
             return (mark,)
         return (mark, partner) if mark.sequence_number < partner.sequence_number else (partner, mark)
 
-    def forget(self, unit: Unit) -> None:
-        """Forget a unit that was dealt with."""
-        if len(unit) > 1:
-            calls = self._calls_of(unit[0].session_id)
-            for mark in unit:
+    def forget(self, group: Group) -> None:
+        """Forget a group that was dealt with."""
+        if len(group) > 1:
+            calls = self._calls_of(group[0].session_id)
+            for mark in group:
                 calls.forget(mark)
 
     def _look_whether_ended(self, session_id: str, run_id: str | None) -> bool:
         if run_id is None:
             return True
-        run = self._port._load_run(run_id)
+        run = self._store.load_run(run_id)
         if run is not None:
             return run.status in TERMINAL_RUN_STATUSES
-        session = self._port._load_session(session_id)
+        session = self._store.load_session(session_id)
         return session is None or session.status in TERMINAL_SESSION_STATUSES

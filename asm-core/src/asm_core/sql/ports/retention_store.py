@@ -1,4 +1,4 @@
-"""Maintenance on any SQL database.
+"""The primitives of maintenance on any SQL database.
 
 Each statement goes through a bounded number of rows, those of a range of keys, whatever plan a database chooses that
 has no statistics of them.
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.ports import Maintenance
-from asm_core.retention import Found
-from asm_core.sql.database import D
+from asm_core.retention import Found, RetentionStore
 from asm_core.sql.ports.reader import SQLReader
 from asm_core.sql.queries import ArtifactQueries, RetentionQueries, StretchQueries
 from asm_core.sql.queries.integrity import find_faults
@@ -32,16 +30,17 @@ if TYPE_CHECKING:
         Removal,
         Stretch,
     )
+    from asm_core.sql.database import Database
     from asm_core.sql.queries import Statement, Where
 
 _LOOK: Final = 1000
 """How many rows one look goes through."""
 
 
-class SQLMaintenance(SQLReader[D], Maintenance):
-    """Works in batches that take turns; asks core's questions for faults."""
+class SQLRetentionStore(SQLReader, RetentionStore):
+    """Works in batches that take turns."""
 
-    def __init__(self, database: D) -> None:
+    def __init__(self, database: Database[Any]) -> None:
         """Maintain `database`."""
         super().__init__(database)
         self._queries = RetentionQueries(database.dialect)
@@ -49,64 +48,64 @@ class SQLMaintenance(SQLReader[D], Maintenance):
         self._removing = removing_in(database.dialect)
         self._artifacts = ArtifactQueries(database.dialect)
 
-    def _batch(self) -> AbstractContextManager[object]:
+    def batch(self) -> AbstractContextManager[object]:
         return self._database.batch()
 
-    def _find_expired(self, query: ExpiredSessions) -> Found:
+    def find_expired(self, query: ExpiredSessions) -> Found:
         return self._look("asm_sessions", self._queries.expired(query), query)
 
-    def _find_deleted(self, query: DeletedSessions) -> Found:
+    def find_deleted(self, query: DeletedSessions) -> Found:
         return self._look("asm_sessions", self._queries.deleted(query), query)
 
-    def _find_oversized(self, query: OversizedSessions) -> Found:
+    def find_oversized(self, query: OversizedSessions) -> Found:
         return self._look("asm_sessions", self._queries.oversized(query), query)
 
-    def _find_removable(self, query: RemovableArtifacts) -> Found:
+    def find_removable(self, query: RemovableArtifacts) -> Found:
         return self._look("asm_artifacts", self._queries.removable(query), query)
 
-    def _find_prunable_sessions(self, query: PrunableSessions) -> list[str]:
+    def find_prunable(self, query: PrunableSessions) -> list[str]:
         return self._ids(self._queries.prunable(query))
 
-    def _find_marked(self, after: str, limit: int) -> list[str]:
+    def find_marked(self, after: str, limit: int) -> list[str]:
         with self._database.read() as connection:
             return self._removing.marked(connection.execute_sql, after, limit)
 
-    def _next_stretch(self, session_id: str | None, after: tuple[Any, ...] | None) -> Stretch | None:
+    def next_stretch(self, session_id: str | None, after: tuple[Any, ...] | None) -> Stretch | None:
         with self._database.read() as connection:
             if session_id is None:
                 return self._stretches.next_of_all(connection.execute_sql, after)
             return self._stretches.next_of_session(connection.execute_sql, session_id, after)
 
-    def _list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
+    def list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
         with self._database.read() as connection:
             return self._stretches.list_events(connection.execute_sql, session_id, stretch)
 
-    def _soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
+    def soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._database.write() as connection:
             soft_delete(connection.execute_sql, self._database.dialect, session_ids, at)
 
-    def _undelete_session(self, session_id: str) -> None:
+    def undelete_session(self, session_id: str) -> None:
         with self._database.write() as connection:
             undelete(connection.execute_sql, self._database.dialect, session_id)
 
-    def _mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
+    def mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._database.write() as connection:
             self._removing.mark(connection.execute_sql, session_ids, at)
 
-    def _remove_marked(self, limit: int) -> Removal:
+    def remove_marked(self, limit: int) -> Removal:
         with self._database.write() as connection:
             execute = connection.execute_sql
             return self._removing.remove(execute, self._removing.marked(execute, "", limit), limit)
 
-    def _remove_events(self, events: Sequence[EventMark]) -> int:
+    def remove_events(self, events: Sequence[EventMark]) -> int:
         with self._database.write() as connection:
             return self._stretches.remove(connection.execute_sql, events)
 
-    def _remove_artifacts(self, artifact_ids: Sequence[str]) -> None:
+    def remove_artifacts(self, artifact_ids: Sequence[str]) -> None:
         with self._database.write() as connection:
             connection.execute_sql(*self._artifacts.remove(artifact_ids))
 
-    def _find_faults(self) -> list[str]:
+    def check_integrity(self) -> list[str]:
         with self._database.read() as connection:
             return find_faults(connection.execute_sql)
 
