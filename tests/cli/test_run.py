@@ -172,7 +172,7 @@ def test_wrong_usage_ends_with_2(process: Callable[..., Any], arguments: tuple[s
     ("arguments", "message"),
     [
         (("--timeout", "-1", "--", "true"), "must be a number of seconds"),
-        (("--metadata", "asm=1", "--", "true"), "The key 'asm' of metadata is this library's own"),
+        (("--metadata", "asm=1", "--", "true"), "The metadata key 'asm' is reserved"),
         (("--tag", "", "--", "true"), "must not be empty"),
         (("--", ""), "command must begin with the name of a program"),
         (("--", b"\xff"), "lone surrogate"),

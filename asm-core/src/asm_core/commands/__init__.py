@@ -1,4 +1,4 @@
-"""Commands of the operating system as runs."""
+"""The provider for commands of the operating system."""
 
 from asm_core.commands.command import Command
 from asm_core.commands.lines import joined_output, output_bytes

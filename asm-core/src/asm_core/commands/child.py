@@ -17,22 +17,21 @@ if TYPE_CHECKING:
     from asm_core.commands.command import Command
 
 REAP_SECONDS: Final = 5.0
-"""How long to wait for a killed process to end; longer means that it cannot be ended, and it is left behind."""
+"""Seconds to wait for a killed process to end. After that it is abandoned."""
 
 
 class Child:
-    """A command in a session and process group of its own, without a terminal, so that it can be ended as a whole.
+    """A command in its own session and process group, without a terminal, so that it can be ended as a whole.
 
-    No signal of the terminal (Ctrl-C) reaches it: it gets what `interrupt` sends, once. It ignores what this process
-    was started to ignore (SIGHUP under nohup).
+    It receives no signal of the terminal (Ctrl-C), only those that `interrupt` sends. It inherits signals that were
+    ignored when this process started (SIGHUP under nohup).
 
-    A context: at its end nothing of this object is left, neither thread nor file descriptor nor zombie; a command that
-    still runs then is ended.
+    A context manager: at its end, a command that still runs is ended, and no thread, file descriptor or zombie is left.
 
     Attributes:
-        streams: the file descriptors to read, by name; they do not block.
-        bell: a file descriptor that becomes readable when the command itself has ended, though others
-            may still hold its streams.
+        streams: the non-blocking file descriptors to read, by name.
+        bell: a file descriptor that becomes readable when the command itself has ended, although other processes
+        may still hold its streams.
         was_ended: whether `interrupt` or `end` was called while it ran.
     """
 
@@ -62,7 +61,7 @@ class Child:
             os.set_blocking(descriptor, False)
         try:
             start_thread(self._wait)
-        except BaseException:  # the system has no thread left
+        except BaseException:  # the system has reached its limit of threads
             self._process.kill()
             self._wait()
             self.__exit__(None, None, None)
@@ -75,7 +74,7 @@ class Child:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the command if it still runs, and let go of everything."""
+        """End the command if it still runs, and release all resources."""
         for output in self._outputs.values():
             output.close()
         try:
@@ -85,17 +84,17 @@ class Child:
             self._close_bell()
 
     def wait(self) -> int | None:
-        """Wait for the command to end, and return its status: negative for the signal that ended it.
+        """Wait for the command to end, and return its status; negative: the signal that ended it.
 
-        None if it could not be ended: it may be another user's (`sudo`), or the kernel itself holds it.
+        Returns None if it could not be ended: it may run as another user (`sudo`), or the kernel blocks it.
         """
         self._over.wait()
         return self._process.returncode
 
     def interrupt(self, number: int) -> None:
-        """Begin to end the command and its group with this signal; if that has begun, send the next harder one.
+        """Begin to end the command and its group with this signal; if that has begun, send the next stronger signal.
 
-        Returns at once. A command that has ended by itself is a no-op.
+        Returns at once. If the command has ended by itself, this is a no-op.
         """
         begun = bool(self._endings)
         ending = self._begin_to_end(number)
@@ -108,19 +107,19 @@ class Child:
             send_signal(self._process.pid, number)
 
     def end(self) -> None:
-        """End the command and all that it started in its group; return once they have ended."""
+        """End the command and all processes of its group, and wait until they have ended."""
         ending = self._begin_to_end(signal.SIGTERM)
         if ending is not None:
             ending.is_over.wait()
 
     def _begin_to_end(self, number: int) -> Ending | None:
-        """Return how the command is ended, which begins with this signal unless it has begun."""
+        """Return the termination of the command; if there is none yet, create it with this first signal."""
         group = self._process.pid
         if not self._endings:
             if self._over.is_set:
                 return None
             self.was_ended = True
-            # One step, which neither another thread nor a signal handler divides.
+            # One step, which no other thread or signal handler can divide.
             self._endings.setdefault(group, Ending(group, number, self._grace, then=self._settle))
         ending = self._endings[group]
         ending.begin()
@@ -148,7 +147,7 @@ class Child:
 
 
 def _started(command: Command) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603  running the caller's command is the point
+    return subprocess.Popen(  # noqa: S603  runs the caller's command
         command.command,
         stdin=_stdin(),
         stdout=subprocess.PIPE,
@@ -161,7 +160,7 @@ def _started(command: Command) -> subprocess.Popen[bytes]:
 
 
 def _stdin() -> int | None:
-    """Return what the command reads: what this process would, unless that is a terminal, or nothing at all."""
+    """Return the standard input of the command: that of this process, or empty if that is a terminal."""
     try:
         return subprocess.DEVNULL if os.isatty(0) or not os.fstat(0) else None
     except OSError:

@@ -1,4 +1,4 @@
-"""What a run of a command is given."""
+"""The input of a run of a command."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     """A command of the operating system.
 
     Attributes:
-        command: the program and its arguments; no shell looks at them.
-        cwd: the directory to run it in; None: that of this process.
-        env: variables laid over the environment of this process.
+        command: the program and its arguments; no shell interprets them.
+        cwd: the working directory; None: that of this process.
+        env: variables to add to the environment of this process.
 
     >>> Command.from_input({"command": ["echo", "hello"]}).command
     ('echo', 'hello')
@@ -32,32 +32,32 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
 
     @classmethod
     def from_input(cls, value: Payload | None) -> Self:
-        """Return the command that a run's input describes: ``{"command": [...], "cwd"?: str, "env"?: {...}}``.
+        """Parse the input of a run: ``{"command": [...], "cwd"?: str, "env"?: {...}}``.
 
         Raises:
-            ValidationError: it describes none.
+            ValidationError: the input is not of this form.
         """
         try:
             command = msgspec.convert(value, type=cls)
         except msgspec.ValidationError as error:
-            message = f'The input of a command is {{"command": [...], "cwd"?: str, "env"?: {{...}}}}: {error}.'
+            message = f'The input of a command must be {{"command": [...], "cwd"?: str, "env"?: {{...}}}}: {error}.'
             raise ValidationError(message) from None
         if not command.command or not command.command[0]:
             message = f"command must begin with the name of a program: {shown(list(command.command))}."
             raise ValidationError(message)
         if "\0" in "".join((*command.command, command.cwd or "", *command.env, *command.env.values())):
-            message = f"No part of a command may hold a NUL character: {shown(list(command.command))}."
+            message = f"A command must not contain a NUL character: {shown(list(command.command))}."
             raise ValidationError(message)
         if any(not name or "=" in name for name in command.env):
-            message = f"The name of a variable in env must not be empty or hold '=': {shown(list(command.env))}."
+            message = f"The name of a variable in env must not be empty or contain '=': {shown(list(command.env))}."
             raise ValidationError(message)
         return command
 
     def to_input(self) -> dict[str, Any]:
-        """Return the input of a run that describes this command."""
+        """Return the input of a run of this command."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
         return {**fields, "command": list(self.command)}
 
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables that the command sees, given those of this process."""
+        """Return the environment of the command, from that of this process."""
         return {**inherited, **self.env}

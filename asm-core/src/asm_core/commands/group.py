@@ -1,4 +1,4 @@
-"""Ending a group of processes."""
+"""Termination of process groups."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 INTERRUPT_GRACE: Final = 30.0
-"""Seconds that a command has to end after SIGINT: a test runner that is interrupted tears down and reports first."""
+"""Seconds for a command to end after SIGINT: an interrupted test runner tears down and reports first."""
 
 _FIRST_LOOK: Final = 0.005
 _LAST_LOOK: Final = 0.1
-"""Seconds between two checks whether a group has ended, ever longer: no system notifies when all of it is gone."""
+"""Increasing seconds between checks whether a group has ended: no system notifies of the end of a group."""
 
 
 class Ending:
-    """Ends all processes of a group, in the background, with one signal after another until none is left.
+    """Ends all processes of a group, in the background, with stronger and stronger signals.
 
-    The first signal is given; SIGTERM follows, then SIGKILL. Each has `grace` seconds to work. SIGINT has
-    `INTERRUPT_GRACE` seconds as long as the group's first process runs. `press` moves on to the next at once.
+    The first signal is an argument; SIGTERM follows, then SIGKILL. The group has `grace` seconds after each signal,
+    and `INTERRUPT_GRACE` seconds after SIGINT while its first process runs. `press` sends the next signal at once.
 
     Attributes:
-        is_over: set when no process is left, or when nothing more can be done.
+        is_over: set when no process is left, or no further signal can help.
     """
 
     def __init__(self, group: int, first: int, grace: float, *, then: Callable[[], object]) -> None:
-        """Prepare the end of `group`; `then` is called in the background when it has come."""
+        """Prepare the termination of `group`; `then` is called in the background after it."""
         self._group = group
         hardest: list[int] = [signal.SIGTERM, signal.SIGKILL]
         self._steps = [first, *hardest[hardest.index(first) + 1 if first in hardest else 0 :]]
@@ -45,7 +45,7 @@ class Ending:
         self.is_over = Latch()
 
     def begin(self) -> None:
-        """Send the first signal, and do the rest in the background; a second time is a no-op."""
+        """Send the first signal, and continue in the background. A second call is a no-op."""
         if self._to_do:
             start_thread(self._run)
 
@@ -69,7 +69,7 @@ class Ending:
             self.is_over.set()
 
     def _has_ended(self, step: int) -> bool:
-        """Wait until the group has ended; False if it runs on and the next signal is due."""
+        """Wait until the group has ended; return False if the next signal is due."""
         began = time.monotonic()
         pause = _FIRST_LOOK
         left_alone = 0.0
@@ -92,8 +92,8 @@ class Ending:
 def is_alive(group: int) -> bool:
     """Return whether a process of the group still runs.
 
-    Its first process is taken to be waited for by its parent. Another that has ended but was never waited for does not
-    count: the parent of an orphan is the system's first process, which in a container often waits for nobody.
+    The first process is assumed to be reaped by its parent. Other zombies do not count: the parent of an orphan is
+    process 1, which in a container often does not reap.
     """
     if not send_signal(group, 0):
         return False
@@ -104,13 +104,13 @@ def is_alive(group: int) -> bool:
 
 
 def send_signal(group: int, number: int) -> bool:
-    """Send a signal to each process of a group, and return whether there was one that could be reached."""
+    """Send a signal to each process of a group; return whether it reached any."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:
         return False
     except PermissionError:
-        # All of them have become another user's, or (on macOS) have ended and are not waited for.
+        # All of them run as another user, or (on macOS) are zombies.
         return False
     return True
 
@@ -123,11 +123,11 @@ def _exists(process: int) -> bool:
 
 
 def _processes() -> list[tuple[str, int]]:
-    """Return the state and the group of each process, where the system shows them under /proc."""
+    """Return the state and the group of each process, from /proc."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            # "pid (name) state parent group ...", and the name may hold anything.
+            # "pid (name) state parent group ..."; the name may contain any character.
             fields = stat.read_bytes().rpartition(b")")[2].split()
         except OSError:
             continue  # ended meanwhile

@@ -1,4 +1,4 @@
-"""Output as lines, and back: what is recorded gives the output back to the byte."""
+"""Conversion of output to lines and back, without loss of a byte."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from asm_core.values.payloads import Payload
 
 _PLAIN_FIELDS: Final = 2
-"""A line with no more than ``stream`` and ``text`` is whole, and all there is to it is its text."""
+"""The keys of a complete line, which is fully described by its text."""
 
 _text: Final = itemgetter("text")
 
 _CONTINUES: Final = 0x80
-"""The two highest bits of a byte of UTF-8 that goes on with a character."""
+"""The two highest bits of a continuation byte in UTF-8."""
 
 PART_BYTES: Final = 1 << 18
-"""A longer line is recorded in parts of at most so many bytes, so that a line of any length takes bounded memory."""
+"""The largest part of a line in bytes. Longer lines are recorded in parts, so that memory is bounded."""
 
 
 class Lines:
-    r"""Turns what one stream brings into the data of events, a line each.
+    r"""Converts the bytes of one stream to the data of events, one line each.
 
-    ``{"stream": "stdout" | "stderr", "text": ...}``, with ``"partial": true`` where no newline follows (a part of a
-    line longer than `PART_BYTES`, or the last line), and with the bytes as ``"base64"`` where they are no valid UTF-8.
+    The data are ``{"stream": "stdout" | "stderr", "text": ...}``; with ``"partial": true`` if no newline follows (part
+    of a line longer than `PART_BYTES`, or the last line); and with the bytes as ``"base64"`` if they are not UTF-8.
 
     >>> Lines("stdout").feed(b"one\ntwo\nthr")
     [{'stream': 'stdout', 'text': 'one'}, {'stream': 'stdout', 'text': 'two'}]
@@ -40,9 +40,9 @@ class Lines:
         self.lines = 0
 
     def feed(self, chunk: bytes) -> list[Payload]:
-        """Return the lines that end in `chunk`; what follows them is held back until its end comes.
+        """Return the lines that end in `chunk`, and keep the rest until its line ends.
 
-        A chunk is at most as long as a part.
+        A chunk must not be longer than a part.
         """
         self.bytes += len(chunk)
         held = self._held + chunk
@@ -65,7 +65,7 @@ class Lines:
 
     def _whole(self, block: bytes) -> list[Payload]:
         try:
-            # All lines at once: a line takes a tenth of the time that decoding each would.
+            # All lines at once: a tenth of the time of decoding each line.
             texts = block.decode().split("\n")
         except UnicodeDecodeError:
             lines = block.split(b"\n")
@@ -88,14 +88,14 @@ class Lines:
 
 
 def joined_output(lines: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return the bytes that several recorded lines were made of."""
+    """Return the bytes of several recorded lines."""
     if max(map(len, lines), default=0) <= _PLAIN_FIELDS:
         return "\n".join([*map(_text, lines), ""]).encode()
     return b"".join(map(output_bytes, lines))
 
 
 def output_bytes(data: Mapping[str, Any]) -> bytes:
-    r"""Return the bytes that a recorded line was made of, its newline included; the inverse of `Lines`.
+    r"""Return the bytes of a recorded line, its newline included; the inverse of `Lines`.
 
     >>> output_bytes({"stream": "stdout", "text": "one"})
     b'one\n'
@@ -106,13 +106,13 @@ def output_bytes(data: Mapping[str, Any]) -> bytes:
 
 
 def _first_line(held: bytes) -> int:
-    """Return how long the first line is so far."""
+    """Return the length of the first line so far."""
     end = held.find(b"\n")
     return len(held) if end < 0 else end
 
 
 def _between_characters(held: bytes, cut: int) -> int:
-    """Return the last place up to `cut` that is not inside a character, or `cut` if this is no UTF-8."""
+    """Return the last position up to `cut` that is not inside a character, or `cut` if this is not UTF-8."""
     for place in range(cut, cut - 4, -1):
         if held[place] & 0xC0 != _CONTINUES:
             return place

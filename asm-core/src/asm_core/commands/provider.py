@@ -1,4 +1,4 @@
-"""The provider that runs commands of the operating system."""
+"""The provider for commands of the operating system."""
 
 from __future__ import annotations
 
@@ -21,23 +21,22 @@ if TYPE_CHECKING:
 NOT_EXECUTABLE: Final = 126
 NOT_FOUND: Final = 127
 SIGNALLED: Final = 128
-"""Exit statuses as shells give them; a command that signal n ended has the status 128 + n."""
+"""Exit statuses as in shells; a command that signal n ended has the status 128 + n."""
 
 
 class CommandProvider(Provider):
     """Runs a command, and records its output line by line.
 
     The input of a run is ``{"command": ["program", "argument", ...], "cwd"?: "directory", "env"?: {"NAME": "value"}}``;
-    no shell looks at it, and `env` is laid over the environment of this process.
+    no shell interprets it, and `env` is added to the environment of this process.
 
-    Events: ``tool_call_started`` (the input), a ``message_streamed`` for each line as it comes (see `output_bytes`),
-    and ``tool_call_completed`` or ``tool_call_failed`` with ``exit_code``, ``duration_ms`` and the counts of lines and
-    bytes. The order within a stream is exact; between the two it is the order in which they were read.
+    Events: ``tool_call_started`` (the input), a ``message_streamed`` for each line of output (see `output_bytes`), and
+    ``tool_call_completed`` or ``tool_call_failed`` with ``exit_code``, ``duration_ms`` and the counts of lines and
+    bytes. The order within a stream is exact. The order between the streams is that in which they were read.
 
-    The command gets a process group of its own and no terminal; its standard input is that of this process, and empty
-    if that is a terminal. When it is cancelled, the whole group gets SIGTERM and, after a grace of `grace` seconds,
-    SIGKILL; see `interrupt` for other signals. What a command that ended by itself left running is left alone: see
-    `Pump`.
+    The command gets its own process group and no terminal. Its standard input is that of this process, or empty if that
+    is a terminal. A cancellation sends SIGTERM to the whole group and, `grace` seconds later, SIGKILL; see `interrupt`
+    for other signals. Processes that the command leaves running after its own end are not ended; see `Pump`.
     """
 
     name = "command"
@@ -48,18 +47,18 @@ class CommandProvider(Provider):
         self._children: dict[str, Child] = {}
         self._interrupted: int | None = None
 
-    def execute(self, run: Run, session: Session, emit: Emit) -> ProviderResult:  # noqa: ARG002  the port's signature
-        """Run the command of `run.input`; the result's output has its exit status, duration and counts.
+    def execute(self, run: Run, session: Session, emit: Emit) -> ProviderResult:  # noqa: ARG002  the signature of the port
+        """Run the command of `run.input`; the output has its exit status, duration and counts.
 
         Raises:
-            ValidationError: the input describes no command.
+            ValidationError: the input is not a command.
             ProviderError: the command could not be started, or its status was not 0; `details` has ``exit_code``:
-                127 if there is no such program, 126 if it cannot be executed, 128 + n if signal n ended it, and None
-                if it could not be ended; and ``cancelled`` where `interrupt` or `cancel` ended it.
+                127 if the program was not found, 126 if it cannot be executed, 128 + n if signal n ended it, and None
+                if it could not be ended; and ``cancelled`` if `interrupt` or `cancel` ended it.
         """
         command = Command.from_input(run.input)
         if self._interrupted is not None:
-            message = f"{command.command[0]} was not started: signal {self._interrupted} came before."
+            message = f"{command.command[0]} was not started, because signal {self._interrupted} arrived first."
             raise ProviderError(message, details={"cancelled": True})
         emit(EventType.TOOL_CALL_STARTED, command.to_input())
         started = time.perf_counter()
@@ -79,18 +78,18 @@ class CommandProvider(Provider):
         return ProviderResult(output=facts)
 
     def cancel(self, run_id: str) -> None:
-        """End the command of a run and all that it started; return once they have ended."""
+        """End the command of a run with all its processes, and wait until they have ended."""
         with self._lock:
             child = self._children.get(run_id)
         if child is not None:
             child.end()
 
     def interrupt(self, number: int) -> None:
-        """End each command as a signal to this process asks; return at once.
+        """End all commands with a signal; return at once.
 
-        The first call sends the signal `number` to their groups; each further call sends SIGTERM, then SIGKILL. So does
-        time: SIGTERM follows 30 seconds after SIGINT, any other signal `grace` seconds after the one before. Commands
-        that would begin later are not started. All are recorded as cancelled, whatever their exit status.
+        The first call sends the signal `number` to their groups, and each further call sends SIGTERM, then SIGKILL.
+        Without a further call, SIGTERM follows 30 seconds after SIGINT, and each other signal `grace` seconds after the
+        previous one. Later commands are not started. All are recorded as cancelled, whatever their exit status.
         """
         with self._lock:
             self._interrupted = self._interrupted or number
@@ -98,13 +97,13 @@ class CommandProvider(Provider):
                 child.interrupt(number)
 
     def pass_on(self, number: int) -> None:
-        """Send a signal that ends nothing, such as SIGUSR1, to the group of each command that runs."""
+        """Forward a signal that ends nothing, such as SIGUSR1, to the group of each running command."""
         with self._lock:
             for child in self._children.values():
                 child.pass_on(number)
 
     def _attend(self, run_id: str, child: Child, emit: Emit) -> tuple[int | None, dict[str, int]]:
-        """Record what the child says until it has ended; return its status and the counts."""
+        """Record the child's output until it has ended; return its status and the counts."""
         many = getattr(emit, "many", None)
 
         def hand_over(items: list[Payload], size: int) -> None:
@@ -135,7 +134,7 @@ def _status(ended: int | None) -> dict[str, Any]:
 
 def _fate(child: Child, ended: int | None) -> str:
     if ended is None:
-        return "could not be ended, and runs on"
+        return "could not be ended, and is still running"
     if child.was_ended:
         return "was cancelled"
     return f"failed with exit status {ended}" if ended >= 0 else f"was ended by signal {-ended}"
@@ -147,7 +146,7 @@ def _failed(emit: Emit, message: str, facts: dict[str, Any], *, cancelled: bool 
 
 
 def _is_missing(error: OSError, command: Command) -> bool:
-    """Return whether the program is missing, rather than the directory to run it in."""
+    """Return whether the program is missing, rather than the working directory."""
     return isinstance(error, FileNotFoundError) and (command.cwd is None or error.filename != command.cwd)
 
 

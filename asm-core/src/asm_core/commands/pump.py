@@ -1,4 +1,4 @@
-"""Reading a command's output as it comes."""
+"""Reading of a command's output."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     HandOver = Callable[[list[Payload], int], None]
 
 READ_BYTES: Final = 1 << 16
-"""What is read at once: all that a pipe holds by default."""
+"""Bytes of one read: the default capacity of a pipe."""
 LINGER_SECONDS: Final = 0.5
-"""How long to go on reading after the command has ended, while something that it left behind keeps its output open."""
+"""Seconds to read after the command has ended, while another process keeps its output open."""
 LATE_BYTES: Final = 1 << 20
-"""How much to read after that: the most that a pipe holds, so that nothing the command itself wrote is lost."""
+"""Bytes to read after that: the largest capacity of a pipe, so that all output of the command itself is read."""
 
 _GATHER_SECONDS: Final = 0.002
 _GATHER_BELOW: Final = 1 << 14
 _BURST_SECONDS: Final = 0.01
-"""Small pieces in close succession are read every 2 ms, to bring many lines each time; a quiet line is read at once."""
+"""Small chunks in close succession are read every 2 ms, many lines at a time; a single line is read at once."""
 
 
 class Pump:
-    """Reads a child's output and hands over its lines, until both streams are at their end.
+    """Reads a child's output and emits its lines, until both streams are at their end.
 
-    What the command left behind (a daemon, say) may keep its output open after it has ended. It is not ended, as the
-    command meant it to run on, and does not keep the run from ending either: reading stops `LINGER_SECONDS` after the
-    command's end, when all that it wrote itself was read.
+    A process that the command started, such as a daemon, may keep the output open after the command has ended. That
+    process is not ended, and does not delay the end of the run: reading stops `LINGER_SECONDS` after the command's end,
+    when all output of the command itself was read.
     """
 
     def __init__(self, child: Child, hand_over: HandOver) -> None:
@@ -71,7 +71,7 @@ class Pump:
             self._pass_on(lines.end(), 0)
 
     def counts(self) -> dict[str, int]:
-        """Return how many lines and bytes each stream brought."""
+        """Return the number of lines and bytes of each stream."""
         counts = {}
         for name, descriptor in self._child.streams.items():
             counts[f"{name}_lines"] = self._lines[descriptor].lines
@@ -82,7 +82,7 @@ class Pump:
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def _read(self, descriptor: int, open_streams: set[int]) -> int:
-        """Read once, hand over what came, and return how many bytes it was."""
+        """Read once, emit the lines, and return the number of bytes."""
         if descriptor == self._child.bell:
             self._selector.unregister(descriptor)
             self._deadline = time.monotonic() + LINGER_SECONDS

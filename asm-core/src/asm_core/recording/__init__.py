@@ -1,1 +1,1 @@
-"""Running agents and recording what they do."""
+"""Execution and recording of agents."""

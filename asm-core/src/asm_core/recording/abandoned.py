@@ -1,4 +1,4 @@
-"""Closing what a killed process left open."""
+"""Closing of sessions and runs that a killed process left open."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ if TYPE_CHECKING:
 _PAGE: Final = 100
 _OPEN: Final = (SessionStatus.PENDING, SessionStatus.ACTIVE)
 _ATTEMPTS: Final = 3
-"""How often a closing is tried again where another process ended a run or session meanwhile."""
+"""The number of retries when another process ends a run or session at the same time."""
 
 
 def close_abandoned(session_store: SessionStore) -> list[str]:
-    """Close the sessions and runs that no process records any more; return the ids of those that this call closed.
+    """Close abandoned sessions and runs; return the ids of those that this call closed.
 
-    That is: sessions that `SessionManager.run_once` began, and runs that `SessionManager.execute_run` executed, in a
-    process which ran on this machine and has ended; and those of this process whose end could not be stored, as the
-    store was away for too long. They become failed, and so do the unfinished runs of such a session, with the events
-    error_occurred (reason "recorder died" or "recorder gave up"), run_failed and session_failed. The session of a run
-    of `execute_run` stays as it is. Another process that is alive, or of which nothing can be known here (another
-    machine, another container), keeps what it records. Any number of processes may do this at once; each event is
-    stored once.
+    A session of `SessionManager.run_once` or a run of `SessionManager.execute_run` is abandoned if its process ran on
+    this machine and has ended. One of this process is abandoned if its end could not be stored, because the store was
+    unavailable for too long. An abandoned session or run becomes failed, and so do the open runs of such a session,
+    with
+    the events error_occurred (reason "recorder died" or "recorder gave up"), run_failed and session_failed. The session
+    of a run of `execute_run` is not changed. Sessions and runs of a live process, or of one on another machine or in
+    another container, are not abandoned. Any number of processes may call this at the same time; each event is stored
+    once.
 
     Raises:
-        StorageError: the store could not be read or written; what was closed before stays closed.
+        StorageError: the store could not be read or written; sessions and runs that were closed before stay closed.
     """
     own = make_stamp()
     sessions = [session.id for session in _left_sessions(session_store, own) if _close(session_store, session, own)]
@@ -47,7 +48,7 @@ def close_abandoned(session_store: SessionStore) -> list[str]:
 
 
 def _left_sessions(session_store: SessionStore, own: Payload) -> Iterator[Session]:
-    # By key, which neither this nor another process's closing moves.
+    # By key: closing sessions, here or in another process, does not move the pages.
     query = SessionQuery(statuses=_OPEN, order=SESSION_ORDERS["created_at_asc"], limit=_PAGE)
     while page := session_store.reader.find_sessions(query):
         yield from (session for session in page if _is_left(session, own))
@@ -67,7 +68,7 @@ def _is_left(recorded: Session | Run, own: Payload) -> bool:
 
 
 def _close(session_store: SessionStore, listed: Session, own: Payload) -> bool:
-    """Close a session, and return whether it was this call that did."""
+    """Close a session; return whether this call did it."""
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(AlreadyExistsError, InvalidTransitionError):  # ended meanwhile
             try:
@@ -78,7 +79,7 @@ def _close(session_store: SessionStore, listed: Session, own: Payload) -> bool:
 
 
 def _close_as_it_is(session_store: SessionStore, session_id: str, own: Payload) -> bool:
-    # The runs first: while the session is seen open after them, nobody has closed the last of them.
+    # Runs are read first: if the session is still open after that, no process has closed the last run.
     runs = session_store.list_runs(session_id, status=(RunStatus.PENDING, RunStatus.RUNNING))
     session = session_store.get_session(session_id)
     if session.status not in _OPEN:
@@ -95,12 +96,12 @@ def _close_as_it_is(session_store: SessionStore, session_id: str, own: Payload) 
         session = session.with_status(SessionStatus.ACTIVE)
     failed_run = None if last is None else _failed_run(last, error)
     stored = session_store.flush(ExecutionResult(session.with_status(SessionStatus.FAILED), failed_run, events))
-    # The second process gets back what the first has stored.
+    # The second process receives the events that the first has stored.
     return stored[-1].timestamp == events[-1].timestamp
 
 
 def _close_run(session_store: SessionStore, run: Run, own: Payload) -> bool:
-    """Close a run whose session goes on, and return whether it was this call that did."""
+    """Close a run but not its session; return whether this call did it."""
     try:
         session = session_store.get_session(run.session_id)
         if session.deleted_at is not None:
@@ -120,12 +121,12 @@ def _failed_run(run: Run, error: Payload) -> Run:
 
 
 def _run_events(session: Session, run: Run | None, error: Payload) -> list[Event]:
-    """Return what the log says of a run that is closed, or of a session without one, given as it is before."""
+    """Build the events that close a run, or a session without one, from its state before."""
     fields: dict[str, Any] = {"session_id": session.id}
     if run is not None:
         fields |= {"run_id": run.id, "provider": run.provider}
     data = {"reason": error["details"]["reason"], "error": error}
-    # Whichever process closes it makes the same ids.
+    # Every process that closes it creates the same ids.
     first = once_id(session.id, fields.get("run_id"), EventType.ERROR_OCCURRED)
     events = [Event.new(id=first, type=EventType.ERROR_OCCURRED, data=data, **fields)]
     if run is not None:
@@ -139,7 +140,7 @@ def _error(recorded: Session | Run, own: Payload) -> Payload:
     who = f"Process {stamp['pid']} on {stamp['host']}"
     reason, message = "recorder died", f"{who}, which recorded this {what}, ended before the run did."
     if stamp == own:
-        reason, message = "recorder gave up", f"{who} could not store the end of this {what}, and gave up."
+        reason, message = "recorder gave up", f"{who} could not store the end of this {what} and gave up."
     return {
         "code": "provider_error",
         "message": message,

@@ -1,4 +1,4 @@
-"""Which process may begin and end a run: the first, and none after it."""
+"""Exclusive begin and end of a run: the first process wins."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from asm_core.recording.process_identity import STAMP_KEY, describe_stamp, is_go
 from asm_core.values.ids import new_id
 
 _NAMESPACE: Final = uuid.UUID("8f5c1f8e-5a0b-5d0a-9d58-2f6b3f0f5c11")
-"""What the ids of the events are made in that may happen once (RFC 9562, section 5.5)."""
+"""The namespace for the ids of events that may happen once (RFC 9562, section 5.5)."""
 
 
 def once_id(*names: str | None) -> str:
-    """Return the id of an event that is stored once, whichever process stores it.
+    """Return the id of an event that may be stored once, by any process.
 
-    Where two processes store different events of one id, the second gets an `AlreadyExistsError`, and its flush stores
-    nothing: so two of them cannot begin or end the same run.
+    If two processes store different events with one id, the second gets an `AlreadyExistsError` and its flush stores
+    nothing. So two processes cannot begin or end the same run.
     """
     return f"evt_{uuid.uuid5(_NAMESPACE, chr(10).join(map(str, names))).hex}"
 
@@ -31,9 +31,9 @@ def begin_id(run: Run) -> str:
 
 
 def end_id(ended: Run | Session) -> str:
-    """Return the id of the event that ends a session or run, given as it is before.
+    """Return the id of the event that ends a session or run, from its state before.
 
-    A run that has not begun is ended by the event that would begin it, so that it cannot begin meanwhile.
+    A run that has not begun is ended with the id of the event that would begin it, so that it cannot begin meanwhile.
     """
     if isinstance(ended, Session):
         return once_id("session", ended.id, "end")
@@ -41,15 +41,15 @@ def end_id(ended: Run | Session) -> str:
 
 
 def begun(run: Run) -> Run:
-    """Return a pending run as this process executes it.
+    """Claim a pending run for this process, and return it as running.
 
     Raises:
-        InvalidTransitionError: it is running, or has ended.
+        InvalidTransitionError: the run is running, or has ended.
     """
     if run.status is RunStatus.RUNNING:
         message = (
-            f"Run {run.id} is running already: {describe_stamp(run.metadata.get(STAMP_KEY))} executes it. "
-            "If that process has ended, cancel_run ends the run."
+            f"Run {run.id} is already running in {describe_stamp(run.metadata.get(STAMP_KEY))}. If that process has "
+            "ended, call cancel_run to end the run."
         )
         raise InvalidTransitionError(message)
     metadata = {**run.metadata, STAMP_KEY: make_stamp()}
@@ -57,10 +57,10 @@ def begun(run: Run) -> Run:
 
 
 def check_not_executed(run: Run) -> None:
-    """Let a run be cancelled that this manager does not execute.
+    """Check that a run which this manager does not execute can be cancelled.
 
     Raises:
-        ProviderError: another does.
+        ProviderError: another manager executes it.
     """
     stamp = run.metadata.get(STAMP_KEY)
     if run.status is not RunStatus.RUNNING or stamp is None or is_gone(stamp):
@@ -69,19 +69,19 @@ def check_not_executed(run: Run) -> None:
     if stamp == make_stamp():
         if run.id not in recording:
             return  # its end could not be stored
-        message = f"Run {run.id} is executed by another manager of this process ({name}); call its cancel_run."
+        message = f"Run {run.id} is executed by another manager of this process ({name}). Call its cancel_run."
     else:
         message = (
-            f"Run {run.id} is executed by {name}, which is alive or cannot be seen from here; "
-            "call cancel_run there, or end that process: then cancel_run or close_abandoned on its host ends the run."
+            f"Run {run.id} is executed by {name}, which is alive or cannot be checked from here. Call cancel_run "
+            "there, or end that process and call cancel_run or close_abandoned on its host."
         )
     raise ProviderError(message, details={"run_id": run.id, "session_id": run.session_id})
 
 
 def first_events(run: Run) -> list[Event]:
-    """Return the events of a run that begins: run_started, and message_sent with its input.
+    """Return the events that begin a run: run_started, and message_sent with its input.
 
-    The id of the execution makes the first one differ from that of another process, so that one of them is refused.
+    The execution id makes the first event different in each process, so that the store rejects all but one.
     """
     fields: dict[str, Any] = {"session_id": run.session_id, "run_id": run.id, "provider": run.provider}
     return [

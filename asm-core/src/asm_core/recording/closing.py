@@ -1,4 +1,4 @@
-"""Storing the end of a run, whatever other processes do to it meanwhile."""
+"""Storage of the end of a run, with other processes that may change it at the same time."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from asm_core.recording.outcomes import Outcome
 
 _ATTEMPTS: Final = 3
-"""How often the end is tried again where another process ended the session meanwhile."""
+"""The number of retries when another process changes the session at the same time."""
 
 
 class Closing:
-    """Stores the end of a run that this process executes, and of its session."""
+    """Stores the end of a run of this process, and of its session."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Closing:
         self._on_stored = on_stored
 
     def store(self, outcome: Outcome, patience: float) -> None:
-        """Store the end of the run, and of its session, at once.
+        """Store the end of the run and of its session in one transaction.
 
         Raises:
             InvalidTransitionError: another process ended the run.
@@ -52,7 +52,7 @@ class Closing:
 
             def flush() -> list[Event]:
                 nonlocal closing
-                # Made once: what is tried again must be the same to the letter.
+                # Built once: a retry must store identical events.
                 closing = closing or self._closing(outcome)
                 return self._store.flush(closing)
 
@@ -68,7 +68,7 @@ class Closing:
                 return
 
     def _closing(self, outcome: Outcome) -> ExecutionResult:
-        # The session again, as it may have got tags or metadata meanwhile.
+        # Read the session again: its tags or metadata may have changed.
         session = self._store.get_session(self._run.session_id)
         events = [outcome.run_event(self._run)]
         if self._closes_session and session.status is SessionStatus.ACTIVE:
@@ -77,18 +77,18 @@ class Closing:
         return ExecutionResult(session, outcome.close_run(self._run), events)
 
     def _close_after(self, run: Run) -> NoReturn:
-        """Store the end of the session of a run that another process ended, and raise that it did."""
+        """Store the end of the session of a run that another process ended, and raise."""
         with contextlib.suppress(Exception):
             self._provider.cancel(run.id)
         error = InvalidTransitionError(
-            f"Run {run.id} was ended as {run.status} by another process or manager while this one executed it; "
-            "what it returned is not recorded."
+            f"Run {run.id} was ended as {run.status} by another process or manager while this one executed it. "
+            "Its result is not recorded."
         )
         session = self._store.get_session(run.session_id)
         if self._closes_session and session.status is SessionStatus.ACTIVE:
             outcome = ended_as(run.status, error)
             event = outcome.session_event(session)
-            with contextlib.suppress(AlreadyExistsError, InvalidTransitionError):  # that process ended it, too
+            with contextlib.suppress(AlreadyExistsError, InvalidTransitionError):  # that process ended the session too
                 self._on_stored(
                     self._store.flush(ExecutionResult(session.with_status(outcome.session_status), None, [event]))
                 )

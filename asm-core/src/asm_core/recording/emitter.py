@@ -1,4 +1,4 @@
-"""What a provider hands its events to."""
+"""The `emit` of a run."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from asm_core.values.payloads import Payload
 
 _SLICE: Final = 512
-"""Events built and handed over at once: no more than these wait outside the recorder's bounds."""
+"""The largest number of events built at once; only these are outside the recorder's bounds."""
 
 
 class Emitter:
-    """The `asm_core.ports.Emit` of one run: hands its events to the recorder."""
+    """The `asm_core.ports.Emit` of one run: passes its events to the recorder."""
 
     def __init__(self, run: Run, recorder: Recorder) -> None:
         self._run = run
         self._recorder = recorder
 
-    def __call__(self, type: EventType | str, data: Mapping[str, Any]) -> None:  # noqa: A002  the field's name
-        """Hand over an event of this type and data.
+    def __call__(self, type: EventType | str, data: Mapping[str, Any]) -> None:  # noqa: A002  the name of the field
+        """Emit an event with this type and data.
 
         Raises:
             ValidationError: there is no such type, or the data cannot be kept.

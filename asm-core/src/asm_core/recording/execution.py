@@ -1,4 +1,4 @@
-"""One execution of a run, from its first event to its last."""
+"""The execution of a run, from its first event to its last."""
 
 from __future__ import annotations
 
@@ -31,19 +31,18 @@ if TYPE_CHECKING:
     OnEvent = Callable[[Event], object]
 
 _BLINK: Final = 0.25
-"""The longest wait in one piece: an interruption that could not wake the others is seen after it."""
+"""Seconds of the longest single wait. An interruption that could not wake the other threads is found after it."""
 
 _ASK_AGAIN: Final = 0.1
-"""Seconds between two requests to the provider to end a run: it may not have begun it when the first one came."""
+"""Seconds between two cancel requests to the provider: at the first one it may not have begun the run."""
 
 
 class Execution:
-    """Has a provider execute a run, and records it.
+    """Executes a run with a provider, and records it.
 
-    All of it happens in threads of its own, so that an interruption (Ctrl-C), which reaches the main thread between any
-    two bytecodes, finds that one waiting and cannot break a step in two: what was begun is always recorded to its end.
-    What the waiting thread does is single steps that no signal handler can divide, as CPython runs handlers at calls
-    and at jumps backwards only.
+    It uses its own threads. An interruption (Ctrl-C) reaches the main thread between any two bytecodes; the main thread
+    only waits, so no step is cut in two, and an execution that began is always recorded to its end. The waiting thread
+    uses steps that no signal handler can divide: CPython runs handlers at calls and backward jumps only.
     """
 
     def __init__(
@@ -58,17 +57,17 @@ class Execution:
         timeout: float | None,
         patience: float,
     ) -> None:
-        """Prepare the execution of a run that is about to be stored as running.
+        """Prepare the execution of a run before it is stored as running.
 
         Args:
-            session_store: where to record.
-            provider: what executes the run.
+            session_store: the store to record into.
+            provider: the provider of the run.
             run: the run.
-            executions: those of the manager, by run; this one is among them while it goes on.
-            closes_session: whether its session ends with it.
-            on_event: called with each event after it was stored, in order, in a thread of the execution.
+            executions: the executions of the manager, by run; contains this one while it lasts.
+            closes_session: whether the session ends with the run.
+            on_event: called with each event after it is stored, in order, in a thread of the execution.
             timeout: seconds after which the run is ended.
-            patience: seconds for which a store that cannot be reached is tried again.
+            patience: seconds of retries while the store cannot be reached.
         """
         self._store = session_store
         self._provider = provider
@@ -79,7 +78,7 @@ class Execution:
         self._patience = patience
         self._executions = executions
         self._closing = Closing(session_store, provider, run, closes_session=closes_session, on_stored=self._announce)
-        # One entry that is set or taken in one step, by whichever thread comes first.
+        # One entry that the first thread sets or takes in one step.
         self._ends: dict[str, Outcome] = {}
         self._to_begin = [True]
         self._woken = Latch()
@@ -90,15 +89,15 @@ class Execution:
         self._unheard: BaseException | None = None
 
     def stop(self, outcome: Outcome) -> None:
-        """Have the run ended, with this outcome; one that was stopped or has ended already is a no-op."""
+        """End the run with this outcome; if it was stopped or has ended, this is a no-op."""
         self._ends.setdefault("end", outcome)
         self._woken.set()
 
     def carry_out(self, opening: ExecutionResult) -> RunResult:
-        """Store `opening`, have the run executed, store its end, and return what came of it.
+        """Store `opening`, execute the run, store its end, and return its result.
 
-        Whatever interrupts the waiting ends the run and is raised when that is recorded. A second interruption is
-        raised at once; the execution then ends by itself, in the background.
+        An interruption ends the run, and is raised after the end is recorded. A second interruption is raised at once;
+        the execution then ends in the background.
 
         Raises:
             InvalidTransitionError: the run is executed or was ended by another process or manager.
@@ -124,24 +123,24 @@ class Execution:
         return threading.Thread(target=run, args=(target, argument), name=f"asm-{self._run.id}")
 
     def _was_not_begun(self) -> bool:
-        """Return whether no thread has begun the run; then none will."""
+        """Return whether no thread has begun the run, and prevent that one does."""
         try:
             return self._to_begin.pop()
         except IndexError:
             return False
 
     def _begin(self, watch: threading.Thread) -> None:
-        if self._was_not_begun():  # it is begun here
+        if self._was_not_begun():  # this thread begins it
             try:
                 begin_thread(watch, "execute the run")
-            except BaseException as error:  # noqa: BLE001  the caller gets it
+            except BaseException as error:  # noqa: BLE001  raised in the caller's thread
                 self._end(error)
 
     def _watch(self, work: threading.Thread) -> None:
-        """Have the run executed, and see to it that it ends when it is to."""
+        """Execute the run, and end it after a stop or a timeout."""
         try:
             begin_thread(work, "execute the run")
-        except BaseException as error:  # noqa: BLE001  the caller gets it
+        except BaseException as error:  # noqa: BLE001  raised in the caller's thread
             self._end(error)
             return
         deadline = math.inf if self._timeout is None else time.monotonic() + self._timeout
@@ -152,7 +151,7 @@ class Execution:
             kind = type(self._interruption).__name__
             self.stop(cancelled(f"The run was interrupted by {kind}.", self._interruption))
         while not self._done.is_set:
-            # A provider that cannot end the run is waited for.
+            # Wait for a provider that cannot end the run.
             with contextlib.suppress(Exception):
                 self._provider.cancel(self._run.id)
             self._done.wait(_ASK_AGAIN)
@@ -166,7 +165,7 @@ class Execution:
     def _carry_out(self, opening: ExecutionResult) -> None:
         run = self._run
         if self._executions.setdefault(run.id, self) is not self:
-            self._end(InvalidTransitionError(f"Run {run.id} is being executed already."))
+            self._end(InvalidTransitionError(f"Run {run.id} is already being executed."))
             return
         own = {run.id, run.session_id} if self._closes_session else {run.id}
         recording.update(own)
@@ -177,7 +176,7 @@ class Execution:
             failure = self._unheard if outcome.raises is None else outcome.raises
             if outcome.result is not None:
                 self._result = result_of(run, outcome.result, self._store, whole_session=self._closes_session)
-        except BaseException as error:  # noqa: BLE001  the caller gets it
+        except BaseException as error:  # noqa: BLE001  raised in the caller's thread
             failure = error
         finally:
             recording.difference_update(own)
@@ -192,7 +191,7 @@ class Execution:
             raise InvalidTransitionError(message) from error
 
     def _execute(self, opening: ExecutionResult) -> Outcome:
-        """Have the provider execute the run, record its end, and return it."""
+        """Execute the run with the provider, record its end, and return it."""
         recorder = Recorder(
             self._store,
             patience=self._patience,
@@ -205,7 +204,7 @@ class Execution:
                 if not self._ends and self._interruption is None:
                     result = self._provider.execute(self._run, opening.session, Emitter(self._run, recorder))
                     outcome = completed(result, self._run)
-        except BaseException as error:  # noqa: BLE001  the caller gets it
+        except BaseException as error:  # noqa: BLE001  raised in the caller's thread
             outcome = failed(error)
         if recorder.error is not None:
             return self._give_up(recorder.error, recorder.lost)
@@ -225,7 +224,7 @@ class Execution:
         return outcome
 
     def _announce(self, events: Sequence[Event]) -> None:
-        """Tell the caller what was stored; one that fails at it ends the run, and hears no more."""
+        """Pass stored events to the caller's callback. If it raises, end the run and do not call it again."""
         if self._on_event is None or not events:
             return
         try:
@@ -235,13 +234,13 @@ class Execution:
             else:
                 for event in events:
                     self._on_event(event)
-        except BaseException as error:  # noqa: BLE001  the caller gets it
+        except BaseException as error:  # noqa: BLE001  raised in the caller's thread
             self._on_event = None
             self._unheard = error
             self.stop(failed(error))
 
     def _place(self, error: BaseException | None) -> None:
-        """Say in an error which session and run it is about."""
+        """Add the session and the run to an error."""
         if isinstance(error, AsmError):
             error.details.update(session_id=self._run.session_id, run_id=self._run.id)
         elif isinstance(error, Exception):

@@ -1,4 +1,4 @@
-"""Running agents and recording what they do."""
+"""Execution and recording of agents."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ if TYPE_CHECKING:
     OnEvent = Callable[[Event], object]
 
 _ATTEMPTS: Final = 3
-"""How often a cancellation is tried again where another process began the run meanwhile."""
+"""The number of retries of a cancellation when another process changes the run at the same time."""
 
 
 class SessionManager:
-    """Has a provider execute runs, and records them in a session store. Safe to share between threads.
+    """Executes runs with a provider, and records them in a session store. Safe to share between threads.
 
-    `run_once` does all of it for a single run. The other methods are its steps, for sessions of many runs: each stores
-    a change of state together with its event, all or nothing. They join a transaction that the caller's thread is in;
-    `run_once` and `execute_run` cannot, as events are stored while the run goes on, in other threads.
+    `run_once` executes a single run in its own session. The other methods are single steps, for sessions of many runs:
+    each stores a change of status together with its event, all or nothing. They join a transaction of the calling
+    thread. `run_once` and `execute_run` cannot join it, because other threads store events while the run executes.
 
-    Raised by any method: `StorageError`; `SessionNotFoundError` and `RunNotFoundError` for unknown ids;
-    `InvalidTransitionError` for a step that a session or run may not take.
+    Any method may raise `StorageError`; `SessionNotFoundError` and `RunNotFoundError` for unknown ids; and
+    `InvalidTransitionError` for a transition that is not allowed.
     """
 
     def __init__(self, session_store: SessionStore, provider: Provider, *, storage_timeout: float = 30.0) -> None:
-        """Record into `session_store` what `provider` does.
+        """Record runs of `provider` into `session_store`.
 
         Args:
-            session_store: where to record.
-            provider: what executes the runs.
-            storage_timeout: for how many seconds to wait for a store that cannot be reached any more in the middle of a
-                run. The run waits too, as soon as a few thousand events have gathered, and nothing is lost.
+            session_store: the store to record into.
+            provider: the provider that executes the runs.
+            storage_timeout: seconds to wait for a store that becomes unreachable during a run. After some thousand
+            pending events the run waits too, and nothing is lost.
         """
         self._store = session_store
         self._provider = provider
         self._patience = check_wait("storage_timeout", storage_timeout)
-        # Entries are set and taken in one step each, so that it can be read in a signal handler.
+        # Each entry is set or taken in one step, so that a signal handler can read it.
         self._executions: dict[str, Execution] = {}
 
     # -- all at once -----------------------------------------------------------------------------------------------
 
     def run_once(
         self,
-        input: Payload,  # noqa: A002  the field's name
+        input: Payload,  # noqa: A002  the name of the field
         *,
         agent_id: str | None = None,
         metadata: Payload | None = None,
@@ -66,27 +66,27 @@ class SessionManager:
         on_event: OnEvent | None = None,
         timeout: float | None = None,
     ) -> RunResult:
-        """Execute one run in a session of its own, record it, and return what came of it.
+        """Execute one run in a new session, record it, and return its result.
 
-        Events are stored as they happen; the last ones together with the final state of run and session. Whatever is
-        raised, everything was recorded before. An interruption (Ctrl-C) ends the run, is recorded as its cancellation,
-        and raised again. If the process is killed, `close_abandoned` closes the session later.
+        Events are stored while the run executes, and the last ones together with the final status of run and session.
+        An exception is raised after everything is recorded. An interruption (Ctrl-C) ends the run, is recorded as a
+        cancellation, and is raised again. If the process is killed, `close_abandoned` closes the session later.
 
         Args:
-            input: what the agent is given.
+            input: the input of the run.
             agent_id: the agent; None: the provider's name.
-            metadata: kept with the session, beside which process runs it (its key "asm").
-            context: kept with the session.
-            tags: names to find the session by.
-            on_event: called with each event, with its number, once it is stored, in order, never twice at a time, in
-                another thread; if it has a method `many`, that is called with lists of them instead. If it raises, the
-                run is ended and recorded as failed, and the exception is raised.
+            metadata: metadata of the session; its key "asm" is reserved for the process that executes the run.
+            context: the context of the session.
+            tags: the tags of the session.
+            on_event: called with each event after it is stored, in order, in another thread, never concurrently. If it
+            has a method `many`, that is called with lists of events instead. If it raises, the run is ended and
+            recorded as failed, and the exception is raised.
             timeout: seconds after which the run is ended.
 
         Raises:
-            ProviderError: the run failed (`details` are the provider's own), was cancelled (``cancelled``), or took too
-                long (``timeout``). All have ``session_id`` and ``run_id``.
-            StorageError: events could not be stored; ``events_not_recorded`` in `details` is how many at most.
+            ProviderError: the run failed (`details` are the provider's), was cancelled (``cancelled``), or timed out
+                (``timeout``). `details` always have ``session_id`` and ``run_id``.
+                StorageError: events could not be stored; ``events_not_recorded`` in `details` is their largest number.
         """
         session = Session.new(
             agent_id=self._provider.name if agent_id is None else agent_id,
@@ -126,7 +126,7 @@ class SessionManager:
         return session
 
     def activate_session(self, session_id: str) -> Session:
-        """Make a pending or paused session active: session_started or session_resumed."""
+        """Activate a pending or paused session: session_started or session_resumed."""
         session = self._store.get_session(session_id)
         resumed = session.status is SessionStatus.PAUSED
         kind = EventType.SESSION_RESUMED if resumed else EventType.SESSION_STARTED
@@ -137,11 +137,11 @@ class SessionManager:
         return self._step(self._store.get_session(session_id), SessionStatus.PAUSED, EventType.SESSION_PAUSED)
 
     def complete_session(self, session_id: str) -> Session:
-        """End an active session well: session_completed."""
+        """End an active session as completed: session_completed."""
         return self._step(self._store.get_session(session_id), SessionStatus.COMPLETED, EventType.SESSION_COMPLETED)
 
     def fail_session(self, session_id: str, error: Payload | None = None) -> Session:
-        """End an active session badly: session_failed, whose data hold `error`."""
+        """End an active session as failed: session_failed, with `error` in its data."""
         data = None if error is None else {"error": error}
         return self._step(self._store.get_session(session_id), SessionStatus.FAILED, EventType.SESSION_FAILED, data)
 
@@ -150,24 +150,24 @@ class SessionManager:
     def start_run(
         self,
         session_id: str,
-        input: Payload,  # noqa: A002  the field's name
+        input: Payload,  # noqa: A002  the name of the field
         *,
         metadata: Payload | None = None,
     ) -> Run:
-        """Store a new run of an active session, pending. `execute_run` records its beginning."""
+        """Store a new pending run of an active session. `execute_run` records its begin."""
         session = self._store.get_session(session_id)
         if session.status is not SessionStatus.ACTIVE:
             raise InvalidTransitionError(
-                f"Session {session_id} is {session.status}; activate it before starting a run."
+                f"Session {session_id} is {session.status}. Activate it before starting a run."
             )
         return self._store.save_run(self._new_run(session, input, metadata))
 
     def execute_run(self, run_id: str, *, on_event: OnEvent | None = None, timeout: float | None = None) -> RunResult:
-        """Execute a pending run, and record it. Its session stays active, whatever comes of the run.
+        """Execute a pending run, and record it. Its session stays active in any case.
 
-        `on_event`, `timeout`, and what is raised are as for `run_once`; the events of the result are those of the run.
-        The run's metadata name the process that executes it (the key "asm"). If that is killed, the run stays running
-        until `cancel_run` or `asm_core.recording.abandoned.close_abandoned`.
+        Arguments and errors are those of `run_once`; the events of the result are those of the run. The key "asm" of
+        the run's metadata names the process that executes it. If that process is killed, the run stays running until
+        `cancel_run` or `asm_core.recording.abandoned.close_abandoned`.
 
         Raises:
             InvalidTransitionError: the run has ended, or another process or manager executes it.
@@ -177,13 +177,13 @@ class SessionManager:
         return self._execute(opening, run, closes_session=False, on_event=on_event, timeout=timeout)
 
     def cancel_run(self, run_id: str) -> None:
-        """End a run, from any thread; the caller that executes it gets a `ProviderError` once that is recorded.
+        """Cancel a run, from any thread. The caller that executes it gets a `ProviderError` after that is recorded.
 
-        One that has ended is a no-op. One that no process executes, or whose process ran on this machine and has ended,
-        is recorded as cancelled.
+        If the run has ended, this is a no-op. If no process executes it, or its process ran on this machine and has
+        ended, it is recorded as cancelled.
 
         Raises:
-            ProviderError: another process or manager executes it, or one of which nothing can be known here.
+            ProviderError: another manager executes it, or a process that is alive or cannot be checked from here.
         """
         for attempt in range(_ATTEMPTS):
             execution = self._executions.get(run_id)

@@ -1,4 +1,4 @@
-"""How an execution may end, and what each end does to its run and session."""
+"""The outcomes of an execution, and their effects on run and session."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The end of an execution.
 
     Attributes:
-        run_status: what becomes of the run.
-        session_status: what becomes of the session, if it ends with the run.
-        result: what the provider returned.
-        error: what is recorded as the reason.
-        raises: what the caller gets instead of a result.
+        run_status: the final status of the run.
+        session_status: the final status of the session, if it ends with the run.
+        result: the result of the provider.
+        error: the recorded reason.
+        raises: the exception that the caller gets instead of a result.
     """
 
     run_status: RunStatus
@@ -43,7 +43,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     raises: BaseException | None = None
 
     def close_run(self, run: Run) -> Run:
-        """Return the run as it ends; it is pending or running."""
+        """Return the ended run of a pending or running one."""
         if run.status is RunStatus.PENDING:
             run = run.with_status(RunStatus.RUNNING)
         if self.result is not None:
@@ -54,7 +54,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return run.with_status(self.run_status)
 
     def run_event(self, run: Run) -> Event:
-        """Return the event that ends the run, given as it is before."""
+        """Return the event that ends the run, from its state before."""
         closed = self.close_run(run)
         data = {"token_usage": closed.token_usage} if self.error is None else {"error": self.error}
         return Event.new(
@@ -75,13 +75,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def completed(result: ProviderResult, run: Run) -> Outcome:
-    """Return the end of a run that gave this result.
+    """Return the outcome of a run with this result.
 
     Raises:
-        ValidationError: the result cannot be kept.
+        ValidationError: the result has an invalid value.
     """
     if not isinstance(result, ProviderResult):
-        message = f"A provider returns a ProviderResult, not a {type(result).__name__}."
+        message = f"A provider must return a ProviderResult, not a {type(result).__name__}."
         raise ValidationError(message)
     outcome = Outcome(run_status=RunStatus.COMPLETED, session_status=SessionStatus.COMPLETED, result=result)
     outcome.close_run(run)
@@ -89,7 +89,7 @@ def completed(result: ProviderResult, run: Run) -> Outcome:
 
 
 def failed(error: BaseException) -> Outcome:
-    """Return the end of a run that an error ended; the caller gets it.
+    """Return the outcome of a run that raised an error; the caller gets the error.
 
     A `ProviderError` whose details have ``cancelled: True`` is a provider's way to report a cancellation.
     """
@@ -100,7 +100,7 @@ def failed(error: BaseException) -> Outcome:
 
 
 def cancelled(message: str, raises: BaseException | None = None) -> Outcome:
-    """Return the end of a run that somebody ended."""
+    """Return the outcome of a cancelled run."""
     error = ProviderError(message, details={"cancelled": True})
     return Outcome(
         run_status=RunStatus.CANCELLED,
@@ -111,7 +111,7 @@ def cancelled(message: str, raises: BaseException | None = None) -> Outcome:
 
 
 def timed_out(seconds: float) -> Outcome:
-    """Return the end of a run that took too long."""
+    """Return the outcome of a run that timed out."""
     error = ProviderError(f"The run was ended after its timeout of {seconds:g} seconds.", details={"timeout": seconds})
     return Outcome(
         run_status=RunStatus.TIMEOUT, session_status=SessionStatus.FAILED, error=describe(error), raises=error
@@ -119,7 +119,7 @@ def timed_out(seconds: float) -> Outcome:
 
 
 def ended_as(run_status: RunStatus, error: BaseException) -> Outcome:
-    """Return the end of a run that another process ended with this status."""
+    """Return the outcome of a run that another process ended with this status."""
     session_status = {
         RunStatus.COMPLETED: SessionStatus.COMPLETED,
         RunStatus.CANCELLED: SessionStatus.CANCELLED,
@@ -128,7 +128,7 @@ def ended_as(run_status: RunStatus, error: BaseException) -> Outcome:
 
 
 def describe(error: BaseException) -> Payload:
-    """Return what can be recorded of an error, whatever it holds."""
+    """Return the recordable data of any error."""
     if isinstance(error, AsmError):
         fields = error.to_dict()
     else:
@@ -148,10 +148,10 @@ def describe(error: BaseException) -> Payload:
 def _told(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as failure:  # noqa: BLE001  an error that cannot say what it is
-        return f"{type(error).__qualname__}, which cannot be shown ({type(failure).__name__})"
+    except Exception as failure:  # noqa: BLE001  the error's own str() may raise
+        return f"{type(error).__qualname__} (its message cannot be shown: {type(failure).__name__})"
 
 
 def _text(value: str) -> str:
-    """Return `value` without the lone surrogates that names of files may bring."""
+    """Replace lone surrogates, which file names may contain."""
     return value.encode(errors="backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Which process records a session or executes a run, and whether it is gone."""
+"""Identity of the process that records a session or executes a run, and the check whether it has ended."""
 
 from __future__ import annotations
 
@@ -15,54 +15,54 @@ if TYPE_CHECKING:
     from asm_core.values.payloads import Payload
 
 STAMP_KEY: Final = "asm"
-"""The key of the metadata of a session or run that holds the stamp."""
+"""The metadata key of a session or run that holds the stamp."""
 
 recording: Final[set[str]] = set()
-"""The sessions and runs that this process records at this moment, until their end is stored or given up."""
+"""The sessions and runs that this process records, until their end is stored or the recording gives up."""
 
 _STATE, _STARTED = 0, 19
-"""Fields of /proc/<pid>/stat, counted from behind the name (proc(5): 3 and 22)."""
+"""Fields of /proc/<pid>/stat, counted after the name (proc(5): fields 3 and 22)."""
 
 
 def make_stamp() -> Payload:
-    """Return what tells this process from all others that are, were and will be, as far as the system lets us know.
+    """Return the identity of this process, unique among all processes as far as the system provides it.
 
-    ``host``, ``pid`` and ``started`` (by the system's own clock), and what says whether a pid means anything here:
-    ``machine``, ``boot`` (a new one each time the machine starts) and ``pids`` (the namespace that the pid is of;
-    containers have their own). Where the system does not tell, they are None.
+    It has ``host``, ``pid`` and ``started`` (by the system's clock). ``machine``, ``boot`` (new at each start of the
+    machine) and ``pids`` (the namespace of the pid; containers have their own) show whether the pid is valid here. A
+    value that the system does not provide is None.
     """
     pid = os.getpid()
     return {**_here(), "pid": pid, "started": _look_up(pid)[1]}
 
 
 def describe_stamp(stamp: object) -> str:
-    """Return the process of `stamp` as a message names it."""
+    """Format the process of `stamp` for a message."""
     fields = stamp if isinstance(stamp, Mapping) else {}
     return f"process {fields.get('pid', '(unknown)')} on host {fields.get('host', '(unknown)')}"
 
 
 def check_no_stamp(metadata: Payload | None) -> Payload:
-    """Return the metadata that a caller gives.
+    """Check the metadata of a caller.
 
     Raises:
-        ValidationError: it cannot be kept, or has the key of the stamp.
+        ValidationError: it has an invalid value, or the reserved key.
     """
     checked = {} if metadata is None else check_payload("metadata", metadata)
     if STAMP_KEY in checked:
-        message = f"The key {STAMP_KEY!r} of metadata is this library's own; choose another."
+        message = f"The metadata key {STAMP_KEY!r} is reserved. Choose another."
         raise ValidationError(message)
     return checked
 
 
 def is_gone(stamp: object) -> bool:
-    """Return whether the process of `stamp` ran on this machine and has ended; False whenever that is not certain."""
+    """Return whether the process of `stamp` ran on this machine and has ended; False if that is uncertain."""
     if not isinstance(stamp, Mapping) or type(pid := stamp.get("pid")) is not int or pid <= 0:
         return False
     here = _here()
     if stamp.get("host") != here["host"] or stamp.get("machine") != here["machine"]:
         return False
     if stamp.get("boot") != here["boot"]:
-        # Only of the same machine does it say that this one was started anew.
+        # Another boot id proves a restart only on the same machine.
         return here["machine"] is not None
     if stamp.get("pids") != here["pids"]:
         return False
@@ -75,13 +75,13 @@ def _is_running(pid: int, started: object) -> bool:
     except (ProcessLookupError, OverflowError):
         return False
     except OSError:
-        return True  # another user's
+        return True  # the process of another user
     state, found = _look_up(pid)
     return state not in ("Z", "X") and (found is None or started is None or found == started)
 
 
 def _look_up(pid: int) -> tuple[str | None, int | None]:
-    """Return the state of a process and when it was started, in ticks since the machine was."""
+    """Return the state of a process and its start time, in ticks since the boot."""
     stat = _read(f"/proc/{pid}/stat")
     if stat is None:
         return None, None

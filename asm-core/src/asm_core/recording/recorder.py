@@ -1,4 +1,4 @@
-"""Storing events in the background, as they happen."""
+"""Storage of events in the background."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ T = TypeVar("T")
 
 BATCH_EVENTS: Final = 4_096
 BATCH_BYTES: Final = 8 << 20
-"""The most that is appended at once. Larger batches spare little more, and hold up other writers for longer."""
+"""The largest batch. Larger batches save little more, and block other writers for longer."""
 
 QUEUE_EVENTS: Final = 16_384
 QUEUE_BYTES: Final = 16 << 20
-"""The most that waits to be stored: who hands over more waits, too."""
+"""The limit of pending events. At the limit, the provider blocks."""
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 
 
 class Recorder:
-    """Appends events in the order in which they are handed over, in a thread of its own.
+    """Appends events in the order of their arrival, in a separate thread.
 
-    While a batch is written the next one gathers, so that a quiet event is stored at once and a flood in large batches.
-    What was stored is not kept. A context: at its end all that was handed over is stored, or `error` says why not.
+    Events that arrive while a batch is written form the next one: a single event is stored at once, and a flood in
+    large batches. Stored events are not kept. A context manager: at its end all events are stored, or `error` is set.
 
     Attributes:
-        error: what kept events from being stored.
-        lost: how many events were not stored. The last batch counts as a whole: if the connection broke while it was
-            committed, nobody knows.
+        error: the reason why events could not be stored.
+        lost: the largest number of events that were not stored. The last batch counts in full, because its commit is
+        uncertain after a lost connection.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class Recorder:
         """Record into `session_store`.
 
         Args:
-            session_store: where to.
-            patience: for how many seconds to repeat a batch while the store cannot be reached.
-            on_stored: called with the events of each batch after it was stored, in the recorder's thread.
+            session_store: the store to record into.
+            patience: seconds of retries while the store cannot be reached.
+            on_stored: called with the events of each stored batch, in the recorder's thread.
             on_failure: called when events cannot be stored, in the recorder's thread.
         """
         self._store = session_store
@@ -77,7 +77,7 @@ class Recorder:
         """Start the thread.
 
         Raises:
-            StorageConnectionError: the system has no room for it.
+            StorageConnectionError: the system has reached its limit of threads.
         """
         begin_thread(self._thread, "store events")
         return self
@@ -85,17 +85,17 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait until all is stored."""
+        """Wait until all events are stored."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
         self._thread.join()
 
     def put(self, events: CheckedEvents, size: int) -> None:
-        """Hand over events of about `size` bytes; wait while too much waits to be stored.
+        """Queue events of about `size` bytes; block while the queue is full.
 
         Raises:
-            StorageError: events cannot be stored (any more).
+            StorageError: events cannot be stored.
             ProviderError: the run has ended.
         """
         with self._condition:
@@ -104,7 +104,7 @@ class Recorder:
                 self.lost += len(events)
                 raise self.error
             if self._closed:
-                message = "The run has ended; nothing more of it is recorded."
+                message = "The run has ended. Further events are not recorded."
                 raise ProviderError(message)
             self._queue.append((events, size))
             self._events += len(events)
@@ -125,11 +125,11 @@ class Recorder:
                 stored = persist(lambda events=batch: self._store.append_events(events), self._patience)  # type: ignore[misc]
                 self._on_stored(stored)
                 self._forget(len(batch), size)
-        except BaseException as error:  # noqa: BLE001  whatever it is, the run must not wait for ever
+        except BaseException as error:  # noqa: BLE001  the run must not wait forever after any error
             self._fail(error)
 
     def _next_batch(self) -> tuple[CheckedEvents, int]:
-        """Wait for events, and return as many as make a batch; none when there will be no more."""
+        """Wait for events, and return the next batch; an empty one at the end."""
         with self._condition:
             self._condition.wait_for(lambda: self._queue or self._closed)
             batch = CheckedEvents()
@@ -160,10 +160,10 @@ class Recorder:
 
 
 def persist(action: Callable[[], T], patience: float) -> T:
-    """Return what `action` does; while the store cannot be reached repeat it, for up to `patience` seconds.
+    """Call `action` and return its result; retry it for up to `patience` seconds while the store cannot be reached.
 
     Raises:
-        StorageError: the store could not be reached for so long, or says that repeating is of no use.
+        StorageError: the store could not be reached in that time, or the error is not retryable.
     """
     deadline: float | None = None
     pause = _FIRST_PAUSE

@@ -1,4 +1,4 @@
-"""What a run leaves to its caller."""
+"""The result of a run for its caller."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PAGE: Final = 200
 
 
 class RecordedEvents(Iterable[Event]):
-    """The events of a session or of one of its runs, read from the store page by page each time they are iterated."""
+    """The events of a session or of one of its runs, read from the store page by page at each iteration."""
 
     def __init__(self, session_store: SessionStore, session_id: str, run_id: str | None = None) -> None:
-        """Show those of the session `session_id`; with `run_id` only those of this run."""
+        """Refer to the events of a session; with `run_id`, only to those of this run."""
         self._store = session_store
         self._session_id = session_id
         self._run_id = run_id
@@ -30,7 +30,7 @@ class RecordedEvents(Iterable[Event]):
         """Yield the events in the order of their numbers.
 
         Raises:
-            LogSetBackError: the log lost events that were given out.
+            LogSetBackError: the log lost events that were already yielded.
         """
         after: int | Event = 0
         while page := self._store.get_events(self._session_id, run_id=self._run_id, after=after, limit=_PAGE):
@@ -38,18 +38,18 @@ class RecordedEvents(Iterable[Event]):
             after = page[-1]
 
     def __repr__(self) -> str:
-        """Return whose events these are."""
+        """Return the id of the session or run."""
         return f"<RecordedEvents of {self._run_id or self._session_id}>"
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a run, and where it was recorded.
+    """The result of a run, and its records.
 
     Attributes:
-        output: what came of it.
-        token_usage: the tokens it used.
-        events: all that was recorded of it; read from the store when they are iterated, as often as one likes.
-        session_id: the session that it is recorded in.
+        output: the output of the run.
+        token_usage: the token usage of the run.
+        events: the recorded events, read from the store at each iteration.
+        session_id: the session of the run.
         run_id: the run.
     """
 
@@ -61,7 +61,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def result_of(run: Run, result: ProviderResult, session_store: SessionStore, *, whole_session: bool) -> RunResult:
-    """Return what the caller of a run gets: with `whole_session` all events of its session, else those of the run."""
+    """Build the result of a run; its events are those of the run, or with `whole_session` those of the session."""
     return RunResult(
         output=result.output,
         token_usage=result.token_usage,
