@@ -14,7 +14,7 @@ ERRORS = [
     asm.SessionDeletedError("ses_1"),
     asm.SessionDeletedError("ses_1", in_removal=True),
     asm.AlreadyExistsError("The id is taken.", details={"id": "evt_1"}),
-    asm.UnsupportedCapabilityError("file", "join"),
+    asm.UnsupportedCapabilityError("file", "bind"),
     asm.UnknownBackendError("sqlmodle", ["sqlmodel"]),
 ]
 

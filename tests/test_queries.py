@@ -51,9 +51,9 @@ def test_a_page_begins_at_its_start_or_at_the_filter_whichever_is_narrower(  # n
 ) -> None:
     found = getattr(backend.query_api.reader, find)
     for place, low, high in product(range(len(NAMES)), TIMES, TIMES):
-        start = (TIMES[place], NAMES[place], *key)
-        both = query(order=order, start=start, **dict(zip(bounds, (low, high), strict=True)))
+        after_key = (TIMES[place], NAMES[place], *key)
+        both = query(order=order, after_key=after_key, **dict(zip(bounds, (low, high), strict=True)))
         one = without_needless_bound(both)
         first = getattr(one, bounds[order.descending])
-        assert (one.start is None) != (first is None)
+        assert (one.after_key is None) != (first is None)
         assert found(one) == found(both)

@@ -22,7 +22,7 @@ from asm_core.cli.store import Choice
 from asm_core.memory import MemoryBackend
 from asm_core.models import Artifact, Event, Run, Session
 from asm_core.plugins.discovery import Offer
-from asm_core.transfer import export_session
+from asm_core.transfer import dump_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,10 +110,10 @@ def backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Backend:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "policy.toml").write_text(f"[retention]\n{json.dumps(HOSTILE)} = 1\n", "utf-8")
     with (tmp_path / "file.jsonl").open("wb") as file:
-        export_session(opened, HOSTILE, file)
+        dump_session(opened, HOSTILE, file)
     other = filled(MemoryBackend(), agent="other")
     with (tmp_path / "other.jsonl").open("wb") as file:
-        export_session(other, HOSTILE, file)
+        dump_session(other, HOSTILE, file)
     return opened
 
 

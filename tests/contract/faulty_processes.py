@@ -12,7 +12,7 @@ from file_backend import FileBackend, FileLock, FileSessionStore
 from richer_backends import MigratingFile
 
 from asm_core import Maintenance, StorageError
-from asm_core.event_log.idempotency import check_same_event
+from asm_core.event_log.idempotency import ensure_idempotent
 from asm_core.memory.removing import drop_events
 from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.retention import Removal
@@ -58,7 +58,7 @@ class LooksBeforeItLocks(FileSessionStore):
             for event in events:
                 found = known[event.id]
                 number = self._state.counters.get(event.session_id, 0) + 1
-                stored.append(event.numbered(number) if found is None else check_same_event(found, event))
+                stored.append(event.numbered(number) if found is None else ensure_idempotent(found, event))
                 if found is None:
                     self._state.put(self._state.counters, event.session_id, number)
                     self._store(stored[-1])

@@ -55,12 +55,12 @@ class LimitIgnoredInSearches(MemoryQueryAPI):
 @caught_by("test_pages_together_are_the_whole")
 class TiesLostBetweenPages(MemoryReader):
     def find_runs(self, query: RunQuery) -> list[Run]:
-        if query.start is None:
+        if query.after_key is None:
             return super().find_runs(query)
-        found = super().find_runs(changed(query, start=None, limit=None))
+        found = super().find_runs(changed(query, after_key=None, limit=None))
         first, *_ = query.order.key
-        behind = [run for run in found if (getattr(run, first) > query.start[0]) is not query.order.descending]
-        return [run for run in behind if getattr(run, first) != query.start[0]][: query.limit]
+        behind = [run for run in found if (getattr(run, first) > query.after_key[0]) is not query.order.descending]
+        return [run for run in behind if getattr(run, first) != query.after_key[0]][: query.limit]
 
 
 @caught_by("test_every_page_counts_all_sessions")
@@ -113,8 +113,8 @@ class LastNumberOfWhatIsLeft(MemoryQueryAPI):
 class PagesByOffset(MemoryReader):
     def find_sessions(self, query: SessionQuery) -> list[Session]:
         seen: dict[Any, int] = self.__dict__.setdefault("seen", {})
-        offset = seen.get(query.start, 0) if query.start else 0
-        found = super().find_sessions(changed(query, start=None, limit=None))[offset : offset + (query.limit or 50)]
+        offset = seen.get(query.after_key, 0) if query.after_key else 0
+        found = super().find_sessions(changed(query, after_key=None, limit=None))[offset : offset + (query.limit or 50)]
         for place, session in enumerate(found, offset + 1):
             seen[query.order.key_of(session)] = place
         return found

@@ -11,7 +11,7 @@ import msgspec
 from fault_registry import caught_by
 
 from asm_core import Session, ValidationError
-from asm_core.event_log.idempotency import check_same_event
+from asm_core.event_log.idempotency import ensure_idempotent
 from asm_core.event_log.waiting import Watcher
 from asm_core.memory.reader import MemoryReader
 from asm_core.memory.session_store import MemorySessionStore
@@ -252,7 +252,7 @@ class NumbersVisibleOutOfOrder(MemorySessionStore):
     def _append_one(self, event: Event) -> Event:
         stored = self._state.events.get(event.id)
         if stored is not None:
-            return check_same_event(stored, event)
+            return ensure_idempotent(stored, event)
         with self._state.transaction():
             number = self._state.counters.get(event.session_id, 0) + 1
             self._state.put(self._state.counters, event.session_id, number)

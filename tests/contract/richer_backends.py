@@ -43,7 +43,7 @@ class MigratingFile(FileBackend):
 class Joining(MemoryBackend):
     """A backend in memory whose transactions are those of the application too."""
 
-    capabilities: ClassVar[frozenset[Capability]] = MemoryBackend.capabilities | {Capability.JOIN}
+    capabilities: ClassVar[frozenset[Capability]] = MemoryBackend.capabilities | {Capability.BIND}
 
     def bind(self, connection: object) -> AbstractContextManager[None]:  # noqa: ARG002
         return nullcontext()

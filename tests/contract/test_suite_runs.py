@@ -98,7 +98,7 @@ def test_a_capability_that_is_not_declared_is_skipped_visibly(pytester: pytest.P
     body = "class TestAcme(Opens, TransactionsContract): pass"
     result = run(pytester, body, "-k", "callers", "-rs")
     assert result.parseoutcomes()["skipped"] == 5
-    result.stdout.fnmatch_lines(["SKIPPED*memory does not declare the capability join"])
+    result.stdout.fnmatch_lines(["SKIPPED*memory does not declare the capability bind"])
 
 
 def test_a_declared_capability_is_not_skipped(pytester: pytest.Pytester) -> None:
@@ -106,10 +106,10 @@ def test_a_declared_capability_is_not_skipped(pytester: pytest.Pytester) -> None
     assert run(pytester, body, "-k", "empty_transaction").parseoutcomes()["passed"] == 1
 
 
-def test_who_declares_join_must_say_how_to_begin(pytester: pytest.Pytester) -> None:
+def test_a_backend_that_declares_bind_has_a_fixture_for_it(pytester: pytest.Pytester) -> None:
     body = """
 class Joining(MemoryBackend):
-    capabilities = MemoryBackend.capabilities | {"join"}
+    capabilities = MemoryBackend.capabilities | {"bind"}
 
 class TestAcme(TransactionsContract):
     @pytest.fixture
@@ -118,7 +118,7 @@ class TestAcme(TransactionsContract):
 """
     result = run(pytester, body, "-k", "commit_with_the_callers")
     assert result.parseoutcomes()["errors"] == 1
-    result.stdout.fnmatch_lines(["*TestAcme declares join, and so needs a fixture callers_transaction.*"])
+    result.stdout.fnmatch_lines(["*TestAcme declares bind, and so needs a fixture callers_transaction.*"])
 
 
 def test_who_forgets_the_fixture_is_told(pytester: pytest.Pytester) -> None:

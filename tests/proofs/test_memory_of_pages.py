@@ -14,7 +14,7 @@ from seeding import LONG
 import asm_core as asm
 from asm_contract_tests.rules.query_api.bounded import peak
 from asm_core.querying.pages import all_items
-from asm_core.transfer import export_session
+from asm_core.transfer import dump_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ CALLS: Final[dict[str, Callable[[asm.Backend], Any]]] = {
     "how many events there are": lambda b: b.query_api.count_events(),
     "all pages, one after the other": lambda b: sum(1 for _ in all_items(b.query_api.search_runs, limit=50)),
     "a log that is followed": lambda b: sum(1 for _ in b.session_store.follow_events(LONG, idle_timeout=0.0)),
-    "an export to a file": lambda b: export_session(b, LONG, Nowhere()),  # type: ignore[arg-type]
+    "an export to a file": lambda b: dump_session(b, LONG, Nowhere()),  # type: ignore[arg-type]
     "health": lambda b: b.maintenance.health_check(),
     "a dry run": lambda b: b.maintenance.execute(
         asm.RetentionPolicy(max_events_per_session=100, batch_size=5), dry_run=True

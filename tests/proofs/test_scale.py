@@ -22,7 +22,7 @@ from asm_core.querying.pages import all_items
 from asm_core.querying.queries import EVENT_ORDERS, RUN_ORDERS, SESSION_ORDERS
 from asm_core.sql import Dialect, codec_of
 from asm_core.sql.schema.tables import EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
-from asm_core.transfer import export_session
+from asm_core.transfer import dump_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,7 +185,7 @@ def test_a_long_log_is_read_followed_and_exported_whole(url: str, backend: asm.B
     assert [event.id for event in store.follow_events(LONG, idle_timeout=0.0)] == whole
     assert [event.id for event in backend.query_api.export_session(LONG).events] == whole
     file = io.BytesIO()
-    report = export_session(backend, LONG, file)
+    report = dump_session(backend, LONG, file)
     assert (report.runs, report.events) == (sizes(soak).long_runs, len(whole))
     assert file.getvalue().count(b'\n{"event":{"id":"evt_') == len(whole)
 

@@ -32,7 +32,7 @@ class _Several(Backend):
     """What both kinds have in common."""
 
     name = "several"
-    capabilities = frozenset(Capability) - {Capability.JOIN}
+    capabilities = frozenset(Capability) - {Capability.BIND}
 
     def __init__(self, backends: list[Backend]) -> None:
         self.backends = backends

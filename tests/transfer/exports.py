@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from asm_core.models import Artifact, Event, Run, Session
-from asm_core.transfer import export_session, import_session
+from asm_core.transfer import dump_session, load_session
 
 if TYPE_CHECKING:
     from asm_core.ports import Backend
@@ -46,12 +46,12 @@ def fill(backend: Backend, events: int = 5) -> str:
 
 def exported(backend: Backend, session_id: str) -> bytes:
     file = io.BytesIO()
-    export_session(backend, session_id, file)
+    dump_session(backend, session_id, file)
     return file.getvalue()
 
 
 def imported(backend: Backend, data: bytes) -> Any:
-    return import_session(backend, io.BytesIO(data))
+    return load_session(backend, io.BytesIO(data))
 
 
 def sealed(lines: list[bytes]) -> bytes:

@@ -14,7 +14,7 @@ from exports import exported, fill, imported
 from asm_core.errors import ValidationError
 from asm_core.memory import MemoryBackend
 from asm_core.models import Event, Session
-from asm_core.transfer import import_session
+from asm_core.transfer import load_session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_line_without_an_end_is_not_held_in_memory(tmp_path: Path) -> None:
         file.seek(0)
         tracemalloc.start()
         with pytest.raises(ValidationError, match=r"^Line 2: It is longer than 1,073,741,824 bytes, the most"):
-            import_session(MemoryBackend(), file)
+            load_session(MemoryBackend(), file)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 8 * MIB
@@ -72,21 +72,21 @@ def test_a_line_without_an_end_is_not_held_in_memory(tmp_path: Path) -> None:
 def test_what_does_not_begin_as_a_line_is_not_read_to_its_end() -> None:
     pipe = Pipe(header(), b"\0")
     with pytest.raises(ValidationError, match=r"^Line 2: This is no line of an export"):
-        import_session(MemoryBackend(), io.BufferedReader(pipe))
+        load_session(MemoryBackend(), io.BufferedReader(pipe))
     assert pipe.given < 2 * MIB
 
 
 def test_a_pipe_is_not_read_further_than_a_header_that_is_none() -> None:
     pipe = Pipe(b"", b"x")
     with pytest.raises(ValidationError, match=r"^Line 1: This is not the header"):
-        import_session(MemoryBackend(), io.BufferedReader(pipe))
+        load_session(MemoryBackend(), io.BufferedReader(pipe))
     assert pipe.given < MIB
 
 
 def test_a_pipe_is_not_read_further_than_its_first_damaged_line() -> None:
     pipe = Pipe(header() + b'{"session":{},"crc32":"00000000"}\n', b"x\n")
     with pytest.raises(ValidationError, match=r"^Line 2: The check sum does not fit"):
-        import_session(MemoryBackend(), io.BufferedReader(pipe))
+        load_session(MemoryBackend(), io.BufferedReader(pipe))
     assert pipe.given < MIB
 
 
@@ -94,7 +94,7 @@ def test_a_pipe_is_not_read_further_than_its_first_damaged_line() -> None:
 def test_a_line_of_a_pipe_without_an_end_is_refused_at_the_limit() -> None:
     pipe = Pipe(header() + b'{"event":{"data":"', b"x")
     with pytest.raises(ValidationError, match=r"^Line 2: It is longer than 3,145,728 bytes"):
-        import_session(MemoryBackend(), io.BufferedReader(pipe))
+        load_session(MemoryBackend(), io.BufferedReader(pipe))
     assert pipe.given < 5 * MIB
 
 
@@ -109,7 +109,7 @@ def test_a_long_pipe_is_refused_at_the_limit_and_a_file_of_that_length_is_not() 
     with pytest.raises(
         ValidationError, match=r"More than 8,388,608 bytes come from a pipe, .* write the export to a file"
     ):
-        import_session(there, io.BufferedReader(Pipe(data)))
+        load_session(there, io.BufferedReader(Pipe(data)))
     assert there.session_store.list_sessions() == []
     assert imported(there, data).events_added == 5
 
@@ -129,7 +129,7 @@ def test_a_line_of_any_length_is_imported_from_a_file_and_from_a_pipe(size: int)
     here.session_store.append_event(Event.new(type="turn_completed", session_id=session.id, data={"text": "x" * size}))
     data = exported(here, session.id)
     assert imported(there, data).events_added == 1
-    assert import_session(elsewhere, io.BufferedReader(Pipe(data))).events_added == 1
+    assert load_session(elsewhere, io.BufferedReader(Pipe(data))).events_added == 1
     assert exported(there, session.id) == exported(elsewhere, session.id) == data
 
 

@@ -10,7 +10,7 @@ from exports import exported, fill, forged, imported, sealed
 
 from asm_core.errors import AsmError, ValidationError
 from asm_core.memory import MemoryBackend
-from asm_core.transfer import import_session
+from asm_core.transfer import load_session
 
 
 def test_each_changed_byte_is_found_before_anything_is_written() -> None:
@@ -106,5 +106,5 @@ def test_a_file_changed_between_the_check_and_the_writing_is_rolled_back() -> No
             return super().seek(offset, whence)
 
     with pytest.raises(AsmError, match="changed while it was imported"):
-        import_session(there, Changing(data))
+        load_session(there, Changing(data))
     assert there.session_store.list_sessions() == []

@@ -14,7 +14,7 @@ from asm_core.errors import AlreadyExistsError, SessionNotFoundError
 from asm_core.memory import MemoryBackend
 from asm_core.models import Event, Run, Session
 from asm_core.plugins import open_backend
-from asm_core.transfer import export_session, import_session
+from asm_core.transfer import dump_session, load_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,9 +132,9 @@ def test_memory_grows_neither_with_the_session_nor_with_the_file(tmp_path: Path)
     session_id = fill(here, size)
     with here, there, (tmp_path / "x.jsonl").open("w+b") as file:
         tracemalloc.start()
-        export_session(here, session_id, file)
+        dump_session(here, session_id, file)
         file.seek(0)
-        import_session(there, file)
+        load_session(there, file)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < file.tell() / 2
@@ -150,7 +150,7 @@ def test_a_pipe_can_be_imported() -> None:
             raise io.UnsupportedOperation
 
     here, there = MemoryBackend(), MemoryBackend()
-    assert import_session(there, Pipe(exported(here, fill(here)))).events_added == 5
+    assert load_session(there, Pipe(exported(here, fill(here)))).events_added == 5
 
 
 def test_a_session_that_moves_on_is_exported_as_it_stood_at_one_moment() -> None:

@@ -47,7 +47,7 @@ class Contract:
 
     @pytest.fixture
     def callers_transaction(self) -> CallersTransaction:
-        """Override this where the backend declares `join`: return a function that begins a transaction of the caller's.
+        """Override this where the backend declares `bind`: return a function that begins a transaction of the caller's.
 
         It returns a context manager, which gives what `Backend.bind` takes, commits at the end and rolls back on an
         exception.

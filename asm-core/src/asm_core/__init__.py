@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from asm_core.recording.abandoned import close_abandoned
     from asm_core.recording.manager import SessionManager
     from asm_core.recording.results import RunResult
-    from asm_core.transfer import export_session, import_session
+    from asm_core.transfer import dump_session, load_session
 
 __all__ = [
     "PORT_VERSION",
@@ -136,10 +136,10 @@ __all__ = [
     "UsageSummary",
     "ValidationError",
     "close_abandoned",
-    "export_session",
+    "dump_session",
     "hookimpl",
-    "import_session",
     "installed_backends",
+    "load_session",
     "open_backend",
     "resolve_store",
 ]
@@ -150,8 +150,8 @@ _LATER: Final = {
     "RunResult": "recording.results",
     "SessionManager": "recording.manager",
     "close_abandoned": "recording.abandoned",
-    "export_session": "transfer",
-    "import_session": "transfer",
+    "dump_session": "transfer",
+    "load_session": "transfer",
 }
 """Names whose modules are imported at first use, so that programs that only store and read start faster."""
 

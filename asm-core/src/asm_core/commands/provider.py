@@ -11,7 +11,7 @@ from asm_core.commands.command import Command
 from asm_core.commands.pump import Pump
 from asm_core.errors import ProviderError
 from asm_core.models import EventType
-from asm_core.ports import Provider, ProviderResult
+from asm_core.ports import EmitMany, Provider, ProviderResult
 
 if TYPE_CHECKING:
     from asm_core.models import Run, Session
@@ -104,11 +104,10 @@ class CommandProvider(Provider):
 
     def _attend(self, run_id: str, child: Child, emit: Emit) -> tuple[int | None, dict[str, int]]:
         """Record the child's output until it has ended; return its status and the counts."""
-        many = getattr(emit, "many", None)
 
         def hand_over(items: list[Payload], size: int) -> None:
-            if many is not None:
-                many(EventType.MESSAGE_STREAMED, items, size)
+            if isinstance(emit, EmitMany):
+                emit.many(EventType.MESSAGE_STREAMED, items, size)
                 return
             for item in items:
                 emit(EventType.MESSAGE_STREAMED, item)

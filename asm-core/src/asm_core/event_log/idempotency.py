@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from asm_core.models import Artifact, Event, Run
 
 
-def check_same_event(stored: Event, given: Event) -> Event:
+def ensure_idempotent(stored: Event, given: Event) -> Event:
     """Return the stored event if it equals the given one.
 
     Raises:
@@ -40,14 +40,14 @@ def split_repeats(events: list[Event]) -> tuple[list[Event], list[Event]]:
     repeats = []
     for event in events:
         if event.id in first:
-            check_same_event(first[event.id], event)
+            ensure_idempotent(first[event.id], event)
             repeats.append(event)
         else:
             first[event.id] = event
     return list(first.values()), repeats
 
 
-def in_order_of(events: list[Event], stored: list[Event]) -> list[Event]:
+def ordered(events: list[Event], stored: list[Event]) -> list[Event]:
     """Return for each event the stored event with its id."""
     found = {event.id: event for event in stored}
     return [found[event.id] for event in events]
@@ -68,7 +68,7 @@ def check_restored(
     """
     for event in events:
         if event.id in stored:
-            check_same_event(stored[event.id], event)
+            ensure_idempotent(stored[event.id], event)
             if stored[event.id].sequence_number != event.sequence_number:
                 raise number_taken(event)
     fresh = [event for event in events if event.id not in stored]

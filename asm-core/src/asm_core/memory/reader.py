@@ -87,7 +87,7 @@ class MemoryReader(Reader):
     def passing_events(self, query: EventQuery) -> Iterator[Event]:
         """Yield the events in the order of (session_id, sequence_number), from the start of a query in that order."""
         by_number = query.order.name == "sequence_asc"
-        start = query.start if by_number and query.start else ("", 0)
+        start = query.after_key if by_number and query.after_key else ("", 0)
         ids = self._state.logs if query.session_ids is None else query.session_ids
         for session_id in sorted(wanted for wanted in ids if wanted >= start[0] and wanted not in self._state.removing):
             after = max(query.after or 0, start[1] if session_id == start[0] else 0)
@@ -148,7 +148,7 @@ def _allowed(value: object, choice: Collection[object] | None) -> bool:
 
 
 def _cut(items: Iterable[M], query: Any) -> list[M]:
-    order, start, offset = query.order, query.start, getattr(query, "offset", 0)
+    order, start, offset = query.order, query.after_key, getattr(query, "offset", 0)
     if start is not None:
         is_behind = lt if order.descending else gt
         items = (item for item in items if is_behind(order.key_of(item), start))

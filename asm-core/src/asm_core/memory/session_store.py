@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from asm_core.errors import SessionDeletedError, SessionNotFoundError
-from asm_core.event_log.idempotency import check_same_event, number_taken, run_refused, run_taken, split_repeats
+from asm_core.event_log.idempotency import ensure_idempotent, number_taken, run_refused, run_taken, split_repeats
 from asm_core.memory.reader import MemoryReader
 from asm_core.memory.removing import remove_marked
 from asm_core.models.base import MAX_INTEGER
@@ -93,7 +93,7 @@ class MemorySessionStore(SessionStore):
     def _append_one(self, event: Event) -> Event:
         stored = self._state.events.get(event.id)
         if stored is not None:
-            return check_same_event(stored, event).checked()
+            return ensure_idempotent(stored, event).checked()
         number = self._state.counters.get(event.session_id, 0) + 1
         self._state.put(self._state.counters, event.session_id, number)
         self._store(event.numbered(number))
@@ -109,7 +109,7 @@ class MemorySessionStore(SessionStore):
     def _restore_one(self, event: Event) -> bool:
         stored = self._state.events.get(event.id)
         if stored is not None and stored.sequence_number == event.sequence_number:
-            check_same_event(stored, event)
+            ensure_idempotent(stored, event)
             return False
         if stored is not None or event.sequence_number in self._state.logs.get(event.session_id, {}):
             raise number_taken(event)

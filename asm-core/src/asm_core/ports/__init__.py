@@ -8,7 +8,7 @@ not assume tables.
 from asm_core.ports.artifact_registry import ArtifactRegistry
 from asm_core.ports.backend import PORT_VERSION, Backend, Capability
 from asm_core.ports.maintenance import Maintenance
-from asm_core.ports.provider import Emit, Provider, ProviderResult
+from asm_core.ports.provider import Emit, EmitMany, Provider, ProviderResult
 from asm_core.ports.query_api import QueryAPI
 from asm_core.ports.session_store import ExecutionResult, SessionStore
 from asm_core.querying.heads import Head
@@ -21,6 +21,7 @@ __all__ = [
     "Backend",
     "Capability",
     "Emit",
+    "EmitMany",
     "ExecutionResult",
     "Head",
     "Maintenance",

@@ -30,7 +30,7 @@ class Capability(StrEnum):
     """Several processes can use one store at the same time."""
     TRANSACTIONS = "transactions"
     """`Backend.transaction` makes all calls inside it one transaction."""
-    JOIN = "join"
+    BIND = "bind"
     """`Backend.bind` makes the ports join the caller's transaction."""
     MIGRATIONS = "migrations"
     """The store has a schema, which `Backend.migrate` upgrades and downgrades."""
@@ -66,9 +66,9 @@ class Backend(ABC):
         They commit with it and roll back with it.
 
         Raises:
-            UnsupportedCapabilityError: the backend does not declare `join`.
+            UnsupportedCapabilityError: the backend does not declare `bind`.
         """
-        raise UnsupportedCapabilityError(self.name, Capability.JOIN)
+        raise UnsupportedCapabilityError(self.name, Capability.BIND)
 
     def migrate(self, version: int | None = None) -> list[int]:
         """Migrate the schema to `version` (None: the newest), up or down; return the applied versions.

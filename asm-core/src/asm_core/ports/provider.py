@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -24,6 +24,17 @@ class Emit(Protocol):
 
     def __call__(self, type: EventType | str, data: Mapping[str, Any]) -> None:  # noqa: A002  the name of the field
         """Emit an event with this type and data."""
+
+
+@runtime_checkable
+class EmitMany(Protocol):
+    """An `Emit` that also takes payloads together, at a tenth of the cost."""
+
+    def many(self, type: EventType, items: list[Payload], size: int) -> None:  # noqa: A002  the name of the field
+        """Emit an event of this type for each of `items`, of about `size` bytes together.
+
+        The payloads are not checked: they must hold what JSON holds and nothing else, and never change again.
+        """
 
 
 class ProviderResult(msgspec.Struct, frozen=True, kw_only=True):

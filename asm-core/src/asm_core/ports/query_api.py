@@ -285,12 +285,12 @@ class QueryAPI(ABC):
 
     def _page_of_events(self, query: EventQuery) -> list[Event]:
         ids = query.session_ids
-        if query.start is None or ids is None or query.order.name != "sequence_asc":
+        if query.after_key is None or ids is None or query.order.name != "sequence_asc":
             return self.reader.find_events(without_needless_bound(query))
         # The rest of the session in which the previous page ended, then the sessions after it. In one query, the
         # database would scan that session from its beginning.
-        session_id, number = query.start
-        query, size = msgspec.structs.replace(query, start=None), query.limit or MAX_INTEGER
+        session_id, number = query.after_key
+        query, size = msgspec.structs.replace(query, after_key=None), query.limit or MAX_INTEGER
         found = []
         if session_id in ids:
             found = self.reader.find_events(msgspec.structs.replace(query, session_ids=(session_id,), after=number))
@@ -304,11 +304,11 @@ class QueryAPI(ABC):
 
     @abstractmethod
     def _count_sessions(self, query: SessionQuery) -> int:
-        """Return how many sessions pass the filters of `query`; start, limit and offset do not matter."""
+        """Return how many sessions pass the filters of `query`; after_key, limit and offset do not matter."""
 
     @abstractmethod
     def _count_events(self, query: EventQuery) -> int:
-        """Return how many events pass the filters of `query`; start and limit do not matter."""
+        """Return how many events pass the filters of `query`; after_key and limit do not matter."""
 
     @abstractmethod
     def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
@@ -333,9 +333,9 @@ class QueryAPI(ABC):
 
 def _paged(resource: str, query: Any, order: Order, limit: int, cursor: str | None) -> tuple[int, Any]:
     size = check_limit(limit)
-    start = None if cursor is None else decode_cursor(resource, order, cursor)
+    after_key = None if cursor is None else decode_cursor(resource, order, cursor)
     # One item more than the page shows whether another page follows; the limit must still fit 64 bits.
-    return size, msgspec.structs.replace(query, order=order, start=start, limit=min(size + 1, MAX_INTEGER))
+    return size, msgspec.structs.replace(query, order=order, after_key=after_key, limit=min(size + 1, MAX_INTEGER))
 
 
 def _event_query(  # noqa: PLR0917  the filters, in their order

@@ -428,7 +428,7 @@ class SessionStore(ABC):
         In this order, so that of several faults every backend reports the same: refuse a list that contradicts itself
         (`asm_core.event_log.idempotency.split_repeats`); lock the counters in the order of the session ids,
         SessionNotFoundError without the session, SessionDeletedError where it is soft-deleted, also if that was
-        committed while the append waited for the lock; compare each id that is stored (`check_same_event`), in the
+        committed while the append waited for the lock; compare each id that is stored (`ensure_idempotent`), in the
         order given; number the rest.
         """
 

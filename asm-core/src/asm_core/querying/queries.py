@@ -62,7 +62,7 @@ EVENT_ORDERS: Final = _orders(
 
 
 class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A query for sessions that have all of `tags` and match each other filter, from `start` on, in `order`.
+    """A query for sessions that have all of `tags` and match each other filter, after `after_key`, in `order`.
 
     `tags` has no duplicates.
     """
@@ -76,13 +76,13 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     created_before: datetime | None = None
     include_deleted: bool = False
     order: Order = SESSION_ORDERS["created_at_desc"]
-    start: tuple[Any, ...] | None = None
+    after_key: tuple[Any, ...] | None = None
     limit: int | None = None
     offset: int = 0
 
 
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A query for runs that match each filter, from `start` on, in `order`."""
+    """A query for runs that match each filter, after `after_key`, in `order`."""
 
     ids: tuple[str, ...] | None = None
     session_ids: tuple[str, ...] | None = None
@@ -92,12 +92,12 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     started_before: datetime | None = None
     min_tokens: int | None = None
     order: Order = RUN_ORDERS["started_at_asc"]
-    start: tuple[Any, ...] | None = None
+    after_key: tuple[Any, ...] | None = None
     limit: int | None = None
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A query for events that match each filter, from `start` on, in `order`.
+    """A query for events that match each filter, after `after_key`, in `order`.
 
     `since` is inclusive, `until` exclusive; `after` and `before` are sequence numbers, both exclusive.
     """
@@ -113,7 +113,7 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
     after: int | None = None
     before: int | None = None
     order: Order = EVENT_ORDERS["sequence_asc"]
-    start: tuple[Any, ...] | None = None
+    after_key: tuple[Any, ...] | None = None
     limit: int | None = None
 
 
@@ -148,7 +148,7 @@ def without_needless_bound(query: Q) -> Q:
     index, and then each page would scan all previous pages.
     """
     order: Order = query.order
-    start = query.start
+    start = query.after_key
     field = _FIRST_BOUNDS.get((order.key[0], order.descending))
     bound = field and getattr(query, field)
     if start is None or field is None or bound is None:
@@ -156,7 +156,7 @@ def without_needless_bound(query: Q) -> Q:
     narrower = start[0] < bound if order.descending else start[0] > bound
     if narrower or (field == "since" and start[0] == bound):
         return msgspec.structs.replace(query, **{field: None})
-    return msgspec.structs.replace(query, start=None)
+    return msgspec.structs.replace(query, after_key=None)
 
 
 def allows_nothing(query: SessionQuery | RunQuery | EventQuery | UsageQuery) -> bool:

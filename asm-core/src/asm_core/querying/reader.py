@@ -17,7 +17,7 @@ class Reader(ABC):
     """Answers query objects for `SessionStore`, `QueryAPI` and `Maintenance`. An adapter writes it once.
 
     Queries are already checked. Results are in exactly the query's order, with at most `query.limit` items.
-    `query.start`, if given, is the key after which they begin (in a descending order: below which).
+    `query.after_key`, if given, is the key after which they begin (in a descending order: below which).
     """
 
     @abstractmethod

@@ -52,14 +52,14 @@ def _left_sessions(session_store: SessionStore, own: Payload) -> Iterator[Sessio
     query = SessionQuery(statuses=_OPEN, order=SESSION_ORDERS["created_at_asc"], limit=_PAGE)
     while page := session_store.reader.find_sessions(query):
         yield from (session for session in page if _is_left(session, own))
-        query = msgspec.structs.replace(query, start=query.order.key_of(page[-1]))
+        query = msgspec.structs.replace(query, after_key=query.order.key_of(page[-1]))
 
 
 def _left_runs(session_store: SessionStore, own: Payload) -> Iterator[Run]:
     query = RunQuery(statuses=(RunStatus.RUNNING,), order=RUN_ORDERS["started_at_asc"], limit=_PAGE)
     while page := session_store.reader.find_runs(query):
         yield from (run for run in page if _is_left(run, own))
-        query = msgspec.structs.replace(query, start=query.order.key_of(page[-1]))
+        query = msgspec.structs.replace(query, after_key=query.order.key_of(page[-1]))
 
 
 def _is_left(recorded: Session | Run, own: Payload) -> bool:

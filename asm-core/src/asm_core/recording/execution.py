@@ -16,6 +16,7 @@ from asm_core.concurrency.threads import begin_thread
 from asm_core.errors import AlreadyExistsError, AsmError, InvalidTransitionError
 from asm_core.recording.closing import Closing
 from asm_core.recording.emitter import Emitter
+from asm_core.recording.listeners import OnEvent, notify
 from asm_core.recording.outcomes import cancelled, completed, failed, timed_out
 from asm_core.recording.process_identity import recording
 from asm_core.recording.recorder import Recorder
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from asm_core.ports import ExecutionResult, Provider, SessionStore
     from asm_core.recording.outcomes import Outcome
 
-    OnEvent = Callable[[Event], object]
 
 _BLINK: Final = 0.25
 """Seconds of the longest single wait. An interruption that could not wake the other threads is found after it."""
@@ -150,15 +150,18 @@ class Execution:
         if self._interruption is not None:
             kind = type(self._interruption).__name__
             self.stop(cancelled(f"The run was interrupted by {kind}.", self._interruption))
+        self._cancel_until_done()
+
+    def _cancel_until_done(self) -> None:
+        """Ask the provider to cancel until the run has ended; one that cannot cancel is waited for."""
         while not self._done.is_set:
-            # Wait for a provider that cannot end the run.
             with contextlib.suppress(Exception):
                 self._provider.cancel(self._run.id)
             self._done.wait(_ASK_AGAIN)
 
     def _end(self, error: BaseException | None) -> None:
         self._failure = error
-        self._place(error)
+        self._annotate_error(error)
         self._done.set()
         self._woken.set()
 
@@ -228,18 +231,13 @@ class Execution:
         if self._on_event is None or not events:
             return
         try:
-            many = getattr(self._on_event, "many", None)
-            if many is not None:
-                many(events)
-            else:
-                for event in events:
-                    self._on_event(event)
+            notify(self._on_event, events)
         except BaseException as error:  # noqa: BLE001  raised in the caller's thread
             self._on_event = None
             self._unheard = error
             self.stop(failed(error))
 
-    def _place(self, error: BaseException | None) -> None:
+    def _annotate_error(self, error: BaseException | None) -> None:
         """Add the session and the run to an error."""
         if isinstance(error, AsmError):
             error.details.update(session_id=self._run.session_id, run_id=self._run.id)

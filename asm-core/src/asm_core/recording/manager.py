@@ -15,13 +15,12 @@ from asm_core.recording.outcomes import cancelled
 from asm_core.recording.process_identity import STAMP_KEY, check_no_stamp, make_stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from asm_core.ports import Provider, SessionStore
+    from asm_core.recording.listeners import OnEvent
     from asm_core.recording.results import RunResult
     from asm_core.values.payloads import Payload
-
-    OnEvent = Callable[[Event], object]
 
 _ATTEMPTS: Final = 3
 """The number of retries of a cancellation when another process changes the run at the same time."""

@@ -110,7 +110,7 @@ class Archive:
         query = RunQuery(session_ids=(session_id,), limit=_PAGE)
         while runs := self._store.find_runs(query):
             yield runs
-            query = msgspec.structs.replace(query, start=query.order.key_of(runs[-1]))
+            query = msgspec.structs.replace(query, after_key=query.order.key_of(runs[-1]))
 
     def _refuse_itself(self) -> None:
         # What is archived onto itself would be gone with what is removed. Only a write shows what a handle stands on.

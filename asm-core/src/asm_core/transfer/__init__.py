@@ -10,16 +10,16 @@ found where it is. Both ways stream: memory does not grow with the session.
 >>> session = here.session_store.save_session(Session.new(agent_id="assistant"))
 >>> _ = here.session_store.append_event(Event.new(type="session_created", session_id=session.id))
 >>> file = io.BytesIO()
->>> export_session(here, session.id, file).events
+>>> dump_session(here, session.id, file).events
 1
 >>> _ = file.seek(0)
->>> import_session(there, file).events_added
+>>> load_session(there, file).events_added
 1
 >>> there.session_store.get_session(session.id) == session
 True
 """
 
-from asm_core.transfer.exporting import ExportReport, export_session
-from asm_core.transfer.importing import ImportReport, import_session
+from asm_core.transfer.exporting import ExportReport, dump_session
+from asm_core.transfer.importing import ImportReport, load_session
 
-__all__ = ["ExportReport", "ImportReport", "export_session", "import_session"]
+__all__ = ["ExportReport", "ImportReport", "dump_session", "load_session"]

@@ -34,8 +34,8 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
     artifacts: int
 
 
-def export_session(backend: Backend, session_id: str, file: BinaryIO) -> ExportReport:
-    """Write all that is stored of a session to a binary file, streaming; `import_session` is the exact inverse.
+def dump_session(backend: Backend, session_id: str, file: BinaryIO) -> ExportReport:
+    """Write all that is stored of a session to a binary file, streaming; `load_session` is the exact inverse.
 
     A session may be exported while it is recorded: the file has its session and runs as they stood at one moment, and
     the events up to it. Artifacts are their metadata; the blobs lie elsewhere. Equal content gives equal bytes.

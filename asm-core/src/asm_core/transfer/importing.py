@@ -41,8 +41,8 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.session_added or bool(self.runs_added or self.events_added or self.artifacts_added)
 
 
-def import_session(backend: Backend, file: BinaryIO) -> ImportReport:
-    """Store the session that `export_session` wrote to a binary file, exactly as it was, on any backend.
+def load_session(backend: Backend, file: BinaryIO) -> ImportReport:
+    """Store the session that `dump_session` wrote to a binary file, exactly as it was, on any backend.
 
     The file is read to its end and checked before anything is written. Then all of it is written in one transaction
     where the backend has `transactions`; elsewhere in batches, and another import completes one that was interrupted.

@@ -46,7 +46,7 @@ class BackendShapeContract(Contract):
         ("capability", "call"),
         [
             ("transactions", lambda backend: backend.transaction()),
-            ("join", lambda backend: backend.bind(object())),
+            ("bind", lambda backend: backend.bind(object())),
             ("migrations", lambda backend: backend.migrate()),
             ("migrations", lambda backend: backend.schema_version()),
         ],

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class JoinContract(UnitOfWorkContract):
     """Inside `bind` the ports work in the caller's transaction: it is the caller who commits or rolls back."""
 
-    @pytest.mark.requires("join")
+    @pytest.mark.requires("bind")
     @pytest.mark.guarantee("G16")
     def test_the_ports_commit_with_the_callers_transaction(
         self, backend: Backend, other_backend: Backend, stored: Session, callers_transaction: CallersTransaction
@@ -31,7 +31,7 @@ class JoinContract(UnitOfWorkContract):
         assert seen(backend) == inside
         assert seen(other_backend) == inside
 
-    @pytest.mark.requires("join")
+    @pytest.mark.requires("bind")
     @pytest.mark.guarantee("G16")
     def test_the_ports_roll_back_with_the_callers_transaction(
         self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
@@ -42,7 +42,7 @@ class JoinContract(UnitOfWorkContract):
             do_everything(backend, stored)
         assert seen(backend) == before
 
-    @pytest.mark.requires("join")
+    @pytest.mark.requires("bind")
     @pytest.mark.guarantee("G16")
     def test_a_call_that_fails_leaves_the_callers_transaction_usable(
         self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
@@ -55,7 +55,7 @@ class JoinContract(UnitOfWorkContract):
             event = store.append_event(an_event(stored))
         assert store.get_events(stored.id, after=1) == [event]
 
-    @pytest.mark.requires("join")
+    @pytest.mark.requires("bind")
     @pytest.mark.guarantee("G16")
     def test_a_transaction_inside_the_callers_is_undone_alone(
         self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
@@ -72,7 +72,7 @@ class JoinContract(UnitOfWorkContract):
             second = store.append_event(an_event(stored))
         assert store.get_events(stored.id, after=1) == [first, second]
 
-    @pytest.mark.requires("join")
+    @pytest.mark.requires("bind")
     @pytest.mark.guarantee("G16")
     def test_what_is_inside_the_callers_is_undone_with_it(
         self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
@@ -83,7 +83,7 @@ class JoinContract(UnitOfWorkContract):
             do_everything(backend, stored)
         assert seen(backend) == before
 
-    @pytest.mark.requires("join")
+    @pytest.mark.requires("bind")
     @pytest.mark.guarantee("G16")
     def test_another_thread_is_not_bound(
         self, backend: Backend, stored: Session, callers_transaction: CallersTransaction

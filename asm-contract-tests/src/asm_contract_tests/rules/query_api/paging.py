@@ -33,7 +33,7 @@ class PagingContract(Contract):
     @pytest.mark.guarantee("G14")
     @each_listing
     def test_pages_together_are_the_whole(self, query: QueryAPI, ties: dict[str, list[Any]], listing: Listing) -> None:
-        """Look at how the primitive goes on from `start`: behind the whole key, ties included."""
+        """Look at how the primitive goes on from `after_key`: behind the whole key, ties included."""
         whole = listing.sorted(ties[listing.method])
         for limit in (1, 2, 3, 6):
             pages = [page.items for page in listing.walk(query, limit=limit)]
@@ -51,7 +51,7 @@ class PagingContract(Contract):
     @pytest.mark.guarantee("G14")
     @each_listing
     def test_filters_hold_on_every_page(self, query: QueryAPI, ties: dict[str, list[Any]], listing: Listing) -> None:
-        """Look for a `start` that takes the place of the filters, or is joined with them by or."""
+        """Look for an `after_key` that takes the place of the filters, or is joined with them by or."""
         if listing.method == "search_sessions":
             filters: dict[str, Any] = {"created_after": at(0), "created_before": at(2)}
             expected = [item for item in ties[listing.method] if item.created_at == at(1)]

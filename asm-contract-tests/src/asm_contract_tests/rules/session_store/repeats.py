@@ -81,7 +81,7 @@ class RepeatsContract(Contract):
     def test_another_fact_under_a_stored_id_is_refused(
         self, store: SessionStore, event: Event, fields: dict[str, Any]
     ) -> None:
-        """Look at `_append`: `check_same_event` says what the same fact is."""
+        """Look at `_append`: `ensure_idempotent` says what the same fact is."""
         first = store.append_event(event)
         with pytest.raises(AlreadyExistsError):
             store.append_event(changed(event, **fields))

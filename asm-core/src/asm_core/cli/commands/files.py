@@ -14,7 +14,7 @@ from asm_core.cli.output import printing
 from asm_core.cli.store import with_backend
 from asm_core.errors import ValidationError
 from asm_core.ports import Backend
-from asm_core.transfer import export_session, import_session
+from asm_core.transfer import dump_session, load_session
 from asm_core.transfer.lines import FIRST_BYTES
 
 STANDARD_STREAM = "-"
@@ -39,11 +39,11 @@ def export_to_file(
     """
     found = find_session(backend, session)
     if target == STANDARD_STREAM:
-        report = export_session(backend, found.id, sys.stdout.buffer)
+        report = dump_session(backend, found.id, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     else:
         with atomic_file(Path(target), begins_with=FIRST_BYTES, force=force, private=not umask) as file:
-            report = export_session(backend, found.id, file)
+            report = dump_session(backend, found.id, file)
     printing.note(
         f"Exported session {report.session_id}: {report.runs} runs, {report.events} events, "
         f"{report.artifacts} artifacts."
@@ -61,7 +61,7 @@ def import_from_file(
     is already stored, nothing changes. A session that differs is an error.
     """
     with _standard_input() if source == STANDARD_STREAM else _existing_file(source) as file:
-        report = import_session(backend, file)
+        report = load_session(backend, file)
     if report.changed:
         printing.line(
             f"Imported session {report.session_id}: {report.runs_added} runs, {report.events_added} events, "

@@ -72,4 +72,4 @@ class SQLQueryAPI(QueryAPI):
 
 def _whole(query: Q) -> Q:
     """Return a query without what cuts its answer."""
-    return msgspec.structs.replace(query, start=None, limit=None)
+    return msgspec.structs.replace(query, after_key=None, limit=None)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.errors import SessionDeletedError, SessionNotFoundError, StorageError
 from asm_core.event_log.batches import number_all
-from asm_core.event_log.idempotency import check_restored, check_same_event, in_order_of, split_repeats
+from asm_core.event_log.idempotency import check_restored, ensure_idempotent, ordered, split_repeats
 from asm_core.sql.codec import codec_of
 from asm_core.sql.columns import event_columns, split_columns
 from asm_core.sql.dialects import Dialect
@@ -135,7 +135,7 @@ def append_events(statement: Unit, transaction: Unit, events: list[Event], *, no
     stored = _append_new(statement, first, notify=notify)
     for _ in range(_TRIES):
         if stored is not None:
-            return in_order_of(events, stored) if repeats else stored
+            return ordered(events, stored) if repeats else stored
         stored = _append_rest(transaction, first, notify=notify)
     message = f"Other writers stored events of the same ids {_TRIES} times meanwhile; try again."
     raise StorageError(message)
@@ -193,9 +193,9 @@ def _append_rest(transaction: Unit, events: list[Event], *, notify: bool) -> lis
             stored = _stored(execute, events)
             for event in events:
                 if event.id in stored:
-                    check_same_event(stored[event.id], event)
+                    ensure_idempotent(stored[event.id], event)
             new = _append(execute, [event for event in events if event.id not in stored], notify=notify)
-            return in_order_of(events, [*stored.values(), *new])
+            return ordered(events, [*stored.values(), *new])
     except Exception as error:
         if not is_collision(error):
             raise

@@ -27,7 +27,7 @@ class ReadQueries:
     def sessions(self, query: SessionQuery) -> Statement:
         """Select the sessions that pass a query, in its order, from its start on."""
         where = self._sessions_passing(query)
-        where.after("s", query.order, query.start)
+        where.after("s", query.order, query.after_key)
         return where.statement(
             f"SELECT {self._selected['s']} FROM asm_sessions s {where} "
             f"{order_by('s', query.order)} {limit(query.limit, query.offset)}"
@@ -41,7 +41,7 @@ class ReadQueries:
     def runs(self, query: RunQuery) -> Statement:
         """Select the runs that pass a query, in its order, from its start on."""
         where = runs_passing(query, self._words)
-        where.after("r", query.order, query.start)
+        where.after("r", query.order, query.after_key)
         return where.statement(
             f"SELECT {self._selected['r']} FROM asm_runs r {where} {order_by('r', query.order)} {limit(query.limit)}"
         )
@@ -49,7 +49,7 @@ class ReadQueries:
     def events(self, query: EventQuery) -> Statement:
         """Select the events that pass a query, in its order, from its start on."""
         where = events_passing(query, self._words)
-        where.after("e", query.order, query.start)
+        where.after("e", query.order, query.after_key)
         return where.statement(
             f"SELECT {self._selected['e']} FROM asm_events e {where} {order_by('e', query.order)} {self._page(query)}"
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from asm_core.errors import StorageError
 from asm_core.event_log.batches import number_all
-from asm_core.event_log.idempotency import check_restored, check_same_event, in_order_of, split_repeats
+from asm_core.event_log.idempotency import check_restored, ensure_idempotent, ordered, split_repeats
 from asm_core.sql.codec import codec_of
 from asm_core.sql.columns import event_columns, split_columns
 from asm_core.sql.dialects import Dialect
@@ -76,7 +76,7 @@ def append_events(execute: Execute, events: list[Event]) -> list[Event]:
         execute("ROLLBACK TO asm_append")
         execute("RELEASE asm_append")
         stored = _append_rest(execute, first)
-    return in_order_of(events, stored) if repeats else stored
+    return ordered(events, stored) if repeats else stored
 
 
 def restore_events(execute: Execute, session_id: str, events: list[Event], last_sequence: int) -> int:
@@ -100,7 +100,7 @@ def _append_one(execute: Execute, event: Event) -> Event:
     if execute(_INSERT_ONE, _CODEC.event_row(numbered)).rowcount == 1:
         return numbered
     execute(_RAISE, (-1, now, event.session_id)).fetchall()
-    return check_same_event(_stored(execute, [event])[event.id], event)
+    return ensure_idempotent(_stored(execute, [event])[event.id], event)
 
 
 def _append_rest(execute: Execute, events: list[Event]) -> list[Event]:
@@ -108,14 +108,14 @@ def _append_rest(execute: Execute, events: list[Event]) -> list[Event]:
     rest = []
     for event in events:
         if event.id in stored:
-            check_same_event(stored[event.id], event)
+            ensure_idempotent(stored[event.id], event)
         else:
             rest.append(event)
     if rest:
         numbers, inserted = _number_and_insert(execute, rest)
         _check_all(rest, inserted)
         rest = number_all(rest, numbers)
-    return in_order_of(events, [*stored.values(), *rest])
+    return ordered(events, [*stored.values(), *rest])
 
 
 def _check_all(events: list[Event], inserted: int) -> None:
