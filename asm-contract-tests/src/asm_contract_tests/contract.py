@@ -52,7 +52,7 @@ class Contract:
         It returns a context manager, which gives what `Backend.bind` takes, commits at the end and rolls back on an
         exception.
         """
-        message = f"{type(self).__name__} declares join, and so needs a fixture callers_transaction."
+        message = f"{type(self).__name__} declares bind, and so needs a fixture callers_transaction."
         raise NotImplementedError(message)
 
     @pytest.fixture(autouse=True)
