@@ -80,7 +80,7 @@ def test_the_environment_and_files_are_asked_too(process: Callable[..., Any], tm
     [
         (("-b", "sqlmodle"), "No backend named 'sqlmodle'. Did you mean 'sqlmodel'?"),
         (("--store", "nowhere"), "No store is configured as [stores.nowhere]"),
-        (("-b", "memory", "--url", "x"), "The memory backend has no place"),
+        (("-b", "memory", "--url", "x"), "The memory backend takes no url"),
     ],
 )
 def test_a_store_that_cannot_be_is_an_error(

@@ -59,7 +59,7 @@ def test_a_file_with_a_line_more_less_twice_or_elsewhere_is_refused() -> None:
         (b'{"header":{"format":"other","version":1}}\n', "Line 1: This is not the header"),
         (b"[" * 60_000, "Line 1: This is not the header"),
         (b'{"header":{"format":"asm-session","version":2}}\n', "Line 1: The format has version 2, .* reads version 1"),
-        (b'{"header":{"format":"asm-session","version":1}}\n', "Line 1: This is no line of an export"),
+        (b'{"header":{"format":"asm-session","version":1}}\n', "Line 1: The line is damaged"),
     ],
 )
 def test_what_is_no_export_is_refused_by_its_first_line(data: bytes, message: str) -> None:
@@ -71,8 +71,8 @@ def test_what_is_no_export_is_refused_by_its_first_line(data: bytes, message: st
     ("line", "fields", "message"),
     [
         (1, {"status": "odd"}, "Line 2: Unknown session status: 'odd'"),
-        (1, {"id": "ses_other"}, "Line 2: This belongs to session 'ses_other'"),
-        (2, {"session_id": "ses_other"}, "Line 3: This belongs to session 'ses_other'"),
+        (1, {"id": "ses_other"}, "Line 2: It belongs to session 'ses_other'"),
+        (2, {"session_id": "ses_other"}, "Line 3: It belongs to session 'ses_other'"),
         (2, {"started_at": "2026-12-31T00:00:00Z"}, "Line 4: This run is out of order"),
         (4, {"sequence_number": None}, "Line 5: The event has the number None"),
         (4, {"sequence_number": 6}, "Line 5: The event has the number 6; the last is 5"),

@@ -1,1 +1,1 @@
-"""What threads, signal handlers and forks may do at any instant."""
+"""Locks and context managers that are safe under threads, signal handlers and forks."""

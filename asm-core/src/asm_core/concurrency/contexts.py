@@ -1,8 +1,8 @@
-"""Context managers whose end cannot be skipped by an interruption, and a way to lock and note it in one step.
+"""Context managers whose exit an interruption cannot skip, and locking with a record of it in one step.
 
-CPython calls signal handlers between bytecodes: when a function begins, after a call, and when a loop repeats. An
-exception from a handler can therefore end ``__exit__`` before its first line, and an ``acquire`` can succeed without
-its result being stored. Calls of functions written in C are one step, and so is what those call.
+CPython calls signal handlers between bytecodes: at the start of a function, after a call, and at the repetition of a
+loop. So an exception from a handler can end ``__exit__`` before its first line, and an ``acquire`` can succeed without
+its result being stored. A call of a C function is one step, including the functions that it calls.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def take(held: list[T], call: Callable[..., T], *arguments: Any) -> None:
-    """Append what `call` returns to `held`, unless it is false, in one step.
+    """Append the result of `call` to `held`, unless it is false, in one step.
 
     `call` must be written in C. With ``lock.acquire`` an interruption leaves the lock free or `held` true.
 
@@ -36,10 +36,10 @@ def take(held: list[T], call: Callable[..., T], *arguments: Any) -> None:
 
 
 def contextmanager(function: Callable[P, Iterator[T]]) -> Callable[P, AbstractContextManager[T]]:
-    """Do as `contextlib.contextmanager`, and end the generator also where an interruption skips the end.
+    """Work like `contextlib.contextmanager`, but end the generator even if an interruption skips the exit.
 
-    `contextlib` leaves the generator suspended, with all that it holds, for as long as the exception's traceback is
-    referenced: as long as the caller handles the exception, for one.
+    `contextlib` leaves the generator suspended, with its resources, while the exception's traceback is referenced; for
+    example, while the caller handles the exception.
 
     >>> @contextmanager
     ... def lend(thing):
@@ -61,9 +61,9 @@ def contextmanager(function: Callable[P, Iterator[T]]) -> Callable[P, AbstractCo
 
 
 class _Exit:
-    """Gives the ``with`` statement a function that only its frame refers to, and watches that.
+    """Gives the ``with`` statement a function that only its frame references, and detects when it is freed.
 
-    The frame drops it when the statement is over, however that came about, whatever a traceback still refers to.
+    The frame frees it when the statement ends in any way, even if a traceback still references the frame.
     """
 
     def __get__(self, context: _Context[Any] | None, _owner: type) -> Callable[..., bool]:
@@ -93,7 +93,7 @@ class _Context(Generic[T]):
     __exit__ = _Exit()
 
     def abandon(self, _leave: object = None) -> None:
-        """End the generator as if its context had been interrupted; do nothing if it has ended."""
+        """End the generator as after an interruption; if it has ended, this is a no-op."""
         self.watch = None
         self.generator.close()
 

@@ -1,4 +1,4 @@
-"""What a process that `os.fork` made does before anything else, for each object that must not go on as it was."""
+"""Callbacks in a forked child, for objects that must be renewed before their next use."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Inherited(Protocol):
-    """An object that a child inherits and has to change first, as another thread of the parent may have held it."""
+    """An object that a child must renew, because another thread of the parent may have held it."""
 
     def after_fork(self) -> None:
-        """Replace locks, and let go of what is the parent's. Called in the child, where only this thread is left."""
+        """Replace locks, and release resources of the parent. Called in the child, which has only this thread."""
 
 
 _objects: set[ref[Inherited]] = set()
@@ -22,8 +22,8 @@ _first: list[Callable[[], None]] = []
 
 
 def renew_in_child(inherited: Inherited) -> None:
-    """Call `after_fork` of an object in each child, for as long as the object lives."""
-    # Each of these calls is one step: another thread may fork in between.
+    """Call `after_fork` of an object in each child, while the object exists."""
+    # Each of these calls is one step, because another thread may fork in between.
     _objects.add(ref(inherited, _objects.discard))
 
 
@@ -38,7 +38,7 @@ def _renew() -> None:
     for renew in [*_first, *renewals]:
         try:
             renew()
-        except BaseException as error:  # noqa: BLE001  the others are to be renewed all the same
+        except BaseException as error:  # noqa: BLE001  the other objects must be renewed anyway
             failed = error
     if failed is not None:
         raise failed  # Python prints it

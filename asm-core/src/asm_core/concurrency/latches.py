@@ -1,8 +1,8 @@
-"""Waiting between threads that an exception from a signal handler cannot break.
+"""Waiting between threads that is safe under exceptions from signal handlers.
 
 Such an exception (Ctrl-C's KeyboardInterrupt) reaches the main thread between any two bytecodes. In `threading.Event`
-and `Thread.start` it can leave an inner lock held, and the other thread then blocks without end. What is here does each
-step in one call into the interpreter.
+and `Thread.start` it can leave an inner lock held, so that the other thread blocks forever. This module does each step
+in one call into the interpreter.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BLINK: Final = 0.25
-"""The longest wait in one piece: a waiter that was interrupted in the worst place delays the others by so much."""
+"""Seconds of the longest single wait; a waiter that is interrupted at the worst point delays the others by this."""
 
 
 class Latch:
-    """Something that happens once.
+    """An event that happens once.
 
     Attributes:
         is_set: whether it has happened.
@@ -34,12 +34,12 @@ class Latch:
         self._lock.acquire()
 
     def set(self) -> None:
-        """Let it happen; a second time is a no-op."""
+        """Set the latch. A second call is a no-op."""
         self.is_set = True
         self._let_through()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it happens, for at most `timeout` seconds; return whether it has happened."""
+        """Wait until it is set, for at most `timeout` seconds; return whether it is set."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self.is_set:
             left = _BLINK if deadline is None else min(_BLINK, deadline - time.monotonic())
@@ -50,15 +50,15 @@ class Latch:
         return True
 
     def _let_through(self) -> None:
-        with contextlib.suppress(RuntimeError):  # it stands open already
+        with contextlib.suppress(RuntimeError):  # it is already open
             self._lock.release()
 
 
 def start_thread(target: Callable[[], object]) -> None:
-    """Start a daemon thread; an exception from a signal handler leaves it either not started, or running.
+    """Start a daemon thread; an exception from a signal handler leaves it either not started or running.
 
     Raises:
-        StorageConnectionError: the system has no room for another one; the same call may succeed later.
+        StorageConnectionError: the system has reached its limit of threads; retryable.
     """
     try:
         _thread.start_new_thread(target, ())

@@ -1,4 +1,4 @@
-"""Places that callers take for a while, which no interruption can lose."""
+"""A counting semaphore whose places no interruption can lose."""
 
 from __future__ import annotations
 
@@ -11,51 +11,53 @@ from weakref import ref
 
 _AT_ONCE: Final = (False,)
 _LONGEST_WAIT: Final = 0.02
-"""Seconds after which a caller looks again: a place that an interruption lost comes back without a ring."""
+"""Seconds after which a waiter checks again: a place that an interruption lost is freed without a wakeup."""
 
 
 class Place:
-    """One of several places; it belongs to what refers to it, and is free again once nothing does."""
+    """One of several places. It belongs to its references, and is free again after the last one."""
 
     __slots__ = ("__weakref__", "_queue")
 
     def __init__(self, queue: SimpleQueue[Place]) -> None:
-        """Make a place that `queue` hands out."""
+        """Create a place of `queue`."""
         self._queue = ref(queue)
 
     def __del__(self) -> None:
-        """Put another place where this one was lost, as by an interruption before `Places.put`."""
+        """Replace this place if it was lost, for example by an interruption before `Places.put`."""
         queue = self._queue()
         if queue is not None:
             queue.put(Place(queue))
 
 
 class Places:
-    """So many places; a caller that finds none free waits for one.
+    """A fixed number of places; a caller waits until one is free.
 
-    Taking and giving back a place is one step: an exception of a signal handler comes before or after. Should the
-    caller be interrupted in between, the place is free as soon as the caller's list is gone.
+    Taking and returning a place is one step: an exception of a signal handler comes before or after it. If the caller
+    is
+    interrupted in between, the place is freed with the caller's list.
     """
 
     __slots__ = ("_bell", "_get", "_queue", "give_back")
 
     def __init__(self, size: int) -> None:
-        """Begin with all places free."""
+        """Create places, all free."""
         self._queue: SimpleQueue[Place] = SimpleQueue()
         self._get = self._queue.get
         self.give_back = self._queue.put
-        """Free a place. Written in C, and thus one step."""
+        """Free a place. Written in C, so it is one step."""
         self._bell = threading.Lock()
         for _ in range(size):
             self._queue.put(Place(self._queue))
 
     def take(self, taken: list[Place], timeout: float) -> bool:
-        """Append a place to `taken`; return False if none became free within so many seconds."""
+        """Append a place to `taken`; return False if none became free within the timeout."""
         deadline: float | None = None
         while True:
             with suppress(Empty):
-                # One step, as in `asm_core.concurrency.contexts.take`. The queue is never waited for: up to Python 3.12
-                # its `get` waits without end once another thread has taken what came just before the deadline.
+                # One step, as in `asm_core.concurrency.contexts.take`. Never a blocking `get`: up to Python 3.12, it
+                # waits
+                # forever if another thread takes an item just before the deadline.
                 taken.extend(map(self._get, _AT_ONCE))
                 if not self._queue.empty():
                     self.ring()
@@ -67,11 +69,11 @@ class Places:
             self._bell.acquire(timeout=min(deadline - now, _LONGEST_WAIT))
 
     def are_taken(self) -> bool:
-        """Return whether no place is free at this moment."""
+        """Return whether no place is free."""
         return self._queue.empty()
 
     def ring(self) -> None:
-        """Wake a caller that waits, if there is one; after `give_back`. Without it, the caller looks again soon."""
+        """Wake a waiter, if there is one; called after `give_back`. Without a wakeup, the waiter checks again soon."""
         if self._bell.locked():
             with suppress(RuntimeError):  # another thread was faster
                 self._bell.release()

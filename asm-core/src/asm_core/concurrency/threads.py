@@ -1,4 +1,4 @@
-"""Starting threads, of which a system has only so many."""
+"""Start of threads, with an error at the system's limit."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def begin_thread(thread: threading.Thread, purpose: str) -> None:
     """Start a thread.
 
     Args:
-        thread: what to start.
-        purpose: what for, as a message ends: "look for new events".
+        thread: the thread to start.
+        purpose: its purpose, for the message: "poll for new events".
 
     Raises:
         StorageConnectionError: the system has no room for another one; the same call may succeed later.
@@ -29,5 +29,5 @@ def begin_thread(thread: threading.Thread, purpose: str) -> None:
 def no_thread(error: RuntimeError, purpose: str) -> StorageConnectionError:
     """Return the error for a thread that Python could not start."""
     return StorageConnectionError(
-        f"No thread can be started to {purpose} ({error}); end some, raise the limit of processes, or try again."
+        f"Cannot start a thread to {purpose} ({error}). End some threads, raise the limit of processes, or retry."
     )

@@ -1,4 +1,4 @@
-"""The in-memory backend: the reference that every other one is held to, and a store for tests."""
+"""The in-memory backend: the reference for all other backends, and a store for tests."""
 
 from asm_core.memory.backend import MemoryBackend
 from asm_core.memory.state import State

@@ -1,4 +1,4 @@
-"""Artifacts in memory."""
+"""The artifact registry of the in-memory backend."""
 
 from __future__ import annotations
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class MemoryBackend(Backend):
-    """Keeps everything in this process, and only as long as it lives. Complete, and safe to share between threads."""
+    """Stores all data in this process, until it ends. Complete, and safe to share between threads."""
 
     name = "memory"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.TRANSACTIONS})
 
     def __init__(self, state: State | None = None) -> None:
-        """Open a store of its own, or another handle on one that exists."""
+        """Open a new store, or another handle on an existing one."""
         self._state = state or State()
         self.session_store = MemorySessionStore(self._state)
         self.query_api = MemoryQueryAPI(self._state)
@@ -30,8 +30,8 @@ class MemoryBackend(Backend):
         self.artifact_registry = MemoryArtifactRegistry(self._state)
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Make one atomic unit of what the ports do inside; other threads wait until it ends."""
+        """Make all calls inside one transaction; other threads wait until it ends."""
         return self._state.transaction()
 
     def close(self) -> None:
-        """Do nothing: what is kept goes when nothing refers to it any more."""
+        """Do nothing: the data are freed with their last reference."""

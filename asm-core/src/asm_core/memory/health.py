@@ -1,4 +1,4 @@
-"""What in memory contradicts itself."""
+"""Consistency checks of the in-memory backend."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def find_faults(state: State) -> list[str]:
-    """Return what in the logs contradicts itself, a sentence each, the first few cases of each kind."""
+    """Return the inconsistencies of the logs, one sentence each, with the first cases of each kind."""
     kinds = (_runs_with_two_ends(state), _sessions_with_two_ends(state), _events_elsewhere(state))
     return list(chain.from_iterable(islice(faults, SHOWN) for faults in kinds))
 

@@ -1,4 +1,4 @@
-"""What the registry loads when the configuration names ``memory``."""
+"""The plugin of the backend ``memory``."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def asm_backend() -> BackendSpec:
 
 
 def _open(url: str | None, *, migrate: bool | int) -> Backend:  # noqa: ARG001  there is no schema to migrate
-    from asm_core.memory import MemoryBackend  # noqa: PLC0415  only when it is asked for
+    from asm_core.memory import MemoryBackend  # noqa: PLC0415  imported when the backend is opened
 
     if url not in {None, "memory://"}:
-        message = "The memory backend has no place; leave the url out, or write memory://."
+        message = "The memory backend takes no url except memory://."
         raise ValidationError(message)
     return MemoryBackend()

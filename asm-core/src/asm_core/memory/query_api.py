@@ -1,4 +1,4 @@
-"""Adding up in memory."""
+"""The query API of the in-memory backend."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class MemoryQueryAPI(QueryAPI):
         return [_cost_totals(provider, model, runs) for (provider, model), runs in self._counted(query)]
 
     def _counted(self, query: UsageQuery) -> Iterable[tuple[tuple[str | None, str | None], list[Run]]]:
-        """Return the runs that count, by provider and model."""
+        """Return the matching runs, by provider and model."""
         with self._state.lock:
             runs = [run for run in self._reader.runs() if self._counts(run, query)]
         return _grouped(runs, lambda run: (run.provider, run.model))

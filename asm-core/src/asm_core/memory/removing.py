@@ -1,4 +1,4 @@
-"""Removing sessions in memory, a bounded number of rows at a time, inside a transaction."""
+"""Removal of sessions in memory, a bounded number of rows at a time, inside a transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def remove_marked(state: State, session_ids: Sequence[str], limit: int) -> Removal:
-    """Remove of marked sessions up to `limit` events and runs, and those sessions of which neither is left."""
+    """Remove up to `limit` events and runs of marked sessions, and marked sessions without any."""
     events = list(islice((event for one in session_ids for event in state.logs.get(one, {}).values()), limit))
     runs = list(islice((run for run in state.runs.values() if run.session_id in session_ids), limit))
     drop_events(state, events)
@@ -30,7 +30,7 @@ def remove_marked(state: State, session_ids: Sequence[str], limit: int) -> Remov
 
 
 def drop_events(state: State, events: Collection[Event]) -> int:
-    """Remove events, and return how many."""
+    """Remove events, and return their number."""
     for event in events:
         state.drop(state.logs[event.session_id], event.sequence_number)
         state.drop(state.events, event.id)

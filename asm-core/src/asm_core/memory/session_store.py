@@ -1,4 +1,4 @@
-"""Writing sessions, runs and events in memory."""
+"""The session store of the in-memory backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the in-memory backend holds, and how it takes changes back."""
+"""The data of the in-memory backend, and the rollback of changes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _MISSING: Final = object()
 
 
 class State:
-    """The tables, one lock over them, and an undo log while a transaction lasts.
+    """The tables, their lock, and an undo log during a transaction.
 
-    Several backends may share one state, as several connections share a database.
+    Several backends can share one state, like connections of one database.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class State:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make one unit of the changes inside: kept at the end, taken back on an exception. Others wait."""
+        """Make all changes inside one transaction: commit at the end, roll back on an exception. Other threads wait."""
         with self.lock:
             undo: list[Callable[[], object]] = []
             self._undo.append(undo)
@@ -61,9 +61,9 @@ class State:
                 self._undo.pop()
 
     def after_fork(self) -> None:
-        """Go on, in a child, with a lock of its own, and without what another thread of the parent has not committed.
+        """Renew the lock in a child, and roll back uncommitted changes of the parent's other threads.
 
-        The transaction of the thread that forked goes on in both processes, each on a copy of its own.
+        The transaction of the forking thread continues in both processes, each on its own copy.
         """
         self.lock = threading.RLock()
         if self._undo and self._owner != threading.get_ident():
@@ -72,7 +72,7 @@ class State:
             self._undo.clear()
 
     def has_session(self, session_id: str) -> bool:
-        """Return whether there is a session whose removal has not begun."""
+        """Return whether the session exists and its removal has not begun."""
         return session_id in self.sessions and session_id not in self.removing
 
     def put(self, table: dict[Any, Any], key: object, value: object) -> None:
@@ -81,13 +81,13 @@ class State:
         table[key] = value
 
     def drop(self, table: dict[Any, Any], key: object) -> None:
-        """Remove an entry of a table, if it is there, inside a transaction."""
+        """Remove an entry of a table, if it exists, inside a transaction."""
         self._remember(table, key)
         table.pop(key, None)
 
     def _remember(self, table: dict[Any, Any], key: object) -> None:
         if not self._undo:
-            message = "a change outside a transaction could not be taken back"
+            message = "a change outside a transaction cannot be rolled back"
             raise RuntimeError(message)
         old = table.get(key, _MISSING)
         step = partial(table.pop, key, None) if old is _MISSING else partial(table.__setitem__, key, old)

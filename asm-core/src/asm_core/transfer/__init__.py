@@ -1,8 +1,8 @@
-"""Sessions as files: export one from any backend, import it into any other, exactly.
+"""Export of a session to a file, and its exact import into any backend.
 
 The file holds JSON lines: a header, the session, its runs, its events by number, its live artifacts, and a last line
-with the counts and the SHA-256 of all lines before it. Each line in between carries a CRC of its own, so that damage is
-found where it is. Both ways stream: memory does not grow with the session.
+with the counts and the SHA-256 of all lines before it. Each line in between has its own CRC, which locates damage. Both
+directions stream: memory does not grow with the session.
 
 >>> import io, asm_core.memory
 >>> from asm_core.models import Event, Session

@@ -1,4 +1,4 @@
-"""Reading a whole export before anything is believed."""
+"""The check of a whole export before its import."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     from asm_core.transfer.reading import Source
 
-_CHANGED: Final = "The file was changed while it was imported."
+_CHANGED: Final = "The file changed during the import."
 _RANKS: Final = {kind: rank for rank, kind in enumerate(KINDS)}
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sound export holds, which begins at the byte `start` of the file, and its artifacts at `artifacts_at`."""
+    """The content of a valid export; `start` and `artifacts_at` are byte positions in the file."""
 
     session: Session
     last_sequence: int
@@ -44,12 +44,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_file(file: Source) -> Manifest:
-    """Read an export to its end and return what it holds.
+    """Read and check a whole export, and return a summary of its content.
 
-    Memory does not grow with the file: of the lines read, only the place of the last one is kept.
+    Memory does not grow with the file: only the position of the last line is kept.
 
     Raises:
-        ValidationError: it is damaged, cut off, edited, or no export at all; the message names the line.
+        ValidationError: the file is damaged, truncated, edited, or not an export; the message names the line.
     """
     start = file.tell()
     first = file.readline(HEADER_LIMIT)
@@ -62,14 +62,14 @@ def check_file(file: Source) -> Manifest:
         checker.take(number, line, place)
         digest.update(line)
         place += len(line)
-    raise damaged(number, "The file ends behind this line, without its last one: it was cut off.")
+    raise damaged(number, "The file ends after this line, without a last line: it was truncated.")
 
 
 def read_again(file: Source, manifest: Manifest) -> Iterator[tuple[Session | Run | Event | Artifact, int]]:
-    """Yield the models of a file that was checked, in its order, each with the length of its line.
+    """Yield the models of a checked file in order, each with the length of its line.
 
     Raises:
-        ValidationError: the file was changed since it was checked.
+        ValidationError: the file changed after the check.
     """
     file.seek(manifest.start)
     digest = hashlib.sha256(file.readline(HEADER_LIMIT))
@@ -83,7 +83,7 @@ def read_again(file: Source, manifest: Manifest) -> Iterator[tuple[Session | Run
 
 
 def read_artifacts(file: Source, manifest: Manifest) -> Iterator[Artifact]:
-    """Yield the artifacts of a file that was checked."""
+    """Yield the artifacts of a checked file."""
     file.seek(manifest.artifacts_at)
     for _ in range(manifest.totals.artifacts):
         model = _decoded(1, read_line(file, 1))
@@ -92,7 +92,7 @@ def read_artifacts(file: Source, manifest: Manifest) -> Iterator[Artifact]:
 
 
 def _lines(file: Source) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines behind the first one, with their numbers."""
+    """Yield the lines after the first one, with their numbers."""
     for number in itertools.count(2):
         line = read_line(file, number)
         if not line:
@@ -101,7 +101,7 @@ def _lines(file: Source) -> Iterator[tuple[int, bytes]]:
 
 
 def _decoded(number: int, line: bytes) -> Session | Run | Event | Artifact:
-    """Return the model of a line that was checked."""
+    """Return the model of a checked line."""
     kind, body = split_line(number, line)
     try:
         return msgspec.json.decode(body, type=KINDS[kind])
@@ -110,7 +110,7 @@ def _decoded(number: int, line: bytes) -> Session | Run | Event | Artifact:
 
 
 class _Checker:
-    """Holds each line to the header and to the line before it."""
+    """Checks each line against the header and the previous line."""
 
     def __init__(self, header: Header, start: int) -> None:
         self._header = header
@@ -125,9 +125,9 @@ class _Checker:
         model = read_model(number, kind, body)
         key = (_RANKS[kind], *self._key(number, model))
         if self._session is None and kind != "session":
-            raise damaged(number, f"The session must come first, not a {kind}.")
+            raise damaged(number, f"The session must come first, not the {kind}.")
         if key <= self._last:
-            raise damaged(number, f"This {kind} is out of order, or there twice.")
+            raise damaged(number, f"This {kind} is out of order or repeated.")
         if kind == "artifact" and self._artifacts_at is None:
             self._artifacts_at = place
         self._last = key
@@ -136,7 +136,7 @@ class _Checker:
     def _key(self, number: int, model: Session | Run | Event | Artifact) -> tuple[Any, ...]:
         owner = model.id if isinstance(model, Session) else model.session_id
         if owner != self._header.session_id:
-            raise damaged(number, f"This belongs to session {shown(owner)}, not to {shown(self._header.session_id)}.")
+            raise damaged(number, f"It belongs to session {shown(owner)}, not to {shown(self._header.session_id)}.")
         if isinstance(model, Session):
             self._session = model
             return ()
@@ -144,7 +144,7 @@ class _Checker:
             return model.started_at, model.id
         if isinstance(model, Artifact):
             if model.deleted_at is not None:
-                raise damaged(number, "The artifact is deleted; an export holds live ones.")
+                raise damaged(number, "The artifact is deleted. An export contains live artifacts only.")
             return model.created_at, model.id
         if model.sequence_number is None or model.sequence_number > self._header.last_sequence:
             raise damaged(
@@ -155,17 +155,17 @@ class _Checker:
     def end(self, number: int, totals: Totals, place: int, sha256: str, rest: bytes) -> Manifest:
         found = (self._counts["run"], self._counts["event"], self._counts["artifact"])
         if self._session is None:
-            raise damaged(number, "The file holds no session.")
+            raise damaged(number, "The file contains no session.")
         if found != (totals.runs, totals.events, totals.artifacts):
             raise damaged(
                 number,
-                f"The file should hold {totals.runs} runs, {totals.events} events and {totals.artifacts} artifacts, "
-                f"and holds {found[0]}, {found[1]} and {found[2]}: lines are missing or were added.",
+                f"The file should contain {totals.runs} runs, {totals.events} events and {totals.artifacts} artifacts, "
+                f"but contains {found[0]}, {found[1]} and {found[2]}: lines are missing or were added.",
             )
         if sha256 != totals.sha256:
-            raise damaged(number, "The SHA-256 of the lines before it does not fit: something in them was changed.")
+            raise damaged(number, "The SHA-256 of the previous lines does not match: they were changed.")
         if rest:
-            raise damaged(number + 1, "There is something behind the last line.")
+            raise damaged(number + 1, "There is data after the last line.")
         return Manifest(
             session=self._session,
             last_sequence=self._header.last_sequence,

@@ -1,4 +1,4 @@
-"""Writing a session to a file."""
+"""Export of a session to a file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TRIES: Final = 20
 
 
 class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What an export holds, beside the session itself."""
+    """The counts of an export."""
 
     session_id: str
     runs: int
@@ -37,8 +37,8 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
 def dump_session(backend: Backend, session_id: str, file: BinaryIO) -> ExportReport:
     """Write all that is stored of a session to a binary file, streaming; `load_session` is the exact inverse.
 
-    A session may be exported while it is recorded: the file has its session and runs as they stood at one moment, and
-    the events up to it. Artifacts are their metadata; the blobs lie elsewhere. Equal content gives equal bytes.
+    A session can be exported while it is recorded: the file has session and runs at one moment, and the events up to
+    it. Artifacts are exported as metadata, without their blobs. Equal content gives equal bytes.
 
     Raises:
         SessionNotFoundError: the session does not exist, or was deleted meanwhile.
@@ -66,7 +66,7 @@ def dump_session(backend: Backend, session_id: str, file: BinaryIO) -> ExportRep
 
 
 class _Writer:
-    """Writes, and remembers the SHA-256 of what was written."""
+    """A writer that computes the SHA-256 of all written data."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -82,20 +82,20 @@ class _Writer:
 
 
 def _take_state(backend: Backend, session_id: str, spool: IO[bytes]) -> tuple[int, int]:
-    # Session and runs change together with their events. So where they are the same before and after a look at the
-    # counter, they are what the log up to this number says.
+    # Session and runs change together with their events. If they are equal before and after the counter is read, they
+    # are consistent with the log up to that number.
     for _ in range(_TRIES):
         spool.seek(0)
         spool.truncate()
         digest, runs = hashlib.sha256(), 0
-        for runs, model in enumerate(_state(backend, session_id)):  # noqa: B007  the session itself is number 0
+        for runs, model in enumerate(_state(backend, session_id)):  # noqa: B007  number 0 is the session itself
             line = line_of(model)
             spool.write(line)
             digest.update(line)
         last_sequence = backend.session_store.get_latest_sequence(session_id)
         if digest.digest() == _digest(_state(backend, session_id)):
             return runs, last_sequence
-    message = f"Session {session_id} changes faster than it can be read; export it again when it has calmed down."
+    message = f"Session {session_id} changes faster than it can be read. Export it again when it changes less often."
     raise StorageError(message)
 
 

@@ -1,4 +1,4 @@
-"""Reading a session from a file into a backend."""
+"""Import of a session from a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BATCH_BYTES: Final = 4 << 20
 
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What an import added to the store; nothing at all where the session was there already."""
+    """The records that an import added to the store; none if an equal session was already stored."""
 
     session_id: str
     session_added: bool
@@ -44,22 +44,22 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
 def load_session(backend: Backend, file: BinaryIO) -> ImportReport:
     """Store the session that `dump_session` wrote to a binary file, exactly as it was, on any backend.
 
-    The file is read to its end and checked before anything is written. Then all of it is written in one transaction
-    where the backend has `transactions`; elsewhere in batches, and another import completes one that was interrupted.
-    Memory and disk space are bounded. A line has at most 1 GiB. In a pipe one cannot go back: each line is checked as
-    it comes, and at most 1 GiB is kept in a temporary file.
-    What is stored already and equal is left alone: importing twice is a no-op; events that were pruned come back.
+    The whole file is checked before anything is written. Then it is written in one transaction if the backend has
+    `transactions`, otherwise in batches; a repeated import completes an interrupted one. Memory and disk use are
+    bounded. A line has at most 1 GiB. The lines of a pipe are checked as they arrive, and at most 1 GiB is kept in a
+    temporary file. Records that are already stored and equal stay as they are, so that importing twice is a no-op;
+    pruned events are restored.
 
     Raises:
-        ValidationError: the file is damaged, cut off, edited, of another version, or no export; the message names the
-            line. Or a line does not fit into memory.
-        AlreadyExistsError: the session, one of its runs, events or artifacts is stored already and differs.
+        ValidationError: the file is damaged, truncated, edited, of another version, or not an export; the message names
+            the line. Or a line does not fit into memory.
+        AlreadyExistsError: the session or one of its runs, events or artifacts is already stored and differs.
     """
     try:
         with rereadable(file) as source:
             return _import(backend, source)
     except MemoryError:
-        message = "A line of the file, or what it holds, does not fit into memory. Nothing was imported."
+        message = "A line of the file, or its content, does not fit into memory. Nothing was imported."
         raise ValidationError(message) from None
 
 
@@ -79,7 +79,7 @@ def _import(backend: Backend, file: Source) -> ImportReport:
 
 
 def _compare(backend: Backend, file: Source, manifest: Manifest) -> tuple[bool, int]:
-    """Hold what is stored against the file; return whether the session is new, and how many runs are."""
+    """Compare stored records with the file; return whether the session is new, and the number of new runs."""
     store, session = backend.session_store, manifest.session
     try:
         _same(store.get_session(session.id), session)
@@ -102,7 +102,7 @@ def _compare(backend: Backend, file: Source, manifest: Manifest) -> tuple[bool, 
 
 
 def _same_events(backend: Backend, events: list[Event]) -> None:
-    """Hold the stored events up to the last of these against them, page by page: the file may have far fewer."""
+    """Compare the stored events up to the last of these with them, page by page: the file may have far fewer."""
     given = {event.sequence_number: event for event in events}
     first, last = events[0].sequence_number or 1, events[-1].sequence_number or 1
     for event in backend.session_store.follow_events(events[0].session_id, after=first - 1, idle_timeout=0.0):
@@ -125,8 +125,8 @@ def _same(stored: Model, given: Model) -> None:
     fields = [name for name in given.__struct_fields__ if getattr(stored, name) != getattr(given, name)]
     kind, name = type(given).__name__, getattr(given, "id", "")
     message = (
-        f"{kind} {name} is stored already and differs from the file in: {', '.join(fields)}. Nothing was imported; "
-        "delete the stored session first, or import into another store."
+        f"{kind} {name} is already stored and differs from the file in: {', '.join(fields)}. Nothing was imported. "
+        "Delete the stored session first, or import into another store."
     )
     raise AlreadyExistsError(message, details={"id": name, "fields": fields})
 

@@ -1,4 +1,4 @@
-"""The lines of an export: how each is written, and how it is read back and doubted."""
+"""Encoding and checked decoding of the lines of an export."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 FORMAT: Final = "asm-session"
 VERSION: Final = 1
 FIRST_BYTES: Final = b'{"header":{"format":"asm-session"'
-"""Every export begins with these."""
+"""The first bytes of every export."""
 HEADER_LIMIT: Final = 65_536
-"""No header is longer, in bytes; whatever is, is no export and need not be read any further."""
+"""The longest header in bytes. A file with a longer first line is not an export, and is not read further."""
 LINE_LIMIT: Final = 1 << 30
-"""No line is longer, in bytes.
+"""The longest line in bytes.
 
-An event, a run or a session that a database gives back is smaller: SQLite holds up to 10^9 bytes in a row, and
-PostgreSQL less than 2^30.
+An event, a run or a session in a database is smaller: the limit of a row is 10^9 bytes in SQLite, and less than 2^30 in
+PostgreSQL.
 """
 KINDS: Final[Mapping[str, type[Session | Run | Event | Artifact]]] = {
     "session": Session,
@@ -33,10 +33,10 @@ KINDS: Final[Mapping[str, type[Session | Run | Event | Artifact]]] = {
     "event": Event,
     "artifact": Artifact,
 }
-"""What may stand between the header and the last line, in the order in which it does."""
+"""The kinds of lines between the header and the last line, in order."""
 END: Final = b'{"end":'
 BEGINNING: Final = re.compile(rb'\{"(?:session|run|event|artifact)":\{')
-"""How each line between the header and the last one begins."""
+"""The beginning of each line between the header and the last line."""
 _HEADER: Final = "header"
 
 _LINE = re.compile(rb'\{"([a-z]+)":(\{.*\}),"crc32":"([0-9a-f]{8})"\}\n', re.DOTALL)
@@ -61,7 +61,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the last line says stands between it and the header."""
+    """The counts in the last line."""
 
     runs: int
     events: int
@@ -74,7 +74,7 @@ class _End(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def damaged(line: int, what: str) -> ValidationError:
-    """Return the error for a file whose line of this number (from 1) cannot be accepted."""
+    """Return the error for an invalid line, numbered from 1."""
     return ValidationError(f"Line {line}: {what} Nothing was imported.", details={"line": line})
 
 
@@ -82,14 +82,14 @@ def line_of(model: Header | Model) -> bytes:
     """Return the line of the header, the session, a run, an event or an artifact.
 
     Raises:
-        ValidationError: it would be longer than an import reads.
+        ValidationError: the line would be longer than an import accepts.
     """
     kind, body = type(model).__name__.lower().encode(), encode_json(model)
     line = b'{"%b":%b,"crc32":"%08x"}\n' % (kind, body, zlib.crc32(body))
     if len(line) > LINE_LIMIT:
         name = getattr(model, "id", "")
         message = (
-            f"The {kind.decode()} {name} takes {len(line):,} bytes, and a line of an export at most {LINE_LIMIT:,}."
+            f"The {kind.decode()} {name} takes {len(line):,} bytes, but a line of an export has at most {LINE_LIMIT:,}."
         )
         raise ValidationError(message)
     return line
@@ -101,19 +101,19 @@ def end_line(totals: Totals) -> bytes:
 
 
 def read_header(line: bytes) -> Header:
-    """Return what the first line says.
+    """Parse the first line.
 
     Raises:
-        ValidationError: it is not the first line of an export, or that of a version that this program cannot read.
+        ValidationError: it is not the first line of an export, or has an unsupported version.
     """
     if not line:
-        raise damaged(1, "The file is empty, and no export.")
+        raise damaged(1, "The file is empty.")
     try:
         version = msgspec.json.decode(line, type=_AnyHeader).header.version
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise damaged(1, "This is not the header of an export that `asm export` wrote.") from None
     if version != VERSION:
-        raise damaged(1, f"The format has version {version}, and this program reads version {VERSION}; upgrade it.")
+        raise damaged(1, f"The format has version {version}, but this program reads version {VERSION}. Upgrade it.")
     try:
         return msgspec.json.decode(split_line(1, line, [_HEADER])[1], type=Header)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -121,46 +121,46 @@ def read_header(line: bytes) -> Header:
 
 
 def split_line(number: int, line: bytes, kinds: Collection[str] = KINDS) -> tuple[str, bytes]:
-    """Return the kind of what stands in a line, one of `kinds`, and its JSON.
+    """Return the kind of a line, one of `kinds`, and its JSON.
 
     Raises:
-        ValidationError: it is not as `line_of` writes it.
+        ValidationError: the line does not have the format of `line_of`.
     """
     if not line.endswith(b"\n"):
-        raise damaged(number, "The file ends in the middle of this line: it was cut off.")
+        raise damaged(number, "The file ends in the middle of this line: it was truncated.")
     found = _LINE.fullmatch(line)
     kind = found[1].decode() if found else ""
     if found is None or kind not in kinds:
-        raise damaged(number, "This is no line of an export: it was damaged or edited.")
+        raise damaged(number, "The line is damaged or was edited.")
     if zlib.crc32(found[2]) != int(found[3], 16):
-        raise damaged(number, "The check sum does not fit: the line was damaged or edited.")
+        raise damaged(number, "The checksum does not match: the line is damaged or was edited.")
     return kind, found[2]
 
 
 def read_model(number: int, kind: str, body: bytes) -> Session | Run | Event | Artifact:
-    """Return the model that a line holds, checked.
+    """Return the checked model of a line.
 
     Raises:
-        ValidationError: it holds none.
+        ValidationError: the line has no valid model.
     """
     try:
         return KINDS[kind].from_dict(decode_json(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise damaged(number, f"This is no JSON: {error}.") from None
+        raise damaged(number, f"Invalid JSON: {error}.") from None
     except ValidationError as error:
         raise damaged(number, error.message) from None
 
 
 def read_end(number: int, line: bytes) -> Totals:
-    """Return what the last line says.
+    """Parse the last line.
 
     Raises:
-        ValidationError: it is not as `end_line` writes it.
+        ValidationError: the line does not have the format of `end_line`.
     """
     try:
         end = msgspec.json.decode(line, type=_End)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         end = None
     if end is None or end_line(end.end) != line:
-        raise damaged(number, "The last line is damaged, cut off or was edited.")
+        raise damaged(number, "The last line is damaged, truncated or was edited.")
     return end.end

@@ -1,4 +1,4 @@
-"""Reading the lines of a file of unknown origin, in bounded memory and disk space."""
+"""Reading the lines of an untrusted file in bounded memory and disk space."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SPOOL_LIMIT: Final = 1 << 30
-"""Bytes of a pipe that are kept on disk while they are checked."""
+"""The largest number of bytes of a pipe that are kept on disk during the check."""
 _IN_MEMORY: Final = 4 << 20
 _CHUNK: Final = 1 << 20
 
 
 class Source(Protocol):
-    """What lines are read from: a file in which one can go back."""
+    """A seekable file."""
 
     def readline(self, size: int = -1, /) -> bytes:
         """Return a line, or the next `size` bytes of it."""
@@ -29,15 +29,15 @@ class Source(Protocol):
         """Return up to `size` bytes."""
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place."""
+        """Set the position."""
 
     def tell(self) -> int:
-        """Return the place."""
+        """Return the position."""
 
 
 @contextlib.contextmanager
 def rereadable(file: BinaryIO) -> Iterator[Source]:
-    """Return the file itself if one can go back in it, and else a copy that is made while it is read."""
+    """Return the file itself if it is seekable, and otherwise a copy that is made while it is read."""
     if file.seekable():
         yield file
         return
@@ -46,33 +46,33 @@ def rereadable(file: BinaryIO) -> Iterator[Source]:
 
 
 def read_line(file: Source, number: int) -> bytes:
-    """Return the next line, the one of this number; nothing at the end of the file.
+    """Return the next line, which has this number; empty at the end of the file.
 
-    No more than a piece of a line is held before its end was found. A line of more than `LINE_LIMIT` bytes, or one that
-    does not begin as `line_of` writes it, is not read to its end.
+    Only a part of a line is in memory until its end is found. A line of more than `LINE_LIMIT` bytes, or with another
+    beginning than that of `line_of`, is not read to its end.
 
     Raises:
-        ValidationError: it is too long, cut off, or no line of an export.
+        ValidationError: the line is too long, truncated, or not a line of an export.
     """
     piece = file.readline(_CHUNK)
     length = len(piece)
     if length < _CHUNK or piece.endswith(b"\n"):
         return piece
     if not BEGINNING.match(piece):
-        raise damaged(number, "This is no line of an export: it was damaged or edited.")
+        raise damaged(number, "The line is damaged or was edited.")
     while not piece.endswith(b"\n"):
         piece = file.readline(_CHUNK)
         length += len(piece)
         if length > LINE_LIMIT:
-            raise damaged(number, f"It is longer than {LINE_LIMIT:,} bytes, the most that a line may have.")
+            raise damaged(number, f"The line is longer than the limit of {LINE_LIMIT:,} bytes.")
         if not piece:
-            raise damaged(number, "The file ends in the middle of this line: it was cut off.")
+            raise damaged(number, "The file ends in the middle of this line: it was truncated.")
     file.seek(-length, os.SEEK_CUR)
     return file.read(length)
 
 
 class _Spool:
-    """Reads a pipe, and keeps what was read."""
+    """Reads a pipe, and keeps a copy."""
 
     def __init__(self, pipe: BinaryIO, copy: tempfile.SpooledTemporaryFile[bytes]) -> None:
         self._pipe = pipe
@@ -95,8 +95,8 @@ class _Spool:
         self._size += len(data)
         if self._size > SPOOL_LIMIT:
             message = (
-                f"More than {SPOOL_LIMIT:,} bytes come from a pipe, the most that is kept until all is checked. "
-                "Nothing was imported; write the export to a file, and import that."
+                f"The pipe has more than {SPOOL_LIMIT:,} bytes, the limit for a check. Nothing was imported. "
+                "Write the export to a file, and import that."
             )
             raise ValidationError(message)
         self._copy.write(data)
