@@ -30,8 +30,8 @@ class Child:
 
     Attributes:
         streams: the non-blocking file descriptors to read, by name.
-        bell: a file descriptor that becomes readable when the command itself has ended, although other processes
-        may still hold its streams.
+        bell: a file descriptor that becomes readable when the command itself has ended, although other processes may
+            still hold its streams.
         was_ended: whether `interrupt` or `end` was called while it ran.
     """
 

@@ -34,8 +34,7 @@ class Places:
     """A fixed number of places; a caller waits until one is free.
 
     Taking and returning a place is one step: an exception of a signal handler comes before or after it. If the caller
-    is
-    interrupted in between, the place is freed with the caller's list.
+    is interrupted in between, the place is freed with the caller's list.
     """
 
     __slots__ = ("_bell", "_get", "_queue", "give_back")
@@ -56,8 +55,7 @@ class Places:
         while True:
             with suppress(Empty):
                 # One step, as in `asm_core.concurrency.contexts.take`. Never a blocking `get`: up to Python 3.12, it
-                # waits
-                # forever if another thread takes an item just before the deadline.
+                # waits forever if another thread takes an item just before the deadline.
                 taken.extend(map(self._get, _AT_ONCE))
                 if not self._queue.empty():
                     self.ring()

@@ -32,7 +32,7 @@ class StoreConfig(msgspec.Struct, frozen=True, kw_only=True):
         url: its URL; None: the default of the backend.
         options: the options of the backend.
         trusted: whether the user, or a file that only the user can write, named the URL. If not, `open_backend` accepts
-        only a store inside the working directory, and adds no tables to the database of another application.
+            only a store inside the working directory, and adds no tables to the database of another application.
         file: the file that configures the url or an option, if any.
     """
 

@@ -19,8 +19,8 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: its name in the configuration; the same as that of the entry point.
         open: called as ``open(url, migrate=..., **options)``; its keyword parameters are the backend's options.
-        `migrate` is False (raise MigrationRequiredError unless the schema is the newest), True (upgrade first), or
-        a version (migrate to it, and open at it).
+            `migrate` is False (raise MigrationRequiredError unless the schema is the newest), True (upgrade first), or
+            a version (migrate to it, and open at it).
         capabilities: the declared capabilities.
         port_version: the `asm_core.PORT_VERSION` that the backend implements.
         databases: the supported databases, by their usual names.

@@ -19,10 +19,9 @@ class Maintenance:
     """Applies retention policies, and checks the consistency of the store.
 
     Maintenance works in batches. Each batch is a transaction that changes at most `policy.batch_size` rows of a table,
-    so
-    that other writers wait for one batch only, whatever the size of a session. Candidates are searched without a lock,
-    some thousand rows at a time. An interrupted step keeps the batches that it committed. Sequence numbers are never
-    reused. Any method may raise `StorageError`.
+    so that other writers wait for one batch only, whatever the size of a session. Candidates are searched without a
+    lock, some thousand rows at a time. An interrupted step keeps the batches that it committed. Sequence numbers are
+    never reused. Any method may raise `StorageError`.
 
     A session is marked before it is removed. From then on no port returns it. The next pass completes an interrupted
     removal, whatever its policy is.

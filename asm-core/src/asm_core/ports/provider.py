@@ -57,8 +57,7 @@ class Provider(ABC):
 
         Raises:
             ProviderError: the run failed. The run's `error` gets the `details`. With ``cancelled: True`` in them, the
-            run
-                is recorded as cancelled.
+                run is recorded as cancelled.
         """
 
     @abstractmethod

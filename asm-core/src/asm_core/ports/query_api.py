@@ -82,8 +82,7 @@ class QueryAPI(ABC):
             created_before: only sessions created before this time.
             include_deleted: include soft-deleted sessions.
             order_by: ``created_at_asc``, ``created_at_desc`` or ``updated_at_desc``; ties are ordered by id, in the
-            same
-            direction.
+                same direction.
             limit: the size of the page.
             cursor: the cursor of the previous page.
         """
@@ -129,8 +128,7 @@ class QueryAPI(ABC):
             started_before: only runs started before this time.
             min_tokens: only runs with at least this many tokens in total.
             order_by: ``started_at_asc``, ``started_at_desc`` or ``token_usage_desc`` (by the total); ties are ordered
-            by
-            id.
+                by id.
             limit: the size of the page.
             cursor: the cursor of the previous page.
         """
@@ -174,7 +172,7 @@ class QueryAPI(ABC):
             until: only events with an earlier timestamp.
             correlation_id: only events with this correlation id.
             order_by: ``sequence_asc`` (by session id, then number), ``timestamp_asc`` or ``timestamp_desc`` (ties are
-            ordered by session id and number, in the same direction).
+                ordered by session id and number, in the same direction).
             limit: the size of the page.
             cursor: the cursor of the previous page.
         """
@@ -257,8 +255,8 @@ class QueryAPI(ABC):
             provider: only runs of this provider.
             since: only runs started at this time or later.
             until: only runs started before this time.
-            pricing_table: prices for runs without a recorded cost, as
-                ``{provider: {model: {"input": Decimal, "output": Decimal}}}`` in US dollars per million tokens.
+            pricing_table: prices for runs without a recorded cost, as ``{provider: {model: {"input": Decimal, "output":
+                Decimal}}}`` in US dollars per million tokens.
         """
         pricing = check_pricing_table({} if pricing_table is None else pricing_table)
         query = _usage_query(session_id, agent_id, provider, since, until)

@@ -63,10 +63,8 @@ class SessionStore(ABC):
     """Stores sessions, runs and the append-only log of each session.
 
     All arguments are checked before the database is used (`ValidationError`). Ids are strings. Statuses and types can
-    be
-    given as members or as strings. A filter that takes a single value also takes an iterable: any of its values
-    matches.
-    Any method may raise `StorageError`; a `StorageConnectionError` is retryable.
+    be given as members or as strings. A filter that takes a single value also takes an iterable: any of its values
+    matches. Any method may raise `StorageError`; a `StorageConnectionError` is retryable.
 
     Attributes:
         reader: answers query objects.
@@ -270,7 +268,7 @@ class SessionStore(ABC):
             type: only events of this type.
             since: only events with this timestamp or a later one.
             after: only events after this number, or after this event, as the store returned it. For an event, the log
-            is checked to still contain it.
+                is checked to still contain it.
             before: only events before this number.
             limit: the largest number of events to return.
             wait_timeout: if no event matches, wait up to this many seconds for the first.

@@ -12,7 +12,7 @@ class Head(NamedTuple):
         last_sequence: the last sequence number; 0 before the first event.
         log_id: the random id of the log, created with the session; None if the session has no counter yet.
         updated_at: a value that differs after each append, so that a log that was set back and has grown to the same
-        number is detected; None if the store has no such value.
+            number is detected; None if the store has no such value.
     """
 
     last_sequence: int

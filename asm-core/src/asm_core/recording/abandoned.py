@@ -32,11 +32,10 @@ def close_abandoned(session_store: SessionStore) -> list[str]:
     A session of `SessionManager.run_once` or a run of `SessionManager.execute_run` is abandoned if its process ran on
     this machine and has ended. One of this process is abandoned if its end could not be stored, because the store was
     unavailable for too long. An abandoned session or run becomes failed, and so do the open runs of such a session,
-    with
-    the events error_occurred (reason "recorder died" or "recorder gave up"), run_failed and session_failed. The session
-    of a run of `execute_run` is not changed. Sessions and runs of a live process, or of one on another machine or in
-    another container, are not abandoned. Any number of processes may call this at the same time; each event is stored
-    once.
+    with the events error_occurred (reason "recorder died" or "recorder gave up"), run_failed and session_failed. The
+    session of a run of `execute_run` is not changed. Sessions and runs of a live process, or of one on another machine
+    or in another container, are not abandoned. Any number of processes may call this at the same time; each event is
+    stored once.
 
     Raises:
         StorageError: the store could not be read or written; sessions and runs that were closed before stay closed.

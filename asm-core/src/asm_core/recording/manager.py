@@ -44,7 +44,7 @@ class SessionManager:
             session_store: the store to record into.
             provider: the provider that executes the runs.
             storage_timeout: seconds to wait for a store that becomes unreachable during a run. After some thousand
-            pending events the run waits too, and nothing is lost.
+                pending events the run waits too, and nothing is lost.
         """
         self._store = session_store
         self._provider = provider
@@ -78,14 +78,14 @@ class SessionManager:
             context: the context of the session.
             tags: the tags of the session.
             on_event: called with each event after it is stored, in order, in another thread, never concurrently. If it
-            has a method `many`, that is called with lists of events instead. If it raises, the run is ended and
-            recorded as failed, and the exception is raised.
+                has a method `many`, that is called with lists of events instead. If it raises, the run is ended and
+                recorded as failed, and the exception is raised.
             timeout: seconds after which the run is ended.
 
         Raises:
             ProviderError: the run failed (`details` are the provider's), was cancelled (``cancelled``), or timed out
                 (``timeout``). `details` always have ``session_id`` and ``run_id``.
-                StorageError: events could not be stored; ``events_not_recorded`` in `details` is their largest number.
+            StorageError: events could not be stored; ``events_not_recorded`` in `details` is their largest number.
         """
         session = Session.new(
             agent_id=self._provider.name if agent_id is None else agent_id,

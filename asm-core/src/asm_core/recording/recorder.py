@@ -41,7 +41,7 @@ class Recorder:
     Attributes:
         error: the reason why events could not be stored.
         lost: the largest number of events that were not stored. The last batch counts in full, because its commit is
-        uncertain after a lost connection.
+            uncertain after a lost connection.
     """
 
     def __init__(

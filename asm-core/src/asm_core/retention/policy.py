@@ -40,13 +40,13 @@ class RetentionPolicy:
         max_total_events: prune the oldest events of all sessions until there are at most this many.
         hard_delete_after_days: remove sessions (with all their records) and artifacts permanently this many days after
             their soft deletion.
-            archive_before_prune: copy data to `archive_store` before it is pruned or removed.
-            archive_store: a session store of any backend.
-            exempt_statuses: no step changes a session in one of these statuses.
-            exempt_tags: no step changes a session with one of these tags.
-            prune_event_types_first: events of these types are pruned before all others. A tool call and its result are
+        archive_before_prune: copy data to `archive_store` before it is pruned or removed.
+        archive_store: a session store of any backend.
+        exempt_statuses: no step changes a session in one of these statuses.
+        exempt_tags: no step changes a session with one of these tags.
+        prune_event_types_first: events of these types are pruned before all others. A tool call and its result are
             pruned together, so any of their three types includes the others.
-            batch_size: the largest number of rows of a table that one transaction changes; a tool call with its result
+        batch_size: the largest number of rows of a table that one transaction changes; a tool call with its result
             counts as two.
     """
 

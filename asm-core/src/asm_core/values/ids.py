@@ -84,7 +84,7 @@ def check_name(field: str, value: object) -> str:
 
     Raises:
         ValidationError: it is not a string, is empty or longer than `MAX_NAME_BYTES`, or contains a NUL or a lone
-        surrogate.
+            surrogate.
     """
     if type(value) is str and value.isascii() and 0 < len(value) <= MAX_NAME_BYTES and "\0" not in value:
         return value
