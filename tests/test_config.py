@@ -1,17 +1,20 @@
 """Which store is opened: arguments before the environment before files."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import asm_core as asm
 from asm_core import ValidationError, resolve_store
+from asm_core.plugins import registry
 
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for variable in ("ASM_BACKEND", "ASM_URL", "ASM_CONFIG"):
+    for variable in ("ASM_BACKEND", "ASM_URL", "ASM_STORE", "ASM_CONFIG"):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -91,3 +94,76 @@ def test_an_unknown_store_is_refused_with_those_that_are_known() -> None:
 
 def test_an_url_is_not_shown() -> None:
     assert "secret" not in repr(resolve_store(url="postgresql://user:secret@host/db"))
+
+
+def below(*places: str) -> None:
+    """Make a directory below the working directory, and change to it."""
+    Path(*places).mkdir(parents=True)
+    os.chdir(Path(*places))
+
+
+@pytest.mark.parametrize("marker", [".git", "home"])
+def test_a_file_above_is_found_up_to_the_repository_or_the_home_directory(
+    marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    below(marker if marker == "home" else "repository")
+    if marker == ".git":
+        Path(marker).mkdir()
+    write('[tool.asm]\nurl = "here"', "pyproject.toml")
+    below("a", "b")
+    assert resolved()[1] == "here"
+
+
+def test_the_nearest_file_is_used() -> None:
+    Path(".git").mkdir()
+    write('url = "far"')
+    below("a")
+    write("[tool.other]", "pyproject.toml")
+    write('url = "near"')
+    below("b")
+    assert resolved()[1] == "near"
+
+
+def test_nothing_above_the_repository_is_found() -> None:
+    write('url = "outside"')
+    below("repository")
+    Path(".git").write_text("gitdir: elsewhere")
+    below("a")
+    assert resolved()[1] is None
+
+
+def test_outside_repository_and_home_nothing_above_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "elsewhere"))
+    write('url = "above"')
+    below("a")
+    assert resolved()[1] is None
+
+
+def test_a_relative_path_in_a_file_above_is_relative_to_the_file(tmp_path: Path) -> None:
+    Path(".git").mkdir()
+    write('backend = "sqlmodel"\nurl = "sqlite:///agents 1.db"')
+    below("a")
+    with asm.open_backend(migrate=True):
+        assert (tmp_path / "agents 1.db").exists()
+
+
+def test_asm_store_names_a_store_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    write('url = "main"\n[stores.one]\nurl = "one"\n[stores.two]\nurl = "two"')
+    monkeypatch.setenv("ASM_STORE", "one")
+    assert resolved()[1] == "one"
+    assert resolved(store="two")[1] == "two"
+    monkeypatch.setenv("ASM_URL", "environment")
+    assert resolved()[1] == "environment"
+
+
+def test_an_unknown_asm_store_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASM_STORE", "nowhere")
+    with pytest.raises(ValidationError, match=r"No store is configured as \[stores\.nowhere\]"):
+        resolve_store()
+
+
+def test_without_a_name_it_is_the_only_durable_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = registry.find_offers()
+    monkeypatch.setattr(registry, "find_offers", lambda: [one for one in installed if one.name in {"memory", "pony"}])
+    assert resolved()[0] == "pony"

@@ -122,7 +122,7 @@ def test_a_directory_is_refused() -> None:
         (b"a = " + b"{b=" * 5000, "nested too deeply|cannot be read as TOML"),
         (b"busy_timeout = " + b"1" * 5000, "cannot be read as TOML"),
         (b"url = '\xff'", "cannot be read as TOML"),
-        (b"#" * 2_000_000, "more than 1048576 bytes"),
+        (b"#" * 2_000_000, "larger than 1048576 bytes"),
         (b"migrate = true", "migrate in asm.toml is not an option of a store"),
         (b"stores = 5", "stores in asm.toml must be a table"),
     ],

@@ -11,7 +11,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.config import StoreConfig, resolve_store
+from asm_core.config import StoreConfig
 from asm_core.errors import (
     AlreadyExistsError,
     AsmError,
@@ -39,7 +39,7 @@ from asm_core.errors import (
     ValidationError,
 )
 from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus
-from asm_core.plugins import BackendInfo, BackendSpec, hookimpl, installed_backends, open_backend
+from asm_core.plugins import BackendInfo, BackendSpec, hookimpl, installed_backends, open_backend, resolve_store
 from asm_core.ports import (
     PORT_VERSION,
     ArtifactRegistry,

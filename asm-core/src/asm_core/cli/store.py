@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from asm_core.config import resolve_store
-from asm_core.plugins import open_store
+from asm_core.plugins import open_store, resolve_store
 from asm_core.ports import Backend
 
 BackendOption = Annotated[

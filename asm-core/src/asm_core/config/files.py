@@ -27,11 +27,13 @@ class ConfigFile(NamedTuple):
         path: its path, as given or found.
         table: its keys; for ``pyproject.toml``, those of ``[tool.asm]``.
         distrust: the reason why it is not trusted, such as "alice owns it"; None if it is trusted.
+        is_above: whether it was found in a directory above the working directory.
     """
 
     path: Path
     table: dict[str, Any]
     distrust: str | None
+    is_above: bool = False
 
 
 def named_file(path: Path) -> ConfigFile:
@@ -44,7 +46,10 @@ def named_file(path: Path) -> ConfigFile:
 
 
 def found_file(*, trusted_only: bool) -> ConfigFile | None:
-    """Read the configuration file of the working directory, if there is one.
+    """Read the configuration file of the working directory, or else the nearest one above it, if there is one.
+
+    The search ends with the root of the repository or the home directory. Outside both, no directory above the working
+    directory is searched.
 
     Args:
         trusted_only: ignore a file that another user may have written.
@@ -52,14 +57,15 @@ def found_file(*, trusted_only: bool) -> ConfigFile | None:
     Raises:
         ValidationError: it cannot be read, is not a regular file, or is not TOML.
     """
-    for path in map(Path, _FOUND):
-        content = _read_found(path, trusted_only=trusted_only)
-        if content is None:
-            continue
-        raw, distrust = content
-        table = _own_table(path, _parsed(path, raw))
-        if table or path.name == _FOUND[0]:
-            return ConfigFile(path, table, distrust)
+    for directory in _searched():
+        for path in (directory / name for name in _FOUND):
+            content = _read_found(path, trusted_only=trusted_only)
+            if content is None:
+                continue
+            raw, distrust = content
+            table = _own_table(path, _parsed(path, raw))
+            if table or path.name == _FOUND[0]:
+                return ConfigFile(path, table, distrust, is_above=directory != Path())
     return None
 
 
@@ -88,6 +94,15 @@ def distrust_of(found: os.stat_result) -> str | None:
     if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_private_group(found)):
         return f"others can write it (its mode is {stat.filemode(found.st_mode)})"
     return None
+
+
+def _searched() -> list[Path]:
+    """Return the directories to search, nearest first; the working directory is `Path()`."""
+    here = Path.cwd()
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home() raises where there is none
+    above = [here, *here.parents]
+    last = next((place for place, path in enumerate(above) if path == home or (path / ".git").exists()), 0)
+    return [Path(), *above[1 : last + 1]]
 
 
 def _read_found(path: Path, *, trusted_only: bool) -> tuple[bytes, str | None] | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
@@ -13,10 +15,11 @@ from asm_core.config.files import ConfigFile, distrust_of, found_file, named_fil
 from asm_core.errors import ValidationError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 DEFAULT_BACKEND: Final = "sqlmodel"
 DEFAULT_URL: Final = "sqlite:///asm.db"
+_RELATIVE: Final = re.compile(r"sqlite:///([^/?].*)", re.DOTALL)
 _RESERVED: Final = {
     "migrate": "to upgrade the schema, run `asm db upgrade` or pass migrate=True",
     "store": "to select a store, use --store",
@@ -32,8 +35,9 @@ class StoreConfig(msgspec.Struct, frozen=True, kw_only=True):
         url: its URL; None: the default of the backend.
         options: the options of the backend.
         trusted: whether the user, or a file that only the user can write, named the URL. If not, `open_backend` accepts
-            only a store inside the working directory, and adds no tables to the database of another application.
+            only a store inside `directory`, and adds no tables to the database of another application.
         file: the file that configures the url or an option, if any.
+        directory: the directory of the file that names the URL, or the working directory.
     """
 
     backend: str
@@ -41,6 +45,7 @@ class StoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Any]
     trusted: bool = True
     file: str | None = None
+    directory: str = os.curdir
 
     def __repr__(self) -> str:
         """Format without the URL, which may contain a password."""
@@ -63,20 +68,24 @@ def resolve_store(
     store: str | None = None,
     config: str | os.PathLike[str] | None = None,
     options: dict[str, Any] | None = None,
+    default_backend: Callable[[], str] = lambda: DEFAULT_BACKEND,
 ) -> StoreConfig:
     """Resolve the store to open.
 
-    Missing arguments come from the environment (``ASM_BACKEND``, ``ASM_URL``), then from a file: the one that
-    ``ASM_CONFIG`` names, else ``asm.toml`` in the working directory, else ``[tool.asm]`` of ``pyproject.toml`` there.
-    The defaults are ``sqlmodel`` on ``sqlite:///asm.db``. A file that was found rather than named, and that another
-    user owns or can write, may only name a SQLite file in its own directory.
+    Missing arguments come from the environment (``ASM_BACKEND``, ``ASM_URL``, ``ASM_STORE``), then from a file: the one
+    that ``ASM_CONFIG`` names, else the nearest ``asm.toml`` or ``[tool.asm]`` of a ``pyproject.toml``, in the working
+    directory or above it, up to the root of the repository or the home directory. In a file above, a relative SQLite
+    path is relative to the file. The defaults are the only durable backend that is installed, or else ``sqlmodel``, and
+    ``sqlite:///asm.db``. A file that was found rather than named, and that another user owns or can write, may only
+    name a SQLite file in its own directory.
 
     Args:
         name: the backend's name.
         url: the URL of the store.
-        store: the name of a table ``[stores.NAME]`` of the file; `ASM_BACKEND` and `ASM_URL` are ignored.
-        config: the file to read instead of any other; `ASM_BACKEND` and `ASM_URL` are ignored.
+        store: the name of a table ``[stores.NAME]`` of the file. The environment is then ignored, except `ASM_CONFIG`.
+        config: the file to read instead of any other. The environment is then ignored.
         options: the options of the backend.
+        default_backend: returns the backend to use if none is named.
 
     Raises:
         ValidationError: a file is not valid TOML or not trusted with its content, a key has an invalid value, or
@@ -85,8 +94,10 @@ def resolve_store(
     given = _Source(_text("name", name), _text("url", url), options or {})
     asked = [given] if store is not None or config is not None else [given, _environment()]
     file = _file(config, is_place_named=any(source.url for source in asked))
+    if store is None and config is None:
+        store = os.environ.get("ASM_STORE") or None
     sources = [*asked, _configured(file, store)]
-    backend = next((source.backend for source in sources if source.backend), DEFAULT_BACKEND)
+    backend = next((source.backend for source in sources if source.backend), None) or default_backend()
     # The URL and the options of one backend do not apply to another.
     return _merged(backend, [source for source in sources if source.backend in {None, backend}])
 
@@ -99,6 +110,7 @@ def _merged(backend: str, sources: list[_Source]) -> StoreConfig:
         url=place and place.url,
         options={key: value for source in reversed(sources) for key, value in source.options.items()},
         trusted=_is_here_trusted() if place is None else place.file is None or place.file.distrust is None,
+        directory=str(place.file.path.parent) if place and place.file else os.curdir,
         file=str(used.pop()) if used else None,
     )
 
@@ -151,15 +163,23 @@ def _of_table(file: ConfigFile | None, table: dict[str, Any], place: str) -> _So
             message = f"{place}{key} in {file and file.path} is not an option of a store: {advice}. Remove the key."
             raise ValidationError(message)
     options = {key: value for key, value in table.items() if key not in {"backend", "url"}}
-    source = _Source(table.get("backend"), table.get("url"), options, file)
+    source = _Source(table.get("backend"), _beside(file, table.get("url")), options, file)
     if file is not None and file.distrust is not None:
         return _confined(file, source, place)
     return source
 
 
+def _beside(file: ConfigFile | None, url: str | None) -> str | None:
+    """Return a URL of a file that was found above the working directory, its SQLite path relative to the file."""
+    relative = _RELATIVE.fullmatch(url or "")
+    if file is None or not file.is_above or relative is None:
+        return url
+    return f"sqlite:///{quote(file.path.parent.as_posix().rstrip('/'))}/{relative[1]}"
+
+
 def _confined(file: ConfigFile, source: _Source, place: str) -> _Source:
     """Return the settings of an untrusted file, which may only be a store inside its directory."""
-    url = source.url or DEFAULT_URL
+    url = source.url or _beside(file, DEFAULT_URL) or DEFAULT_URL
     refused: Iterable[str] = source.options
     if not is_confined(url, file.path.parent):
         refused = ["url", *refused]

@@ -7,14 +7,15 @@ The value of an entry point is a module that imports no ORM. Its hook ``asm_back
 from __future__ import annotations
 
 import inspect
-import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
+from asm_core.config import stores
 from asm_core.config.confinement import check_confined
-from asm_core.config.stores import DEFAULT_URL, StoreConfig, resolve_store
+from asm_core.config.stores import DEFAULT_BACKEND, DEFAULT_URL, StoreConfig
 from asm_core.errors import (
     AsmError,
     BrokenBackendError,
@@ -26,7 +27,10 @@ from asm_core.escaping import described, shown, visible
 from asm_core.plugins.discovery import Offer, find_offers
 from asm_core.plugins.foreign import signal_exceptions
 from asm_core.plugins.specs import BackendInfo, BackendSpec, checked_spec
-from asm_core.ports.backend import PORT_VERSION, Backend
+from asm_core.ports.backend import PORT_VERSION, Backend, Capability
+
+if TYPE_CHECKING:
+    import os
 
 hookspec: Final = pluggy.HookspecMarker("asm")
 hookimpl: Final = pluggy.HookimplMarker("asm")
@@ -48,7 +52,7 @@ def open_backend(
 ) -> Backend:
     """Open a store with the backend of this name.
 
-    Missing arguments come from the environment and from files; see `asm_core.config.stores.resolve_store`.
+    Missing arguments come from the environment and from files; see `asm_core.config.resolve_store`.
 
     Args:
         name: the backend's name, such as ``sqlmodel`` or ``memory``.
@@ -70,13 +74,42 @@ def open_backend(
     return open_store(resolve_store(name, url=url, store=store, options=options), migrate=migrate)
 
 
+def resolve_store(
+    name: str | None = None,
+    *,
+    url: str | None = None,
+    store: str | None = None,
+    config: str | os.PathLike[str] | None = None,
+    options: dict[str, Any] | None = None,
+) -> StoreConfig:
+    """Resolve the store to open, without opening it; see `asm_core.config.resolve_store`."""
+    return stores.resolve_store(
+        name, url=url, store=store, config=config, options=options, default_backend=default_backend
+    )
+
+
+def default_backend() -> str:
+    """Return the name of the durable backend that is installed; ``sqlmodel`` if there are several, or none."""
+    names = sorted({offer.name for offer in find_offers()})
+    if DEFAULT_BACKEND in names:
+        return DEFAULT_BACKEND
+    durable = [name for name in names if _is_durable(name)]
+    return durable[0] if len(durable) == 1 else DEFAULT_BACKEND
+
+
+def _is_durable(name: str) -> bool:
+    with suppress(AsmError):
+        return Capability.DURABLE in load_spec(name).capabilities
+    return False
+
+
 def open_store(store: StoreConfig, *, migrate: bool | int = False) -> Backend:
     """Open a resolved store; `migrate` may also be a schema version, at which the store is then opened."""
     offer = _find(store.backend)
     spec = _load(offer)
     url = DEFAULT_URL if store.url is None and "SQLite" in spec.databases else store.url
     if url is not None and not store.trusted:
-        check_confined(url, Path(os.curdir))
+        check_confined(url, Path(store.directory))
     with signal_exceptions() as from_signals:
         try:
             _check_options(spec, store.options)

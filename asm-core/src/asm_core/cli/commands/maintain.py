@@ -11,9 +11,8 @@ import typer
 from asm_core.cli.output import printing
 from asm_core.cli.store import Choice, with_choice
 from asm_core.cli.toml import read_toml
-from asm_core.config import resolve_store
 from asm_core.errors import ValidationError, shown
-from asm_core.plugins import open_backend, open_store
+from asm_core.plugins import open_backend, open_store, resolve_store
 from asm_core.ports import Progress, SessionStore
 from asm_core.recording.abandoned import close_abandoned
 from asm_core.retention import MaintenanceReport, RetentionPolicy
