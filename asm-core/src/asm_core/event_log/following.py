@@ -15,8 +15,8 @@ from asm_core.event_log.resuming import (
     head_of,
     is_stored,
     number_of,
-    passes,
 )
+from asm_core.querying.matching import event_matches
 from asm_core.querying.queries import EventQuery
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Follower:
         self._move(found, None if is_full else tail)
         self._looked = max(self._looked, self._number, 0 if is_full else end)
         self._due = is_full or self._seen > self._looked
-        return [event for event in found if passes(event, self._query)] if is_near else found
+        return [event for event in found if event_matches(event, self._query)] if is_near else found
 
     def _find(self, query: EventQuery) -> list[Event]:
         if self._last is None:

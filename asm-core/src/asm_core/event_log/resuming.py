@@ -8,6 +8,7 @@ import msgspec
 
 from asm_core.errors import LogSetBackError, SessionNotFoundError, ValidationError
 from asm_core.models.base import check_natural
+from asm_core.querying.matching import event_matches
 from asm_core.querying.queries import EventQuery, allows_nothing
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def find_checked(reader: Reader, query: EventQuery, last: Event) -> tuple[list[E
         LogSetBackError: another event has its number.
     """
     number = number_of(last)
-    if query.after == number and (query.before is None or query.before > number) and passes(last, query):
+    if query.after == number and (query.before is None or query.before > number) and event_matches(last, query):
         limit = None if query.limit is None else query.limit + 1
         found = reader.find_events(msgspec.structs.replace(query, after=number - 1, limit=limit))
         stored = found.pop(0) if found and number_of(found[0]) == number else None
@@ -103,15 +104,6 @@ def event_at(reader: Reader, session_id: str, number: int) -> Event | None:
     """Return the event with a number, or None if it is not stored."""
     query = EventQuery(session_ids=(session_id,), after=number - 1, before=number + 1, limit=1)
     return next(iter(reader.find_events(query)), None)
-
-
-def passes(event: Event, query: EventQuery) -> bool:
-    """Return whether an event matches the filters of a query of one session, except those by number."""
-    return (
-        (query.run_ids is None or event.run_id in query.run_ids)
-        and (query.types is None or event.type in query.types)
-        and (query.since is None or event.timestamp >= query.since)
-    )
 
 
 def number_of(event: Event) -> int:

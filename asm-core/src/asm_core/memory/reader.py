@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from heapq import nlargest, nsmallest
 from itertools import islice
-from operator import gt, lt
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from asm_core.models import Model
 from asm_core.querying.heads import Head
+from asm_core.querying.matching import event_matches, run_matches, select, session_matches
 from asm_core.querying.reader import Reader
 
 if TYPE_CHECKING:
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from asm_core.memory.state import State
     from asm_core.models import Event, Run, Session
     from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery
-
-M = TypeVar("M", bound=Model)
 
 
 class MemoryReader(Reader):
@@ -44,18 +40,18 @@ class MemoryReader(Reader):
 
     def find_sessions(self, query: SessionQuery) -> list[Session]:
         with self._state.lock:
-            return _cut(self.passing_sessions(query), query)
+            return select(self.passing_sessions(query), query)
 
     def find_runs(self, query: RunQuery) -> list[Run]:
         with self._state.lock:
-            return _cut((run for run in self.runs() if _run_passes(run, query)), query)
+            return select((run for run in self.runs() if run_matches(run, query)), query)
 
     def find_events(self, query: EventQuery) -> list[Event]:
         with self._state.lock:
             events = self.passing_events(query)
             if query.order.name == "sequence_asc":
                 return [event.checked() for event in islice(events, query.limit)]
-            return _cut(events, query)
+            return select(events, query)
 
     def load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
         state = self._state
@@ -81,7 +77,7 @@ class MemoryReader(Reader):
             for session in self._state.sessions.values()
             if session.id not in self._state.removing
             and (providers is None or session.id in providers)
-            and _session_passes(session, query)
+            and session_matches(session, query)
         )
 
     def passing_events(self, query: EventQuery) -> Iterator[Event]:
@@ -96,7 +92,7 @@ class MemoryReader(Reader):
             log = self._state.logs.get(session_id, {})
             for number in _numbers(log, after, before):
                 event = log.get(number)
-                if event is not None and _event_passes(event, query):
+                if event is not None and event_matches(event, query):
                     yield event
 
 
@@ -105,57 +101,3 @@ def _numbers(log: Collection[int], after: int, before: int) -> Iterable[int]:
     if before - after > 2 * len(log):  # pruning and restoring leave gaps of any size
         return sorted(number for number in log if after < number < before)
     return range(after + 1, before)
-
-
-def _session_passes(session: Session, query: SessionQuery) -> bool:
-    return (
-        (query.include_deleted or session.deleted_at is None)
-        and _allowed(session.id, query.ids)
-        and _allowed(session.agent_id, query.agent_ids)
-        and _allowed(session.status, query.statuses)
-        and (query.created_after is None or session.created_at > query.created_after)
-        and (query.created_before is None or session.created_at < query.created_before)
-        and (not query.tags or set(session.tags).issuperset(query.tags))
-    )
-
-
-def _run_passes(run: Run, query: RunQuery) -> bool:
-    return (
-        _allowed(run.id, query.ids)
-        and _allowed(run.session_id, query.session_ids)
-        and _allowed(run.status, query.statuses)
-        and _allowed(run.provider, query.providers)
-        and (query.started_after is None or run.started_at > query.started_after)
-        and (query.started_before is None or run.started_at < query.started_before)
-        and (query.min_tokens is None or run.total_tokens >= query.min_tokens)
-    )
-
-
-def _event_passes(event: Event, query: EventQuery) -> bool:
-    return (
-        _allowed(event.id, query.ids)
-        and _allowed(event.run_id, query.run_ids)
-        and _allowed(event.type, query.types)
-        and _allowed(event.provider, query.providers)
-        and _allowed(event.correlation_id, query.correlation_ids)
-        and (query.since is None or event.timestamp >= query.since)
-        and (query.until is None or event.timestamp < query.until)
-    )
-
-
-def _allowed(value: object, choice: Collection[object] | None) -> bool:
-    return choice is None or value in choice
-
-
-def _cut(items: Iterable[M], query: Any) -> list[M]:
-    order, start, offset = query.order, query.after_key, getattr(query, "offset", 0)
-    if start is not None:
-        is_behind = lt if order.descending else gt
-        items = (item for item in items if is_behind(order.key_of(item), start))
-    if query.limit is None:
-        found = sorted(items, key=order.key_of, reverse=order.descending)
-    else:
-        # Holds no more than it gives, however many there are.
-        first = nlargest if order.descending else nsmallest
-        found = first(offset + query.limit, items, key=order.key_of)
-    return [item.checked() for item in found[offset:]]

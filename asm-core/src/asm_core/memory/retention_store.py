@@ -10,18 +10,26 @@ from asm_core.errors import SessionDeletedError
 from asm_core.memory.health import find_faults
 from asm_core.memory.reader import MemoryReader
 from asm_core.memory.removing import drop_events, remove_marked
-from asm_core.models import TERMINAL_SESSION_STATUSES
-from asm_core.retention import EventMark, Found, Removal, RetentionStore, Stretch, key_fields
+from asm_core.retention import EventMark, Found, Removal, RetentionStore, Stretch
+from asm_core.retention.matching import (
+    found,
+    is_deleted_before,
+    is_exempt,
+    is_expired,
+    is_oversized,
+    is_prunable,
+    marks_of,
+    stretch_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from asm_core.models import Artifact, Event, Session
     from asm_core.retention import (
         DeletedSessions,
-        Exemption,
         ExpiredSessions,
         OversizedSessions,
         PrunableSessions,
@@ -38,47 +46,33 @@ class MemoryRetentionStore(MemoryReader, RetentionStore):
         return self._state.transaction()
 
     def find_expired(self, query: ExpiredSessions) -> Found:
-        def expired(session: Session) -> bool:
-            too_old = query.created_before is not None and session.created_at < query.created_before
-            ended = session.status in TERMINAL_SESSION_STATUSES
-            over = ended and query.ended_before is not None and session.updated_at < query.ended_before
-            return session.deleted_at is None and (too_old or over)
-
-        return self._found_sessions(query, expired)
+        return self._found_sessions(query, lambda session: is_expired(session, query))
 
     def find_deleted(self, query: DeletedSessions) -> Found:
-        return self._found_sessions(query, lambda session: _deleted_before(session, query.deleted_before))
+        return self._found_sessions(query, lambda session: is_deleted_before(session, query.deleted_before))
 
     def find_oversized(self, query: OversizedSessions) -> Found:
-        def oversized(session: Session) -> bool:
-            last = self._state.counters.get(session.id, 0)
-            return last > query.max_events and not _deleted_before(session, query.deleted_before)
-
-        return self._found_sessions(query, oversized)
+        last = self._state.counters
+        return self._found_sessions(query, lambda session: is_oversized(session, last.get(session.id, 0), query))
 
     def find_removable(self, query: RemovableArtifacts) -> Found:
         def gone(session_id: str) -> bool:
             session = self.session(session_id)
             if session is None:
                 return True
-            return _deleted_before(session, query.gone_before) and not _exempt(session, query.exempt)
+            return is_deleted_before(session, query.gone_before) and not is_exempt(session, query.exempt)
 
         def removable(artifact: Artifact) -> bool:
-            its_own = _deleted_before(artifact, query.deleted_before)
+            its_own = is_deleted_before(artifact, query.deleted_before)
             return its_own or (artifact.session_id is not None and gone(artifact.session_id))
 
         with self._state.lock:
-            found = [artifact.id for artifact in self._state.artifacts.values() if removable(artifact)]
-        return _found(found, query)
+            return found((one.id for one in self._state.artifacts.values() if removable(one)), query)
 
     def find_prunable(self, query: PrunableSessions) -> list[str]:
         with self._state.lock:
-            found = [session for session_id in query.ids if (session := self.session(session_id)) is not None]
-        return [
-            session.id
-            for session in found
-            if not _exempt(session, query.exempt) and not _deleted_before(session, query.deleted_before)
-        ]
+            sessions = [session for session_id in query.ids if (session := self.session(session_id)) is not None]
+        return [session.id for session in sessions if is_prunable(session, query)]
 
     def find_marked(self, after: str, limit: int) -> list[str]:
         with self._state.lock:
@@ -86,17 +80,11 @@ class MemoryRetentionStore(MemoryReader, RetentionStore):
 
     def next_stretch(self, session_id: str | None, after: Key | None) -> Stretch | None:
         with self._state.lock:
-            keys = [key for key, _ in self._by_key(session_id) if after is None or key > after]
-        return Stretch(after=after, until=max(keys), count=len(keys)) if keys else None
+            return stretch_of(self._events(session_id), session_id, after)
 
     def list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
         with self._state.lock:
-            found = [
-                (key, event)
-                for key, event in self._by_key(session_id)
-                if (stretch.after is None or key > stretch.after) and key <= stretch.until
-            ]
-        return [EventMark.of(event) for _, event in sorted(found, key=lambda one: one[0])]
+            return marks_of(self._events(session_id), session_id, stretch)
 
     def soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._state.transaction():
@@ -151,34 +139,12 @@ class MemoryRetentionStore(MemoryReader, RetentionStore):
         self, query: ExpiredSessions | DeletedSessions | OversizedSessions, passes: Callable[[Session], bool]
     ) -> Found:
         with self._state.lock:
-            return _found(
-                (
-                    session.id
-                    for session in self._state.sessions.values()
-                    if session.id not in self._state.removing and not _exempt(session, query.exempt) and passes(session)
-                ),
-                query,
+            ids = (
+                session.id
+                for session in self._state.sessions.values()
+                if session.id not in self._state.removing and not is_exempt(session, query.exempt) and passes(session)
             )
+            return found(ids, query)
 
-    def _by_key(self, session_id: str | None) -> Iterator[tuple[Key, Event]]:
-        """Yield events with their keys, in no order."""
-        fields = key_fields(session_id)
-        events = self._state.events if session_id is None else self._state.logs.get(session_id, {})
-        for event in events.values():
-            yield tuple([getattr(event, field) for field in fields]), event
-
-
-def _found(ids: Iterable[str], query: Any) -> Found:
-    among = getattr(query, "ids", None)
-    if among is not None:
-        return Found(sorted(set(ids).intersection(among)))
-    found = sorted(one for one in ids if one > query.after)
-    return Found(found[: query.limit], found[query.limit - 1] if len(found) > query.limit else None)
-
-
-def _exempt(session: Session, exemption: Exemption) -> bool:
-    return session.status in exemption.statuses or not set(session.tags).isdisjoint(exemption.tags)
-
-
-def _deleted_before(item: Session | Artifact, time: datetime | None) -> bool:
-    return time is not None and item.deleted_at is not None and item.deleted_at < time
+    def _events(self, session_id: str | None) -> Collection[Event]:
+        return (self._state.events if session_id is None else self._state.logs.get(session_id, {})).values()
