@@ -96,7 +96,7 @@ def test_a_version_that_does_not_exist_is_an_error(asm: Callable[..., Result], t
     place = ("--url", f"sqlite:///{tmp_path}/asm.db") if arguments[0] != "sql" else ()
     result = asm("db", *arguments, *place)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "There is no schema version" in result.stderr
+    assert "Unknown schema version" in result.stderr
 
 
 def test_a_backend_without_a_schema_says_so(asm: Callable[..., Result]) -> None:
@@ -123,7 +123,7 @@ def test_the_printed_sql_runs(asm: Callable[..., Result], tmp_path: Path) -> Non
 def test_an_unknown_dialect_says_which_there_are(asm: Callable[..., Result]) -> None:
     result = asm("db", "sql", "--dialect", "oracle")
     assert result.exit_code == 1
-    assert result.stderr == "error: No dialect is called 'oracle'. There are: sqlite, postgresql.\n"
+    assert result.stderr == "error: Unknown dialect: 'oracle'. Known dialects: sqlite, postgresql.\n"
 
 
 def test_the_sql_may_be_for_a_schema_of_postgresql(asm: Any) -> None:
@@ -131,6 +131,5 @@ def test_the_sql_may_be_for_a_schema_of_postgresql(asm: Any) -> None:
     assert printed.startswith('CREATE SCHEMA IF NOT EXISTS "agents";\n')
     assert 'CREATE TABLE "agents".asm_events (' in printed
     assert (
-        asm("db", "sql", "--schema", "agents").stderr
-        == "error: SQLite has no schemas; name one for postgresql alone.\n"
+        asm("db", "sql", "--schema", "agents").stderr == "error: SQLite has no schemas. Name one for postgresql only.\n"
     )

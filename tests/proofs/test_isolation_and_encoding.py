@@ -143,10 +143,10 @@ def test_text_that_the_database_cannot_keep_is_refused_and_nothing_is_written(
     session = store.save_session(a_session())
     for text in ("€", "\U0001f600"):
         events = [an_event(session, data={"a": "é"}), an_event(session, data={"a": text})]
-        with pytest.raises(asm.StorageError, match=r"cannot hold this text .*LATIN1.*ENCODING 'UTF8'") as raised:
+        with pytest.raises(asm.StorageError, match=r"cannot represent this text .*LATIN1.*ENCODING 'UTF8'") as raised:
             store.append_events(events)
         assert not raised.value.retryable
-        with pytest.raises(asm.StorageError, match="encoding cannot hold"):
+        with pytest.raises(asm.StorageError, match="encoding cannot represent"):
             store.save_session(a_session(metadata={"a": text}))
     assert store.get_events(session.id) == []
     assert store.list_sessions() == [session]
@@ -165,7 +165,7 @@ def test_connections_of_the_application_in_another_encoding_say_what_they_cannot
     place = make_url(own_server.new_database()).set(drivername="postgresql+psycopg")
     engine = create_engine(place, connect_args={"client_encoding": "latin1"})
     store = SQLModelBackend(engine, migrate=True).session_store
-    with pytest.raises(asm.StorageError, match=r"cannot hold this text .*Connect with client_encoding=UTF8"):
+    with pytest.raises(asm.StorageError, match=r"cannot represent this text .*Use client_encoding=UTF8"):
         store.save_session(a_session(metadata={"a": "€"}))
     assert store.list_sessions() == []
     engine.dispose()

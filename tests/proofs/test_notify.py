@@ -299,7 +299,7 @@ def test_who_cannot_listen_finds_everything_by_looking(
             assert coming.result(PATIENCE) == event
     telling.close()
     assert str(error) in caplog.text
-    assert caplog.text.count("Listening for appends failed") == 1
+    assert caplog.text.count("LISTEN failed") == 1
 
 
 def test_who_waits_is_told_of_the_close_and_nobody_listens_any_more(

@@ -43,8 +43,8 @@ def test_a_call_whose_connection_is_ended_while_it_waits_has_done_nothing(
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("statement_timeout", "The database gave up: .* due to statement timeout; try again"),
-        ("lock_timeout", "The database is contended: .* due to lock timeout; try again"),
+        ("statement_timeout", "The database aborted the operation: .* due to statement timeout; retry"),
+        ("lock_timeout", "The database is contended: .* due to lock timeout; retry"),
     ],
 )
 def test_a_time_limit_of_the_administrator_s_is_a_retryable_error(
@@ -61,7 +61,7 @@ def test_a_statement_that_is_cancelled_is_a_retryable_error(stored: asm.Backend,
     with administrator.lock(), begun(lambda: CALLS["append_events"](stored)) as waiting:
         administrator.wait_for_a_waiter()
         administrator.cancel()
-        with pytest.raises(asm.StorageConnectionError, match=r"gave up: .* user request; try again"):
+        with pytest.raises(asm.StorageConnectionError, match=r"aborted the operation: .* user request; retry"):
             waiting.result(PATIENCE)
     assert numbers(CALLS["append_events"](stored)) == [6, 7, 1, 2]
 
@@ -91,7 +91,7 @@ def test_whoever_loses_a_deadlock_with_the_application_can_try_again(
             store.append_event(an_event("old"))
 
     def work() -> None:
-        with pytest.raises(asm.StorageConnectionError, match="contended: deadlock detected; try again"):
+        with pytest.raises(asm.StorageConnectionError, match="contended: deadlock detected; retry"):
             lose()
 
     in_threads(work, contend)

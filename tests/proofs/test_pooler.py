@@ -127,7 +127,7 @@ def test_a_backend_that_prepares_its_statements_says_what_to_set(backend_name: s
     options = {"migrate": True, "prepare_threshold": 1}
     with asm.open_backend(backend_name, url=pooler.url, **options) as backend:
         store = backend.session_store
-        with pytest.raises(asm.StorageError, match=r"behind a pooler .*, set prepare_threshold=0") as raised:
+        with pytest.raises(asm.StorageError, match=r"with a transaction pooler, set prepare_threshold=0") as raised:
             use_often(store)
         assert not raised.value.retryable
 

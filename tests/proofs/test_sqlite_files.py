@@ -78,27 +78,27 @@ def test_a_password_in_a_url_is_not_told(backend_name: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("migrate", [False, True])
 def test_a_directory_is_no_database(backend_name: str, tmp_path: Path, migrate: bool) -> None:  # noqa: FBT001
-    with pytest.raises(asm.StorageError, match="is a directory; name the database file in it"):
+    with pytest.raises(asm.StorageError, match="is a directory. Name a database file in it"):
         asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}", migrate=migrate)
 
 
 @pytest.mark.parametrize("migrate", [False, True])
 def test_a_file_of_something_else_is_no_database(backend_name: str, tmp_path: Path, migrate: bool) -> None:  # noqa: FBT001
     (tmp_path / "letter").write_text("Dear reader, " * 500)
-    with pytest.raises(asm.StorageError, match="the file is no SQLite database"):
+    with pytest.raises(asm.StorageError, match="the file is not a SQLite database"):
         asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}/letter", migrate=migrate)
     assert (tmp_path / "letter").read_text() == "Dear reader, " * 500
     assert [path.name for path in tmp_path.iterdir()] == ["letter"]
 
 
 def test_a_missing_file_is_not_made_unless_asked_for(backend_name: str, tmp_path: Path) -> None:
-    with pytest.raises(asm.StorageConnectionError, match=r"There is no database at .*Make it with `asm db upgrade`"):
+    with pytest.raises(asm.StorageConnectionError, match=r"There is no database at .*Create it with `asm db upgrade`"):
         asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}/asm.db")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_directory_is_not_made(backend_name: str, tmp_path: Path) -> None:
-    with pytest.raises(asm.StorageConnectionError, match="cannot be made: No such file or directory"):
+    with pytest.raises(asm.StorageConnectionError, match="cannot be created: No such file or directory"):
         asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}/no/asm.db", migrate=True)
     assert list(tmp_path.iterdir()) == []
 

@@ -107,6 +107,6 @@ def test_a_counter_that_somebody_set_back_loses_no_event(
     stored = backend.session_store.append_events(events(3))
     with closing(sqlite3.connect("asm.db")) as file, file:
         file.execute("UPDATE asm_session_sequences SET last_sequence = 1")
-    with pytest.raises(asm.StorageError, match=f"counter of its session is in use already, in {session.id}; see `asm"):
+    with pytest.raises(asm.StorageError, match=f"counter of its session is already in use, in {session.id}. Run `asm"):
         backend.session_store.append_events(events(count))
     assert backend.session_store.get_events(session.id) == stored

@@ -121,7 +121,7 @@ def test_a_file_that_is_not_brought_back_ends_the_command(begin: Any, sessions: 
     status, out, err = run.end()
     assert (status, out) == (69, "")
     assert "The command was ended, as up to 2 events of it could not be recorded." in err
-    assert err.endswith("was removed or replaced while it was in use; bring it back and try again.\n")
+    assert err.endswith("was removed or replaced while it was in use. Restore it and retry.\n")
     assert not (tmp_path / "asm.db").exists()
     move(tmp_path / "away", tmp_path)
     assert (here("health").stdout, here("maintain").exit_code) == ("healthy\n", 0)
@@ -149,7 +149,7 @@ def test_a_file_of_something_else_in_its_place_is_left_alone(begin: Any, tmp_pat
     run.go()
     status, out, err = run.end()
     assert (status, out) == (1, "")
-    assert "the file is no SQLite database" in err
+    assert "the file is not a SQLite database" in err
     assert (tmp_path / "asm.db").read_text() == "a letter " * 1_000
     assert sorted(path.name for path in tmp_path.glob("asm.db*")) == ["asm.db"]
 
@@ -160,7 +160,7 @@ def test_tables_that_are_gone_end_the_command(begin: Any, here: Any) -> None:
     run.go()
     status, out, err = run.end()
     assert (status, out) == (1, "")
-    assert "error: The database could not answer: no such table: asm_" in err
+    assert "error: The query failed: no such table: asm_" in err
 
 
 def test_a_lock_that_is_released_has_delayed_it_and_no_more(
@@ -182,7 +182,7 @@ def test_a_lock_that_is_not_released_ends_the_command(begin: Any, sessions: Any,
         status, out, err = run.end()
         assert (status, out) == (69, "")
         assert ": active, " in err
-        assert err.endswith("error: The database is busy: database is locked; try again, or raise busy_timeout.\n")
+        assert err.endswith("error: The database is busy: database is locked; retry, or raise busy_timeout.\n")
     assert here("maintain").exit_code == 0
     (session,) = sessions()
     assert (session["session"]["status"], texts(session)) == ("failed", ["one"])
@@ -221,7 +221,7 @@ def test_a_full_database_is_told_and_rolled_back(url: str) -> None:
     session = backend.session_store.save_session(asm_library.Session.new(agent_id="a"))
     data = {"text": "x" * 100_000}
     events = [asm_library.Event.new(type="message_sent", session_id=session.id, data=data) for _ in range(5)]
-    with pytest.raises(asm_library.StorageError, match="full; make room and try again") as raised:
+    with pytest.raises(asm_library.StorageError, match="full; free space and retry") as raised:
         backend.session_store.append_events(events)
     assert not raised.value.retryable
     assert backend.session_store.get_latest_sequence(session.id) == 0

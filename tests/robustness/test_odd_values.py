@@ -154,8 +154,8 @@ def test_an_execution_that_gets_no_thread_says_so() -> None:
             "aiosqlite' is for asyncio.*asm_core.aio|aiosqlite is for asyncio.*asm_core.aio",
         ),
         ("postgresql+asyncpg://host/db", "asyncpg is for asyncio.*asm_core.aio"),
-        ("postgresql+pg8000://host/db", "names the driver 'pg8000'.*write postgresql://"),
-        ("sqlite+psycopg:///asm.db", "names the driver 'psycopg'.*write sqlite://"),
+        ("postgresql+pg8000://host/db", "names the driver 'pg8000'.*Write postgresql://"),
+        ("sqlite+psycopg:///asm.db", "names the driver 'psycopg'.*Write sqlite://"),
         (5, "must be a string"),
     ],
 )

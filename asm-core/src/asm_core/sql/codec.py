@@ -1,4 +1,4 @@
-"""How columns hold the fields of models: rows to models and back, per dialect.
+"""Conversion of models to rows and back, for each dialect.
 
 Rows are tuples of the driver's values, in the order of `asm_core.sql.schema.tables`; payloads are JSON text.
 """
@@ -33,7 +33,7 @@ UNREADABLE: Final = (
     ValueError,
     msgspec.DecodeError,
 )
-"""What a row raises that none of ours wrote: an unknown status or type, no JSON, no time, no amount of money."""
+"""Errors of a row that asm-core did not write: an unknown status or type, invalid JSON, times or money."""
 
 
 def _json(values: list[str]) -> str:
@@ -51,8 +51,8 @@ def _payload(value: Any) -> Any:
 
 def _in_utc(time: datetime | str) -> datetime:
     if isinstance(time, str):
-        return datetime.fromisoformat(f"{time}Z")  # a fifth of the time of replace()
-    # Without a zone when it was selected in UTC; else a driver gives it in the zone of the connection.
+        return datetime.fromisoformat(f"{time}Z")  # takes a fifth of the time of replace()
+    # Without a zone if it was selected in UTC; otherwise in the time zone of the connection.
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
@@ -60,10 +60,10 @@ class Codec:
     """Encodes models as rows and decodes rows as models for one dialect.
 
     Attributes:
-        encode_time: what a column holds for an aware time in UTC.
+        encode_time: converts an aware time in UTC to a column value.
         decode_time: its inverse.
-        decode_payload: the payload of what a column holds.
-        encode_several: several strings as one parameter.
+        decode_payload: converts a column value to a payload.
+        encode_several: converts several strings to one parameter.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Codec:
         decode_payload: Callable[[Any], Any],
         encode_several: Callable[[list[str]], str],
     ) -> None:
-        """Use these; all else is the same everywhere."""
+        """Use these functions; everything else is the same in all dialects."""
         self.encode_several = encode_several
         self.decode_payload = decode_payload
         self.encode_time = encode_time
@@ -144,7 +144,7 @@ class Codec:
         )
 
     def run(self, row: Sequence[Any]) -> Run:
-        """Return the run of a row; the columns for totals may be left out."""
+        """Return the run of a row; the columns for totals are optional."""
         return self._run(row, self.decode_payload)
 
     def runs(self, rows: list[Any]) -> list[Run]:
@@ -259,11 +259,11 @@ class Codec:
         try:
             return [decode(row, decode_json) for row in rows]
         except StorageError:
-            # One that cannot be read; or a driver, of an application's own connection, that decodes JSON itself.
+            # A row that cannot be decoded, or a driver of an application's own connection that decodes JSON itself.
             return [decode(row, self.decode_payload) for row in rows]
 
     def encode(self, value: object) -> Any:
-        """Return what a column holds for one value of a query."""
+        """Convert one value of a query to a column value."""
         return self.encode_time(value) if isinstance(value, datetime) else value
 
     def _encode_optional_time(self, time: datetime | None) -> Any:
@@ -285,12 +285,12 @@ def unreadable(what: str, id_: object, error: Exception) -> StorageError:
     """Return the error for a row of the table that cannot be decoded.
 
     Args:
-        what: what the row is.
+        what: the kind of row.
         id_: its id, or that of its session.
-        error: what decoding raised.
+        error: the error of decoding.
     """
     message = (
         f"{what} cannot be read ({type(error).__name__}: {error}): it is damaged, or a newer "
-        "asm-core wrote it; upgrade asm-core, or see `asm health`."
+        "asm-core wrote it. Upgrade asm-core, or run `asm health`."
     )
     return StorageError(message, details={"id": id_})

@@ -1,4 +1,4 @@
-"""The databases, and the little of a driver that core uses."""
+"""The dialects, and the protocols of the driver's objects that core uses."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ if TYPE_CHECKING:
 
 
 class Dialect(StrEnum):
-    """A kind of SQL database."""
+    """An SQL dialect."""
 
     SQLITE = "sqlite"
     POSTGRESQL = "postgresql"
 
     @property
     def mark(self) -> str:
-        """What stands for a parameter in a statement."""
+        """The placeholder of a parameter."""
         return "?" if self is Dialect.SQLITE else "%s"
 
     @property
     def among(self) -> str:
-        """What follows a column that must have one of several values, which are one parameter: `encode_several`."""
+        """The condition after a column that must have one of several values, encoded by `encode_several`."""
         return "IN (SELECT value FROM json_each(?))" if self is Dialect.SQLITE else "= ANY(%s::text[])"
 
     def locking(self, strength: str) -> str:
-        """Return what follows a SELECT to lock its rows, where the database has row locks: UPDATE, KEY SHARE."""
+        """Return the clause that locks the rows of a SELECT (UPDATE, KEY SHARE); empty without row locks."""
         return "" if self is Dialect.SQLITE else f" FOR {strength}"
 
 
 class Cursor(Protocol):
-    """What is used of a cursor of PEP 249."""
+    """The used part of a cursor of PEP 249."""
 
     @property
     def rowcount(self) -> int:
-        """How many rows the statement changed."""
+        """The number of rows that the statement changed."""
 
     def fetchall(self) -> list[Any]:
-        """Return the rows of the answer."""
+        """Return all rows of the result."""
 
     def fetchmany(self, size: int, /) -> list[Any]:
-        """Return the next rows of the answer, `size` at the most."""
+        """Return at most `size` further rows of the result."""
 
 
 class Execute(Protocol):
-    """Executes one statement over the ORM's own connection, in the transaction that is open there."""
+    """Executes one statement on the ORM's connection, in its open transaction."""
 
     def __call__(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
-        """Execute `sql` with its positional parameters, in the driver's own style."""
+        """Execute `sql` with its positional parameters, in the driver's style."""

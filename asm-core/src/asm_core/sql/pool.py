@@ -1,4 +1,4 @@
-"""A pool of connections, whatever they connect to."""
+"""A connection pool for any database."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class Closable(Protocol):
-    """What a pool holds."""
+    """A connection of a pool."""
 
     def close(self) -> None:
-        """Close the connection; one that is closed or lost stays so."""
+        """Close the connection; if it is closed or lost, this is a no-op."""
 
 
 T = TypeVar("T", bound=Closable)
 
 
 class Pool(Generic[T]):
-    """Lends at most so many connections at once; further callers wait. Opens one when none is idle.
+    """Lends a limited number of connections; further callers wait. Opens a connection if none is idle.
 
-    An exception at any instant, also one that a signal handler raises, leaves no place taken.
+    An exception at any instant, also of a signal handler, never leaks a place.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class Pool(Generic[T]):
 
         Args:
             connect: opens a connection.
-            size: how many connections are open at the most.
-            timeout: how many seconds a caller waits for one.
-            is_usable: returns whether a connection may be used again. The pool asks when a connection comes back, also
-                after an exception, and before it lends one; this should not ask the server.
+            size: the largest number of open connections.
+            timeout: seconds that a caller waits for a connection.
+            is_usable: returns whether a connection can be reused. Called when a connection is returned, also after an
+                exception, and before it is lent. It should not contact the server.
         """
         self._connect = connect
         self._size = size
@@ -56,13 +56,13 @@ class Pool(Generic[T]):
 
     @contextmanager
     def lend(self) -> Iterator[T]:
-        """Lend the connection that came back last, or a new one.
+        """Lend the connection that was returned last, or a new one.
 
-        One that comes back and cannot be used again is closed, and so are the idle ones: a server that went away took
-        all of them.
+        If a returned connection cannot be reused, it is closed together with all idle ones: a server that stopped has
+        closed all of them.
 
         Raises:
-            StorageConnectionError: all connections are in use, and none came back within the timeout.
+            StorageConnectionError: all connections are in use, and none was returned within the timeout.
         """
         places, idle = self._places, self._idle
         place: list[Place] = []
@@ -92,12 +92,12 @@ class Pool(Generic[T]):
         _empty(self._idle)
 
     def close(self) -> None:
-        """Close the idle connections, and those in use as soon as they come back."""
+        """Close the idle connections, and those in use when they are returned."""
         self._closed = True
         self.dispose()
 
     def forget(self) -> None:
-        """Start again, and leave all connections open: in a forked child they are the parent's."""
+        """Forget all connections without closing them: in a forked child they belong to the parent."""
         self._idle: deque[T] = deque()
         self._places = Places(self._size)
 

@@ -1,4 +1,4 @@
-"""Sums beyond 64 bits, and the rows of totals that a backend selects."""
+"""Sums beyond 64 bits, and the decoding of rows of totals."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 _TOKENS: Final = 3
 HALF: Final = 32
-"""Bits. SQLite's SUM refuses a result beyond 64 of them: high and low halves are added up apart."""
+"""Bits of a low half. SQLite's SUM fails beyond 64 bits, so high and low halves are summed separately."""
 
 
 def whole_sum(high: int | None, low: int | None) -> int:
-    """Return the sum whose halves were selected; 0 of no rows."""
+    """Join the halves of a sum; 0 without rows."""
     return (int(high or 0) << HALF) + int(low or 0)
 
 
 def usage_row(row: Sequence[Any]) -> UsageRow:
-    """Return what a row says: provider, model, runs; input, output and total tokens, or the halves of each of these."""
+    """Decode a row: provider, model, runs; input, output and total tokens, or the halves of each of these."""
     provider, model, run_count, *sums = row
     used, given, total = map(int, sums) if len(sums) == _TOKENS else _wholes(sums)
     return UsageRow(
@@ -35,9 +35,9 @@ def usage_row(row: Sequence[Any]) -> UsageRow:
 
 
 def cost_totals(row: Sequence[Any]) -> CostTotals:
-    """Return what a row says: provider, model, runs, unpriced runs, then the halves of three sums.
+    """Decode a row: provider, model, runs, unpriced runs, then the halves of three sums.
 
-    These are the cost in 10**-9 US dollars, and the input and output tokens of runs without a cost.
+    The sums are the cost in 10**-9 US dollars, and the input and output tokens of runs without a cost.
     """
     provider, model, run_count, unpriced_run_count = row[:4]
     cost, used, given = _wholes(row[4:])
@@ -53,7 +53,7 @@ def cost_totals(row: Sequence[Any]) -> CostTotals:
 
 
 def run_totals(row: Sequence[Any]) -> RunTotals:
-    """Return what a row says: session, status, runs, then the halves of four sums: tokens as in a usage, and cost."""
+    """Decode a row: session, status, runs, then the halves of four sums: tokens as in a usage, and cost."""
     session_id, status, run_count = row[:3]
     used, given, total, cost = _wholes(row[3:])
     try:
@@ -71,7 +71,7 @@ def run_totals(row: Sequence[Any]) -> RunTotals:
 
 
 def event_totals(row: Sequence[Any], codec: Codec) -> EventTotals:
-    """Return what a row says: session, events, the times of the first and the last one."""
+    """Decode a row: session, events, the times of the first and the last one."""
     session_id, count, first, last = row
     try:
         return EventTotals(

@@ -1,4 +1,4 @@
-"""The URL of a database: which kind it is, and what would go wrong with it."""
+"""Database URLs: their dialect, and their checks."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from asm_core.sql.options import PostgreSQLOptions
 
 _FORMS = "sqlite:///path/to/file.db or postgresql://host/database"
-"""Without an account: what precedes an @ is removed from messages."""
+"""Without an account, because messages omit everything before an @."""
 _SQLITE_FORM = (
-    "The url must be of the form sqlite:///path/to/file.db, with nothing but a path behind the third slash; "
-    "settings are options, not parts of the url."
+    "The url must have the form sqlite:///path/to/file.db, with only a path after the third slash. "
+    "Settings are options, not parts of the url."
 )
 _ASYNC_DRIVERS: Final = {"aiosqlite", "asyncpg", "psycopg_async", "aiopg"}
 _SYNC_DRIVERS: Final = {Dialect.SQLITE: {"pysqlite"}, Dialect.POSTGRESQL: {"psycopg", "psycopg2"}}
 IN_MEMORY: Final = ":memory:"
 _HOST: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|@?[^:@\[\]\s]*)(?::(?P<port>\d*))?")
-"""A host; a socket in the abstract namespace of Linux begins with @."""
+"""A host. The name of a Linux abstract socket begins with @."""
 
 
 def dialect_of(url: str, *, backend: str) -> Dialect:
-    """Return which database `url` names.
+    """Return the dialect of `url`.
 
     Raises:
-        ValidationError: it names none, or one on which `backend` does not run.
+        ValidationError: the URL is invalid, or `backend` does not support its database.
     """
     if not isinstance(url, str):
         message = f"The url must be a string, not {shown(url)}."
@@ -43,17 +43,17 @@ def dialect_of(url: str, *, backend: str) -> Dialect:
             _check_driver(Dialect(name), driver)
         return Dialect(name)
     if not separator or not name.isidentifier():
-        message = f"The url is not of the form {_FORMS}."
+        message = f"The url must have the form {_FORMS}."
         raise ValidationError(message)
     message = f"The {backend} backend takes a url of the form {_FORMS}, not {name}://…."
     raise ValidationError(message)
 
 
 def not_for_asyncio(what: str) -> ValidationError:
-    """Return the error for what belongs to asyncio, where the ports are synchronous.
+    """Return the error for an asyncio object, which the synchronous ports cannot use.
 
     Args:
-        what: what was given, such as "An AsyncEngine".
+        what: the given object, such as "An AsyncEngine".
     """
     return ValidationError(
         f"{what} is for asyncio, and this backend is synchronous. Use a synchronous one; asyncio is the business of "
@@ -62,19 +62,19 @@ def not_for_asyncio(what: str) -> ValidationError:
 
 
 def _check_driver(dialect: Dialect, driver: str) -> None:
-    """Refuse a driver in a url, unless it is a synchronous one that the user may expect: the backend uses its own."""
+    """Reject a driver in a url, except well-known synchronous ones; the backend uses its own driver."""
     if driver in _ASYNC_DRIVERS:
         raise not_for_asyncio(f"The driver {driver}")
     if driver not in _SYNC_DRIVERS[dialect]:
-        message = f"The url names the driver {shown(driver)}, but a backend uses its own; write {dialect}://."
+        message = f"The url names the driver {shown(driver)}, but a backend uses its own. Write {dialect}://."
         raise ValidationError(message)
 
 
 def sqlite_path(url: str) -> str:
-    """Return the path that a url of SQLite names; ``:memory:`` for none.
+    """Return the path of a SQLite url; ``:memory:`` without one.
 
     Raises:
-        ValidationError: it has more than a path.
+        ValidationError: the url has more than a path.
     """
     place = url.partition("://")[2]
     path = unquote(place)
@@ -88,25 +88,25 @@ def _has_surrogate(path: str) -> bool:
 
 
 def server_settings(url: str) -> dict[str, str]:
-    """Return what a url of PostgreSQL says, as the settings of libpq: host, port, user, password, dbname and others.
+    """Parse a PostgreSQL url to the settings of libpq: host, port, user, password, dbname and others.
 
     Raises:
-        ValidationError: it is none, or its password would be taken for something else, which messages of the driver
-            would then show.
+        ValidationError: the url is invalid, or a part of its password would be parsed as another part, which messages
+            of the driver would then show.
     """
     if url.count("@") > 1:
-        message = "The url has more than one @; inside a user name, a password or a setting write it as %40."
+        message = "The url has more than one @. In a user name, a password or a setting, write it as %40."
         raise ValidationError(message)
     if "\0" in url or "%00" in url:
-        message = "The url has a NUL character; no name and no password can have one."
+        message = "The url has a NUL character, which no name or password can contain."
         raise ValidationError(message)
     rest, _, query = url.partition("://")[2].partition("?")
     place, _, database = rest.partition("/")
     if "@" in database or "@" in query:
-        # The password has one of these characters, or the database or a setting has the @; nothing tells which.
+        # Ambiguous: the password has one of these characters, or the database or a setting has the @.
         message = (
-            "The url has a / or a ? before its @. Inside a user name or a password write them as %2F and %3F; "
-            "inside the name of a database or a setting write @ as %40."
+            "The url has a / or a ? before its @. In a user name or a password, write them as %2F and %3F. "
+            "In a database name or a setting, write @ as %40."
         )
         raise ValidationError(message)
     account, _, hosts = place.rpartition("@")
@@ -115,24 +115,22 @@ def server_settings(url: str) -> dict[str, str]:
     settings = {name: value for name, value in found.items() if value}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name in settings:
-            message = "The url gives a setting twice; the user, the password, the host and the database count."
+            message = "The url has a setting twice. The user, the password, the host and the database are settings too."
             raise ValidationError(message)
         settings[name] = value
     return settings
 
 
 def psycopg_settings(url: str, options: PostgreSQLOptions, make_conninfo: Callable[..., str]) -> dict[str, Any]:
-    """Return what to connect with by psycopg 3, whose `make_conninfo` knows which settings there are.
+    """Return the conninfo for psycopg 3, whose `make_conninfo` checks the names of settings.
 
     Raises:
-        ValidationError: the url is none, or has settings that PostgreSQL's client does not know.
+        ValidationError: the url is invalid, or has settings that libpq does not support.
     """
     settings = server_settings(url)
     if not _is_known(settings, make_conninfo):
-        # Not which, and not the driver's words: they may be what follows a ? in a password.
-        message = (
-            "The url has a setting, behind its ?, that PostgreSQL's client does not know, or a value that it refuses."
-        )
+        # Without the setting and the driver's message: they may be a part of a password after a ?.
+        message = "The url has a setting after its ? that PostgreSQL's client does not support, or an invalid value."
         raise ValidationError(message)
     return {
         "connect_timeout": options.connect_timeout,
@@ -146,7 +144,7 @@ def psycopg_settings(url: str, options: PostgreSQLOptions, make_conninfo: Callab
 def _is_known(settings: dict[str, str], make_conninfo: Callable[..., str]) -> bool:
     try:
         make_conninfo(**settings)
-    except Exception:  # noqa: BLE001  of a driver that core does not know
+    except Exception:  # noqa: BLE001  an error of a driver that core does not import
         return False
     return True
 
@@ -154,7 +152,7 @@ def _is_known(settings: dict[str, str], make_conninfo: Callable[..., str]) -> bo
 def _hosts(text: str) -> dict[str, str]:
     found = [_HOST.fullmatch(unquote(host)) for host in text.split(",")]
     if not all(found):
-        message = "The url's host or port makes no sense; it is host, host:port, or several of these with commas."
+        message = "The host or port of the url is invalid. Give host, host:port, or several of these with commas."
         raise ValidationError(message)
     hosts = [one["host"].strip("[]") for one in found if one]
     ports = [one["port"] or "" for one in found if one]

@@ -1,6 +1,6 @@
-"""Listening to PostgreSQL: it tells of appends as they are committed, to whoever waits in another process.
+"""LISTEN on PostgreSQL: the server notifies waiters in other processes of committed appends.
 
-Only a hint, after which the waiting look themselves: nothing depends on it, and nothing fails with it.
+Notifications are hints, after which waiters read the log. Nothing depends on them, and their failure has no effect.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 SHORTEST_REST: Final = 1.0
 LONGEST_REST: Final = 60.0
-"""Seconds before it connects anew after a failure: twice as many each time."""
+"""Seconds before a reconnect after a failure, doubled each time."""
 _FAREWELL: Final = 1.0
-"""Seconds that its end is waited for: it may be connecting to a server that does not answer."""
+"""Seconds to wait for the end of the thread: it may be connecting to a server that does not respond."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
 class Listener:
-    """Listens, in a thread of its own, on a connection of its own; connects anew when that is lost."""
+    """Listens in a separate thread, on a separate connection; reconnects after a loss."""
 
     def __init__(self, connect: Callable[[], Any], tell: Callable[[str | None], None]) -> None:
-        """Begin, without waiting for the connection.
+        """Start without waiting for the connection.
 
         Args:
             connect: opens a connection of psycopg 3 or psycopg2.
@@ -51,7 +51,7 @@ class Listener:
             raise
 
     def end(self) -> None:
-        """Close the connection, and wait a moment for that."""
+        """Close the connection, and wait a moment for the thread."""
         self._ended = True
         with suppress(OSError):  # it has ended
             self._bell.send(b"\0")
@@ -63,7 +63,7 @@ class Listener:
             while not self._ended:
                 try:
                     self._listen()
-                except Exception as error:  # noqa: BLE001  whatever a driver raises: the waiting go on looking
+                except Exception as error:  # noqa: BLE001  after any error, waiters continue to poll
                     self._report(error)
                     bell.select(self._rest)
                     self._rest = min(LONGEST_REST, self._rest * 2)
@@ -71,13 +71,13 @@ class Listener:
     def _listen(self) -> None:
         with closing(self._connect()) as driver, DefaultSelector() as either:
             leave_in_child(driver)
-            driver.rollback()  # what an application's hook may have begun
+            driver.rollback()  # a transaction that an application's hook may have begun
             driver.autocommit = True
             driver.cursor().execute(f"LISTEN {CHANNEL}")
             self._rest = SHORTEST_REST
             either.register(self._ear, EVENT_READ)
             either.register(driver.fileno(), EVENT_READ)
-            # What was committed before is found by a look that begins now.
+            # Earlier commits are found by a poll that begins now.
             self._tell(None)
             while not self._ended:
                 either.select()
@@ -85,17 +85,17 @@ class Listener:
                     self._tell(session_id)
 
     def _report(self, error: Exception) -> None:
-        if self._rest == SHORTEST_REST:  # once, not at each attempt
-            _LOGGER.warning("Listening for appends failed, which are found later without it: %s", translate(error))
+        if self._rest == SHORTEST_REST:  # logged once, not at each attempt
+            _LOGGER.warning("LISTEN failed; appends are found later, by polling: %s", translate(error))
 
 
 def _heard(driver: Any) -> list[str]:
-    """Return the sessions that the driver has been told of by now.
+    """Return the sessions of received notifications.
 
     Raises:
-        Exception: the driver's own: the connection is lost.
+        Exception: an error of the driver, because the connection is lost.
     """
-    if hasattr(driver, "pgconn"):  # psycopg 3, whose own method would wait
+    if hasattr(driver, "pgconn"):  # psycopg 3, whose own method would block
         driver.pgconn.consume_input()
         return [found.extra.decode(errors="replace") for found in iter(driver.pgconn.notifies, None)]
     driver.poll()

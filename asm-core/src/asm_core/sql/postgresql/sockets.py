@@ -1,7 +1,7 @@
-"""Leaving connections to a server to the parent, in a child that inherited them.
+"""Disconnection of inherited server connections, in a forked child.
 
-Two processes that speak on one socket confuse the server, and one that closes it says goodbye for the other. While a
-child has it open, the server does not notice either that the parent has died.
+Two processes on one socket break the protocol, and closing it in one process ends the session of the other. While a
+child has the socket open, the server does not detect the death of the parent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _drivers: Final[set[ref[Any]]] = set()
 
 
 def leave_in_child(driver: Any) -> None:
-    """Let each forked child put ``/dev/null`` in the place of this connection's socket, before anything else.
+    """In each forked child, replace this connection's socket by ``/dev/null`` before anything else.
 
     Args:
         driver: a connection of psycopg 3 or psycopg2.

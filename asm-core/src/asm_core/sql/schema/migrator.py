@@ -1,4 +1,4 @@
-"""Bringing the schema up and down. The caller holds a transaction that lets nobody else do so at the same time."""
+"""Migration of the schema. The caller holds a transaction that excludes other migrations."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _TABLE_EXISTS: Final = {
     Dialect.POSTGRESQL: "SELECT 1 WHERE to_regclass('asm_schema_migrations') IS NOT NULL",
 }
 _LOCK: Final = "SELECT pg_advisory_xact_lock(7237973420)"
-"""One migration at a time: on SQLite the caller's write transaction sees to that. The number is this project's own."""
+"""Serialises migrations on PostgreSQL; on SQLite the caller's write transaction does. The number is arbitrary."""
 
 _NOW: Final = {Dialect.SQLITE: "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", Dialect.POSTGRESQL: "now()"}
 
 
 def schema_version(execute: Execute, dialect: Dialect) -> int:
-    """Return the version of the schema; 0 where there is none."""
+    """Return the version of the schema; 0 if there is none."""
     if not execute(_TABLE_EXISTS[dialect]).fetchall():
         return 0
     version: int = execute("SELECT COALESCE(MAX(version), 0) FROM asm_schema_migrations").fetchall()[0][0]
@@ -48,17 +48,17 @@ def schema_version(execute: Execute, dialect: Dialect) -> int:
 
 
 def migrate(execute: Execute, dialect: Dialect, version: int | None = None, *, schema: str | None = None) -> list[int]:
-    """Bring the schema to `version` (None: the newest); return the versions passed, in the order of their passing.
+    """Migrate the schema to `version` (None: the newest); return the applied versions, in order.
 
     Args:
-        execute: executes a statement; with the tables in `schema`, where that is given.
-        dialect: the database.
-        version: where to go.
-        schema: the named schema, which is made if it is not there.
+        execute: executes a statement, with the tables in `schema` if that is given.
+        dialect: the dialect of the database.
+        version: the target version.
+        schema: the named schema, which is created if it does not exist.
 
     Raises:
-        ValidationError: there is no such version.
-        MigrationRequiredError: the schema is newer than this program knows; nothing is touched.
+        ValidationError: unknown version.
+        MigrationRequiredError: the schema is newer than this version of asm-core; nothing is changed.
     """
     target = check_target(LATEST_VERSION if version is None else version)
     if dialect == Dialect.POSTGRESQL:
@@ -75,28 +75,28 @@ def migrate(execute: Execute, dialect: Dialect, version: int | None = None, *, s
 
 
 def steps(start: int, stop: int) -> list[Migration]:
-    """Return the migrations between two versions, in the order in which they are to be passed."""
+    """Return the migrations between two versions, in the order of their application."""
     if stop >= start:
         return [migration for migration in MIGRATIONS if start < migration.version <= stop]
     return [migration for migration in reversed(MIGRATIONS) if stop < migration.version <= start]
 
 
 def ddl(dialect: Dialect | str, *, start: int = 0, stop: int | None = None, schema: str | None = None) -> list[str]:
-    """Return the statements that lead from one version of the schema to another, up or down; `migrate` runs these.
+    """Return the statements that migrate from one version to another, up or down; `migrate` executes them.
 
     Args:
         dialect: ``sqlite`` or ``postgresql``.
-        start: the version to begin with; 0 is an empty database.
-        stop: the version to arrive at; None is the newest.
-        schema: the schema of PostgreSQL in which the tables stand; None: the one that the connection has.
+        start: the start version; 0 is an empty database.
+        stop: the target version; None is the newest.
+        schema: the PostgreSQL schema of the tables; None: that of the connection.
 
     Raises:
-        ValidationError: there is no such dialect or version, or no such schema can be.
+        ValidationError: the dialect or a version is unknown, or the schema name is invalid.
     """
     if schema is None:
         return _ddl(dialect, start, stop)
     if dialect == Dialect.SQLITE:
-        message = "SQLite has no schemas; name one for postgresql alone."
+        message = "SQLite has no schemas. Name one for postgresql only."
         raise ValidationError(message)
     name = check_schema(schema)
     statements = [qualified(statement, name) for statement in _ddl(dialect, start, stop)]
@@ -105,7 +105,7 @@ def ddl(dialect: Dialect | str, *, start: int = 0, stop: int | None = None, sche
 
 def _ddl(dialect: Dialect | str, start: int, stop: int | None) -> list[str]:
     if dialect not in list(Dialect):
-        message = f"No dialect is called {shown(dialect)}. There are: {', '.join(Dialect)}."
+        message = f"Unknown dialect: {shown(dialect)}. Known dialects: {', '.join(Dialect)}."
         raise ValidationError(message)
     dialect, start = Dialect(dialect), check_target(start)
     stop = check_target(LATEST_VERSION if stop is None else stop)
@@ -118,32 +118,32 @@ def _ddl(dialect: Dialect | str, start: int, stop: int | None) -> list[str]:
 
 
 def check_version(current: int, *, store: str) -> None:
-    """Let a schema pass that is just the newest.
+    """Check that the schema has the newest version.
 
     Args:
         current: the version of the schema.
-        store: what to call the store in a message.
+        store: the name of the store in a message.
 
     Raises:
-        MigrationRequiredError: the schema is behind, or newer than this program knows.
+        MigrationRequiredError: the schema is older or newer.
     """
     _refuse_newer(current)
     if current < LATEST_VERSION:
         message = (
-            f"{store} has schema version {current}, and this program needs {LATEST_VERSION}. Run `asm db upgrade`, or "
-            "open it with migrate=True."
+            f"{store} has schema version {current}, but this program needs {LATEST_VERSION}. Run `asm db upgrade`, or "
+            "open the store with migrate=True."
         )
         raise MigrationRequiredError(message, details={"current": current, "required": LATEST_VERSION})
 
 
 def check_target(value: object) -> int:
-    """Return `value` if it is a version of the schema that exists, or 0.
+    """Return `value` if it is a known version of the schema, or 0.
 
     Raises:
-        ValidationError: there is no such version.
+        ValidationError: unknown version.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LATEST_VERSION:
-        message = f"There is no schema version {shown(value)}; the versions are 0 to {LATEST_VERSION}."
+        message = f"Unknown schema version: {shown(value)}. The versions are 0 to {LATEST_VERSION}."
         raise ValidationError(message)
     return value
 
@@ -159,5 +159,5 @@ def _removal(step: Migration) -> str:
 
 def _refuse_newer(current: int) -> None:
     if current > LATEST_VERSION:
-        message = f"The schema has version {current}, and this asm-core knows up to {LATEST_VERSION}. Upgrade asm-core."
+        message = f"The schema has version {current}, but this asm-core has version {LATEST_VERSION}. Upgrade asm-core."
         raise MigrationRequiredError(message, details={"current": current, "required": LATEST_VERSION})

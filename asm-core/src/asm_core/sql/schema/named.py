@@ -1,6 +1,6 @@
-"""The tables in a named schema of PostgreSQL, beside an application's own.
+"""Tables in a named PostgreSQL schema.
 
-Every statement names the schema: nothing is set in the session, which poolers share out by transaction.
+Every statement names the schema. Nothing is set in the session, which transaction poolers share between clients.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ _TABLE: Final = re.compile(r'(?<!")\basm_(?:sessions|runs|events|session_sequenc
 
 
 def check_schema(name: object) -> str:
-    """Return `name` if it can be that of a schema.
+    """Return `name` if it is a valid schema name.
 
     Raises:
-        ValidationError: it is none, or not of letters, digits and underscores, 63 at the most.
+        ValidationError: it is not a name of at most 63 letters, digits and underscores.
     """
     if not isinstance(name, str) or not _PLAIN.fullmatch(name):
-        message = f"schema must be a name of letters, digits and underscores, 63 at the most, not {shown(name)}."
+        message = f"schema must be a name of at most 63 letters, digits and underscores, not {shown(name)}."
         raise ValidationError(message)
     return name
 
 
 @lru_cache(maxsize=256)
 def qualified(sql: str, schema: str) -> str:
-    """Return a statement of core's own with its tables in `schema`, which `check_schema` let pass."""
+    """Return a statement of core with its tables in `schema`, a checked name."""
     return _TABLE.sub(lambda found: f'"{schema}".{found[0]}', sql)
 
 
 def creation(schema: str) -> str:
-    """Return the statement that makes a schema."""
+    """Return the statement that creates a schema."""
     return f'CREATE SCHEMA IF NOT EXISTS "{schema}"'
 
 
 def exists(execute: Execute, schema: str) -> bool:
-    """Return whether there is such a schema. Who may not make one may still use it."""
+    """Return whether the schema exists. A role that cannot create it may still use it."""
     return bool(execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)).fetchall())

@@ -1,4 +1,4 @@
-"""The tables' columns, in the order in which core's codec takes and gives rows."""
+"""The columns of the tables, in the order of the rows of core's codec."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SESSION_COLUMNS: Final = (
     "deleted_at",
 )
 REMOVING: Final = "removing_at"
-"""A column of sessions beside those: the time at which the removal of a session began, which no model has."""
+"""An additional column of sessions, not in the model: the time at which the removal of a session began."""
 RUN_COLUMNS: Final = (
     "id",
     "session_id",
@@ -33,7 +33,7 @@ RUN_COLUMNS: Final = (
     "provider",
     "provider_metadata",
     "cost_nanos",
-    # What totals are made of, taken out of the fields above when a run is saved:
+    # Values for totals, derived from the fields above when a run is saved:
     "input_tokens",
     "output_tokens",
     "total_tokens",

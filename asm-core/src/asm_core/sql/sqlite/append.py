@@ -1,7 +1,7 @@
-"""The append on SQLite: the protocol by which every backend on a live database numbers and stores events.
+"""The append on SQLite: the protocol of every backend on a live database for numbering and storing events.
 
-It stands here once because all of them must follow it to the letter: whoever appends locks the session's counter by
-raising it, so that numbers are given out in the order of commits. The caller holds a write transaction.
+All backends must follow it exactly: an append locks the session's counter by raising it, so that numbers are assigned
+in the order of commits. The caller holds a write transaction.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ _SELECT: Final = f"SELECT {_COLUMNS} FROM asm_events WHERE "
 
 _INSERT_ONE: Final = f"INSERT INTO asm_events ({_COLUMNS}) VALUES {_PLACES} ON CONFLICT (id) DO NOTHING"
 
-# Few sizes stay in the driver's statement cache; more rows at once gain nothing.
+# Few sizes, so that the statements stay in the driver's cache; more rows in a statement gain nothing.
 _CHUNKS: Final = (500, 64, 8, 1)
 _ID_CHUNK: Final = 500
 
 
 def append_events(execute: Execute, events: list[Event]) -> list[Event]:
-    """Append `events`, in the caller's write transaction; return each as stored, in the order given.
+    """Append `events` in the caller's write transaction; return each as stored, in the given order.
 
     Raises:
         SessionNotFoundError: a session does not exist.
@@ -72,7 +72,7 @@ def append_events(execute: Execute, events: list[Event]) -> list[Event]:
         execute("RELEASE asm_append")
         stored = number_all(first, numbers)
     else:
-        # Some are stored already: only now is it worth asking which.
+        # Some are already stored: only now query which ones.
         execute("ROLLBACK TO asm_append")
         execute("RELEASE asm_append")
         stored = _append_rest(execute, first)
@@ -80,10 +80,10 @@ def append_events(execute: Execute, events: list[Event]) -> list[Event]:
 
 
 def restore_events(execute: Execute, session_id: str, events: list[Event], last_sequence: int) -> int:
-    """Store events with the numbers they bear, and raise the session's counter; return how many were new.
+    """Store numbered events, and raise the session's counter; return the number of new events.
 
     Raises:
-        AlreadyExistsError: an id or a number is taken by another event.
+        AlreadyExistsError: another event has an id or a number.
     """
     first, _ = split_repeats(events)
     fresh = check_restored(first, _stored(execute, first), lambda low, high: _numbers(execute, session_id, low, high))
@@ -119,22 +119,22 @@ def _append_rest(execute: Execute, events: list[Event]) -> list[Event]:
 
 
 def _check_all(events: list[Event], inserted: int) -> None:
-    """Check that all events were inserted that must have been, as none of their ids is stored."""
+    """Check that all events were inserted, because none of their ids is stored."""
     if inserted < len(events):
         sessions = ", ".join(sorted({event.session_id for event in events}))
-        message = f"A number above the counter of its session is in use already, in {sessions}; see `asm health`."
+        message = f"A number above the counter of its session is already in use, in {sessions}. Run `asm health`."
         raise StorageError(message)
 
 
 def _number_and_insert(execute: Execute, events: list[Event]) -> tuple[Sequence[int], int]:
-    """Return the numbers of the events, and how many of these were inserted."""
+    """Insert events; return their numbers, and the count of inserted rows."""
     columns = event_columns(events)
     numbers = _take_numbers(execute, columns["session_id"])
     return numbers, _insert(execute, {**columns, "sequence_number": numbers})
 
 
 def _take_numbers(execute: Execute, session_ids: Sequence[str]) -> Sequence[int]:
-    """Return the next numbers of each session, locking the counters in the order of the session ids."""
+    """Return the next numbers of each session; lock the counters in the order of the session ids."""
     now = _CODEC.encode_time(utc_now())
     sizes = Counter(session_ids)
     if len(sizes) == 1:
@@ -148,7 +148,7 @@ def _take_numbers(execute: Execute, session_ids: Sequence[str]) -> Sequence[int]
 
 
 def _raise(execute: Execute, session_id: str, size: int, now: str) -> int:
-    """Raise the counter of a session, and with that hold it until the commit; return the last number given out."""
+    """Raise the counter of a session, which locks it until the commit; return the last number."""
     parameters = (size, now, session_id)
     rows = execute(_RAISE, parameters).fetchall() or execute(_BEGIN_COUNT, parameters).fetchall()
     if not rows:
@@ -158,9 +158,9 @@ def _raise(execute: Execute, session_id: str, size: int, now: str) -> int:
 
 
 def _insert(execute: Execute, columns: Columns) -> int:
-    """Insert rows, but none whose id or number is there; return how many.
+    """Insert rows except those whose id or number exists; return the number of inserted rows.
 
-    What all of them have in common is bound once, not for each: half the time for the events of a stream.
+    Shared values are bound once rather than for each row: half the time for the events of a stream.
     """
     shared, own = split_columns(columns)
     values = list(chain.from_iterable(zip(*own.values(), strict=True)))
@@ -178,7 +178,7 @@ def _insert(execute: Execute, columns: Columns) -> int:
 def _insert_statement(shared: tuple[str, ...], own: tuple[str, ...], size: int) -> str:
     row = f"({', '.join('?' * len(own))})"
     selected = ", ".join([*("?" for _ in shared), *(f"column{place}" for place in range(1, len(own) + 1))])
-    # OR IGNORE cannot fail half-way, so that SQLite keeps no journal for the statement: a tenth of the time.
+    # OR IGNORE cannot fail halfway, so SQLite needs no statement journal: a tenth of the time.
     return (
         f"INSERT OR IGNORE INTO asm_events ({', '.join((*shared, *own))}) SELECT {selected} "
         f"FROM (VALUES {', '.join([row] * size)})"

@@ -1,7 +1,7 @@
-"""Python's driver of SQLite, with a gate before each call, so that no thread is inside SQLite while the process forks.
+"""Python's SQLite driver with a gate around each call, so that no thread is inside SQLite during a fork.
 
-A mutex of SQLite that another thread holds at the fork stays locked in the child. A gate is held for the length of one
-call, never for that of a transaction.
+A SQLite mutex that another thread holds at the fork would stay locked in the child. A gate is held for one call, never
+for a transaction.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _connection = sqlite3.Connection
 _WITHOUT_ROWS: Final = frozenset({"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"})
 
 _passage: Final = threading.RLock()
-"""Held while a connection is opened, and while the process forks."""
+"""Held while a connection is opened, and during a fork."""
 _live: Final[set[ref[Connection]]] = set()
 _passed: Final[list[bool]] = []
 _stopped: Final[list[Connection]] = []
 _held: Final[list[bool]] = []
-"""At a fork: whether the passage is held, the connections that are live, and which of their gates are held."""
+"""State during a fork: whether the passage is held, the open connections, and their held gates."""
 
 
 class Cursor(sqlite3.Cursor):
-    """A cursor that passes its connection's gate."""
+    """A cursor that uses its connection's gate."""
 
     gate: Any
     __slots__ = ("gate",)
@@ -72,7 +72,7 @@ class Cursor(sqlite3.Cursor):
             return _base.fetchmany(self, size)
 
     def fetchall(self) -> list[Any]:
-        """Return all rows that are left."""
+        """Return all remaining rows."""
         with self.gate:
             return _base.fetchall(self)
 
@@ -82,21 +82,21 @@ class Cursor(sqlite3.Cursor):
             return _base.__next__(self)
 
     def close(self) -> None:
-        """Let go of the statement."""
+        """Release the statement."""
         with self.gate:
             _base.close(self)
 
 
 class Connection(sqlite3.Connection):
-    """A connection that passes its gate, and that a forked child leaves to the parent.
+    """A connection with a gate, which a forked child leaves to the parent.
 
     Attributes:
         gate: held during each call into SQLite.
-        identity: the file that it was connected to; None in memory.
-        file: the path of the file; None in memory.
-        inodes: device and number of the files that it has open.
+        identity: the identity of its file; None in memory.
+        file: the path of its file; None in memory.
+        inodes: device and inode of its open files.
         is_closed: whether it was closed.
-        is_left: whether this process inherited it, and left it to its parent.
+        is_left: whether this process inherited it and left it to the parent.
     """
 
     identity: object = None
@@ -105,7 +105,7 @@ class Connection(sqlite3.Connection):
     is_left = False
 
     def __init__(self, database: str, *, file: str | None, **options: Any) -> None:
-        """Open a connection to `file`, None in memory, with the arguments of `sqlite3.connect`."""
+        """Open a connection to `file` (None: in memory) with the arguments of `sqlite3.connect`."""
         self.gate = threading.RLock()
         self.file = file
         self._cursors: set[ref[Cursor]] = set()
@@ -123,7 +123,7 @@ class Connection(sqlite3.Connection):
         return cursor
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
-        """Execute a statement on a new cursor; one that begins or ends a transaction on a cursor that is kept."""
+        """Execute a statement on a new cursor; statements that begin or end a transaction use a kept cursor."""
         if sql in _WITHOUT_ROWS:
             return self._kept.execute(sql)
         return self.cursor().execute(sql, parameters)
@@ -134,16 +134,16 @@ class Connection(sqlite3.Connection):
             _connection.commit(self)
 
     def rollback(self) -> None:
-        """Undo the transaction, if one is open."""
+        """Roll back the transaction, if one is open."""
         with self.gate:
             if not self.is_left:
                 _connection.rollback(self)
 
     def close(self) -> None:
-        """Undo what is not committed, and close.
+        """Roll back, and close.
 
-        SQLite keeps a closed connection, and its locks, for as long as a statement of it is somewhere referred to, as
-        from the traceback of an interruption.
+        SQLite keeps a closed connection and its locks while one of its statements is referenced, for example by the
+        traceback of an interruption.
         """
         with self.gate:
             with contextlib.suppress(sqlite3.Error):
@@ -153,17 +153,17 @@ class Connection(sqlite3.Connection):
             self.is_closed = True
 
     def finish(self) -> None:
-        """End the statements that are still open.
+        """Reset all open statements.
 
-        The traceback of an interruption may refer to their cursors, and an open statement keeps its connection in the
-        past: whatever is read next would be as old.
+        The traceback of an interruption may reference their cursors. An open statement keeps the connection's read
+        snapshot, so that further reads would return old data.
         """
         if self._cursors:
             with self.gate:
                 self._close_cursors()
 
     def note_inodes(self) -> None:
-        """Find out which files it has open: SQLite opens the log and its index when it first reads."""
+        """Update the list of open files: SQLite opens the log and its index at the first read."""
         if self.file is not None and len(self.inodes) < len(forks.SUFFIXES):
             self.inodes |= forks.inodes_of(self.file)
 
@@ -174,7 +174,7 @@ class Connection(sqlite3.Connection):
         return False
 
     def leave(self) -> None:
-        """Close what is the parent's, in a child where `forks` has cut it off from its files."""
+        """Close an inherited connection, in a child where `forks` has disconnected it from its files."""
         self.is_left = True
         self._close_cursors()
         _connection.close(self)
@@ -193,7 +193,7 @@ def _alive() -> list[Connection]:
 
 
 def _stop() -> None:
-    """Wait until no thread is inside SQLite, and let none in; before the fork."""
+    """Wait until no thread is inside SQLite, and block further calls; called before the fork."""
     error: BaseException | None = None
     while not _passed or len(_held) < len(_stopped):
         try:
@@ -202,7 +202,7 @@ def _stop() -> None:
                 _stopped[:] = _alive()
                 _prepare()
             _held.extend(map(_acquire, [connection.gate for connection in _stopped[len(_held) :]]))
-        except BaseException as raised:  # noqa: BLE001  a signal handler's; nothing stops the fork any more
+        except BaseException as raised:  # noqa: BLE001  from a signal handler; the fork can no longer be stopped
             error = raised
     if error is not None:
         raise error
@@ -216,7 +216,7 @@ def _prepare() -> None:
 
 
 def _go_on() -> None:
-    """Open all gates; after the fork, in both processes."""
+    """Open all gates; called after the fork, in both processes."""
     try:
         deque(map(_release, [connection.gate for connection in _stopped[: len(_held)]]), maxlen=0)
     finally:
@@ -228,7 +228,7 @@ def _go_on() -> None:
 
 
 def _leave() -> None:
-    """Leave the inherited connections to the parent; in the child."""
+    """Leave the inherited connections to the parent; called in the child."""
     inherited = [connection for connection in _stopped or _alive() if connection.inodes and not connection.is_closed]
     try:
         if inherited:

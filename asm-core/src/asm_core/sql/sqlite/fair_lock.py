@@ -1,4 +1,4 @@
-"""Taking turns to write: a lock for which no thread waits much longer than the others."""
+"""A fair lock for writers, for which no thread waits much longer than others."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _PASSED_OVER: Final = 0.002
 
 
 class Turns:
-    """A lock that one thread holds at a time. An exception at any instant, a signal handler's too, leaves it free.
+    """A lock for one thread at a time. An exception at any instant, also of a signal handler, leaves it free.
 
-    Python's own goes to the thread that comes by while it is free, before the one that sleeps until it is. That is the
-    fastest way to use it, but of eight writers one call in a hundred is passed over a hundred times. Here a thread that
-    was passed over for some milliseconds comes next, and all that come later wait behind it.
+    Python's own lock prefers a running thread over a sleeping one. That is fastest, but with eight writers, one call in
+    a hundred is overtaken a hundred times. Here a thread that was overtaken for some milliseconds comes next, before
+    all later ones.
 
     Attributes:
-        owner: the thread that has the turn, and a reference to that turn.
-        end: ends a turn. Written in C, and thus one step. Afterwards `ring` wakes the next thread.
+        owner: the thread that holds the turn, and a reference to that turn.
+        end: ends a turn. Written in C, so it is one step. After it, `ring` wakes the next thread.
     """
 
     def __init__(self) -> None:
-        """Begin with nobody's turn."""
+        """Create a free lock."""
         self._turn = Places(1)
         self._next = Places(1)
         self.owner: tuple[int, ref[Place]] | None = None
@@ -39,7 +39,7 @@ class Turns:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Wait for the turn, and end it with the context."""
+        """Hold the turn for the duration of the context."""
         turn: list[Place] = []
         try:
             self.take(turn, threading.TIMEOUT_MAX)
@@ -51,10 +51,10 @@ class Turns:
                 self.ring()
 
     def take(self, turn: list[Place], timeout: float) -> bool:
-        """Wait for the turn for at most so many seconds; append it to `turn`, or return False.
+        """Wait for the turn for at most `timeout` seconds; append it to `turn`, or return False.
 
-        The caller ends it in a ``finally``, as `taken` does. Should an interruption skip that, it ends when nothing
-        refers to it any more.
+        The caller ends it in a ``finally``, as `taken` does. If an interruption skips that, the turn ends with its last
+        reference.
         """
         if self._next.are_taken() or not self._turn.take(turn, min(_PASSED_OVER, timeout)):
             self._queue(turn, timeout)
@@ -63,7 +63,7 @@ class Turns:
         return bool(turn)
 
     def is_mine(self) -> bool:
-        """Return whether this thread has the turn."""
+        """Return whether this thread holds the turn."""
         owner = self.owner
         return owner is not None and owner[0] == threading.get_ident() and owner[1]() is not None
 
@@ -84,13 +84,13 @@ _shared: dict[object, ref[Turns]] = {}
 
 
 def turns_of(place: object) -> Turns:
-    """Return the turns of all that write to `place` in this process."""
+    """Return the lock of all writers to `place` in this process."""
     with _lock:
         found = _shared.get(place)
         turns = None if found is None else found()
         if turns is None:
             turns = Turns()
-            # Not by a callback of the reference, which an interruption could reach.
+            # Not with a weak reference callback, which an interruption could reach.
             for gone in [other for other, reference in _shared.items() if reference() is None]:
                 del _shared[gone]
             _shared[place] = ref(turns)

@@ -1,4 +1,4 @@
-"""A SQLite file: how to connect to it, and whether it is still where it was."""
+"""A SQLite file: its connections, and the check that it was not replaced."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _WAL_PAUSE = 0.01
 
 
 class SQLiteFile:
-    """A database file: how to connect to it, and whether it is still where it was.
+    """A database file: its connections, and the check that it was not replaced.
 
     Attributes:
-        options: how to connect.
-        path: where it is.
+        options: the connection options.
+        path: its path.
         in_memory: whether there is no file.
-        identity: what tells it from a file that takes its place; None in memory.
+        identity: device and inode, which differ for a replacement; None in memory.
     """
 
     def __init__(self, path: str, options: Any, *, create: bool) -> None:
-        """Look at the file at `path`; make it if `create` is set and it is not there."""
+        """Check the file at `path`; create it if `create` is set and it does not exist."""
         self.options = options
         self.path = path
         self.in_memory = path in {"", ":memory:"}
-        # Once and for all: the program may change its directory.
+        # Absolute: the program may change its working directory.
         self._place = os.path.abspath(path)  # noqa: PTH100  Path.absolute keeps ".."
         self.identity: tuple[int, int] | None = None
         self._watch: Connection | None = None
         self._watch_lock = threading.Lock()
         if not self.in_memory:
-            if os.path.isdir(self._place):  # noqa: PTH112  Path raises where it may not look
-                message = f"{path} is a directory; name the database file in it."
+            if os.path.isdir(self._place):  # noqa: PTH112  Path raises without permission
+                message = f"{path} is a directory. Name a database file in it."
                 raise StorageError(message)
             if create:
                 self._create()
@@ -48,16 +48,16 @@ class SQLiteFile:
                 raise self.missing()
 
     def connect(self) -> Connection:
-        """Open a connection, with the options set; never makes a file.
+        """Open a connection with the options; never creates a file.
 
         Raises:
-            StorageError: a connection to this file was open when the parent forked this process, and cannot be closed.
+            StorageError: this process inherited an open connection to this file that it cannot close.
         """
         if not is_usable(self.identity):
             message = (
-                f"This process was forked while connections to {self.path} were open that it cannot close: an "
-                "application's own, or any where there is no /proc. Fork before they are opened, or start the process "
-                'with the method "spawn".'
+                f"This process inherited connections to {self.path} that it cannot close: connections of the "
+                "application, or any connections on a system without /proc. Fork before they are opened, or start the "
+                'process with the method "spawn".'
             )
             raise StorageError(message)
         place = ":memory:" if self.in_memory else f"file:{quote(self._place)}?mode=rw"
@@ -92,33 +92,33 @@ class SQLiteFile:
             return version
 
     def missing(self) -> StorageConnectionError:
-        """Return the error for a file that is not there."""
+        """Return the error for a file that does not exist."""
         return StorageConnectionError(
-            f"There is no database at {self.path}. Make it with `asm db upgrade`, or open it with migrate=True.",
+            f"There is no database at {self.path}. Create it with `asm db upgrade`, or open it with migrate=True.",
             details={"path": self.path},
         )
 
     def gone(self) -> StorageConnectionError:
-        """Return the error for a file that was there."""
+        """Return the error for a file that was removed or replaced."""
         self.close()
         identity = self._look()
         if identity is not None:
-            # Another file is there now, say a restored backup: the next call goes on with that one.
+            # Another file is in its place, such as a restored backup: the next call uses it.
             self.identity = identity
         return StorageConnectionError(
-            f"The database file {self.path} was removed or replaced while it was in use; bring it back and try again.",
+            f"The database file {self.path} was removed or replaced while it was in use. Restore it and retry.",
             details={"path": self.path},
         )
 
     def close(self) -> None:
-        """Close what this opened for itself."""
+        """Close the connection that this object opened for itself."""
         with self._watch_lock:
             if self._watch is not None:
                 self._watch.close()
                 self._watch = None
 
     def forget(self) -> None:
-        """Let go, in a forked child, of what belongs to the parent."""
+        """Release resources of the parent, in a forked child."""
         self._watch_lock = threading.Lock()
         self._watch = None
 
@@ -126,14 +126,14 @@ class SQLiteFile:
         try:
             create_file(os.path.realpath(self._place), private=self.options.private)
         except FileExistsError:
-            pass  # its mode is its owner's choice
+            pass  # its owner chooses its mode
         except OSError as error:
-            message = f"The database {self.path} cannot be made: {error.strerror}; check that its directory is there."
+            message = f"The database {self.path} cannot be created: {error.strerror}. Check that its directory exists."
             raise StorageConnectionError(message) from error
 
     def _look(self) -> tuple[int, int] | None:
         try:
-            found = os.stat(self._place)  # noqa: PTH116  asked for at each write
+            found = os.stat(self._place)  # noqa: PTH116  called at each write
         except OSError:
             return None
         return found.st_dev, found.st_ino
@@ -144,7 +144,7 @@ class SQLiteFile:
             try:
                 connection.execute("PRAGMA journal_mode = wal")
             except sqlite3.OperationalError as error:
-                # Two processes that switch a fresh file at once fail without asking the busy timeout.
+                # If two processes switch a new file at the same time, one fails without waiting for the busy timeout.
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(_WAL_PAUSE)

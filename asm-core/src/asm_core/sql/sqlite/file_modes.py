@@ -10,19 +10,19 @@ _LEFT_TO_THE_UMASK: Final = 0o666
 
 
 def create_file(path: str, *, private: bool) -> None:
-    """Make an empty file; SQLite gives its mode to the files beside it, ``-wal`` and ``-shm``.
+    """Create an empty file; SQLite gives its mode to ``-wal`` and ``-shm`` too.
 
     Args:
-        path: where.
-        private: let only the owner read and write it, whatever the umask.
+        path: the path of the file.
+        private: set the mode 0600, whatever the umask.
 
     Raises:
-        FileExistsError: there is one; it is left as it is.
-        OSError: it cannot be made.
+        FileExistsError: the file exists; it is not changed.
+        OSError: it cannot be created.
     """
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _PRIVATE if private else _LEFT_TO_THE_UMASK)
     try:
         if private and hasattr(os, "fchmod"):
-            os.fchmod(descriptor, _PRIVATE)  # a umask may take even the owner's rights
+            os.fchmod(descriptor, _PRIVATE)  # a umask can remove even the owner's permissions
     finally:
         os.close(descriptor)

@@ -1,10 +1,10 @@
-"""Leaving SQLite connections to the parent, in a child that inherited them.
+"""Disconnection of inherited SQLite connections, in a forked child.
 
-To close an inherited connection would roll the parent's transaction back in the shared index of the write-ahead log,
-and to keep it would let SQLite take the parent's locks for this process's own. So the child first cuts the connections
-off: a private copy takes the place of the shared memory, and ``/dev/null``, opened to read, that of the files. Nothing
-that SQLite does to close them then reaches a file. That needs ``/proc``; elsewhere they stay open, unused, and the
-child must not open these files.
+Closing an inherited connection would roll back the parent's transaction in the shared index of the write-ahead log.
+Keeping it would make SQLite treat the parent's locks as its own. So the child first disconnects the connections: a
+private copy replaces the shared memory, and ``/dev/null``, opened for reading, replaces the files. Closing them then
+does not affect a file. This needs ``/proc``. On other systems they stay open and unused, and the child must not open
+these files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Inode = tuple[int, int]
 
 CAN_LEAVE: Final = sys.platform == "linux"
-"""Whether a child can close what it inherited."""
+"""Whether a child can close inherited connections."""
 SUFFIXES: Final = ("", "-wal", "-shm")
 
 _unusable: Final[set[Inode]] = set()
@@ -30,7 +30,7 @@ _left_open: Final[list[object]] = []
 _FDS: Final = Path("/proc/self/fd")
 _MAPS: Final = Path("/proc/self/maps")
 _MAP_FIXED: Final = 0x10
-"""Of ``sys/mman.h``; Python's module `mmap` does not have it."""
+"""From ``sys/mman.h``; Python's module `mmap` does not define it."""
 
 
 class _Mapping(NamedTuple):
@@ -39,11 +39,11 @@ class _Mapping(NamedTuple):
 
 
 def inodes_of(place: str) -> frozenset[Inode]:
-    """Return device and number of the files of the database at `place` that are there."""
+    """Return device and inode of the existing files of the database at `place`."""
     found = set()
     for suffix in SUFFIXES:
         try:
-            stat = os.stat(place + suffix)  # noqa: PTH116  text, with a suffix
+            stat = os.stat(place + suffix)  # noqa: PTH116  a string with a suffix
         except OSError:
             continue
         found.add((stat.st_dev, stat.st_ino))
@@ -51,35 +51,35 @@ def inodes_of(place: str) -> frozenset[Inode]:
 
 
 def is_usable(identity: object) -> bool:
-    """Return whether this process may connect to a file: not if it inherited a connection that it could not close."""
+    """Return whether this process may connect to a file: no, if it inherited a connection that it cannot close."""
     return identity not in _unusable
 
 
 def prepare() -> None:
-    """Import what a child needs, before the fork."""
+    """Import the modules that a child needs, before the fork."""
     if CAN_LEAVE:
-        import ctypes  # noqa: F401, PLC0415  slow to import, and needed for this alone
+        import ctypes  # noqa: F401, PLC0415  slow to import, and needed only here
         import fcntl  # noqa: F401, PLC0415
         import mmap  # noqa: F401, PLC0415
 
 
 def leave(connections: Collection[Connection], *, are_idle: bool) -> None:
-    """Close inherited connections without a trace in their files.
+    """Close inherited connections without an effect on their files.
 
     Args:
-        connections: all that are open.
+        connections: all open connections.
         are_idle: whether it is certain that no thread was inside SQLite at the fork.
     """
     inodes = {inode for connection in connections for inode in connection.inodes}
-    # Until they are closed: also where that fails.
+    # Until they are closed, and also if that fails.
     _unusable.update(inodes)
     _left_open.extend(connections)
-    # Without a write-ahead log, closing what is in a transaction removes its journal by name.
+    # Without a write-ahead log, closing a connection in a transaction removes its journal by name.
     if CAN_LEAVE and are_idle and not any(connection.has_journal() for connection in connections):
         descriptors = _cut_off(inodes)
         for connection in connections:
             connection.leave()
-        # A connection of the application's own to the same file keeps open what SQLite shares between connections.
+        # A connection of the application to the same file keeps the shared resources of SQLite open.
         still_open = {inode for descriptor, inode in descriptors.items() if _is_open(descriptor)}
         for connection in connections:
             if not connection.inodes & still_open:
@@ -88,7 +88,7 @@ def leave(connections: Collection[Connection], *, are_idle: bool) -> None:
 
 
 def _cut_off(inodes: set[Inode]) -> dict[int, Inode]:
-    """Take the files with these inodes away from this process; return the descriptors that stood for them."""
+    """Replace the descriptors of files with these inodes; return these descriptors."""
     descriptors = dict(descriptors_of(inodes))
     paths = {str((_FDS / str(descriptor)).readlink()) for descriptor in descriptors}
     for mapping in list(mappings_of(paths)):
@@ -103,22 +103,22 @@ def _cut_off(inodes: set[Inode]) -> dict[int, Inode]:
 
 
 def descriptors_of(inodes: set[Inode]) -> Iterator[tuple[int, Inode]]:
-    """Give the descriptors by which SQLite holds these files: it opens them to read and write."""
-    import fcntl  # noqa: PLC0415  POSIX alone has it
+    """Yield SQLite's descriptors of these files: it opens them for reading and writing."""
+    import fcntl  # noqa: PLC0415  POSIX only
 
-    for name in os.listdir(_FDS):  # noqa: PTH208  less to make
+    for name in os.listdir(_FDS):  # noqa: PTH208  creates fewer objects
         descriptor = int(name)
         try:
             stat = os.fstat(descriptor)
             mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
         except OSError:
-            continue  # the one that listed them
+            continue  # the descriptor of the listing itself
         if (stat.st_dev, stat.st_ino) in inodes and mode == os.O_RDWR:
             yield descriptor, (stat.st_dev, stat.st_ino)
 
 
 def mappings_of(paths: set[str]) -> Iterator[_Mapping]:
-    """Give the places in memory where these files are mapped."""
+    """Yield the memory ranges where these files are mapped."""
     escaped = {path.replace("\n", "\\012") for path in paths}
     for line in os.fsdecode(_MAPS.read_bytes()).splitlines():
         span, *_, path = line.split(" ", 5)
@@ -128,7 +128,7 @@ def mappings_of(paths: set[str]) -> Iterator[_Mapping]:
 
 
 def _make_private(mapping: _Mapping) -> None:
-    """Put a copy in the place of a mapping."""
+    """Replace a mapping by a private copy."""
     import ctypes  # noqa: PLC0415  see prepare()
     import mmap  # noqa: PLC0415
 

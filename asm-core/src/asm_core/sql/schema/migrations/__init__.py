@@ -1,4 +1,4 @@
-"""The numbered migrations, oldest first. Each is one module; what has been released is never changed."""
+"""The numbered migrations, oldest first, one module each. Released migrations never change."""
 
 from __future__ import annotations
 

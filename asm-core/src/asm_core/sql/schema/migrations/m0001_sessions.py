@@ -123,9 +123,9 @@ CREATE TABLE asm_events (
 )""",
 )
 
-# One for each filter and order of the ports. Every one on asm_events is paid for by each append: filters by type and
-# provider have none, since they come with a session, a time or an order, whose index serves them. Nor has what only
-# maintenance asks, which goes through all sessions once.
+# One index for each filter and order of the ports. Each index on asm_events adds to the cost of every append, so
+# filters by type and provider have none: they are combined with a session, a time or an order, whose index is used.
+# Queries of maintenance scan all sessions once, and have none either.
 _INDEXES: Final = (
     "CREATE INDEX asm_sessions_by_creation ON asm_sessions (created_at, id)",
     "CREATE INDEX asm_sessions_by_update ON asm_sessions (updated_at, id)",

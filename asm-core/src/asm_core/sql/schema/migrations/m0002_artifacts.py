@@ -1,6 +1,6 @@
 """The metadata of artifacts.
 
-No foreign key to sessions: metadata outlives its session until it is cleaned up, since the blob that it names does too.
+There is no foreign key to sessions: metadata outlives its session until cleanup, because its blob does too.
 """
 
 from __future__ import annotations

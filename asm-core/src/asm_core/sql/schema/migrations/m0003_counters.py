@@ -1,7 +1,7 @@
-"""Each session has a counter from the start, which carries what an append must find there: one row, one lock.
+"""A counter for each session from its creation, with all values that an append needs: one row, one lock.
 
-The counter has a random id of its log, so that a log made again under the same session id is another one, and the time
-at which the session was deleted. A session carries the time at which its removal began.
+The counter has a random id of its log, which differs after a session was created again under the same id, and the time
+of the session's deletion. A session has the time at which its removal began.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _REMOVALS: Final = (
 )
 _UNMARKED: Final = "ALTER TABLE asm_sessions DROP COLUMN removing_at"
 
-# SQLite adds no column with a random default: the table is made again.
+# SQLite cannot add a column with a random default, so the table is rebuilt.
 _SQLITE_UP: Final = (
     "ALTER TABLE asm_sessions ADD COLUMN removing_at TEXT",
     _REMOVALS,
@@ -66,7 +66,7 @@ CREATE TABLE asm_session_sequences (
     "DROP TABLE asm_counters_aside",
 )
 
-# Sessions before counters, as writers lock them.
+# Sessions before counters, the lock order of writers.
 _POSTGRESQL_UP: Final = (
     "ALTER TABLE asm_sessions ADD COLUMN removing_at timestamptz",
     _REMOVALS,
@@ -77,7 +77,7 @@ _POSTGRESQL_UP: Final = (
     _DELETED,
 )
 _POSTGRESQL_DOWN: Final = (
-    _UNMARKED,  # and with it its index, which stands in the same schema
+    _UNMARKED,  # its index too, which is in the same schema
     "ALTER TABLE asm_session_sequences DROP COLUMN log_id, DROP COLUMN deleted_at",
 )
 

@@ -1,4 +1,4 @@
-"""What a migration is."""
+"""The type of a migration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from asm_core.sql.dialects import Dialect
 
 
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
-    """One numbered change of the schema: the statements that bring it up, and those that take it back, per dialect."""
+    """One numbered change of the schema: the statements that apply it and those that revert it, per dialect."""
 
     version: int
     name: str
