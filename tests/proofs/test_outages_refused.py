@@ -85,7 +85,7 @@ def test_a_full_disk_is_told_and_the_same_call_succeeds_once_there_is_room(
 ) -> None:
     before = state(stored)
     failing("53100")
-    with pytest.raises(asm.StorageError, match="The disk is full .*Free space and retry") as raised:
+    with pytest.raises(asm.StorageError, match=r"The disk is full .*Free space and retry") as raised:
         WRITES[name](stored)
     assert not raised.value.retryable
     assert state(stored) == before

@@ -154,7 +154,7 @@ def for_all(backend_name: str) -> Iterator[Path]:
         yield place
 
 
-READ_ONLY = "storage_error: The database rejected the operation: the database is read-only; check the permissions of the file and its"
+READ_ONLY = "storage_error: The database rejected the operation: the database is read-only; check the permissions"
 UNREACHABLE = "storage_connection_failed: The database cannot be reached: .*; check its file and disk"
 
 

@@ -78,7 +78,7 @@ def test_a_password_in_a_url_is_not_told(backend_name: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("migrate", [False, True])
 def test_a_directory_is_no_database(backend_name: str, tmp_path: Path, migrate: bool) -> None:  # noqa: FBT001
-    with pytest.raises(asm.StorageError, match="is a directory. Name a database file in it"):
+    with pytest.raises(asm.StorageError, match=r"is a directory\. Name a database file in it"):
         asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}", migrate=migrate)
 
 
