@@ -111,9 +111,7 @@ def test_who_may_not_make_schemas_may_use_one(backend_name: str, url: str, conne
 
 @pytest.mark.parametrize("name", ["", "a-b", 'a"b', "a b", "1a", "a" * 64, "é", 5])
 def test_what_can_be_no_schema_is_refused(backend_name: str, url: str, name: object) -> None:
-    with pytest.raises(
-        asm.ValidationError, match="schema must be a name of at most 63 letters"
-    ):
+    with pytest.raises(asm.ValidationError, match="schema must be a name of at most 63 letters"):
         asm.open_backend(backend_name, url=url, migrate=True, schema=name)
 
 
