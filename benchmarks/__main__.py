@@ -13,6 +13,7 @@ from benchmarks import plan, report
 from benchmarks.environment import environment, sql_backends
 from benchmarks.places import DATABASES, places
 from benchmarks.profiling import profiles
+from benchmarks.setting import Setting
 from benchmarks.workloads import WORKLOADS
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 200)
     with places(tuple(chosen.database or DATABASES)) as where:
-        setting = plan.Setting(where, tuple(chosen.backend or sql_backends()), chosen.rounds)
+        setting = Setting(where, tuple(chosen.backend or sql_backends()), chosen.rounds)
         if chosen.profile:
             named = tuple(chosen.workload or [""])
             for table in profiles([each for each in WORKLOADS if each.name.startswith(named)], setting):
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if rows and all(row.is_within for row in rows) else 1
 
 
-def _grow(setting: plan.Setting, directory: Path) -> int:
+def _grow(setting: Setting, directory: Path) -> int:
     from benchmarks.growth import grow  # noqa: PLC0415  where it is asked for
 
     try:
@@ -57,7 +58,7 @@ def _grow(setting: plan.Setting, directory: Path) -> int:
     return 0 if is_whole else 1
 
 
-def _measure(parts: list[plan.Part], setting: plan.Setting) -> list[Measured]:
+def _measure(parts: list[plan.Part], setting: Setting) -> list[Measured]:
     rows = []
     for part in parts:
         with PROGRESS.status(part.name):

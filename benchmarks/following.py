@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from benchmarks.places import Place
-    from benchmarks.plan import Setting
+    from benchmarks.setting import Setting
 
 SOON: Final = "W7 event of another process, within a second of the last"
 SILENCE: Final = "W7 event of another process, after a minute of silence"

@@ -14,23 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from benchmarks.measured import Measured
-    from benchmarks.places import Place
+    from benchmarks.setting import Setting
     from benchmarks.workloads import Workload
-
-
-@dataclass(frozen=True)
-class Setting:
-    """On what it is measured, and how often.
-
-    Attributes:
-        places: by kind of database, and whether a commit waits for the disk.
-        backends: their names.
-        rounds: how often floor and backend are measured.
-    """
-
-    places: dict[tuple[str, bool], Place]
-    backends: tuple[str, ...]
-    rounds: int
 
 
 @dataclass(frozen=True)

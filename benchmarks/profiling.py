@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmarks.places import Place
-    from benchmarks.plan import Setting
+    from benchmarks.setting import Setting
     from benchmarks.workloads import Workload
 
 TOP: Final = 20

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from benchmarks.measured import Measured
     from benchmarks.places import Place
-    from benchmarks.plan import Setting
+    from benchmarks.setting import Setting
 
 IMPORT_NAME: Final = "W8 import asm_core"
 RECORDED_NAME: Final = "asm run of 200,000 lines, start included"

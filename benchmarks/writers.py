@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from benchmarks.contender import Contender
     from benchmarks.places import Place
-    from benchmarks.plan import Setting
+    from benchmarks.setting import Setting
 
     Crew = Callable[[list["Job"]], list["Times"]]
 
