@@ -75,9 +75,10 @@ def test_foreign_keys_are_the_same(model: Any) -> None:
         (one.column, one.dest_table, one.dest_column, one.on_delete)
         for one in model._meta.database.get_foreign_keys(model._meta.table_name)
     }
-    keys = model._meta.refs.items()
     assert {
-        (key.column_name, owner._meta.table_name, key.rel_field.column_name, key.on_delete) for key, owner in keys
+        (key.column_name, owner._meta.table_name, key.rel_field.column_name, key.on_delete)
+        for key, owner in model._meta.refs.items()
+        if not key.deferred  # of which Peewee makes none either
     } == found
 
 

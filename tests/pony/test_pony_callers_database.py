@@ -182,7 +182,7 @@ def test_the_entities_are_for_queries_of_the_application(
     run = backend.session_store.save_run(asm.Run.new(session_id=session.id, input={"b": 1, "a": [None, 1.5]}))
     with db_session:
         note(words="beside")
-        found = models.RunRow.get(session_id=session.id)
+        found = models.RunRow.get(session=session.id)
         assert (found.id, found.input, models.SessionRow[session.id].tags) == (run.id, run.input, ["t"])
         agents = select(s.agent_id for s in models.SessionRow for r in models.RunRow if r.session_id == s.id)
         assert list(agents) == ["a"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine, Table
 
-TABLES: dict[str, Table] = dict(models.AsmRow.metadata.tables)
+TABLES: dict[str, Table] = dict(models.SessionRow.metadata.tables)
 BOOKKEEPING = "asm_schema_migrations"
 OF_CORE = {
     "asm_sessions": (*SESSION_COLUMNS, REMOVING),

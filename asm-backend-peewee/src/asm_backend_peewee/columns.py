@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from peewee import SQL, Field, NodeList, Value
+from peewee import SQL, Field, ForeignKeyAccessor, ForeignKeyField, NodeList, Value
 
 from asm_core.sql import Dialect, clause_parts, codec_of, tag_clauses, tag_list
 from asm_core.values.payloads import decode_json, encode_json
+from asm_core.values.times import check_time
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,8 +25,8 @@ class UtcTimeField(Field):
         super().__init__(**options)
 
     def db_value(self, value: datetime | None) -> Any:
-        """Return what the column holds."""
-        return None if value is None else self.codec.encode(value)
+        """Return what the column holds, or is compared with."""
+        return None if value is None else self.codec.encode_time(check_time(self.name, value))
 
     def python_value(self, value: Any) -> datetime | None:
         """Return the time that the column holds."""
@@ -64,3 +65,22 @@ class TagsField(JsonField):
         nodes = {"tags": self, "wanted": Value(tag_list(wanted), converter=False), "count": SQL(str(len(wanted)))}
         parts = ((SQL(text), nodes.get(field or "")) for text, field in clause_parts(clause))
         return NodeList([node for part in parts for node in part if node is not None], glue="")
+
+
+class _ReferenceAccessor(ForeignKeyAccessor):
+    def get_rel_instance(self, instance: Any) -> Any:
+        try:
+            return super().get_rel_instance(instance)  # type: ignore[no-untyped-call]
+        except self.rel_model.DoesNotExist:
+            return None
+
+
+class Reference(ForeignKeyField):
+    """A relation over a column that has no foreign key in the table; a row that is missing reads as None."""
+
+    accessor_class = _ReferenceAccessor
+
+    def __init__(self, model: Any, **options: Any) -> None:
+        """Refer to `model`."""
+        # Deferred: Peewee makes no constraint of it.
+        super().__init__(model, _deferred=True, **options)

@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from peewee import BigIntegerField, ForeignKeyField, Model, TextField
 
-from asm_backend_peewee.columns import JsonField, TagsField, UtcTimeField
+from asm_backend_peewee.columns import JsonField, Reference, TagsField, UtcTimeField
+from asm_core import Artifact, Event, Run, Session
+from asm_core.sql.row_models import ARTIFACT_SHAPE, EVENT_SHAPE, RUN_SHAPE, SESSION_SHAPE, RowModel
 
 if TYPE_CHECKING:
     from asm_core.sql import Dialect
 
 
 class Models(NamedTuple):
-    """The models of one database. Their fields have the names of the columns; ``session`` is the owner of a run."""
+    """The models of one database. Their fields have the names of the columns.
+
+    Runs and events have a `session`, events a `run`; a session has `runs` and `events`, a run `events`. A row that
+    `from_model` returns is stored with ``save(force_insert=True)``, as its key is given.
+    """
 
     SessionRow: Any
     RunRow: Any
@@ -28,10 +34,11 @@ class Models(NamedTuple):
 def define(database: Any, dialect: Dialect, *, schema: str | None = None) -> Models:
     """Return the models of a Peewee database, whose tables stand in `schema` (None: where a connection finds them)."""
     sessions = _sessions(_base(database, schema), dialect)
+    runs = _runs(_base(database, schema), dialect, sessions)
     return Models(
         SessionRow=sessions,
-        RunRow=_runs(_base(database, schema), dialect, sessions),
-        EventRow=_events(_base(database, schema), dialect),
+        RunRow=runs,
+        EventRow=_events(_base(database, schema), dialect, sessions, runs),
         SequenceRow=_sequences(_base(database, schema), dialect, sessions),
         ArtifactRow=_artifacts(_base(database, schema), dialect),
     )
@@ -47,8 +54,10 @@ def _base(database_: Any, schema_: str | None) -> Any:
 
 
 def _sessions(base: Any, dialect: Dialect) -> Any:
-    class SessionRow(base):  # type: ignore[misc]  # made for a database
+    class SessionRow(base, RowModel[Session]):  # type: ignore[misc]  # made for a database
         """A session."""
+
+        row_shape = SESSION_SHAPE
 
         id = TextField(primary_key=True)
         agent_id = TextField()
@@ -69,8 +78,10 @@ def _sessions(base: Any, dialect: Dialect) -> Any:
 
 
 def _runs(base: Any, dialect: Dialect, sessions: Any) -> Any:
-    class RunRow(base):  # type: ignore[misc]  # made for a database
+    class RunRow(base, RowModel[Run]):  # type: ignore[misc]  # made for a database
         """A run. The last four columns are taken out of the others for totals."""
+
+        row_shape = RUN_SHAPE
 
         id = TextField(primary_key=True)
         session = ForeignKeyField(sessions, column_name="session_id", backref="runs", on_delete="CASCADE")
@@ -97,16 +108,18 @@ def _runs(base: Any, dialect: Dialect, sessions: Any) -> Any:
     return RunRow
 
 
-def _events(base: Any, dialect: Dialect) -> Any:
-    class EventRow(base):  # type: ignore[misc]  # made for a database
-        """An event."""
+def _events(base: Any, dialect: Dialect, sessions: Any, runs: Any) -> Any:
+    class EventRow(base, RowModel[Event]):  # type: ignore[misc]  # made for a database
+        """An event. Its run need not be stored, and then `run` is None."""
+
+        row_shape = EVENT_SHAPE
 
         id = TextField(primary_key=True)
-        session_id = TextField()
+        session = Reference(sessions, column_name="session_id", backref="events")
         sequence_number = BigIntegerField()
         type = TextField()
         timestamp = UtcTimeField(dialect)
-        run_id = TextField(null=True)
+        run = Reference(runs, column_name="run_id", backref="events", null=True)
         data = JsonField(dialect)
         metadata = JsonField(dialect)
         schema_version = BigIntegerField()
@@ -139,8 +152,10 @@ def _sequences(base: Any, dialect: Dialect, sessions: Any) -> Any:
 
 
 def _artifacts(base: Any, dialect: Dialect) -> Any:
-    class ArtifactRow(base):  # type: ignore[misc]  # made for a database
+    class ArtifactRow(base, RowModel[Artifact]):  # type: ignore[misc]  # made for a database
         """The metadata of an artifact."""
+
+        row_shape = ARTIFACT_SHAPE
 
         id = TextField(primary_key=True)
         session_id = TextField(null=True)

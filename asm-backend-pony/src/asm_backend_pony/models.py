@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from pony.orm import Database, Json, Optional, PrimaryKey, Required
+from pony.orm import Database, PrimaryKey, Required, Set
+
+from asm_backend_pony.columns import integer, payload, text, time, use_aware_times
+from asm_backend_pony.rows import ArtifactMethods, EventMethods, RunMethods, SessionMethods
 
 
 class Models(NamedTuple):
-    """The entities of one database, for queries; what they hold is written through the ports."""
+    """The entities of one database, for queries; what they hold is written through the ports.
+
+    Runs and events have a `session`, events a `run`; a session has `runs` and `events`, a run `events`.
+    """
 
     SessionRow: Any
     RunRow: Any
@@ -22,113 +27,108 @@ def define(database: Database, *, schema: str | None = None) -> Models:
     """Define the entities on a database that is bound, and whose mapping is yet to be generated.
 
     Args:
-        database: of the application's own.
+        database: of the application's own. On SQLite its queries compare aware times as the entities hold them.
         schema: the schema of PostgreSQL in which the tables stand.
     """
-    # SQLite holds times as text of fixed width, which sorts as time does.
-    time = str if database.provider.dialect == "SQLite" else datetime
+    if database.provider.dialect == "SQLite":
+        use_aware_times(database.provider)
 
-    def of(table: str, **attributes: Any) -> dict[str, Any]:
-        return {"_table_": (schema, table) if schema else table, **attributes}
+    def entity(name: str, table: str, attributes: dict[str, Any], *methods: type) -> Any:
+        place = (schema, table) if schema else table
+        return type(database.Entity)(name, (*methods, database.Entity), {"_table_": place, **attributes})
 
     return Models(
-        SessionRow=_entity(database, "SessionRow", of("asm_sessions", **_session(time))),
-        RunRow=_entity(database, "RunRow", of("asm_runs", **_run(time))),
-        EventRow=_entity(database, "EventRow", of("asm_events", **_event(time))),
-        SequenceRow=_entity(database, "SequenceRow", of("asm_session_sequences", **_sequence(time))),
-        ArtifactRow=_entity(database, "ArtifactRow", of("asm_artifacts", **_artifact(time))),
+        SessionRow=entity("SessionRow", "asm_sessions", _session(), SessionMethods),
+        RunRow=entity("RunRow", "asm_runs", _run(), RunMethods),
+        EventRow=entity("EventRow", "asm_events", _event(), EventMethods),
+        SequenceRow=entity("SequenceRow", "asm_session_sequences", _sequence()),
+        ArtifactRow=entity("ArtifactRow", "asm_artifacts", _artifact(), ArtifactMethods),
     )
 
 
-def _entity(database: Database, name: str, attributes: dict[str, Any]) -> Any:
-    return type(database.Entity)(name, (database.Entity,), attributes)
+def _key() -> Any:
+    return PrimaryKey(str, autostrip=False)
 
 
-def _text() -> Any:
-    return Optional(str, nullable=True)
-
-
-def _integer() -> Any:
-    return Required(int, size=64)
-
-
-def _session(time: type) -> dict[str, Any]:
+def _session() -> dict[str, Any]:
     return {
-        "id": PrimaryKey(str),
-        "agent_id": Required(str),
-        "status": Required(str),
-        "parent_session_id": _text(),
-        "metadata": Required(Json),
-        "context": Required(Json),
-        "tags": Required(Json),
-        "created_at": Required(time),
-        "updated_at": Required(time),
-        "deleted_at": Optional(time, nullable=True),
-        "removing_at": Optional(time, nullable=True),
+        "id": _key(),
+        "agent_id": text(),
+        "status": text(),
+        "parent_session_id": text(null=True),
+        "metadata": payload(),
+        "context": payload(),
+        "tags": payload(),
+        "created_at": time(),
+        "updated_at": time(),
+        "deleted_at": time(null=True),
+        "removing_at": time(null=True),
+        "runs": Set("RunRow"),
+        "events": Set("EventRow"),
     }
 
 
-def _run(time: type) -> dict[str, Any]:
+def _run() -> dict[str, Any]:
     return {
-        "id": PrimaryKey(str),
-        "session_id": Required(str),
-        "status": Required(str),
-        "input": Optional(Json, nullable=True),
-        "output": Optional(Json, nullable=True),
-        "error": Optional(Json, nullable=True),
-        "metadata": Required(Json),
-        "turn_count": _integer(),
-        "token_usage": Required(Json),
-        "started_at": Required(time),
-        "ended_at": Optional(time, nullable=True),
-        "provider": _text(),
-        "provider_metadata": Required(Json),
-        "cost_nanos": Optional(int, size=64),
-        "input_tokens": _integer(),
-        "output_tokens": _integer(),
-        "total_tokens": _integer(),
-        "model": _text(),
+        "id": _key(),
+        "session": Required("SessionRow", column="session_id"),
+        "status": text(),
+        "input": payload(null=True),
+        "output": payload(null=True),
+        "error": payload(null=True),
+        "metadata": payload(),
+        "turn_count": integer(),
+        "token_usage": payload(),
+        "started_at": time(),
+        "ended_at": time(null=True),
+        "provider": text(null=True),
+        "provider_metadata": payload(),
+        "cost_nanos": integer(null=True),
+        "input_tokens": integer(),
+        "output_tokens": integer(),
+        "total_tokens": integer(),
+        "model": text(null=True),
     }
 
 
-def _event(time: type) -> dict[str, Any]:
+def _event() -> dict[str, Any]:
     return {
-        "id": PrimaryKey(str),
-        "session_id": Required(str),
-        "sequence_number": _integer(),
-        "type": Required(str),
-        "timestamp": Required(time),
-        "run_id": _text(),
-        "data": Required(Json),
-        "metadata": Required(Json),
-        "schema_version": _integer(),
-        "provider": _text(),
-        "correlation_id": _text(),
+        "id": _key(),
+        "session": Required("SessionRow", column="session_id"),
+        "sequence_number": integer(),
+        "type": text(),
+        "timestamp": time(),
+        "run_id": text(null=True),
+        "data": payload(),
+        "metadata": payload(),
+        "schema_version": integer(),
+        "provider": text(null=True),
+        "correlation_id": text(null=True),
     }
 
 
-def _sequence(time: type) -> dict[str, Any]:
+def _sequence() -> dict[str, Any]:
     return {
-        "session_id": PrimaryKey(str),
-        "last_sequence": _integer(),
-        "updated_at": Required(time),
-        "log_id": Required(str),
-        "deleted_at": Optional(time, nullable=True),
+        "session_id": _key(),
+        "last_sequence": integer(),
+        "updated_at": time(),
+        "log_id": text(),
+        "deleted_at": time(null=True),
     }
 
 
-def _artifact(time: type) -> dict[str, Any]:
+def _artifact() -> dict[str, Any]:
     return {
-        "id": PrimaryKey(str),
-        "session_id": _text(),
-        "run_id": _text(),
-        "key": Required(str, unique=True),
-        "content_type": _text(),
-        "byte_size": _integer(),
-        "checksum_sha256": Required(str),
-        "storage_backend": Required(str),
-        "storage_ref": Required(str),
-        "metadata": Required(Json),
-        "created_at": Required(time),
-        "deleted_at": Optional(time, nullable=True),
+        "id": _key(),
+        "session_id": text(null=True),
+        "run_id": text(null=True),
+        "key": text(unique=True),
+        "content_type": text(null=True),
+        "byte_size": integer(),
+        "checksum_sha256": text(),
+        "storage_backend": text(),
+        "storage_ref": text(),
+        "metadata": payload(),
+        "created_at": time(),
+        "deleted_at": time(null=True),
     }

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asm_backend_sqlmodel.backend import SQLModelBackend
-    from asm_backend_sqlmodel.models import ArtifactRow, EventRow, RunRow, SequenceRow, SessionRow
+    from asm_backend_sqlmodel.models import ArtifactRow, EventRow, Models, RunRow, SequenceRow, SessionRow, define
 
-__all__ = ["ArtifactRow", "EventRow", "RunRow", "SQLModelBackend", "SequenceRow", "SessionRow"]
+__all__ = [
+    "ArtifactRow",
+    "EventRow",
+    "Models",
+    "RunRow",
+    "SQLModelBackend",
+    "SequenceRow",
+    "SessionRow",
+    "define",
+]
 
 
 def __getattr__(name: str) -> Any:

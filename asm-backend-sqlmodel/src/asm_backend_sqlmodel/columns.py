@@ -10,6 +10,7 @@ from sqlalchemy.types import UserDefinedType
 
 from asm_core.sql import Dialect, codec_of
 from asm_core.values.payloads import decode_json, encode_json
+from asm_core.values.times import check_time
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect as EngineDialect
@@ -27,8 +28,8 @@ class UtcTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(TIMESTAMP(timezone=True) if dialect.name == Dialect.POSTGRESQL else Text())
 
     def process_bind_param(self, value: datetime | None, dialect: EngineDialect) -> Any:
-        """Return what the column holds."""
-        return None if value is None else codec_of(Dialect(dialect.name)).encode_time(value)
+        """Return what the column holds, or is compared with."""
+        return None if value is None else codec_of(Dialect(dialect.name)).encode_time(check_time("A time", value))
 
     def process_result_value(self, value: Any, dialect: EngineDialect) -> datetime | None:
         """Return the time that the column holds."""

@@ -1,110 +1,119 @@
-"""The tables as SQLModel sees them, with metadata of their own, apart from the application's ``SQLModel.metadata``.
+"""The tables as SQLModel classes, with metadata of their own or of the application's.
 
 Core's migrations make the tables; these models only describe them, and a test compares the two.
 """
 
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, FetchedValue, ForeignKey, Text, UniqueConstraint
-from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
+from sqlalchemy import ForeignKeyConstraint, MetaData, UniqueConstraint, inspect
+from sqlalchemy.event import listen
+from sqlalchemy.orm import registry, relationship
+from sqlmodel import Relationship, SQLModel
 
-from asm_backend_sqlmodel.columns import Json, Tags, UtcTime
-
-
-class AsmRow(SQLModel, registry=registry()):
-    """What the tables have in common: metadata of their own."""
+from asm_backend_sqlmodel.fields import ArtifactFields, EventFields, RunFields, SequenceFields, SessionFields
+from asm_core import ValidationError
+from asm_core.sql import check_schema
 
 
-class SessionRow(AsmRow, table=True):
-    """A session."""
+class Models(NamedTuple):
+    """The row models on one `MetaData`."""
 
-    __tablename__ = "asm_sessions"
-
-    id: str = Field(sa_column=Column(Text, primary_key=True))
-    agent_id: str = Field(sa_column=Column(Text, nullable=False))
-    status: str = Field(sa_column=Column(Text, nullable=False))
-    parent_session_id: str | None = Field(default=None, sa_column=Column(Text))
-    session_metadata: dict[str, Any] = Field(sa_column=Column("metadata", Json, nullable=False))
-    context: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
-    tags: list[str] = Field(sa_column=Column(Tags, nullable=False))
-    created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
-    updated_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
-    deleted_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
-    removing_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
+    SessionRow: type[SessionFields]
+    RunRow: type[RunFields]
+    EventRow: type[EventFields]
+    SequenceRow: type[SequenceFields]
+    ArtifactRow: type[ArtifactFields]
 
 
-class RunRow(AsmRow, table=True):
-    """A run. The last four columns are taken out of the others for totals."""
+def define(metadata: MetaData | None = None, *, schema: str | None = None) -> Models:
+    """Return row models on `metadata`.
 
-    __tablename__ = "asm_runs"
+    Args:
+        metadata: the application's own, such as ``SQLModel.metadata``, so that its tables can refer to these by name;
+            None: a new one.
+        schema: the schema of PostgreSQL in which the tables stand; None: where a connection finds them.
+    """
+    options = {"schema": None if schema is None else check_schema(schema)}
+    to_session = "asm_sessions.id" if schema is None else f"{schema}.asm_sessions.id"
 
-    id: str = Field(sa_column=Column(Text, primary_key=True))
-    session_id: str = Field(sa_column=Column(Text, ForeignKey("asm_sessions.id", ondelete="CASCADE"), nullable=False))
-    status: str = Field(sa_column=Column(Text, nullable=False))
-    input: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
-    output: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
-    error: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
-    run_metadata: dict[str, Any] = Field(sa_column=Column("metadata", Json, nullable=False))
-    turn_count: int = Field(sa_column=Column(BigInteger, nullable=False))
-    token_usage: dict[str, int] = Field(sa_column=Column(Json, nullable=False))
-    started_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
-    ended_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
-    provider: str | None = Field(default=None, sa_column=Column(Text))
-    provider_metadata: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
-    cost_nanos: int | None = Field(default=None, sa_column=Column(BigInteger))
-    input_tokens: int = Field(sa_column=Column(BigInteger, nullable=False))
-    output_tokens: int = Field(sa_column=Column(BigInteger, nullable=False))
-    total_tokens: int = Field(sa_column=Column(BigInteger, nullable=False))
-    model: str | None = Field(default=None, sa_column=Column(Text))
+    class AsmRow(SQLModel, registry=registry(metadata=MetaData() if metadata is None else metadata)):
+        """What the row models have in common: their metadata."""
+
+    class SessionRow(AsmRow, SessionFields, table=True):
+        """A session."""
+
+        __tablename__ = "asm_sessions"
+        __table_args__ = options
+
+        # A run is stored after its session, as its foreign key demands; what is deleted is left to the database.
+        runs = _related("RunRow", "session", order_by="(RunRow.started_at, RunRow.id)", passive_deletes="all")
+        events = _events("SessionRow", "session")
+
+    class RunRow(AsmRow, RunFields, table=True):
+        """A run."""
+
+        __tablename__ = "asm_runs"
+        __table_args__ = (ForeignKeyConstraint(["session_id"], [to_session], ondelete="CASCADE"), options)
+
+        session = _related("SessionRow", "runs")
+        events = _events("RunRow", "run")
+
+    class EventRow(AsmRow, EventFields, table=True):
+        """An event. No foreign key leads from it; its run need not be stored, and then `run` is None."""
+
+        __tablename__ = "asm_events"
+        __table_args__ = (UniqueConstraint("session_id", "sequence_number"), options)
+
+        session = _related("SessionRow", "events", **_join("SessionRow", "session"))
+        run = _related("RunRow", "events", **_join("RunRow", "run"))
+
+    class SequenceRow(AsmRow, SequenceFields, table=True):
+        """The counter of a session."""
+
+        __tablename__ = "asm_session_sequences"
+        __table_args__ = (ForeignKeyConstraint(["session_id"], [to_session], ondelete="CASCADE"), options)
+
+    class ArtifactRow(AsmRow, ArtifactFields, table=True):
+        """The metadata of an artifact."""
+
+        __tablename__ = "asm_artifacts"
+        __table_args__ = options
+
+    models = Models(SessionRow, RunRow, EventRow, SequenceRow, ArtifactRow)
+    for table in (inspect(model).local_table for model in models):
+        for event in ("before_create", "before_drop"):
+            listen(table, event, _refuse)
+    return models
 
 
-class SequenceRow(AsmRow, table=True):
-    """The counter of a session."""
-
-    __tablename__ = "asm_session_sequences"
-
-    session_id: str = Field(sa_column=Column(Text, ForeignKey("asm_sessions.id", ondelete="CASCADE"), primary_key=True))
-    last_sequence: int = Field(sa_column=Column(BigInteger, nullable=False))
-    updated_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
-    log_id: str = Field(sa_column=Column(Text, nullable=False, server_default=FetchedValue()))
-    deleted_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
+def _related(to: str, back_populates: str, **options: Any) -> Any:
+    return Relationship(sa_relationship=relationship(to, back_populates=back_populates, **options))
 
 
-class EventRow(AsmRow, table=True):
-    """An event."""
-
-    __tablename__ = "asm_events"
-    __table_args__ = (UniqueConstraint("session_id", "sequence_number"),)
-
-    id: str = Field(sa_column=Column(Text, primary_key=True))
-    session_id: str = Field(sa_column=Column(Text, nullable=False))
-    sequence_number: int = Field(sa_column=Column(BigInteger, nullable=False))
-    type: str = Field(sa_column=Column(Text, nullable=False))
-    timestamp: datetime = Field(sa_column=Column(UtcTime, nullable=False))
-    run_id: str | None = Field(default=None, sa_column=Column(Text))
-    data: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
-    event_metadata: dict[str, Any] = Field(sa_column=Column("metadata", Json, nullable=False))
-    schema_version: int = Field(sa_column=Column(BigInteger, nullable=False))
-    provider: str | None = Field(default=None, sa_column=Column(Text))
-    correlation_id: str | None = Field(default=None, sa_column=Column(Text))
+def _events(owner: str, name: str) -> Any:
+    """Return the events that name a session or a run."""
+    return _related("EventRow", name, order_by="EventRow.sequence_number", **_join(owner, name))
 
 
-class ArtifactRow(AsmRow, table=True):
-    """The metadata of an artifact."""
+def _join(owner: str, name: str) -> dict[str, Any]:
+    """Return the options of a relation over a column of events that has no foreign key: it is for reading alone."""
+    column = f"EventRow.{name}_id"
+    return {"primaryjoin": f"{column} == {owner}.id", "foreign_keys": column, "viewonly": True}
 
-    __tablename__ = "asm_artifacts"
 
-    id: str = Field(sa_column=Column(Text, primary_key=True))
-    session_id: str | None = Field(default=None, sa_column=Column(Text))
-    run_id: str | None = Field(default=None, sa_column=Column(Text))
-    key: str = Field(sa_column=Column(Text, nullable=False, unique=True))
-    content_type: str | None = Field(default=None, sa_column=Column(Text))
-    byte_size: int = Field(sa_column=Column(BigInteger, nullable=False))
-    checksum_sha256: str = Field(sa_column=Column(Text, nullable=False))
-    storage_backend: str = Field(sa_column=Column(Text, nullable=False))
-    storage_ref: str = Field(sa_column=Column(Text, nullable=False))
-    artifact_metadata: dict[str, Any] = Field(sa_column=Column("metadata", Json, nullable=False))
-    created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
-    deleted_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
+def _refuse(table: Any, *_: object, **__: object) -> None:
+    message = (
+        f"The table {table.fullname} is made and removed by migrations alone: open the backend with migrate=True "
+        "before create_all(), and name your own tables in drop_all(tables=...)."
+    )
+    raise ValidationError(message)
+
+
+if TYPE_CHECKING:
+    SessionRow = SessionFields
+    RunRow = RunFields
+    EventRow = EventFields
+    SequenceRow = SequenceFields
+    ArtifactRow = ArtifactFields
+else:
+    SessionRow, RunRow, EventRow, SequenceRow, ArtifactRow = define()

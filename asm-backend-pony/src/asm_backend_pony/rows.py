@@ -1,0 +1,80 @@
+"""What the entities do besides holding columns: conversion, and the relations that are no relations of Pony's."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+from asm_backend_pony.columns import plain
+from asm_core import Artifact, Event, Run, Session
+from asm_core.models.base import Model
+from asm_core.sql.row_models import ARTIFACT_SHAPE, EVENT_SHAPE, RUN_SHAPE, SESSION_SHAPE, RowModel
+
+M = TypeVar("M", bound=Model)
+
+_OF_SESSION = {"session_id": "session"}
+
+
+class Methods(RowModel[M]):
+    """Convert an entity. What `from_model` returns is stored with the `db_session`, as any new entity is."""
+
+    __slots__ = ()
+
+    def column_value(self, column: str) -> Any:
+        """Return what a column holds."""
+        return plain(getattr(self, column))
+
+
+class SessionMethods(Methods[Session]):
+    """A session."""
+
+    __slots__ = ()
+
+    row_shape = SESSION_SHAPE
+
+
+class RunMethods(Methods[Run]):
+    """A run."""
+
+    __slots__ = ()
+
+    row_shape = RUN_SHAPE
+    row_names: ClassVar = _OF_SESSION
+
+    @property
+    def session_id(self) -> Any:
+        """The id of the session, also in queries."""
+        return self.session.id  # type: ignore[attr-defined]  # the entity's
+
+    @property
+    def events(self) -> Any:
+        """The query for the events that name the run, in the order of their log."""
+        rows = self._database_.EventRow  # type: ignore[attr-defined]  # Pony's
+        return rows.select().where(run_id=self.id).order_by(rows.sequence_number)  # type: ignore[attr-defined]
+
+
+class EventMethods(Methods[Event]):
+    """An event. Its run need not be stored, so that Pony may take none for granted."""
+
+    __slots__ = ()
+
+    row_shape = EVENT_SHAPE
+    row_names: ClassVar = _OF_SESSION
+
+    @property
+    def session_id(self) -> Any:
+        """The id of the session, also in queries."""
+        return self.session.id  # type: ignore[attr-defined]  # the entity's
+
+    @property
+    def run(self) -> Any:
+        """The run that the event names, if it is stored."""
+        run_id = self.run_id  # type: ignore[attr-defined]  # the entity's
+        return None if run_id is None else self._database_.RunRow.get(id=run_id)  # type: ignore[attr-defined]
+
+
+class ArtifactMethods(Methods[Artifact]):
+    """The metadata of an artifact."""
+
+    __slots__ = ()
+
+    row_shape = ARTIFACT_SHAPE
