@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from blocks import ROOT, blocks_of
-from conftest import own_variables
 from processes import LIMIT
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def test_the_code_of_a_page_runs_on_postgresql(name: str, postgresql_url: str, t
     subprocess.run(
         [sys.executable, tmp_path / "page.py"],
         cwd=tmp_path,
-        env=own_variables() | {"PGTZ": "UTC"},
+        env=os.environ | {"PGTZ": "UTC"},
         check=True,
         timeout=LIMIT,
     )
