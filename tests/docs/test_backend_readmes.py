@@ -12,7 +12,10 @@ from blocks import ROOT, blocks_of
 from processes import LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    import psycopg
 
 CONNECTIONS = {
     "sqlmodel": ('create_engine("sqlite:///application.db")', "create_engine(URL.replace('://', '+psycopg://', 1))"),
@@ -28,14 +31,20 @@ CONNECTIONS = {
 """How an application connects: as the page has it, and to the test's own PostgreSQL."""
 
 
+@pytest.fixture
+def url(postgresql_url: str, postgresql_database: psycopg.Connection) -> Iterator[str]:
+    yield postgresql_url
+    postgresql_database.execute("DROP TABLE IF EXISTS ticket")  # of the application
+
+
 @pytest.mark.parametrize("name", CONNECTIONS)
-def test_the_code_of_a_page_runs_on_postgresql(name: str, postgresql_url: str, tmp_path: Path) -> None:
+def test_the_code_of_a_page_runs_on_postgresql(name: str, url: str, tmp_path: Path) -> None:
     on_sqlite, on_postgresql = CONNECTIONS[name]
     page = ROOT / f"asm-backend-{name}" / "README.md"
     code = "".join(block.text for block in blocks_of(page) if block.language == "python")
     assert code.count(on_sqlite) == 1
     # In a process of its own: an application defines its tables once.
-    (tmp_path / "page.py").write_text(f"URL = {postgresql_url!r}\n{code.replace(on_sqlite, on_postgresql)}", "utf-8")
+    (tmp_path / "page.py").write_text(f"URL = {url!r}\n{code.replace(on_sqlite, on_postgresql)}", "utf-8")
     subprocess.run(
         [sys.executable, tmp_path / "page.py"],
         cwd=tmp_path,
