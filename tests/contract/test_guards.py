@@ -62,10 +62,10 @@ def test_one_contract_alone_may_be_used() -> None:
     ("gaps", "message"),
     [
         ({"test_an_empty_store_lists_no_session": "why"}, f"no such test. Did you mean '{NAME}'"),
-        ({"nonsense": "why"}, "names 'nonsense', and there is no such test"),
+        ({"nonsense": "why"}, "contains 'nonsense', which is not a test"),
         ({"open_backend": "why"}, "there is no such test"),
-        ({NAME: ""}, "must say why"),
-        ({NAME: None}, "must say why"),
+        ({NAME: ""}, "must give a reason"),
+        ({NAME: None}, "must give a reason"),
         ([NAME], "must be a dict"),
         (None, "must be a dict"),
     ],

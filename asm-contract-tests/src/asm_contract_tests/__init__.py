@@ -1,4 +1,4 @@
-"""The one suite that every backend of the agent session manager must pass.
+"""Contract tests for backends of the agent session manager.
 
 ::
 
@@ -10,8 +10,8 @@
         def open_backend(self, tmp_path):
             return lambda: AcmeBackend(f"acme:///{tmp_path}")
 
-The names below are loaded when they are first asked for: the plugin stands in this package, and pytest must be able to
-load it before the assertions of the suite are rewritten.
+The public names are loaded at first use: this package contains the pytest plugin, which pytest must load before the
+assertions of the suite are rewritten.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all contracts stand on: the fixtures, the capabilities, the guard against lost tests."""
+"""The base of all contracts: fixtures, capabilities, and the guard against lost tests."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from asm_contract_tests.making import a_session
 from asm_core import ArtifactRegistry, Backend, Maintenance, QueryAPI, Session, SessionStore
 
 OpenBackend = Callable[[], Backend]
-"""Opens another handle on one and the same store at each call."""
+"""Opens another handle on the same store at each call."""
 
 CallersTransaction = Callable[[], AbstractContextManager[Any]]
-"""Begins a transaction of the caller's own, gives what `Backend.bind` takes, and commits or rolls back at its end."""
+"""Begins a transaction of the caller, yields the argument of `Backend.bind`, and commits or rolls back at its end."""
 
 
 class Contract:
     """The base of all contracts. A subclass names its backend with the fixture `open_backend`.
 
     Attributes:
-        known_gaps: why which inherited tests fail; they are expected to, and fail the suite once they pass.
+        known_gaps: the reasons of tests that are expected to fail, by test name; the suite fails when one passes.
     """
 
     known_gaps: ClassVar[Mapping[str, str]] = {}
     _asm_contract: ClassVar[bool] = True
 
     def __init_subclass__(cls) -> None:
-        """Refuse a subclass that loses tests."""
+        """Reject a subclass that loses tests."""
         super().__init_subclass__()
         ours = __name__.partition(".")[0]
         contracts = [base for base in cls.__mro__ if issubclass(base, Contract)]
@@ -39,7 +39,7 @@ class Contract:
 
     @pytest.fixture
     def open_backend(self) -> OpenBackend:
-        """Override this: return a function that opens one more handle on the test's own store."""
+        """Override this: return a function that opens another handle on the test's store."""
         message = (
             f"{type(self).__name__} needs a fixture open_backend, which returns a function that opens its backend."
         )
@@ -47,12 +47,12 @@ class Contract:
 
     @pytest.fixture
     def callers_transaction(self) -> CallersTransaction:
-        """Override this where the backend declares `bind`: return a function that begins a transaction of the caller's.
+        """Override this if the backend declares `bind`: return a function that begins a transaction of the caller.
 
-        It returns a context manager, which gives what `Backend.bind` takes, commits at the end and rolls back on an
-        exception.
+        It returns a context manager, which yields the argument of `Backend.bind`, commits at its end and rolls back on
+        an exception.
         """
-        message = f"{type(self).__name__} declares bind, and so needs a fixture callers_transaction."
+        message = f"{type(self).__name__} declares bind, so it needs a fixture callers_transaction."
         raise NotImplementedError(message)
 
     @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ class Contract:
 
     @pytest.fixture
     def backend(self, open_backend: OpenBackend) -> Iterator[Backend]:
-        """Return the handle that most tests use."""
+        """Return the main handle."""
         with open_backend() as backend:
             yield backend
 
@@ -100,5 +100,5 @@ class Contract:
 
     @pytest.fixture
     def session(self, store: SessionStore) -> Session:
-        """Return a session that is stored."""
+        """Return a stored session."""
         return store.save_session(a_session())

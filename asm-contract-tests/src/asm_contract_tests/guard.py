@@ -1,4 +1,4 @@
-"""No inherited test can be lost unnoticed: not overridden, not deleted, not renamed."""
+"""The guard against lost tests: inherited tests cannot be overridden, deleted or renamed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from difflib import get_close_matches
 from typing import Any
 
 OPEN = frozenset({"open_backend", "callers_transaction", "known_gaps"})
-"""What a subclass may define; everything else that a contract has stays as it is."""
+"""The attributes that a subclass may define; all others of a contract are protected."""
 
 
 def check_complete(cls: type, contracts: Collection[type]) -> None:
-    """Refuse a class in which something that one of its contracts defines is hidden.
+    """Reject a class that hides an attribute of one of its contracts.
 
     Raises:
-        TypeError: a test, a fixture or a helper is hidden, by the class itself or by another of its bases.
+        TypeError: the class or another base hides a test, a fixture or a helper.
     """
     for contract in contracts:
         for name, promised in vars(contract).items():
@@ -26,10 +26,10 @@ def check_complete(cls: type, contracts: Collection[type]) -> None:
 
 
 def check_gaps(cls: type, gaps: object) -> None:
-    """Refuse known gaps that name no test, or give no reason.
+    """Reject known gaps with an unknown test or without a reason.
 
     Raises:
-        TypeError: they are no dict of reasons by the names of inherited tests.
+        TypeError: they are not a dict of reasons by the names of inherited tests.
     """
     if not isinstance(gaps, Mapping):
         message = f"{cls.__name__}.known_gaps must be a dict of reasons by the names of tests, not {gaps!r}."
@@ -39,19 +39,19 @@ def check_gaps(cls: type, gaps: object) -> None:
         if name not in tests:
             close = get_close_matches(str(name), tests, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
-            message = f"{cls.__name__}.known_gaps names {name!r}, and there is no such test.{hint}"
+            message = f"{cls.__name__}.known_gaps contains {name!r}, which is not a test.{hint}"
             raise TypeError(message)
         if not isinstance(reason, str) or not reason.strip():
-            message = f"{cls.__name__}.known_gaps must say why {name} fails, and says {reason!r}."
+            message = f"{cls.__name__}.known_gaps must give a reason for {name}, not {reason!r}."
             raise TypeError(message)
 
 
 def _hidden(cls: type, name: str, contract: type) -> str:
     culprit: Any = next(base for base in cls.__mro__ if name in vars(base))
     message = (
-        f"{contract.__name__}.{name} is overridden or removed in {culprit.__name__}. A contract is passed as a whole: "
-        "give what you define there another name"
+        f"{contract.__name__}.{name} is overridden or removed in {culprit.__name__}. A contract cannot be passed in part: rename "
+        "the definition there"
     )
     if not name.startswith("test"):
         return f"{message}."
-    return f'{message}, or, where {cls.__name__} cannot pass the test, say so: known_gaps = {{"{name}": "why"}}.'
+    return f'{message}, or declare that {cls.__name__} cannot pass the test: known_gaps = {{"{name}": "reason"}}.'

@@ -1,4 +1,4 @@
-"""What the tests arrange: models with short defaults, and times that are easy to compare."""
+"""Test data: models with short defaults, and times that are easy to compare."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SHA256: Final = "0123456789abcdef" * 4
 
 
 def at(seconds: float) -> datetime:
-    """Return the time so many seconds after noon of a certain day."""
+    """Return the time `seconds` after noon of a fixed day."""
     return NOON + timedelta(seconds=seconds)
 
 
 def days_ago(days: float) -> datetime:
-    """Return the time so many days before now."""
+    """Return the time `days` before now."""
     return datetime.now(UTC) - timedelta(days=days)
 
 
@@ -40,7 +40,7 @@ def an_event(session: Session | str, **fields: Any) -> Event:
 
 
 def some_events(session: Session | str, count: int, **fields: Any) -> list[Event]:
-    """Return so many new events of a session; each has its place in the list as its data."""
+    """Return `count` new events of a session, with their index in the list as data."""
     return [an_event(session, **{"data": {"n": place}, **fields}) for place in range(count)]
 
 
@@ -51,17 +51,17 @@ def an_artifact(**fields: Any) -> Artifact:
 
 
 def changed(model: M, **fields: Any) -> M:
-    """Return the model with these fields instead, unchecked."""
+    """Return the model with these fields replaced, unchecked."""
     return type(model)(**{**{name: getattr(model, name) for name in model.__struct_fields__}, **fields})
 
 
 def deleted(session: Session, *, days: float = 0) -> Session:
-    """Return the session as soft-deleted so many days ago."""
+    """Return the session as soft-deleted `days` ago."""
     return changed(session, deleted_at=days_ago(days))
 
 
 def soft_deleted(store: SessionStore, session: Session, *, days: float = 0) -> Session:
-    """Store the session, or mark the one that is stored, as soft-deleted so many days ago; return it."""
+    """Store the session, or mark the stored one, as soft-deleted `days` ago; return it."""
     copy = deleted(session, days=days)
     store.restore_session(copy, replace=True)
     return copy
@@ -82,5 +82,5 @@ def _id(session: Session | str) -> str:
 
 
 def label(value: object) -> str | None:
-    """Return what a test that takes `value` as its parameter is called: by the fields, where it is a dict of them."""
+    """Return the id of a test with the parameter `value`; for a dict of fields, their names."""
     return "+".join(map(str, value)) if isinstance(value, dict) and value else None

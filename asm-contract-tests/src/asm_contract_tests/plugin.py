@@ -1,6 +1,6 @@
-"""The pytest plugin: the option --soak, markers, known gaps, and assertions that tell what they compared.
+"""The pytest plugin: the option --soak, markers, known gaps, and rewritten assertions.
 
-It imports nothing of the suite and nothing of core, so that it costs other users of pytest nothing.
+It imports nothing of the suite or of core, so that it costs other users of pytest nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_positive,
         default=1,
         metavar="N",
-        help="how many times as long the tests of concurrency, kills and hostile input go on (default: 1)",
+        help="the factor by which tests of concurrency, kills and hostile input run longer (default: 1)",
     )
 
 
@@ -36,21 +36,21 @@ def _positive(text: str) -> int:
 
 @pytest.fixture(scope="session")
 def soak(request: pytest.FixtureRequest) -> int:
-    """Return how many times as long tests of concurrency, kills and hostile input go on."""
+    """Return the factor by which tests of concurrency, kills and hostile input run longer."""
     return int(request.config.getoption("soak"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers."""
     config.addinivalue_line(
-        "markers", "requires(capability): skipped, visibly, where the backend does not declare the capability."
+        "markers", "requires(capability): skipped visibly if the backend does not declare the capability."
     )
-    config.addinivalue_line("markers", "soak: goes on longer with --soak; `-m soak` selects these tests.")
+    config.addinivalue_line("markers", "soak: runs longer with --soak; `-m soak` selects these tests.")
     config.addinivalue_line("markers", "guarantee(name): the guarantee of the ports (G1 to G17) that the test proves.")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what goes on longer with --soak; expect the tests that a contract names as known gaps to fail."""
+    """Mark tests that run longer with --soak, and expect known gaps to fail."""
     if "soak" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.soak)
     contract = getattr(item, "cls", None)

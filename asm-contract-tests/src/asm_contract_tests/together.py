@@ -1,4 +1,4 @@
-"""Doing things at once, in threads and in processes."""
+"""Concurrent work, in threads and in processes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = 60.0
-"""Seconds after which a call that should have ended counts as hung. No bar of speed: calls end in milliseconds."""
+"""Seconds after which a call counts as hung. This is not a measure of speed: calls end in milliseconds."""
 
 
 def in_threads(*works: Callable[[], T]) -> list[T]:
-    """Do these things at once, each in a thread of its own, and return what each gave, in their order."""
+    """Call these functions concurrently, each in its own thread, and return their results in order."""
     barrier = threading.Barrier(len(works))
 
     def start(work: Callable[[], T]) -> T:
@@ -41,66 +41,66 @@ def in_threads(*works: Callable[[], T]) -> list[T]:
 
 @contextmanager
 def begun(work: Callable[[], T]) -> Iterator[Future[T]]:
-    """Do something in a thread meanwhile; it has ended when the context does."""
+    """Call a function in a thread during the context, which waits for its end."""
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(work)
 
 
 class Child:
-    """A forked process that does `work` with a handle of its own, which it opens after the fork.
+    """A forked process that does `work` with its own handle, opened after the fork.
 
-    Or with the one that it inherits, where `open_backend` returns that; the child closes it at its end. The work is
-    given the backend and a function that hands something picklable to the parent.
+    If `open_backend` returns an inherited handle, it uses that. The child closes the handle at its end. The work gets
+    the backend, and a function that sends a picklable value to the parent.
     """
 
     def __init__(
         self, open_backend: Callable[[], Backend], work: Callable[[Backend, Callable[[Any], None]], Any]
     ) -> None:
-        """Fork; the work begins once `go` was called."""
+        """Fork; the work begins after `go` is called."""
         context = multiprocessing.get_context("fork")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_child, args=(theirs, open_backend, work), daemon=True)
         with warnings.catch_warnings():
-            # Python warns of forking beside threads, which plugins of pytest start; the child needs no lock of theirs.
+            # Python warns of forks with other threads, which pytest plugins start; the child needs none of their locks.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process.start()
         theirs.close()
 
     def go(self) -> None:
-        """Let the child open its handle, and then, the second time, begin with the work."""
+        """Let the child open its handle; at the second call, let it begin the work."""
         self._pipe.send("go")
 
     def receive(self) -> Any:
-        """Return what the child handed over, None at its end: ``("awake", None)``, ``("said", value)`` and so on."""
+        """Return the child's next message, None at its end: ``("awake", None)``, ``("said", value)`` and so on."""
         if not self._pipe.poll(PATIENCE):
-            pytest.fail(f"a process said nothing for {PATIENCE} seconds")
+            pytest.fail(f"a process sent nothing for {PATIENCE} seconds")
         try:
             return self._pipe.recv()
-        except (EOFError, OSError):  # the second, where it was killed in the middle of a word
+        except (EOFError, OSError):  # the second one, if it was killed while it sent a message
             return None
 
     def said(self) -> Any:
-        """Return what the child said next."""
+        """Return the next value from the child."""
         return self._expect("said")
 
     def opens_within(self, seconds: float) -> bool:
-        """Return whether the child opened its handle within so many seconds."""
+        """Return whether the child opened its handle within `seconds`."""
         return self._pipe.poll(seconds)
 
     def listen(self, seconds: float) -> list[Any]:
-        """Return what the child said within so many seconds."""
+        """Return the values that the child sent within `seconds`."""
         heard, end = [], time.monotonic() + seconds
         while self._pipe.poll(max(0, end - time.monotonic())):
             heard.append(self.said())
         return heard
 
     def last_words(self) -> list[Any]:
-        """Kill the child, and return what it had said that nobody has heard yet."""
+        """Kill the child, and return the values that were not received yet."""
         self.kill()
         return list(iter(self._said_before, None))
 
     def awake(self) -> None:
-        """Wait until the child is there, about to open its handle."""
+        """Wait until the child is about to open its handle."""
         self._expect("awake")
 
     def ready(self) -> None:
@@ -108,16 +108,16 @@ class Child:
         self._expect("ready")
 
     def result(self) -> Any:
-        """Return what the work gave."""
+        """Return the result of the work."""
         return self._expect("done")
 
     def kill(self) -> None:
-        """End the child as a power failure would, and wait until it is gone."""
+        """Kill the child, and wait until it has ended."""
         self._process.kill()
         self._process.join(PATIENCE)
 
     def end(self) -> None:
-        """End the child if it still runs, and forget it."""
+        """End the child if it still runs, and release it."""
         self.kill()
         self._pipe.close()
         self._process.close()
@@ -148,12 +148,12 @@ def need_fork() -> None:
 def children(
     open_backend: Callable[[], Backend], works: Sequence[Callable[[Backend, Callable[[Any], None]], Any]]
 ) -> Iterator[list[Child]]:
-    """Fork a process for each work; all open their handles at once, and when all have, begin at once."""
+    """Fork a process for each work; all open their handles concurrently, and then begin concurrently."""
     need_fork()
     forked: list[Child] = []
     try:
         for work in works:
-            forked.append(Child(open_backend, work))  # noqa: PERF401  if one fails, those before it must end
+            forked.append(Child(open_backend, work))  # noqa: PERF401  if one fails, the previous ones must end
         for child in forked:
             child.awake()
         for child in forked:
@@ -169,7 +169,7 @@ def children(
 
 
 def in_processes(open_backend: Callable[[], Backend], *works: Callable[[Backend], Any]) -> list[Any]:
-    """Do these things at once, each in a process of its own, and return what each gave, in their order."""
+    """Do each work concurrently in its own process, and return the results in order."""
     quiet = [_quiet(work) for work in works]
     with children(open_backend, quiet) as forked:
         return [child.result() for child in forked]
@@ -184,7 +184,7 @@ def _child(
     open_backend: Callable[[], Backend],
     work: Callable[[Backend, Callable[[Any], None]], Any],
 ) -> None:
-    # Whatever happens, nothing of the parent's pytest may run on in here.
+    # In any case, nothing of the parent's pytest may run in the child.
     try:
         pipe.send(("awake", None))
         pipe.recv()
@@ -193,7 +193,7 @@ def _child(
             pipe.recv()
             result = work(backend, lambda value: pipe.send(("said", value)))
         pipe.send(("done", result))
-    except BaseException:  # noqa: BLE001  it is told to the parent
+    except BaseException:  # noqa: BLE001  sent to the parent
         pipe.send(("failed", traceback.format_exc()))
     finally:
         pipe.close()

@@ -16,7 +16,7 @@ class ReadArtifactsContract(Contract):
 
     @pytest.mark.guarantee("G7")
     def test_an_unknown_key_names_no_artifact(self, artifacts: ArtifactRegistry) -> None:
-        """Look at `_load_by_key`: None, not an error."""
+        """Check `_load_by_key`: None, not an error."""
         assert artifacts.get_by_key("unknown") is None
 
     def test_a_key_is_found_exactly(self, artifacts: ArtifactRegistry) -> None:
@@ -25,7 +25,7 @@ class ReadArtifactsContract(Contract):
         assert [artifacts.get_by_key(key) for key in ("Report", "report ", "repor_", "%", "repor")] == [None] * 5
 
     def test_artifacts_are_listed_oldest_first(self, artifacts: ArtifactRegistry, session: Session) -> None:
-        """Look at the order of `_find_artifacts`: `created_at`, then the id."""
+        """Check the order of `_find_artifacts`: `created_at`, then the id."""
         for name, second in [("c", 1), ("a", 2), ("b", 1), ("d", 0)]:
             artifacts.register(an_artifact(id=name, key=name, session_id=session.id, created_at=at(second)))
         assert ids(artifacts.list_by_session(session.id)) == ["d", "b", "c", "a"]
@@ -33,7 +33,7 @@ class ReadArtifactsContract(Contract):
     def test_artifacts_are_listed_by_session(
         self, store: SessionStore, artifacts: ArtifactRegistry, session: Session
     ) -> None:
-        """Look at the filter of `_find_artifacts` and `_total_artifacts`."""
+        """Check the filter of `_find_artifacts` and `_total_artifacts`."""
         other = store.save_session(a_session())
         artifacts.register(an_artifact(key="mine", session_id=session.id))
         artifacts.register(an_artifact(key="other", session_id=other.id))
@@ -42,7 +42,7 @@ class ReadArtifactsContract(Contract):
         assert artifacts.session_stats(session.id).artifact_count == 1
 
     def test_artifacts_are_added_up(self, artifacts: ArtifactRegistry, session: Session) -> None:
-        """Look at `_total_artifacts`: the number and the bytes of the live ones."""
+        """Check `_total_artifacts`: the number and the bytes of the live ones."""
         for size in (3, 4, 5):
             artifacts.register(an_artifact(key=str(size), byte_size=size, session_id=session.id))
         artifacts.delete("4")
@@ -60,13 +60,13 @@ class ReadArtifactsContract(Contract):
 
     @pytest.mark.guarantee("G7")
     def test_an_unknown_session_has_no_artifacts(self, artifacts: ArtifactRegistry) -> None:
-        """Look at `list_by_session` and `session_stats`: nothing and zeros, no error."""
+        """Check `list_by_session` and `session_stats`: nothing and zeros, no error."""
         assert artifacts.list_by_session("ses_unknown") == []
         assert artifacts.session_stats("ses_unknown") == ArtifactStats(session_id="ses_unknown")
 
     @pytest.mark.parametrize("method", ["get_by_key", "list_by_session", "session_stats", "delete"])
     def test_a_senseless_name_is_refused(self, artifacts: ArtifactRegistry, method: str) -> None:
-        """Look at the public methods of the registry: names are checked before the store is asked."""
+        """Check the public methods of the registry: names are checked before the store is asked."""
         senseless: list[Any] = ["", "\0", "\ud800", "x" * 513, None, 1, b"key"]
         for value in senseless:
             with pytest.raises(ValidationError):

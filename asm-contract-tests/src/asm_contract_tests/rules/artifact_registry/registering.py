@@ -42,21 +42,21 @@ class RegisterContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_an_artifact_comes_back_equal(self, artifacts: ArtifactRegistry, session: Session) -> None:
-        """Look at how `_register` writes each field, and at how `_load_by_key` reads it."""
+        """Check how `_register` writes each field, and at how `_load_by_key` reads it."""
         artifact = full_artifact(session)
         assert artifacts.register(artifact) == artifact
         assert artifacts.get_by_key(artifact.key) == artifact
 
     @pytest.mark.guarantee("G9")
     def test_an_artifact_may_lack_session_run_and_type(self, artifacts: ArtifactRegistry) -> None:
-        """Look at the fields of `_register` that may be None."""
+        """Check the fields of `_register` that may be None."""
         artifact = artifacts.register(an_artifact(byte_size=0))
         assert artifacts.get_by_key(artifact.key) == artifact
 
     def test_registering_an_equal_artifact_again_is_a_no_op(
         self, artifacts: ArtifactRegistry, session: Session
     ) -> None:
-        """Look at `_register`: what is there already is no conflict."""
+        """Check `_register`: an equal stored artifact is not a conflict."""
         artifact = full_artifact(session)
         artifacts.register(artifact)
         assert artifacts.register(artifact) == artifact
@@ -77,7 +77,7 @@ class RegisterContract(Contract):
     def test_another_artifact_under_a_live_id_or_key_is_refused(
         self, artifacts: ArtifactRegistry, session: Session, fields: dict[str, Any]
     ) -> None:
-        """Look at `_register`: id and key are each taken while the artifact lives, and the first one stays."""
+        """Check `_register`: id and key are each taken while the artifact lives, and the first one stays."""
         artifact = artifacts.register(full_artifact(session))
         with pytest.raises(AlreadyExistsError):
             artifacts.register(changed(artifact, **fields))
@@ -87,7 +87,7 @@ class RegisterContract(Contract):
     def test_the_key_of_a_deleted_artifact_may_be_taken_anew(
         self, artifacts: ArtifactRegistry, session: Session
     ) -> None:
-        """Look at `_register`: the new one takes the place of the deleted one."""
+        """Check `_register`: the new one takes the place of the deleted one."""
         artifacts.register(full_artifact(session))
         artifacts.delete("reports/2026/summary.txt")
         new = artifacts.register(full_artifact(session, id="art_new", byte_size=1))
@@ -95,7 +95,7 @@ class RegisterContract(Contract):
         assert artifacts.list_by_session(session.id) == [new]
 
     def test_a_deleted_artifact_may_be_registered_again(self, artifacts: ArtifactRegistry, session: Session) -> None:
-        """Look at `_register`: the id of the deleted one with this key is free too."""
+        """Check `_register`: the id of the deleted one with this key is free too."""
         artifact = artifacts.register(full_artifact(session))
         artifacts.delete(artifact.key)
         artifacts.register(artifact)
@@ -104,7 +104,7 @@ class RegisterContract(Contract):
     def test_the_id_of_a_deleted_artifact_is_not_free_for_another_key(
         self, artifacts: ArtifactRegistry, session: Session
     ) -> None:
-        """Look at `_register`: only the place of a deleted one with the same key may be taken."""
+        """Check `_register`: only the place of a deleted one with the same key may be taken."""
         artifact = artifacts.register(full_artifact(session))
         artifacts.delete(artifact.key)
         with pytest.raises(AlreadyExistsError):
@@ -113,7 +113,7 @@ class RegisterContract(Contract):
 
     @pytest.mark.guarantee("G7")
     def test_an_artifact_of_an_unknown_session_is_refused(self, artifacts: ArtifactRegistry) -> None:
-        """Look at `_register`: a missing session is SessionNotFoundError, not an error of the driver."""
+        """Check `_register`: a missing session is SessionNotFoundError, not an error of the driver."""
         with pytest.raises(SessionNotFoundError):
             artifacts.register(an_artifact(session_id="ses_unknown"))
         assert artifacts.get_by_key("report") is None
@@ -127,7 +127,7 @@ class RegisterContract(Contract):
         assert artifacts.list_by_session(session.id) == [artifact]
 
     def test_a_deleted_artifact_is_gone(self, artifacts: ArtifactRegistry, session: Session) -> None:
-        """Look at `_soft_delete_artifact`, and at the filter by `deleted_at` of each read."""
+        """Check `_soft_delete_artifact`, and at the filter by `deleted_at` of each read."""
         artifact = artifacts.register(full_artifact(session))
         artifacts.delete(artifact.key)
         assert artifacts.get_by_key(artifact.key) is None
@@ -135,7 +135,7 @@ class RegisterContract(Contract):
         assert artifacts.session_stats(session.id).artifact_count == 0
 
     def test_deleting_one_artifact_leaves_the_others(self, artifacts: ArtifactRegistry) -> None:
-        """Look at the condition of `_soft_delete_artifact`."""
+        """Check the condition of `_soft_delete_artifact`."""
         artifacts.register(an_artifact(key="one"))
         other = artifacts.register(an_artifact(key="One"))
         artifacts.delete("one")
@@ -143,7 +143,7 @@ class RegisterContract(Contract):
 
     @pytest.mark.guarantee("G7")
     def test_deleting_an_unknown_or_deleted_artifact_is_a_no_op(self, artifacts: ArtifactRegistry) -> None:
-        """Look at `_soft_delete_artifact`: what is not there is gone already."""
+        """Check `_soft_delete_artifact`: what is not there is gone already."""
         artifacts.delete("unknown")
         artifacts.register(an_artifact())
         artifacts.delete("report")
@@ -174,13 +174,13 @@ class RegisterContract(Contract):
     def test_an_artifact_that_cannot_be_kept_is_refused(
         self, artifacts: ArtifactRegistry, session: Session, fields: dict[str, Any]
     ) -> None:
-        """Look at `register`: it checks the model again, and takes no deleted one."""
+        """Check `register`: it checks the model again, and takes no deleted one."""
         with pytest.raises(ValidationError):
             artifacts.register(full_artifact(session, **fields))
         assert artifacts.list_by_session(session.id) == []
 
     @pytest.mark.parametrize("value", [None, "key", {}, object()])
     def test_only_an_artifact_is_registered(self, artifacts: ArtifactRegistry, value: Any) -> None:
-        """Look at `register`: it refuses what is no Artifact."""
+        """Check `register`: it refuses what is no Artifact."""
         with pytest.raises(ValidationError):
             artifacts.register(value)

@@ -1,4 +1,4 @@
-"""Many processes that write to the same sessions at once."""
+"""Many processes that write to the same sessions concurrently."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PROCESSES = 8
 TURNS = 24
-"""How often each process writes to one session, or to several together."""
+"""The number of writes of each process to one session, or to several together."""
 
 
 def stored_sessions(open_backend: OpenBackend, count: int) -> list[str]:
@@ -56,7 +56,7 @@ def append_given(backend: Backend, *, events: list[Event]) -> list[Event]:
 
 
 def append_claims(backend: Backend, *, batches: list[list[Event]]) -> list[bool]:
-    """Append batches of facts that others tell otherwise; return which were stored."""
+    """Append batches with ids that other processes use with other data; return the stored ones."""
 
     def won(batch: list[Event]) -> bool:
         try:
@@ -68,7 +68,7 @@ def append_claims(backend: Backend, *, batches: list[list[Event]]) -> list[bool]
 
 
 def append_shuffled(backend: Backend, *, shared: list[Event], seed: int) -> dict[str, int | None]:
-    """Append events in an order of one's own, in batches to each of which an own one is added; return all numbers."""
+    """Append shared events in a random order, in batches with one additional event each; return all numbers."""
     mine = Random(seed).sample(shared, len(shared))  # noqa: S311  no secrets
     found: dict[str, int | None] = {}
     for start in range(0, len(mine), 5):
@@ -80,7 +80,7 @@ def append_shuffled(backend: Backend, *, shared: list[Event], seed: int) -> dict
 
 
 def append_anywhere(backend: Backend, *, names: list[str], seed: int) -> list[str]:
-    """Append batches that span some of the sessions, in any order; return to which."""
+    """Append batches that span some of the sessions, in any order; return these sessions."""
     random = Random(seed)  # noqa: S311  no secrets
     batches = [random.sample(names, 4) for _ in range(TURNS)]
     for batch in batches:
@@ -89,7 +89,7 @@ def append_anywhere(backend: Backend, *, names: list[str], seed: int) -> list[st
 
 
 def do_anything(backend: Backend, *, names: list[str], seed: int) -> None:
-    """Write to some sessions in every way; that a session is not there just now, or deleted, is no failure."""
+    """Write to some sessions in every way; a missing or deleted session is not a failure."""
     random = Random(seed)  # noqa: S311  no secrets
     store = backend.session_store
     ways: list[Callable[[str, str], Any]] = [
@@ -114,9 +114,9 @@ def do_anything(backend: Backend, *, names: list[str], seed: int) -> None:
 
 
 class ContentionContract(Contract):
-    """Guarantees hold however many processes write to the same sessions.
+    """The guarantees hold for any number of processes that write to the same sessions.
 
-    Each process opens a handle of its own after the fork; the parent has none open meanwhile.
+    Each process opens its own handle after the fork; the parent has no open handle.
     """
 
     @pytest.mark.requires("multi_process")
@@ -126,7 +126,7 @@ class ContentionContract(Contract):
     def test_what_was_read_never_changes_while_processes_append(
         self, open_backend: OpenBackend, soak: int, count: int
     ) -> None:
-        """Look for a lock of one process that is none for another, and for numbers that are visible out of order."""
+        """Look for a lock that does not exclude other processes, and for numbers that become visible out of order."""
         for _ in range(soak):
             names = stored_sessions(open_backend, count)
             orders = [names[place % count :] + names[: place % count] for place in range(PROCESSES)]
@@ -142,7 +142,7 @@ class ContentionContract(Contract):
     @pytest.mark.requires("multi_process")
     @pytest.mark.guarantee("G3")
     def test_one_event_from_many_processes_is_stored_once(self, open_backend: OpenBackend, soak: int) -> None:
-        """Look at two appends of one id that both find it missing: the loser comes back with the winner's event."""
+        """Check two appends of one id that both find it missing: the loser returns the winner's event."""
         for _ in range(soak):
             [name] = stored_sessions(open_backend, 1)
             events = some_events(name, TURNS)
@@ -155,7 +155,7 @@ class ContentionContract(Contract):
     @pytest.mark.requires("multi_process")
     @pytest.mark.guarantee("G3")
     def test_batches_of_processes_that_share_events_store_each_once(self, open_backend: OpenBackend, soak: int) -> None:
-        """Look at a batch of which another process stores a part meanwhile: the rest is stored beside it, once."""
+        """Check a batch of which another process stores a part first: the rest is stored once."""
         for _ in range(soak):
             names = stored_sessions(open_backend, 3)
             shared = [an_event(name) for name in names * 10]
@@ -174,7 +174,7 @@ class ContentionContract(Contract):
     def test_of_batches_of_processes_that_contradict_each_other_one_wins(
         self, open_backend: OpenBackend, soak: int
     ) -> None:
-        """Look at ids that are taken by processes in opposite orders: the losers are refused, whole, and none waits."""
+        """Check processes that use the same ids in opposite orders: losers are rejected as a whole, without deadlock."""
         for _ in range(soak):
             names = stored_sessions(open_backend, 2)
             claims = [[f"{names[0]} {turn} {place}" for place in range(400)] for turn in range(TURNS // 4)]
@@ -194,7 +194,7 @@ class ContentionContract(Contract):
     @pytest.mark.requires("multi_process")
     @pytest.mark.guarantee("G4")
     def test_batches_of_processes_do_not_lock_each_other_out(self, open_backend: OpenBackend, soak: int) -> None:
-        """Look at the order in which `_append` locks counters: by session id, whatever the order of the batch."""
+        """Check the order in which `_append` locks counters: by session id, whatever the order of the batch."""
         for turn in range(soak):
             names = stored_sessions(open_backend, 6)
             seeds = range(turn * PROCESSES, (turn + 1) * PROCESSES)
@@ -210,7 +210,7 @@ class ContentionContract(Contract):
     def test_processes_that_write_and_delete_do_not_lock_each_other_out(
         self, open_backend: OpenBackend, soak: int
     ) -> None:
-        """Look at the order in which sessions, runs, counters and events are locked: the same for all that write."""
+        """Check the lock order of sessions, runs, counters and events: it is the same for all writers."""
         for turn in range(soak):
             names = stored_sessions(open_backend, 4)
             seeds = range(turn * PROCESSES, (turn + 1) * PROCESSES)

@@ -1,4 +1,4 @@
-"""Processes that are forked while their parent uses the store, with the handle that they inherit and without."""
+"""Processes forked while their parent uses the store, with and without the inherited handle."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FORKS = 4
 LARGE = "x" * 2000
-"""Many events of this size do not fit in the caches of a database."""
+"""The size of an event; many of these exceed the caches of a database."""
 
 
 def append_one(backend: Backend, _say: Callable[[Any], None], *, name: str) -> int | None:
@@ -28,11 +28,11 @@ def append_one(backend: Backend, _say: Callable[[Any], None], *, name: str) -> i
 
 
 def do_nothing(_backend: Backend, _say: Callable[[Any], None]) -> None:
-    """Leave the handle alone until it is closed."""
+    """Do not use the handle until it is closed."""
 
 
 def append_until(ended: threading.Event, backend: Backend, name: str) -> int:
-    """Append events one by one until `ended` is set, and return how many."""
+    """Append events one by one until `ended` is set, and return their number."""
     count = 0
     while not ended.is_set():
         backend.session_store.append_event(an_event(name))
@@ -50,12 +50,12 @@ def hold(began: threading.Event, may_end: threading.Event, backend: Backend, nam
 
 
 class ForksContract(Contract):
-    """A fork leaves the parent's data whole, and the child can use the store (G12)."""
+    """A fork does not damage the parent's data, and the child can use the store (G12)."""
 
     @pytest.mark.requires("multi_process")
     @pytest.mark.guarantee("G12")
     def test_a_child_uses_the_handle_that_it_inherited(self, backend: Backend, soak: int) -> None:
-        """Look at locks and connections: a thread of the parent that is not in the child may hold them."""
+        """Check locks and connections: a thread of the parent, which the child does not have, may hold them."""
         need_fork()
         mine, theirs = (backend.session_store.save_session(a_session()).id for _ in range(2))
         ended = threading.Event()
@@ -76,7 +76,7 @@ class ForksContract(Contract):
     def test_a_child_opens_a_handle_of_its_own_while_the_parent_writes(
         self, open_backend: OpenBackend, backend: Backend, soak: int
     ) -> None:
-        """Look at what the process has once for all its handles: the child inherits it in use."""
+        """Check state that all handles of a process share: the child inherits it in use."""
         need_fork()
         mine, theirs = (backend.session_store.save_session(a_session()).id for _ in range(2))
         ended = threading.Event()
@@ -94,7 +94,7 @@ class ForksContract(Contract):
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G12")
     def test_a_child_works_although_another_thread_was_in_a_transaction(self, backend: Backend) -> None:
-        """Look at what such a transaction holds in memory: nobody in the child ends it."""
+        """Check the memory state of such a transaction: no thread of the child ends it."""
         need_fork()
         mine, theirs = (backend.session_store.save_session(a_session()).id for _ in range(2))
         began, may_end = threading.Event(), threading.Event()
@@ -116,7 +116,7 @@ class ForksContract(Contract):
     def test_a_child_that_ends_leaves_the_transaction_of_its_parent_open(
         self, backend: Backend, other_backend: Backend, soak: int
     ) -> None:
-        """Look at what closing does in a child: it must neither undo nor free what is the parent's."""
+        """Check closing in a child: it must not roll back or release anything of the parent."""
         need_fork()
         session = backend.session_store.save_session(a_session())
         stored = []

@@ -22,23 +22,23 @@ from asm_core import (
 
 
 class BackendShapeContract(Contract):
-    """A backend has a name, four ports and the capabilities that it declares."""
+    """A backend has a name, four ports and declared capabilities."""
 
     def test_a_backend_has_a_name(self, backend: Backend) -> None:
-        """Look at `name`: it is what the backend is called in the configuration."""
+        """Check `name`: it is the name in the configuration."""
         assert isinstance(backend, Backend)
         assert isinstance(backend.name, str)
         assert backend.name
 
     def test_a_backend_has_the_four_ports(self, backend: Backend) -> None:
-        """Look at the attributes of the backend: each port is an adapter of its abstract class."""
+        """Check the attributes of the backend: each port is an adapter of its abstract class."""
         assert isinstance(backend.session_store, SessionStore)
         assert isinstance(backend.query_api, QueryAPI)
         assert isinstance(backend.maintenance, Maintenance)
         assert isinstance(backend.artifact_registry, ArtifactRegistry)
 
     def test_capabilities_are_known_ones(self, backend: Backend) -> None:
-        """Look at `capabilities`: a frozenset of `Capability`."""
+        """Check `capabilities`: a frozenset of `Capability`."""
         assert isinstance(backend.capabilities, frozenset)
         assert backend.capabilities <= set(Capability)
 
@@ -53,7 +53,7 @@ class BackendShapeContract(Contract):
         ids=["transaction", "bind", "migrate", "schema_version"],
     )
     def test_what_is_not_declared_is_refused(self, backend: Backend, capability: str, call: Any) -> None:
-        """Look at the method: without its capability it raises UnsupportedCapabilityError, as `Backend` does."""
+        """Check the method: without its capability it raises UnsupportedCapabilityError, as `Backend` does."""
         if capability in backend.capabilities:
             pytest.skip(f"{backend.name} declares the capability {capability}")
         with pytest.raises(UnsupportedCapabilityError) as caught:
@@ -61,13 +61,13 @@ class BackendShapeContract(Contract):
         assert caught.value.details == {"backend": backend.name, "capability": capability}
 
     def test_a_backend_may_be_closed_twice(self, open_backend: OpenBackend) -> None:
-        """Look at `close`: the second time it is a no-op."""
+        """Check `close`: a second call is a no-op."""
         backend = open_backend()
         backend.close()
         backend.close()
 
     def test_a_backend_is_closed_at_the_end_of_its_context(self, open_backend: OpenBackend) -> None:
-        """Look at `__enter__` and `__exit__`: the first gives the backend, the second closes it and hides no error."""
+        """Check `__enter__`, which returns the backend, and `__exit__`, which closes it and hides no error."""
         handle = open_backend()
         with handle as backend:
             assert backend is handle
@@ -76,10 +76,10 @@ class BackendShapeContract(Contract):
 
 
 class SeveralHandlesContract(Contract):
-    """Several handles on one store see the same, at once."""
+    """Several handles on one store see the same data, at once."""
 
     def test_closing_one_handle_leaves_the_others(self, open_backend: OpenBackend, backend: Backend) -> None:
-        """Look at `close`: it releases what this handle opened, and nothing that others use."""
+        """Check `close`: it releases the resources of this handle only."""
         with open_backend() as other:
             session = other.session_store.save_session(a_session())
         assert backend.session_store.get_session(session.id) == session
@@ -131,7 +131,7 @@ class SeveralHandlesContract(Contract):
     @pytest.mark.requires("durable")
     @pytest.mark.guarantee("G12")
     def test_what_was_stored_is_there_when_the_store_is_opened_again(self, open_backend: OpenBackend) -> None:
-        """Look at what `close` and `open_backend` do with what was stored: all of it must be there, counters too."""
+        """Check `close` and `open_backend`: all data must persist, counters included."""
         session = a_session(tags=["a"], metadata={"nul": "\0"})
         with open_backend() as first:
             run = a_run(session)

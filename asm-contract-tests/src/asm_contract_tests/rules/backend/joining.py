@@ -1,4 +1,4 @@
-"""Transactions of the caller's own, which the ports join."""
+"""Transactions of the caller, which the ports join."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class JoinContract(UnitOfWorkContract):
-    """Inside `bind` the ports work in the caller's transaction: it is the caller who commits or rolls back."""
+    """Inside `bind`, the ports use the caller's transaction, and only the caller commits or rolls back."""
 
     @pytest.mark.requires("bind")
     @pytest.mark.guarantee("G16")
     def test_the_ports_commit_with_the_callers_transaction(
         self, backend: Backend, other_backend: Backend, stored: Session, callers_transaction: CallersTransaction
     ) -> None:
-        """Look at `bind`: what the ports do inside goes over the caller's connection."""
+        """Check `bind`: calls inside use the caller's connection."""
         with callers_transaction() as connection, backend.bind(connection):
             do_everything(backend, stored)
             inside = seen(backend)
@@ -36,7 +36,7 @@ class JoinContract(UnitOfWorkContract):
     def test_the_ports_roll_back_with_the_callers_transaction(
         self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
     ) -> None:
-        """Look for a port that commits what is the caller's to commit."""
+        """Look for a port that commits the caller's transaction."""
         before = seen(backend)
         with undone(callers_transaction()) as connection, backend.bind(connection):
             do_everything(backend, stored)
@@ -47,7 +47,7 @@ class JoinContract(UnitOfWorkContract):
     def test_a_call_that_fails_leaves_the_callers_transaction_usable(
         self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
     ) -> None:
-        """Look at what a failed call leaves in the caller's transaction: nothing of its own."""
+        """Check a failed call in the caller's transaction: it leaves no partial write."""
         store = backend.session_store
         with callers_transaction() as connection, backend.bind(connection):
             with pytest.raises(SessionNotFoundError):
@@ -60,7 +60,7 @@ class JoinContract(UnitOfWorkContract):
     def test_a_transaction_inside_the_callers_is_undone_alone(
         self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
     ) -> None:
-        """Look at `transaction()` inside `bind`: a savepoint in the caller's transaction."""
+        """Check `transaction()` inside `bind`: a savepoint in the caller's transaction."""
         store = backend.session_store
         with callers_transaction() as connection, backend.bind(connection):
             with backend.transaction():
@@ -77,7 +77,7 @@ class JoinContract(UnitOfWorkContract):
     def test_what_is_inside_the_callers_is_undone_with_it(
         self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
     ) -> None:
-        """Look at `transaction()` inside `bind`: its end commits nothing that is the caller's to commit."""
+        """Check `transaction()` inside `bind`: its end does not commit the caller's transaction."""
         before = seen(backend)
         with undone(callers_transaction()) as connection, backend.bind(connection), backend.transaction():
             do_everything(backend, stored)
@@ -88,7 +88,7 @@ class JoinContract(UnitOfWorkContract):
     def test_another_thread_is_not_bound(
         self, backend: Backend, stored: Session, callers_transaction: CallersTransaction
     ) -> None:
-        """Look for a binding that threads share: another one sees the state before, or waits for the end."""
+        """Look for a binding that threads share: another thread must see the state before, or wait for the end."""
         with ThreadPoolExecutor(1) as pool:
             with undone(callers_transaction()) as connection, backend.bind(connection):
                 backend.session_store.append_event(an_event(stored))

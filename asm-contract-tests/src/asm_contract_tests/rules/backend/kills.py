@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 KILLS: Final = 8
 A_CALL: Final = 0.004
-"""Seconds in which a few calls are made; an instant in them is as likely as another."""
+"""Seconds for a few calls; the kill comes at a random instant in them."""
 
 
 def instants(count: int) -> Iterator[tuple[int, float]]:
-    """Yield after how many acknowledged calls, and so many seconds after the last of them, to kill."""
+    """Yield the number of acknowledged calls before a kill, and the seconds from the last of them to it."""
     random = Random(20261121)  # noqa: S311  no secrets
     for _ in range(count):
         yield random.randrange(2 * len(STEPS)), random.uniform(0, A_CALL)
 
 
 def flush_forever(backend: Backend, say: Callable[[Any], None], *, session: Session) -> None:
-    """Flush a run and three events, and say what is acknowledged, again and again."""
+    """Repeat: flush a run and three events, and report the acknowledged call."""
     while True:
         run = a_run(session)
         stored = backend.session_store.flush(ExecutionResult(session, run, some_events(session, 3, run_id=run.id)))
@@ -41,7 +41,7 @@ def flush_forever(backend: Backend, say: Callable[[Any], None], *, session: Sess
 
 
 def maintain_forever(backend: Backend, say: Callable[[Any], None]) -> None:
-    """Store a session that is due and have it removed, and say so, again and again."""
+    """Repeat: store an expired session, remove it, and report that."""
     while True:
         session = deleted(a_session(), days=99)
         events = [event.numbered(place) for place, event in enumerate(some_events(session, 3), 1)]
@@ -51,7 +51,7 @@ def maintain_forever(backend: Backend, say: Callable[[Any], None]) -> None:
 
 
 class KillsContract(Contract):
-    """A process that is killed leaves nothing half done, loses nothing it acknowledged, and holds nobody up."""
+    """A killed process leaves no partial write, loses no acknowledged call, and blocks no other process."""
 
     @pytest.mark.requires("multi_process")
     @pytest.mark.requires("durable")
@@ -60,9 +60,9 @@ class KillsContract(Contract):
     def test_a_killed_process_has_done_what_it_acknowledged_and_nothing_by_halves(
         self, open_backend: OpenBackend, soak: int
     ) -> None:
-        """Look at the call that was cut short: the store must be as before it or as after it, in every detail.
+        """Check the interrupted call: the store must be exactly as before it or as after it.
 
-        The in-memory backend makes the same calls. The next process begins with the one that was cut short.
+        The in-memory backend makes the same calls. The next process begins with the interrupted call.
         """
         need_fork()
         twin, done = MemoryBackend(), 0
@@ -88,7 +88,7 @@ class KillsContract(Contract):
     @pytest.mark.guarantee("G5")
     @pytest.mark.guarantee("G12")
     def test_the_others_go_on_when_a_process_is_killed(self, open_backend: OpenBackend, soak: int) -> None:
-        """Look for a lock that outlives its process, and for what becomes of the transaction that was open."""
+        """Look for a lock or an open transaction that outlives its process."""
         need_fork()
         with open_backend() as backend:
             session = backend.session_store.save_session(a_session())
@@ -113,7 +113,7 @@ class KillsContract(Contract):
     @pytest.mark.requires("durable")
     @pytest.mark.guarantee("G12")
     def test_a_store_is_healthy_after_maintenance_was_killed(self, open_backend: OpenBackend, soak: int) -> None:
-        """Look at the batches of maintenance: each is a transaction that is there or not."""
+        """Check the batches of maintenance: each is a transaction."""
         need_fork()
         for acknowledged, seconds in instants(4 * soak):
             with children(open_backend, [maintain_forever] * 2) as [first, other]:

@@ -1,4 +1,4 @@
-"""Schemas that go up and down, also when many processes bring them up at once."""
+"""Migrations up and down, also by many processes concurrently."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 PROCESSES = 6
 ROUNDS = 2
 A_MOMENT = 0.03
-"""Seconds in which a store is opened; an instant in them is as likely as another."""
+"""Seconds for opening a store; the kill comes at a random instant in them."""
 
 
 def use(backend: Backend, *, turn: int, place: int) -> tuple[int, int | None]:
-    """Write to a store that was just opened; return the version of its schema, and the number of the first event."""
+    """Write to a newly opened store; return the version of its schema, and the number of the first event."""
     session = backend.session_store.save_session(a_session(id=f"ses_{turn}_{place}"))
     backend.artifact_registry.register(an_artifact(key=session.id))
     return backend.schema_version(), backend.session_store.append_event(an_event(session)).sequence_number
 
 
 def open_at_once(open_backend: OpenBackend, turn: int) -> list[Any]:
-    """Have processes open a store at once, and use it."""
+    """Open and use a store in several processes concurrently."""
     return in_processes(open_backend, *(partial(use, turn=turn, place=place) for place in range(PROCESSES)))
 
 
 class MigrationsContract(Contract):
-    """Where there is a schema, it goes up and down by numbered steps."""
+    """A schema is migrated up and down by numbered steps."""
 
     @pytest.mark.requires("migrations")
     @pytest.mark.guarantee("G13")
     def test_a_schema_that_is_up_to_date_is_left_alone(self, backend: Backend) -> None:
-        """Look at `migrate`: with nothing to do it does nothing."""
+        """Check `migrate`: with nothing to do it does nothing."""
         version = backend.schema_version()
         assert version >= 1
         assert backend.migrate() == []
@@ -51,7 +51,7 @@ class MigrationsContract(Contract):
     @pytest.mark.requires("migrations")
     @pytest.mark.guarantee("G13")
     def test_a_schema_goes_down_and_up_again(self, backend: Backend) -> None:
-        """Look at the way down of each migration: after it the way up must work again, on an empty store."""
+        """Check the downgrade of each migration: after it, the upgrade must work again, on an empty store."""
         version = backend.schema_version()
         backend.session_store.save_session(a_session())
         down = backend.migrate(0)
@@ -66,7 +66,7 @@ class MigrationsContract(Contract):
     @pytest.mark.requires("migrations")
     @pytest.mark.guarantee("G13")
     def test_handles_see_each_others_migrations(self, backend: Backend, other_backend: Backend) -> None:
-        """Look for a version that a handle remembers."""
+        """Look for a version that a handle caches."""
         version = backend.schema_version()
         other_backend.migrate(0)
         assert backend.schema_version() == 0
@@ -78,7 +78,7 @@ class MigrationsContract(Contract):
     @pytest.mark.requires("multi_process")
     @pytest.mark.guarantee("G13")
     def test_processes_may_bring_a_fresh_store_up_at_once(self, open_backend: OpenBackend, soak: int) -> None:
-        """Look at what opening does to a store without a schema: one brings it up, the others wait for that."""
+        """Check opening of a store without a schema: one process migrates it, and the others wait."""
         need_fork()
         with open_backend() as backend:
             newest = backend.schema_version()
@@ -94,7 +94,7 @@ class MigrationsContract(Contract):
     @pytest.mark.requires("multi_process")
     @pytest.mark.guarantee("G13")
     def test_processes_may_bring_an_old_store_up_at_once(self, open_backend: OpenBackend, soak: int) -> None:
-        """Look at what opening does to a store one version behind: what survives one step survives six at once."""
+        """Check concurrent opening of a store that is one version older."""
         need_fork()
         with open_backend() as backend:
             newest = backend.schema_version()
@@ -121,7 +121,7 @@ class MigrationsContract(Contract):
     def test_a_process_killed_while_it_brings_a_store_up_does_no_harm(
         self, open_backend: OpenBackend, soak: int
     ) -> None:
-        """Look at the transaction around all steps: whoever opens the store next finds all of them or none."""
+        """Check the transaction around all steps: the next process finds all of them or none."""
         need_fork()
         random = Random(20261122)  # noqa: S311  no secrets
         for turn in range(4 * soak):

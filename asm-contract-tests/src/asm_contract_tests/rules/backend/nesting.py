@@ -1,4 +1,4 @@
-"""Transactions inside transactions, and beside those of other threads."""
+"""Nested transactions, and transactions of several threads."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ ENDS = ("commits", "is undone")
 
 
 def ended(transaction: AbstractContextManager[Any], *, well: bool) -> AbstractContextManager[Any]:
-    """Return a context that does something in a transaction, which ends well or is undone."""
+    """Return a context for writes in a transaction, which commits or rolls back."""
     return transaction if well else undone(transaction)
 
 
 def write(backend: Backend, session: Session, label: str) -> None:
-    """Write through several ports what `labels` then finds."""
+    """Write through several ports, for `labels` to read."""
     backend.session_store.save_session(a_session(id=f"ses_{label}"))
     backend.session_store.append_events([an_event(session, data={"by": label}), an_event(f"ses_{label}")])
     backend.artifact_registry.register(an_artifact(key=label, session_id=f"ses_{label}"))
 
 
 def labels(backend: Backend, session: Session) -> list[str]:
-    """Return what `write` wrote, of which each port tells the same."""
+    """Return the labels that `write` wrote, which all ports must return equally."""
     found = [event.data["by"] for event in backend.session_store.get_events(session.id, after=1)]
     for label in found:
         assert backend.session_store.get_latest_sequence(f"ses_{label}") == 1
@@ -44,7 +44,7 @@ def labels(backend: Backend, session: Session) -> list[str]:
 
 
 class NestingContract(UnitOfWorkContract):
-    """A transaction inside another one is undone alone, and kept when all around it are."""
+    """A nested transaction rolls back by itself, and commits with all outer ones."""
 
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G16")
@@ -52,7 +52,7 @@ class NestingContract(UnitOfWorkContract):
     def test_what_is_kept_of_nested_transactions_has_ended_well_all_the_way_out(
         self, backend: Backend, other_backend: Backend, stored: Session, ends: tuple[str, ...]
     ) -> None:
-        """Look at nesting: each level is a savepoint of the one around it, whichever of them fails."""
+        """Check nesting: each level is a savepoint of the outer one, whichever of them fails."""
         outer, middle, inner = (end == "commits" for end in ends)
         with ended(backend.transaction(), well=outer):
             write(backend, stored, "outer")
@@ -73,7 +73,7 @@ class NestingContract(UnitOfWorkContract):
     def test_an_inner_transaction_that_a_failed_call_ends_is_undone_alone(
         self, backend: Backend, stored: Session
     ) -> None:
-        """Look at a call that fails in an inner transaction, and is caught outside of it: the outer one goes on."""
+        """Check a call that fails in an inner transaction, and is caught outside of it: the outer one stays usable."""
 
         def fail(call: Callable[[], object]) -> None:
             with backend.transaction():
@@ -94,7 +94,7 @@ class NestingContract(UnitOfWorkContract):
     def test_transactions_of_threads_are_their_own(
         self, backend: Backend, other_backend: Backend, stored: Session, soak: int
     ) -> None:
-        """Look for a transaction, or an undoing, that threads or handles share."""
+        """Look for a transaction or a rollback that threads or handles share."""
 
         def work(place: int, turn: int) -> None:
             one = (backend, other_backend)[place // 2 % 2]

@@ -23,27 +23,27 @@ EVENTS = 15
 
 
 def append_one_by_one(backend: Backend, *, name: str) -> None:
-    """Append events, each in a call of its own."""
+    """Append events, one call each."""
     for _ in range(EVENTS):
         backend.session_store.append_event(an_event(name))
 
 
 def follow_log(backend: Backend, *, name: str, count: int) -> list[int | None]:
-    """Follow a log until so many events came."""
+    """Follow a log until `count` events arrived."""
     return numbers(list(islice(backend.session_store.follow_events(name), count)))
 
 
 def look(backend: Backend) -> tuple[bool, int]:
-    """Return whether the store is one that processes share, and how many sessions it has."""
+    """Return whether processes share the store, and the number of its sessions."""
     return Capability.MULTI_PROCESS in backend.capabilities, len(backend.session_store.list_sessions())
 
 
 class ProcessesContract(ContentionContract, KillsContract, ForksContract):
-    """Guarantees hold however many processes are at work, and whenever one is killed or forked."""
+    """The guarantees hold for any number of processes, and for a kill or a fork at any instant."""
 
     @pytest.mark.guarantee("G13")
     def test_processes_may_open_a_fresh_store_at_once(self, open_backend: OpenBackend) -> None:
-        """Look at what opening does to a store that does not exist yet: every process must succeed."""
+        """Check opening of a store that does not exist yet: every process must succeed."""
         opened = in_processes(open_backend, *[look] * 6)
         if (False, 0) in opened:
             pytest.skip("it does not declare the capability multi_process")
@@ -52,7 +52,7 @@ class ProcessesContract(ContentionContract, KillsContract, ForksContract):
     @pytest.mark.requires("multi_process")
     @pytest.mark.guarantee("G17")
     def test_a_process_follows_what_others_append(self, open_backend: OpenBackend) -> None:
-        """Look at the watcher: commits of other processes are found by looking."""
+        """Check the watcher: commits of other processes are found by polling."""
         [name] = stored_sessions(open_backend, 1)
         follower = partial(follow_log, name=name, count=WRITERS * EVENTS)
         followed, *_ = in_processes(open_backend, follower, *[partial(append_one_by_one, name=name)] * WRITERS)

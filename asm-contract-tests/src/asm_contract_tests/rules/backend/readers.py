@@ -1,4 +1,4 @@
-"""A reader that looks at logs in several ways while others write, and holds what it sees to what it saw."""
+"""A reader that reads logs in several ways during writes, and compares each result with earlier ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def whole(backend: Backend, seen: Logs) -> Logs:
 
 
 def rest(backend: Backend, seen: Logs) -> Logs:
-    """Read what comes after the last event seen."""
+    """Read the events after the last one that was seen."""
     store = backend.session_store
     return {name: log + marks(store.get_events(name, after=len(log))) for name, log in seen.items()}
 
@@ -47,7 +47,7 @@ def marks(events: Iterable[Event]) -> Log:
 
 
 def read_until(backend: Backend, *, names: list[str], count: int) -> Logs:
-    """Read logs, one way after the other, until each has so many events; nothing that was seen may change."""
+    """Read logs in each way until each has `count` events; events that were seen must not change."""
     seen: Logs = {name: [] for name in names}
     for way in cycle(WAYS):
         before = {name: backend.session_store.get_latest_sequence(name) for name in names}
@@ -56,9 +56,9 @@ def read_until(backend: Backend, *, names: list[str], count: int) -> Logs:
         for name, log in found.items():
             said = f"{name}, by {way.__name__}"
             assert [number for number, _ in log] == list(range(1, len(log) + 1)), f"a gap: {said}"
-            assert log[: len(seen[name])] == seen[name], f"what was seen has changed: {said}"
+            assert log[: len(seen[name])] == seen[name], f"events that were seen have changed: {said}"
             assert before[name] <= len(log) <= after[name], f"the last number is not that of the last event: {said}"
         seen = found
         if {len(log) for log in seen.values()} == {count}:
             return seen
-    raise AssertionError  # it goes round for ever
+    raise AssertionError  # it cycles forever

@@ -26,12 +26,12 @@ ROUNDS = 15
 
 
 def append_one_by_one(store: SessionStore, session: Session) -> list[Event]:
-    """Append events, each in a call of its own."""
+    """Append events, one call each."""
     return [store.append_event(an_event(session)) for _ in range(ROUNDS)]
 
 
 def watch(store: SessionStore, session: Session, count: int) -> list[list[int | None]]:
-    """Read the log until it has so many events; return what each read saw."""
+    """Read the log until it has `count` events; return the result of each read."""
     reads: list[list[int | None]] = [[]]
     while len(reads[-1]) < count:
         reads.append(numbers(store.get_events(session.id)))
@@ -39,13 +39,13 @@ def watch(store: SessionStore, session: Session, count: int) -> list[list[int | 
 
 
 def only_grows(reads: list[list[int | None]]) -> bool:
-    """Return whether each read saw 1, 2, 3, … without a gap, and never less than the one before."""
+    """Return whether each read saw 1, 2, 3, … without a gap, and never less than the previous one."""
     whole = all(read == list(range(1, len(read) + 1)) for read in reads)
     return whole and [len(read) for read in reads] == sorted(len(read) for read in reads)
 
 
 class ConcurrencyContract(Contract):
-    """Guarantees hold however many threads are at work."""
+    """The guarantees hold for any number of threads."""
 
     @pytest.fixture
     def stores(self, backend: Backend, other_backend: Backend) -> list[SessionStore]:
@@ -56,7 +56,7 @@ class ConcurrencyContract(Contract):
     def test_threads_that_append_to_one_session_leave_no_gap(
         self, stores: list[SessionStore], session: Session
     ) -> None:
-        """Look at how `_append` takes numbers: the counter must be locked, or raised in one statement."""
+        """Check how `_append` takes numbers: the counter must be locked, or raised in one statement."""
         written = in_threads(*(partial(append_one_by_one, store, session) for store in stores))
         stored = stores[0].get_events(session.id)
         assert numbers(stored) == list(range(1, THREADS * ROUNDS + 1))
@@ -72,7 +72,7 @@ class ConcurrencyContract(Contract):
 
     @pytest.mark.guarantee("G2")
     def test_a_reader_never_sees_a_gap_that_fills_later(self, stores: list[SessionStore], session: Session) -> None:
-        """Look for numbers that are given out in one transaction and become visible in another order."""
+        """Look for numbers that become visible in another order than they were assigned."""
 
         def write(store: SessionStore) -> list[list[int | None]]:
             return [numbers(append_one_by_one(store, session))]
@@ -85,7 +85,7 @@ class ConcurrencyContract(Contract):
 
     @pytest.mark.guarantee("G3")
     def test_one_event_from_many_threads_is_stored_once(self, stores: list[SessionStore], session: Session) -> None:
-        """Look at two appends of one id that both find it missing: the loser must come back with the winner's event."""
+        """Check two appends of one id that both find it missing: the loser must return the winner's event."""
         for event in some_events(session, 10):
             answers = in_threads(*(partial(store.append_event, event) for store in stores))
             assert len(set(numbers(answers))) == 1
@@ -93,7 +93,7 @@ class ConcurrencyContract(Contract):
 
     @pytest.mark.guarantee("G3")
     def test_of_two_facts_under_one_id_at_once_one_wins(self, stores: list[SessionStore], session: Session) -> None:
-        """Look at two appends of one id that both find it missing: one is stored, the others are refused."""
+        """Check two appends of one id that both find it missing: one is stored, the others are rejected."""
 
         def attempt(store: SessionStore, place: int) -> str:
             try:
@@ -107,7 +107,7 @@ class ConcurrencyContract(Contract):
 
     @pytest.mark.guarantee("G4")
     def test_batches_in_opposite_orders_do_not_lock_each_other_out(self, stores: list[SessionStore]) -> None:
-        """Look at the order in which `_append` locks counters: by session id, whatever the order of the batch."""
+        """Check the order in which `_append` locks counters: by session id, whatever the order of the batch."""
         sessions = [stores[0].save_session(a_session()) for _ in range(4)]
 
         def append(store: SessionStore, order: list[Session]) -> None:
@@ -156,7 +156,7 @@ class ConcurrencyContract(Contract):
     def test_upserts_of_one_session_at_once_leave_one_of_them(
         self, stores: list[SessionStore], session: Session
     ) -> None:
-        """Look at two upserts that both find the row missing, or overwrite each other in parts."""
+        """Check two upserts that both find the row missing, or overwrite each other in parts."""
         versions = [a_session(id=session.id, agent_id=f"a{place}", tags=[f"t{place}"]) for place in range(THREADS)]
 
         def save(store: SessionStore, version: Session) -> None:
@@ -167,7 +167,7 @@ class ConcurrencyContract(Contract):
         assert stores[0].get_session(session.id) in versions
 
     def test_one_key_is_registered_once(self, backend: Backend, other_backend: Backend) -> None:
-        """Look at two registrations of one key that both find it free."""
+        """Check two registrations of one key that both find it free."""
         registries = [backend.artifact_registry, other_backend.artifact_registry] * 4
 
         def register(place: int) -> str:
@@ -207,7 +207,7 @@ class ConcurrencyContract(Contract):
     def test_maintenance_beside_writers_loses_nothing(
         self, backend: Backend, other_backend: Backend, session: Session
     ) -> None:
-        """Look at pruning beside appends: numbers go on, what is young stays, nobody gets an error."""
+        """Check pruning during appends: numbers continue, new events stay, and no call fails."""
 
         def write() -> int:
             return len(append_one_by_one(backend.session_store, session))
@@ -225,10 +225,10 @@ class ConcurrencyContract(Contract):
 
     @pytest.mark.guarantee("G15")
     def test_everything_at_once_raises_nothing_else(self, stores: list[SessionStore], backend: Backend) -> None:
-        """Look at the error that a thread got: nothing here may fail, whatever the others do.
+        """Check the error of a thread: no call here may fail, whatever the others do.
 
-        A deadlock, or ids that others took time and again: look at what removes sessions. One that is stored anew after
-        the removal looked for it must be left alone, or its events stay without it.
+        After a deadlock, or an id conflict in each retry, check the removal of sessions: it must not touch a session
+        that was created again after the removal searched for it, or events without a session would remain.
         """
 
         def mix(store: SessionStore, place: int) -> None:

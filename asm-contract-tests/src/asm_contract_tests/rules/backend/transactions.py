@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 A_MOMENT = 0.5
-"""Seconds that another thread gets to do what it should not be able to; a backend that makes it wait uses them up."""
+"""Seconds for another thread to do what must not be possible; a backend that blocks the thread uses all of them."""
 
 
 class Abandoned(Exception):  # noqa: N818  nothing is wrong
-    """The transaction is not wanted any more."""
+    """Raised to roll back a transaction."""
 
 
 @contextmanager
 def undone(transaction: AbstractContextManager[Any]) -> Iterator[Any]:
-    """Do something in a transaction, and undo it; the exception that does so comes out of it."""
+    """Write in a transaction, and roll it back by an exception, which must propagate."""
     with pytest.raises(Abandoned), transaction as connection:  # noqa: PT012  the body is the caller's
         yield connection
         raise Abandoned
@@ -56,7 +56,7 @@ def do_everything(backend: Backend, session: Session) -> None:
 
 
 def seen(backend: Backend) -> tuple[object, ...]:
-    """Return what is stored, as every port tells it."""
+    """Return the stored data, as every port returns it."""
     query = backend.query_api
     return (
         query.search_sessions(include_deleted=True, order_by="created_at_asc").items,
@@ -68,11 +68,11 @@ def seen(backend: Backend) -> tuple[object, ...]:
 
 
 class UnitOfWorkContract(Contract):
-    """What tests of transactions begin with."""
+    """The initial data of tests of transactions."""
 
     @pytest.fixture
     def stored(self, backend: Backend) -> Session:
-        """Return a session that is stored with an event, beside another one, an old one and an artifact."""
+        """Return a stored session with an event; the store also has another session, an old one and an artifact."""
         session = backend.session_store.save_session(a_session(created_at=days_ago(1)))
         backend.session_store.append_event(an_event(session))
         backend.session_store.save_session(a_session(id="ses_doomed"))
@@ -82,14 +82,14 @@ class UnitOfWorkContract(Contract):
 
 
 class OwnTransactionsContract(UnitOfWorkContract):
-    """What all ports do inside `transaction()` is one atomic unit."""
+    """All calls inside `transaction()` form one transaction."""
 
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G16")
     def test_a_transaction_commits_what_every_port_did(
         self, backend: Backend, other_backend: Backend, stored: Session
     ) -> None:
-        """Look at the end of `transaction()`: without an exception it commits."""
+        """Check the end of `transaction()`: without an exception it commits."""
         with backend.transaction():
             do_everything(backend, stored)
             inside = seen(backend)
@@ -111,7 +111,7 @@ class OwnTransactionsContract(UnitOfWorkContract):
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G1")
     def test_a_transaction_that_is_undone_gives_its_numbers_back(self, backend: Backend, stored: Session) -> None:
-        """Look at the counter: it is undone with the events, or the log has a gap."""
+        """Check the counter: it must roll back with the events, or the log has a gap."""
         store = backend.session_store
         with undone(backend.transaction()):
             store.append_events(some_events(stored, 3))
@@ -120,7 +120,7 @@ class OwnTransactionsContract(UnitOfWorkContract):
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G6")
     def test_reads_in_a_transaction_see_its_own_writes(self, backend: Backend, stored: Session) -> None:
-        """Look for reads that go over another connection than the transaction."""
+        """Look for reads on another connection than the transaction."""
         with backend.transaction():
             event = backend.session_store.append_event(an_event(stored))
             assert backend.session_store.get_events(stored.id, after=1) == [event]
@@ -133,7 +133,7 @@ class OwnTransactionsContract(UnitOfWorkContract):
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G16")
     def test_an_inner_transaction_is_undone_alone(self, backend: Backend, stored: Session) -> None:
-        """Look at nesting: a savepoint, so that the outer one goes on."""
+        """Check nesting: a savepoint, so that the outer transaction stays usable."""
         store = backend.session_store
         with backend.transaction():
             store.append_event(an_event(stored, data={"kept": 1}))
@@ -148,7 +148,7 @@ class OwnTransactionsContract(UnitOfWorkContract):
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G16")
     def test_an_inner_transaction_is_undone_with_the_outer_one(self, backend: Backend, stored: Session) -> None:
-        """Look at nesting: the end of an inner one commits nothing yet."""
+        """Check nesting: the end of an inner one commits nothing yet."""
         before = seen(backend)
         with undone(backend.transaction()), backend.transaction(), backend.transaction():
             do_everything(backend, stored)
@@ -159,7 +159,7 @@ class OwnTransactionsContract(UnitOfWorkContract):
     def test_an_inner_transaction_is_committed_with_the_outer_one(
         self, backend: Backend, other_backend: Backend, stored: Session
     ) -> None:
-        """Look at nesting: what an inner one did is kept when all have ended well."""
+        """Check nesting: writes of an inner transaction are kept when all have committed."""
         with backend.transaction(), backend.transaction():
             event = backend.session_store.append_event(an_event(stored))
         assert other_backend.session_store.get_events(stored.id, after=1) == [event]
@@ -167,7 +167,7 @@ class OwnTransactionsContract(UnitOfWorkContract):
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G16")
     def test_a_call_that_fails_is_undone_alone(self, backend: Backend, stored: Session) -> None:
-        """Look at what a failed call leaves in an open transaction: nothing of its own, and the transaction usable."""
+        """Check a failed call in an open transaction: it leaves no partial write, and the transaction stays usable."""
         store = backend.session_store
         with backend.transaction():
             first = store.append_event(an_event(stored))
@@ -191,7 +191,7 @@ class OwnTransactionsContract(UnitOfWorkContract):
     def test_nobody_sees_what_is_not_committed(
         self, backend: Backend, other_backend: Backend, stored: Session, handle: str
     ) -> None:
-        """Look for dirty reads: another thread sees the state before, or waits for the end."""
+        """Look for dirty reads: another thread must see the state before, or wait for the end."""
         reader = backend if handle == "the same handle" else other_backend
         with ThreadPoolExecutor(1) as pool:
             with undone(backend.transaction()):
@@ -219,7 +219,7 @@ class OwnTransactionsContract(UnitOfWorkContract):
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G16")
     def test_a_transaction_after_one_that_failed_is_sound(self, backend: Backend, stored: Session) -> None:
-        """Look for a state that a rollback leaves behind in the thread or in its connection."""
+        """Look for state that remains in the thread or its connection after a rollback."""
         for _ in range(3):
             with undone(backend.transaction()):
                 pass
@@ -230,7 +230,7 @@ class OwnTransactionsContract(UnitOfWorkContract):
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G16")
     def test_an_empty_transaction_is_a_no_op(self, backend: Backend, stored: Session) -> None:
-        """Look at `transaction()` without anything inside."""
+        """Check `transaction()` without anything inside."""
         with backend.transaction():
             pass
         assert backend.session_store.get_session(stored.id) == stored

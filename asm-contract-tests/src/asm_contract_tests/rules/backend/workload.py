@@ -1,4 +1,4 @@
-"""A sequence of calls without end, the same one each time: what processes do that are killed in the middle of it."""
+"""An endless, deterministic sequence of calls, for processes that are killed at any point of it."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 LONG_AGO: Final = datetime(2001, 1, 1, tzinfo=UTC)
 POLICY: Final = RetentionPolicy(max_events_per_session=5)
 LOGS: Final = ("ses_log", "ses_other")
-"""The sessions that stay."""
+"""The permanent sessions."""
 
 
 def arrange(backend: Backend) -> None:
-    """Store what the calls begin with."""
+    """Store the initial data of the calls."""
     for name in LOGS:
         backend.session_store.save_session(session(name))
 
 
 def call(backend: Backend, place: int) -> None:
-    """Make the call that has this place in the sequence. It is atomic, and doing it twice is doing it once."""
+    """Make the call at this index of the sequence. It is atomic and idempotent."""
     turn, step = divmod(place, len(STEPS))
     STEPS[step](backend, f"{turn:05}")
 
 
 def call_forever(backend: Backend, say: Callable[[Any], None], *, start: int) -> None:
-    """Make one call after the other, from a place on, and say which are acknowledged."""
+    """Make the calls from an index on, and report each acknowledged one."""
     for place in count(start):
         call(backend, place)
         say(place)
 
 
 def everything(backend: Backend) -> dict[str, Any]:
-    """Return all that a store holds."""
+    """Return all data of a store."""
     query, registry = backend.query_api, backend.artifact_registry
     sessions = list(all_items(query.search_sessions, include_deleted=True, order_by="created_at_asc"))
     return {

@@ -1,4 +1,4 @@
-"""Every argument of every public method, given what nobody should give."""
+"""Every argument of every public method, with invalid values."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _nested(levels: int) -> list[Any]:
 
 
 def _cursor_of(body: bytes) -> str:
-    """Return a cursor with a right check sum: anybody can make one."""
+    """Return a cursor with a valid checksum, which anyone can forge."""
     check_sum = blake2b(body, digest_size=9, person=b"asm cursor").digest()
     return base64.urlsafe_b64encode(check_sum + body).decode().rstrip("=")
 
@@ -134,14 +134,14 @@ PORTS: Final[dict[str, type]] = {
 
 
 class FuzzContract(Contract):
-    """Whatever a public method is given: it answers, or raises an error of this project."""
+    """A public method returns, or raises an error of this project, for any arguments."""
 
     @pytest.mark.guarantee("G15")
     @pytest.mark.parametrize("port", PORTS)
     def test_no_foreign_error_leaves_a_port(self, backend: Backend, port: str) -> None:
-        """Look at the argument that the failure names: it is not checked, or the driver's error is not translated."""
+        """Check the argument that the failure names: it is not checked, or the driver's error is not translated."""
         backend.session_store.save_session(a_session(id="s"))
-        backend.session_store.append_event(an_event("s"))  # whoever waits has something to see
+        backend.session_store.append_event(an_event("s"))  # waiters need events to find
         for method, arguments in _calls(backend, port):
             try:
                 answer = method(**arguments)

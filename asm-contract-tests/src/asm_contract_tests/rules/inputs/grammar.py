@@ -110,7 +110,7 @@ def _value(random: Random, levels: int) -> Any:
 
 
 def nested(levels: int, shape: str) -> dict[str, Any]:
-    """Return a payload that is so many levels deep, of objects or of arrays."""
+    """Return a payload with `depth` levels of objects or arrays."""
     value: Any = "innermost"
     for _ in range(levels):
         value = {"a": value} if shape == "objects" else [value]

@@ -28,7 +28,7 @@ AT_ONCE: Final = RetentionPolicy(max_session_age_days=0, hard_delete_after_days=
 
 
 def hostile_texts(count: int) -> Iterator[list[str]]:
-    """Yield lists of different texts, so many in all."""
+    """Yield lists of different texts, `count` in total."""
     random = Random(20261123)  # noqa: S311  no secrets
     for start in range(0, count, TOGETHER):
         texts: dict[str, None] = {}
@@ -60,7 +60,7 @@ def carry(carrier: Carrier, backend: Backend, texts: list[str]) -> None:
 
 
 def ways_to_give(backend: Backend, session: Session, payload: dict[str, Any]) -> list[Callable[[], Any]]:
-    """Return calls that store a payload, unchecked by its model, and give back what is stored; the last checks it."""
+    """Return calls that store a payload, unchecked by its model, and return the stored one; the last one checks it."""
     store, run, event = backend.session_store, a_run(session), an_event(session)
     flushed = ExecutionResult(session, events=[changed(an_event(session), data=payload)])
     artifact = changed(an_artifact(key=event.id), metadata=payload)
@@ -95,7 +95,7 @@ class HostileTextsContract(Contract):
     @pytest.mark.guarantee("G9")
     @pytest.mark.guarantee("G15")
     def test_hostile_text_is_refused_or_stored_as_it_is(self, backend: Backend, bystander: Session, soak: int) -> None:
-        """Look at what the note names: a text was executed, taken for a pattern, changed, or found by another one.
+        """Check what the note names: a text was executed, taken for a pattern, changed, or found by another one.
 
         What was there before is as it was, whatever was carried in beside it and taken out again.
         """

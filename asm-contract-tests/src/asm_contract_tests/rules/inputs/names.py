@@ -102,7 +102,7 @@ class NamesContract(Contract):
 
     @pytest.mark.guarantee("G14")
     def test_any_text_is_a_tag(self, store: SessionStore, query: QueryAPI) -> None:
-        """Look at how tags are matched: whole and exactly, never as a pattern or as a part of their JSON."""
+        """Check how tags are matched: whole and exactly, never as a pattern or as a part of their JSON."""
         for name in NAMES:
             store.save_session(a_session(id=name, tags=[name, "common"]))
         assert [ids(query.search_sessions(tags=[name])) for name in NAMES] == [[name] for name in NAMES]
@@ -111,7 +111,7 @@ class NamesContract(Contract):
 
     @pytest.mark.guarantee("G15")
     def test_any_text_names_a_run(self, store: SessionStore, query: QueryAPI) -> None:
-        """Look at how runs are found by id, session and provider, and summed up by provider and model."""
+        """Check how runs are found by id, session and provider, and summed up by provider and model."""
         store.save_session(a_session(id="'"))
         runs = [store.save_run(a_run("'", id=name, provider=name, provider_metadata={"model": name})) for name in NAMES]
         assert [store.get_run(name) for name in NAMES] == runs
@@ -121,7 +121,7 @@ class NamesContract(Contract):
 
     @pytest.mark.guarantee("G15")
     def test_any_text_names_an_event(self, store: SessionStore, query: QueryAPI) -> None:
-        """Look at how events are found by session, run, provider and correlation id."""
+        """Check how events are found by session, run, provider and correlation id."""
         for name in NAMES:
             store.save_session(a_session(id=name))
         store.append_events(an_event(name, id=name, run_id=name, provider=name, correlation_id=name) for name in NAMES)
@@ -132,7 +132,7 @@ class NamesContract(Contract):
 
     @pytest.mark.guarantee("G15")
     def test_any_text_names_an_artifact(self, artifacts: ArtifactRegistry) -> None:
-        """Look at how artifacts are found by key."""
+        """Check how artifacts are found by key."""
         stored = [
             artifacts.register(
                 an_artifact(id=name, key=name, run_id=name, content_type=name, storage_backend=name, storage_ref=name)
@@ -174,7 +174,7 @@ class NamesContract(Contract):
 
     @pytest.mark.guarantee("G14")
     def test_a_filter_that_names_too_many_values_is_refused(self, store: SessionStore, query: QueryAPI) -> None:
-        """Look at the filters: one limit for all of them, whatever the database takes."""
+        """Check the filters: one limit for all of them, whatever the database takes."""
         many = [f"x {place}" for place in range(MAX_CHOICES + 1)]
         calls: list[Any] = [
             lambda: query.search_sessions(tags=many),
@@ -191,7 +191,7 @@ class NamesContract(Contract):
 
     @pytest.mark.guarantee("G15")
     def test_what_is_no_name_is_refused_everywhere(self, backend: Backend) -> None:
-        """Look at the public methods: each checks the names it is given before the store is asked."""
+        """Check the public methods: each checks the names it is given before the store is asked."""
         store, query, registry = backend.session_store, backend.query_api, backend.artifact_registry
         calls: list[Any] = [
             store.get_session,

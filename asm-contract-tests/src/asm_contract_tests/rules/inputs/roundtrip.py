@@ -56,7 +56,7 @@ class Letter(enum.Enum):
 
 
 def deep(levels: int) -> dict[str, Any]:
-    """Return a payload of so many levels."""
+    """Return a payload with `depth` levels."""
     value: dict[str, Any] = {}
     for _ in range(levels - 1):
         value = {"a": value}
@@ -71,7 +71,7 @@ class RoundTripContract(Contract):
     def test_every_payload_field_keeps_any_json(
         self, backend: Backend, session: Session, payload: dict[str, Any]
     ) -> None:
-        """Look at how JSON is written and read: order of keys, NUL, floats, large integers, 1 apart from 1.0."""
+        """Check how JSON is written and read: order of keys, NUL, floats, large integers, 1 apart from 1.0."""
         session = changed(session, metadata=payload, context=payload)
         run = changed(
             a_run(session), input=payload, output=payload, error=payload, metadata=payload, provider_metadata=payload
@@ -92,7 +92,7 @@ class RoundTripContract(Contract):
     @pytest.mark.guarantee("G9")
     @pytest.mark.parametrize("alike", [True, False], ids=["alike", "mixed"])
     def test_a_batch_keeps_any_json(self, store: SessionStore, session: Session, *, alike: bool) -> None:
-        """Look at how `_append` writes many events at once, those that differ only in data among them."""
+        """Check how `_append` writes many events at once, those that differ only in data among them."""
         types = ["message_streamed"] if alike else ["message_streamed", "run_failed", "tool_call_started"]
         stored = store.append_events(
             an_event(session, type=types[number % len(types)], data=PAYLOADS[number % len(PAYLOADS)])
@@ -104,7 +104,7 @@ class RoundTripContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_any_payload_comes_back_as_it_was(self, store: SessionStore, session: Session) -> None:
-        """Look at how `_append` writes JSON and `find_events` reads it; Hypothesis shows the smallest that differs."""
+        """Check how `_append` writes JSON and `find_events` reads it; Hypothesis shows the smallest that differs."""
 
         @settings(
             max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
@@ -121,7 +121,7 @@ class RoundTripContract(Contract):
     @pytest.mark.guarantee("G9")
     @pytest.mark.parametrize("time", TIMES, ids=str)
     def test_times_are_kept_to_the_microsecond(self, store: SessionStore, query: QueryAPI, time: datetime) -> None:
-        """Look at how times are written and read, far from today too."""
+        """Check how times are written and read, far from today too."""
         session = store.save_session(a_session(created_at=time, updated_at=time))
         store.save_run(changed(a_run(session, started_at=time), ended_at=time))
         store.append_event(an_event(session, timestamp=time))
@@ -143,7 +143,7 @@ class RoundTripContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_times_of_any_zone_are_kept_in_utc(self, store: SessionStore) -> None:
-        """Look at how a time with another offset is written."""
+        """Check how a time with another offset is written."""
         local = at(0).astimezone(timezone(timedelta(hours=-7)))
         session = store.save_session(changed(a_session(), created_at=local))
         found = store.get_session(session.id).created_at
@@ -154,7 +154,7 @@ class RoundTripContract(Contract):
     def test_what_json_cannot_hold_is_refused_before_anything_is_stored(
         self, store: SessionStore, session: Session, value: Any
     ) -> None:
-        """Look at `check_payload`, and at whether the port checks what the plain constructor did not."""
+        """Check `check_payload`, and at whether the port checks what the plain constructor did not."""
         payloads_with_it: list[dict[str, Any]] = [{"a": value}, {"a": [[value]]}, {"a": {"b": value}}]
         for payload in payloads_with_it:
             with pytest.raises(ValidationError):
@@ -166,7 +166,7 @@ class RoundTripContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_tuples_and_enums_take_the_shapes_of_json(self, store: SessionStore, session: Session) -> None:
-        """Look at `check_payload`: what is returned and what is stored have the same shapes."""
+        """Check `check_payload`: what is returned and what is stored have the same shapes."""
         event = changed(an_event(session), data={"tuple": (1, (2,)), "enum": Colour.RED, Colour.RED: 1})
         stored = store.append_event(event)
         assert exactly(stored.data) == exactly({"tuple": [1, [2]], "enum": "red", "red": 1})
@@ -174,7 +174,7 @@ class RoundTripContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_keys_that_json_would_merge_are_refused(self, store: SessionStore, session: Session) -> None:
-        """Look at `check_payload`: a member of an enum is its value in JSON, and may be the name of another key."""
+        """Check `check_payload`: a member of an enum is its value in JSON, and may be the name of another key."""
         for payload in ({Letter.A: 1, "a": 2}, {"x": [{"a": 1, Letter.A: 2}]}):
             with pytest.raises(ValidationError, match="two keys that are 'a'"):
                 store.append_event(changed(an_event(session), data=payload))
@@ -200,7 +200,7 @@ class RoundTripContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_a_deleted_model_stays_deleted(self, store: SessionStore) -> None:
-        """Look at how `deleted_at` is written by `_save_session`."""
+        """Check how `deleted_at` is written by `_save_session`."""
         session = soft_deleted(store, a_session(), days=3)
         assert store.get_session(session.id) == session
 

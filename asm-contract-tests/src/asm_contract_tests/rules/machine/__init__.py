@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["StateMachineContract", "compare"]
 
 EXAMPLES: Final = "ASM_CONTRACT_EXAMPLES"
-"""The environment variable that says how many random sequences of calls to try.
+"""The environment variable with the number of random sequences of calls.
 
 Without it there are 25, times --soak, the same ones each time; with it they differ from run to run.
 """
@@ -154,7 +154,7 @@ class Comparison(RuleBasedStateMachine):
 
 
 def compare(backend: Backend, sequences: int) -> None:
-    """Try so many random sequences of calls on a backend, which must be empty; fail with the shortest that differs."""
+    """Try random sequences of calls on an empty backend; fail with the shortest one that differs."""
     examples = os.environ.get(EXAMPLES)
     chosen = settings(
         max_examples=int(examples or sequences),
@@ -176,5 +176,5 @@ class StateMachineContract(Contract):
 
     @pytest.mark.guarantee("G10")
     def test_a_backend_answers_as_the_one_in_memory(self, backend: Backend, soak: int) -> None:
-        """Look at the last call of the sequence that is shown: it is the shortest that Hypothesis found."""
+        """Check the last call of the sequence that is shown: it is the shortest that Hypothesis found."""
         compare(backend, SEQUENCES * soak)

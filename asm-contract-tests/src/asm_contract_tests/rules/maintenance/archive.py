@@ -20,7 +20,7 @@ from asm_core.memory import MemoryBackend
 
 
 class ArchiveContract(Contract):
-    """With `archive_before_prune`, what is pruned or removed for good is in the archive first."""
+    """With `archive_before_prune`, data is archived before it is pruned or removed."""
 
     @pytest.fixture
     def archive(self) -> SessionStore:
@@ -31,7 +31,7 @@ class ArchiveContract(Contract):
     def test_pruned_events_are_in_the_archive(
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore, session: Session, batch_size: int
     ) -> None:
-        """Look at `find_events` by ids: what is to be pruned is read for the archive, number and all."""
+        """Check `find_events` by ids: what is to be pruned is read for the archive, number and all."""
         run = store.save_run(a_run(session))
         events = store.append_events(some_events(session, 5))
         policy = RetentionPolicy(
@@ -46,7 +46,7 @@ class ArchiveContract(Contract):
     def test_events_pruned_of_all_sessions_are_in_the_archive(
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore
     ) -> None:
-        """Look at the archive of a batch that spans sessions: each event goes to its own."""
+        """Check the archive of a batch that spans sessions: each event goes to its own."""
         for name in ("s1", "s2"):
             store.save_session(a_session(id=name))
             store.append_events(some_events(name, 2))
@@ -57,7 +57,7 @@ class ArchiveContract(Contract):
     def test_the_store_itself_is_no_archive(
         self, store: SessionStore, other_backend: Backend, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at what the archive is asked before anything goes: what is archived onto itself would be lost."""
+        """Check what the archive is asked before anything goes: what is archived onto itself would be lost."""
         events = store.append_events(some_events(session, 3))
         for archive in (store, other_backend.session_store):
             policy = RetentionPolicy(max_events_per_session=1, archive_before_prune=True, archive_store=archive)
@@ -69,7 +69,7 @@ class ArchiveContract(Contract):
     def test_removed_sessions_are_in_the_archive(
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore
     ) -> None:
-        """Look at the archive of `hard_delete`: session, runs, events and counter, before they go."""
+        """Check the archive of `hard_delete`: session, runs, events and counter, before they go."""
         session = store.save_session(a_session())
         run = store.save_run(a_run(session))
         events = store.append_events(some_events(session, 3))
@@ -84,7 +84,7 @@ class ArchiveContract(Contract):
     def test_a_long_session_is_archived_whole(
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore
     ) -> None:
-        """Look at the pages in which a session is archived: none is lost between them."""
+        """Check the pages in which a session is archived: none is lost between them."""
         session = store.save_session(a_session())
         store.append_events(some_events(session, 1001))
         soft_deleted(store, session, days=99)
@@ -94,7 +94,7 @@ class ArchiveContract(Contract):
     def test_an_archive_grows(
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore, session: Session
     ) -> None:
-        """Look at `restore_session`: a second part of a session joins the first."""
+        """Check `restore_session`: a second part of a session joins the first."""
         events = store.append_events(some_events(session, 4))
         for most in (3, 1):
             policy = RetentionPolicy(max_events_per_session=most, archive_before_prune=True, archive_store=archive)
@@ -104,7 +104,7 @@ class ArchiveContract(Contract):
     def test_the_last_state_of_a_session_and_its_runs_is_in_the_archive(
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore, session: Session
     ) -> None:
-        """Look at an archive that an earlier pass began: what has changed since must go there too."""
+        """Check an archive that an earlier pass began: what has changed since must go there too."""
         run = store.save_run(a_run(session, status="running"))
         store.append_events(some_events(session, 4))
         policy = RetentionPolicy(max_events_per_session=2, archive_before_prune=True, archive_store=archive)
@@ -128,7 +128,7 @@ class ArchiveContract(Contract):
     def test_nothing_goes_that_could_not_be_archived(
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore, session: Session
     ) -> None:
-        """Look at the order within a batch: the archive first, and its error ends the batch."""
+        """Check the order within a batch: the archive first, and its error ends the batch."""
         store.append_events(some_events(session, 3))
         archive.restore_session(session, events=[an_event(session).numbered(2)])
         policy = RetentionPolicy(max_events_per_session=0, archive_before_prune=True, archive_store=archive)
@@ -139,7 +139,7 @@ class ArchiveContract(Contract):
     def test_a_dry_run_archives_nothing(
         self, store: SessionStore, maintenance: Maintenance, archive: SessionStore, session: Session
     ) -> None:
-        """Look for an archive that does not know of `dry_run`."""
+        """Look for an archive that ignores `dry_run`."""
         store.append_events(some_events(session, 3))
         soft_deleted(store, a_session(), days=99)
         policy = RetentionPolicy(max_events_per_session=0, archive_before_prune=True, archive_store=archive)

@@ -53,14 +53,14 @@ each_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 
 
 class SoftDeletedContract(Contract):
-    """A soft-deleted session is read, and takes nothing; saving it again does not bring it back."""
+    """A soft-deleted session can be read, but not written; saving it again does not restore it."""
 
     @each_write
     @pytest.mark.guarantee("G8")
     def test_a_soft_deleted_session_refuses_what_is_written_to_it(
         self, store: SessionStore, maintenance: Maintenance, session: Session, write: Write
     ) -> None:
-        """Look at the counter and the session that a write locks: either carries the deletion."""
+        """Check the counter and the session that a write locks: either carries the deletion."""
         write(store, session)
         before = (store.list_runs(session.id), store.get_events(session.id))
         maintenance.soft_delete_session(session.id)
@@ -77,7 +77,7 @@ class SoftDeletedContract(Contract):
     def test_a_batch_with_a_soft_deleted_session_stores_nothing(
         self, store: SessionStore, maintenance: Maintenance, place: int
     ) -> None:
-        """Look at an append to several sessions: all or nothing, whichever of them is deleted."""
+        """Check an append to several sessions: all or nothing, whichever of them is deleted."""
         sessions = [store.save_session(a_session(id=f"ses_{letter}")) for letter in "abc"]
         maintenance.soft_delete_session(sessions[place].id)
         with pytest.raises(SessionDeletedError):
@@ -90,7 +90,7 @@ class SoftDeletedContract(Contract):
     def test_of_several_refusals_the_first_session_names_the_error(
         self, store: SessionStore, missing: str, gone: str, error: type[Exception]
     ) -> None:
-        """Look at the order in which `_append` locks counters: by the ids of the sessions."""
+        """Check the order in which `_append` locks counters: by the ids of the sessions."""
         soft_deleted(store, a_session(id=gone))
         with pytest.raises(error):
             store.append_events([an_event("b"), an_event("a")])
@@ -99,7 +99,7 @@ class SoftDeletedContract(Contract):
     def test_an_event_of_a_soft_deleted_session_is_not_repeated(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at what comes first in an append: the session, then the ids that are stored."""
+        """Check what comes first in an append: the session, then the ids that are stored."""
         event = an_event(session)
         store.append_event(event)
         maintenance.soft_delete_session(session.id)
@@ -111,7 +111,7 @@ class SoftDeletedContract(Contract):
     def test_saving_a_session_keeps_its_deletion(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at the columns that the upsert of `_save_session` sets: `deleted_at` is none of them."""
+        """Check the columns that the upsert of `_save_session` sets: `deleted_at` is none of them."""
         gone = maintenance.soft_delete_session(session.id)
         for given in (session, changed(gone, deleted_at=days_ago(9))):
             saved = store.save_session(given.with_tags(["later"]))
@@ -120,7 +120,7 @@ class SoftDeletedContract(Contract):
 
     @pytest.mark.guarantee("G8")
     def test_saving_a_session_deletes_none(self, store: SessionStore, session: Session) -> None:
-        """Look at `save_session`: the time of deletion is maintenance's to set."""
+        """Check `save_session`: the time of deletion is maintenance's to set."""
         for given in (session, a_session()):
             assert store.save_session(deleted(given, days=3)) == given
             assert store.append_event(an_event(given)).sequence_number == 1
@@ -129,7 +129,7 @@ class SoftDeletedContract(Contract):
     def test_soft_deletion_marks_one_session(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at `soft_delete_sessions`: `deleted_at` and nothing else, of this session and no other."""
+        """Check `soft_delete_sessions`: `deleted_at` and nothing else, of this session and no other."""
         other = store.save_session(a_session())
         gone = maintenance.soft_delete_session(session.id)
         assert changed(gone, deleted_at=None) == session
@@ -140,7 +140,7 @@ class SoftDeletedContract(Contract):
     def test_a_repeated_soft_deletion_keeps_the_first_time(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at the condition in `soft_delete_sessions`: only what is not deleted yet."""
+        """Check the condition in `soft_delete_sessions`: only what is not deleted yet."""
         gone = soft_deleted(store, session, days=5)
         assert maintenance.soft_delete_session(session.id) == gone
         assert store.get_session(session.id) == gone
@@ -148,7 +148,7 @@ class SoftDeletedContract(Contract):
     def test_an_undeleted_session_goes_on(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at `undelete_session`: whatever refuses appends is cleared with `deleted_at`."""
+        """Check `undelete_session`: whatever refuses appends is cleared with `deleted_at`."""
         run = store.save_run(a_run(session))
         store.append_events(some_events(session, 2))
         maintenance.soft_delete_session(session.id)
@@ -159,13 +159,13 @@ class SoftDeletedContract(Contract):
         assert store.save_run(run) == run
 
     def test_an_unknown_session_is_neither_deleted_nor_undeleted(self, maintenance: Maintenance) -> None:
-        """Look at both calls: an unknown session is SessionNotFoundError."""
+        """Check both calls: an unknown session is SessionNotFoundError."""
         for call in (maintenance.soft_delete_session, maintenance.undelete_session):
             with pytest.raises(SessionNotFoundError):
                 call("ses_unknown")
 
     def test_a_soft_deleted_session_takes_copies(self, store: SessionStore, session: Session) -> None:
-        """Look at `_restore`: a copy is no append, and the deletion stays."""
+        """Check `_restore`: a copy is no append, and the deletion stays."""
         gone = soft_deleted(store, session, days=1)
         assert store.restore_session(session, [a_run(session)], [an_event(session).numbered(4)]) == 1
         assert store.get_session(session.id) == gone
@@ -173,7 +173,7 @@ class SoftDeletedContract(Contract):
             store.append_event(an_event(session))
 
     def test_a_restored_deletion_refuses_what_is_written(self, store: SessionStore) -> None:
-        """Look at `_restore`: what refuses appends is copied with `deleted_at`, and cleared with it."""
+        """Check `_restore`: what refuses appends is copied with `deleted_at`, and cleared with it."""
         session = a_session()
         soft_deleted(store, session)
         with pytest.raises(SessionDeletedError):
@@ -201,7 +201,7 @@ class SoftDeletedContract(Contract):
     def test_a_transaction_finds_its_own_soft_deletion(
         self, backend: Backend, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at an append inside a transaction: it finds what was deleted and undeleted there, not yet committed."""
+        """Check an append inside a transaction: it finds what was deleted and undeleted there, not yet committed."""
         with backend.transaction():
             maintenance.soft_delete_session(session.id)
             with pytest.raises(SessionDeletedError):
@@ -216,7 +216,7 @@ class SoftDeletedContract(Contract):
     def test_a_write_that_waits_for_a_soft_deletion_is_refused(
         self, store: SessionStore, other_backend: Backend, session: Session, write: Write
     ) -> None:
-        """Look at what a write finds once it has waited for the lock: the deletion that was committed meanwhile."""
+        """Check a write that waited for the lock: it must find the deletion that was committed during the wait."""
         began = Flag()
 
         def late() -> Any:

@@ -30,14 +30,14 @@ class ExemptionContract(Contract):
     def test_an_exempt_session_never_expires(
         self, store: SessionStore, maintenance: Maintenance, fields: dict[str, Any]
     ) -> None:
-        """Look at how `find_expired` applies the exemption: by status, and by any one of the tags."""
+        """Check how `find_expired` applies the exemption: by status, and by any one of the tags."""
         session = store.save_session(a_session(created_at=days_ago(99), **fields))
         assert maintenance.soft_delete_expired_sessions(RetentionPolicy(**EVERYTHING)) == 0
         assert store.get_session(session.id) == session
 
     @pytest.mark.guarantee("G14")
     def test_a_policy_may_name_thousands_of_exempt_tags(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at how the tags of an exemption are passed: a clause for each of them is too much for a database."""
+        """Check how the tags of an exemption are passed: a clause for each of them is too much for a database."""
         tags = [f"tag {place}" for place in range(MAX_CHOICES)]
         kept = store.save_session(a_session(created_at=days_ago(99), tags=[tags[-1]]))
         store.append_events(some_events(kept, 3))
@@ -50,7 +50,7 @@ class ExemptionContract(Contract):
     def test_an_exempt_session_is_never_removed(
         self, store: SessionStore, maintenance: Maintenance, fields: dict[str, Any]
     ) -> None:
-        """Look at how `find_deleted` applies the exemption."""
+        """Check how `find_deleted` applies the exemption."""
         session = soft_deleted(store, a_session(**fields), days=99)
         assert maintenance.hard_delete_expired_sessions(RetentionPolicy(**EVERYTHING)) == 0
         assert store.get_session(session.id) == session
@@ -59,7 +59,7 @@ class ExemptionContract(Contract):
     def test_an_exempt_session_is_never_pruned(
         self, store: SessionStore, maintenance: Maintenance, fields: dict[str, Any]
     ) -> None:
-        """Look at how `find_oversized` and `_find_prunable` apply the exemption."""
+        """Check how `find_oversized` and `_find_prunable` apply the exemption."""
         session = store.save_session(a_session(**fields))
         store.append_events(some_events(session, 3))
         policy = RetentionPolicy(**EVERYTHING)
@@ -70,7 +70,7 @@ class ExemptionContract(Contract):
     def test_events_of_exempt_sessions_count_towards_the_total(
         self, store: SessionStore, maintenance: Maintenance
     ) -> None:
-        """Look at `_count_stored` of all: it counts what is stored, exempt or not."""
+        """Check `_count_stored` of all: it counts what is stored, exempt or not."""
         for name, status in [("s1", "active"), ("s2", "completed")]:
             store.save_session(a_session(id=name, status=status))
             store.append_events(some_events(name, 3))
@@ -90,7 +90,7 @@ class ExemptionContract(Contract):
     def test_the_policy_says_what_is_exempt(
         self, store: SessionStore, maintenance: Maintenance, query: QueryAPI, exempt: dict[str, Any], left: list[str]
     ) -> None:
-        """Look at `exempt_statuses` and `exempt_tags`: each is obeyed as given, and may be empty."""
+        """Check `exempt_statuses` and `exempt_tags`: each is obeyed as given, and may be empty."""
         for name, status, tags in [
             ("s1", "completed", []),
             ("s2", "failed", ["keep"]),

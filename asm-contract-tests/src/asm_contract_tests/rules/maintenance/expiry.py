@@ -1,4 +1,4 @@
-"""Sessions that expire: soft-deleted, then removed for good."""
+"""Sessions that expire: soft-deleted, then removed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENDED = ("completed", "failed", "cancelled")
 
 
 def aged(name: str, *, created: float, updated: float | None = None, status: str = "completed") -> Session:
-    """Return a session that was created, and last changed, so many days ago."""
+    """Return a session that was created, and last changed, this many days ago."""
     changed_at = days_ago(created if updated is None else updated)
     return a_session(id=name, status=status, created_at=days_ago(created), updated_at=changed_at)
 
@@ -42,7 +42,7 @@ class SoftDeleteContract(Contract):
     """Expired sessions are marked as deleted."""
 
     def test_a_session_expires_by_its_age(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `created_before` of `find_expired`: by `created_at`, in any status, whatever changed since."""
+        """Check `created_before` of `find_expired`: by `created_at`, in any status, whatever changed since."""
         for session in (aged("old", created=11, updated=1, status="pending"), aged("young", created=9)):
             store.save_session(session)
         policy = RetentionPolicy(max_session_age_days=10, max_completed_session_age_days=None)
@@ -51,7 +51,7 @@ class SoftDeleteContract(Contract):
 
     @pytest.mark.parametrize("status", ENDED)
     def test_a_session_expires_after_it_ended(self, store: SessionStore, maintenance: Maintenance, status: str) -> None:
-        """Look at `ended_before` of `find_expired`: by `updated_at`, whenever it was created."""
+        """Check `ended_before` of `find_expired`: by `updated_at`, whenever it was created."""
         for session in (
             aged("old", created=99, updated=11, status=status),
             aged("young", created=99, updated=9, status=status),
@@ -64,18 +64,18 @@ class SoftDeleteContract(Contract):
     def test_a_session_that_has_not_ended_is_not_old_by_its_end(
         self, store: SessionStore, maintenance: Maintenance, status: str
     ) -> None:
-        """Look at `ended_before` of `find_expired`: only completed, failed and cancelled sessions have ended."""
+        """Check `ended_before` of `find_expired`: only completed, failed and cancelled sessions have ended."""
         store.save_session(aged("old", created=999, status=status))
         policy = RetentionPolicy(max_completed_session_age_days=10, exempt_statuses=())
         assert maintenance.soft_delete_expired_sessions(policy) == 0
 
     def test_nothing_expires_without_a_limit(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at the fields of the policy: None is unlimited."""
+        """Check the fields of the policy: None is unlimited."""
         store.save_session(aged("old", created=9999))
         assert maintenance.soft_delete_expired_sessions(RetentionPolicy(max_completed_session_age_days=None)) == 0
 
     def test_either_limit_lets_a_session_expire(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `find_expired`: one reason is enough, and two count once."""
+        """Check `find_expired`: one reason is enough, and two count once."""
         for session in (
             aged("by age", created=30, updated=1, status="pending"),
             aged("by end", created=15, updated=15),
@@ -95,7 +95,7 @@ class SoftDeleteContract(Contract):
     def test_soft_deletion_changes_the_time_of_deletion_and_nothing_else(
         self, store: SessionStore, maintenance: Maintenance
     ) -> None:
-        """Look at `soft_delete_sessions`: `updated_at` stays, runs and events stay."""
+        """Check `soft_delete_sessions`: `updated_at` stays, runs and events stay."""
         session = store.save_session(aged("old", created=100))
         run = store.save_run(a_run(session))
         events = store.append_events(some_events(session, 2))
@@ -108,19 +108,19 @@ class SoftDeleteContract(Contract):
         assert (store.list_runs("old"), store.get_events("old")) == ([run], events)
 
     def test_a_session_is_soft_deleted_once(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `find_expired`: it leaves out what is soft-deleted already, and its time stays."""
+        """Check `find_expired`: it leaves out what is soft-deleted already, and its time stays."""
         session = soft_deleted(store, aged("old", created=100), days=5)
         assert maintenance.soft_delete_expired_sessions(RetentionPolicy()) == 0
         assert store.get_session("old") == session
 
 
 class HardDeleteContract(Contract):
-    """Sessions that were soft-deleted long enough ago are removed for good."""
+    """Sessions that were soft-deleted long enough ago are removed."""
 
     def test_a_session_is_removed_so_long_after_it_was_soft_deleted(
         self, store: SessionStore, query: QueryAPI, maintenance: Maintenance
     ) -> None:
-        """Look at `find_deleted`: by `deleted_at` alone."""
+        """Check `find_deleted`: by `deleted_at` alone."""
         for name, days in [("long ago", 11), ("lately", 9)]:
             soft_deleted(store, aged(name, created=99), days=days)
         store.save_session(aged("live", created=999))
@@ -128,7 +128,7 @@ class HardDeleteContract(Contract):
         assert ids(query.search_sessions(include_deleted=True, order_by="created_at_desc")) == ["lately", "live"]
 
     def test_nothing_is_removed_without_a_limit(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `hard_delete_after_days`: None is never."""
+        """Check `hard_delete_after_days`: None is never."""
         soft_deleted(store, aged("gone", created=999), days=999)
         assert maintenance.hard_delete_expired_sessions(RetentionPolicy(hard_delete_after_days=None)) == 0
         assert store.get_session("gone").deleted_at is not None
@@ -143,7 +143,7 @@ class HardDeleteContract(Contract):
     def test_runs_and_events_go_with_a_removed_session(
         self, store: SessionStore, query: QueryAPI, maintenance: Maintenance
     ) -> None:
-        """Look at `_remove_sessions`: runs, events and counter go too, and those of others stay."""
+        """Check `_remove_sessions`: runs, events and counter go too, and those of others stay."""
         gone = store.save_session(aged("gone", created=99))
         live = store.save_session(a_session(id="live"))
         for session in (gone, live):
@@ -163,7 +163,7 @@ class HardDeleteContract(Contract):
     def test_hard_deletion_leaves_artifacts_to_the_step_for_artifacts(
         self, store: SessionStore, artifacts: ArtifactRegistry, maintenance: Maintenance
     ) -> None:
-        """Look for a cascade to artifacts: `clean_orphaned_artifacts` removes them, nobody else."""
+        """Look for a cascade to artifacts: only `clean_orphaned_artifacts` removes them."""
         session = soft_deleted(store, aged("gone", created=99), days=99)
         artifact = artifacts.register(an_artifact(session_id=session.id))
         assert maintenance.hard_delete_expired_sessions(RetentionPolicy()) == 1
@@ -172,7 +172,7 @@ class HardDeleteContract(Contract):
     def test_what_was_just_soft_deleted_is_not_removed_in_the_same_pass(
         self, store: SessionStore, maintenance: Maintenance
     ) -> None:
-        """Look at `execute`: a session stays soft-deleted for at least one pass, so that it can be had back."""
+        """Check `execute`: a session stays soft-deleted for at least one pass, so that it can be had back."""
         store.save_session(aged("old", created=999))
         report = maintenance.execute(RetentionPolicy(hard_delete_after_days=0))
         assert (report.sessions_soft_deleted, report.sessions_hard_deleted) == (1, 0)

@@ -34,7 +34,7 @@ class HealthContract(Contract):
     def test_a_run_with_two_ends_is_found(
         self, store: SessionStore, maintenance: Maintenance, session: Session, second: str
     ) -> None:
-        """Look at `check_integrity`: a log has one terminal event of each run."""
+        """Check `check_integrity`: a log has one terminal event of each run."""
         store.append_event(an_event(session, type="run_cancelled", run_id="run_twice"))
         store.append_event(an_event(session, type=second, run_id="run_twice"))
         (fault,) = maintenance.health_check()
@@ -44,7 +44,7 @@ class HealthContract(Contract):
     def test_a_session_with_two_ends_is_found(
         self, store: SessionStore, maintenance: Maintenance, session: Session, second: str
     ) -> None:
-        """Look at `check_integrity`: a session that has ended is resumed before it ends again."""
+        """Check `check_integrity`: a session that has ended is resumed before it ends again."""
         for kind in ("session_failed", "message_sent", second):
             store.append_event(an_event(session, type=kind))
         (fault,) = maintenance.health_check()
@@ -53,7 +53,7 @@ class HealthContract(Contract):
     def test_events_of_a_run_in_another_session_are_found(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at `check_integrity`: the session of an event is that of its run, where the run is stored."""
+        """Check `check_integrity`: the session of an event is that of its run, where the run is stored."""
         run = store.save_run(a_run(session))
         other = store.save_session(a_session())
         store.append_event(an_event(session, run_id=run.id))

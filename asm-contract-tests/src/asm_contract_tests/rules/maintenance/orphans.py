@@ -27,14 +27,14 @@ class OrphansContract(Contract):
     def test_artifacts_of_sessions_that_are_gone_are_removed(
         self, artifacts: ArtifactRegistry, maintenance: Maintenance
     ) -> None:
-        """Look at `find_removable`: the session is not stored any more; soft-deleted ones are."""
+        """Check `find_removable`: the session is not stored any more; soft-deleted ones are."""
         assert maintenance.clean_orphaned_artifacts() == 1
         keys = ["of gone", "of soft-deleted", "of the living", "of none"]
         assert [artifacts.get_by_key(key) is not None for key in keys] == [False, True, True, True]
 
     @pytest.mark.usefixtures("owned")
     def test_orphans_are_removed_once(self, maintenance: Maintenance) -> None:
-        """Look at `remove_artifacts`: they are gone for good."""
+        """Check `remove_artifacts`: they are removed permanently."""
         maintenance.clean_orphaned_artifacts()
         assert maintenance.clean_orphaned_artifacts() == 0
 
@@ -42,7 +42,7 @@ class OrphansContract(Contract):
     def test_a_pass_removes_the_artifacts_of_the_sessions_it_removes(
         self, artifacts: ArtifactRegistry, maintenance: Maintenance
     ) -> None:
-        """Look at the order of `execute`: artifacts come after sessions."""
+        """Check the order of `execute`: artifacts come after sessions."""
         report = maintenance.execute(RetentionPolicy(hard_delete_after_days=0))
         assert (report.sessions_hard_deleted, report.artifacts_removed) == (1, 2)
         assert artifacts.get_by_key("of soft-deleted") is None
@@ -51,13 +51,13 @@ class OrphansContract(Contract):
     def test_a_deleted_artifact_is_removed_so_long_after_it_was_deleted(
         self, artifacts: ArtifactRegistry, maintenance: Maintenance, days: int | None, removed: int
     ) -> None:
-        """Look at `deleted_before` of `find_removable`: `hard_delete_after_days` holds for artifacts too."""
+        """Check `deleted_before` of `find_removable`: `hard_delete_after_days` holds for artifacts too."""
         artifacts.register(an_artifact())
         artifacts.delete("report")
         assert maintenance.execute(RetentionPolicy(hard_delete_after_days=days)).artifacts_removed == removed
 
     def test_a_live_artifact_is_never_too_old(self, artifacts: ArtifactRegistry, maintenance: Maintenance) -> None:
-        """Look at `find_removable`: the age of an artifact counts from its deletion only."""
+        """Check `find_removable`: the age of an artifact counts from its deletion only."""
         artifact = artifacts.register(an_artifact())
         assert maintenance.execute(RetentionPolicy(hard_delete_after_days=0)).artifacts_removed == 0
         assert artifacts.get_by_key("report") == artifact
@@ -65,7 +65,7 @@ class OrphansContract(Contract):
     def test_cleaning_leaves_what_was_merely_deleted(
         self, artifacts: ArtifactRegistry, maintenance: Maintenance
     ) -> None:
-        """Look at `clean_orphaned_artifacts`: it takes orphans and no others."""
+        """Check `clean_orphaned_artifacts`: it takes orphans and no others."""
         artifacts.register(an_artifact())
         artifacts.delete("report")
         assert maintenance.clean_orphaned_artifacts() == 0
@@ -74,7 +74,7 @@ class OrphansContract(Contract):
     def test_a_removed_artifact_frees_its_key_and_id(
         self, artifacts: ArtifactRegistry, maintenance: Maintenance
     ) -> None:
-        """Look at `remove_artifacts`: nothing of them may be left."""
+        """Check `remove_artifacts`: nothing of them may be left."""
         old = artifacts.get_by_key("of gone")
         assert old is not None
         maintenance.clean_orphaned_artifacts()
@@ -85,7 +85,7 @@ class OrphansContract(Contract):
     def test_many_orphans_are_removed_in_batches(
         self, store: SessionStore, query: QueryAPI, artifacts: ArtifactRegistry, maintenance: Maintenance
     ) -> None:
-        """Look at `after` of `find_removable`: by id, behind the last one."""
+        """Check `after` of `find_removable`: ids after the last one."""
         store.save_session(a_session(id="short"))
         for place in range(5):
             artifacts.register(an_artifact(key=str(place), id=f"art_{place}", session_id="short"))

@@ -39,7 +39,7 @@ each_policy = pytest.mark.parametrize("fields", POLICIES, ids=label)
 
 
 def fill(backend: Backend) -> None:
-    """Store eight sessions in every state that retention tells apart, with runs, events and artifacts."""
+    """Store eight sessions in every state that retention distinguishes, with runs, events and artifacts."""
     store, registry = backend.session_store, backend.artifact_registry
     kinds = ["run_started", "message_streamed", "message_sent", "error_occurred", "message_sent", "token_usage_updated"]
     for place in range(8):
@@ -85,7 +85,7 @@ def told(report: MaintenanceReport) -> MaintenanceReport:
 
 
 class PassesContract(Contract):
-    """`execute` does all that a policy asks for, in batches, and tells of it."""
+    """`execute` applies a policy in batches, and reports it."""
 
     @each_policy
     def test_a_dry_run_changes_nothing(self, backend: Backend, fields: dict[str, Any]) -> None:
@@ -101,7 +101,7 @@ class PassesContract(Contract):
     def test_a_dry_run_tells_what_a_real_one_then_does(
         self, backend: Backend, fields: dict[str, Any], batch_size: int
     ) -> None:
-        """Look at the counts of a dry run: `_count_prunable`, and what earlier steps would have removed."""
+        """Check the counts of a dry run: `_count_prunable`, and what earlier steps would have removed."""
         fill(backend)
         policy = RetentionPolicy(**fields, batch_size=batch_size)
         dry = backend.maintenance.execute(policy, dry_run=True)
@@ -111,7 +111,7 @@ class PassesContract(Contract):
 
     @each_policy
     def test_a_report_tells_what_is_gone(self, backend: Backend, fields: dict[str, Any]) -> None:
-        """Look at the counts of `execute`: they are those of what is missing afterwards."""
+        """Check the counts of `execute`: they are those of what is missing afterwards."""
         fill(backend)
         before = state(backend)
         report = backend.maintenance.execute(RetentionPolicy(**fields))
@@ -130,7 +130,7 @@ class PassesContract(Contract):
     def test_the_size_of_batches_changes_nothing(
         self, backend: Backend, fields: dict[str, Any], batch_size: int
     ) -> None:
-        """Look at `after` of each primitive that finds: by id, behind the last one, none skipped and none twice."""
+        """Check `after` of each primitive that finds: ids after the last one, without omission or repetition."""
         fill(backend)
         before = state(backend)
         dry = backend.maintenance.execute(RetentionPolicy(**fields), dry_run=True)
@@ -140,7 +140,7 @@ class PassesContract(Contract):
 
     @each_policy
     def test_a_second_pass_finds_nothing_left(self, backend: Backend, fields: dict[str, Any]) -> None:
-        """Look for work that a pass leaves undone; only what it has just soft-deleted may still be removed."""
+        """Look for work that a pass omits; only sessions that it has just soft-deleted may still be removable."""
         fill(backend)
         backend.maintenance.execute(RetentionPolicy(**fields))
         later = {**fields, "hard_delete_after_days": 30} if fields.get("hard_delete_after_days") == 0 else fields
@@ -149,7 +149,7 @@ class PassesContract(Contract):
     @pytest.mark.guarantee("G12")
     @each_policy
     def test_a_store_is_healthy_after_a_pass(self, backend: Backend, fields: dict[str, Any]) -> None:
-        """Look at `check_integrity`, and at what a step leaves behind."""
+        """Check `check_integrity`, and the result of each step."""
         fill(backend)
         backend.maintenance.execute(RetentionPolicy(**fields, batch_size=1))
         assert backend.maintenance.health_check() == []
@@ -158,7 +158,7 @@ class PassesContract(Contract):
     @pytest.mark.parametrize("batch_size", [1, 100])
     @each_policy
     def test_progress_adds_up_to_the_report(self, backend: Backend, fields: dict[str, Any], batch_size: int) -> None:
-        """Look at `progress`: after each batch, named like the fields of the report, never more than a batch holds."""
+        """Check `progress`: after each batch, named like the fields of the report, never more than a batch holds."""
         fill(backend)
         calls: list[tuple[str, int]] = []
         report = backend.maintenance.execute(
@@ -172,7 +172,7 @@ class PassesContract(Contract):
     def test_a_pass_that_is_interrupted_keeps_what_it_has_done(
         self, store: SessionStore, maintenance: Maintenance
     ) -> None:
-        """Look at `batch`: each batch is a transaction of its own, not all of them one."""
+        """Check `batch`: each batch is a transaction of its own, not all of them one."""
         for place in range(6):
             store.save_session(a_session(id=f"s{place}", status="failed", created_at=days_ago(100)))
         calls: list[tuple[str, int]] = []
@@ -187,19 +187,19 @@ class PassesContract(Contract):
         assert [store.get_session(f"s{place}").deleted_at is not None for place in range(6)] == [True] * 4 + [False] * 2
 
     def test_a_pass_over_an_empty_store_does_nothing(self, maintenance: Maintenance) -> None:
-        """Look at `execute` for a store without anything."""
+        """Check `execute` for a store without anything."""
         report = maintenance.execute(RetentionPolicy(max_events_per_session=0, max_total_events=0))
         assert told(report) == MaintenanceReport()
         assert report.duration_ms >= 0
 
     @pytest.mark.guarantee("G12")
     def test_a_fresh_store_is_healthy(self, maintenance: Maintenance) -> None:
-        """Look at `check_integrity`: it must find nothing where nothing is."""
+        """Check `check_integrity`: it must find nothing where nothing is."""
         assert maintenance.health_check() == []
 
     @pytest.mark.guarantee("G12")
     def test_a_store_in_use_is_healthy(self, backend: Backend) -> None:
-        """Look at `check_integrity`: gaps from pruning, orphaned artifacts, labels of missing runs are no faults."""
+        """Check `check_integrity`: gaps from pruning, orphaned artifacts, labels of missing runs are no faults."""
         fill(backend)
         session = backend.session_store.save_session(changed(a_session(), parent_session_id="ses_gone"))
         backend.session_store.append_event(an_event(session, run_id="run_gone"))
@@ -208,7 +208,7 @@ class PassesContract(Contract):
 
     @pytest.mark.parametrize("value", [None, {}, 90, object()])
     def test_only_a_policy_is_executed(self, maintenance: Maintenance, store: SessionStore, value: Any) -> None:
-        """Look at the public methods of the port: they refuse what is no RetentionPolicy."""
+        """Check the public methods of the port: they refuse what is no RetentionPolicy."""
         store.save_session(a_session(id="s1"))
         calls: list[Any] = [
             maintenance.execute,
@@ -222,6 +222,6 @@ class PassesContract(Contract):
 
     @pytest.mark.parametrize("session_id", ["", "\0", None, 1])
     def test_only_an_id_names_a_session_to_prune(self, maintenance: Maintenance, session_id: Any) -> None:
-        """Look at `prune_session_events`: it checks the id before it looks for it."""
+        """Check `prune_session_events`: it checks the id before it looks for it."""
         with pytest.raises(ValidationError):
             maintenance.prune_session_events(session_id, RetentionPolicy())

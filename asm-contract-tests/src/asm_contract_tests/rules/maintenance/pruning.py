@@ -24,7 +24,7 @@ PROTECTED = ("session_created", "run_started", "run_completed", "run_failed", "e
 
 
 def keep(most: int | None, **fields: Any) -> RetentionPolicy:
-    """Return the policy that keeps so many events of a session."""
+    """Return the policy that keeps this many events of a session."""
     return RetentionPolicy(max_events_per_session=most, **fields)
 
 
@@ -35,7 +35,7 @@ class PruneSessionContract(Contract):
     def test_a_session_is_pruned_down_to_a_number_of_events(
         self, store: SessionStore, maintenance: Maintenance, session: Session, most: int, left: list[int]
     ) -> None:
-        """Look at `_find_prunable` of one session: by number, the oldest first."""
+        """Check `_find_prunable` of one session: by number, the oldest first."""
         store.append_events(some_events(session, 5))
         assert maintenance.prune_session_events(session.id, keep(most)) == 5 - len(left)
         assert numbers(store.get_events(session.id)) == left
@@ -44,7 +44,7 @@ class PruneSessionContract(Contract):
     def test_a_session_within_its_limit_is_not_pruned(
         self, store: SessionStore, maintenance: Maintenance, session: Session, most: int | None
     ) -> None:
-        """Look at `_count_stored`, and at `max_events_per_session`: None is unlimited."""
+        """Check `_count_stored`, and at `max_events_per_session`: None is unlimited."""
         store.append_events(some_events(session, 5))
         assert maintenance.prune_session_events(session.id, keep(most)) == 0
 
@@ -52,7 +52,7 @@ class PruneSessionContract(Contract):
     def test_pruning_never_frees_a_number(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at `remove_events`: the counter stays, even when no event is left."""
+        """Check `remove_events`: the counter stays, even when no event is left."""
         store.append_events(some_events(session, 5))
         maintenance.prune_session_events(session.id, keep(0))
         assert store.get_latest_sequence(session.id) == 5
@@ -62,7 +62,7 @@ class PruneSessionContract(Contract):
     def test_what_tells_the_story_is_never_pruned(
         self, store: SessionStore, maintenance: Maintenance, session: Session, kind: str
     ) -> None:
-        """Look at `_find_prunable`: the protected types are left out, even if too many events stay."""
+        """Check `_find_prunable`: the protected types are left out, even if too many events stay."""
         for event_type in (kind, "message_sent", kind, "message_sent"):
             store.append_event(an_event(session, type=event_type))
         assert maintenance.prune_session_events(session.id, keep(0)) == 2
@@ -71,7 +71,7 @@ class PruneSessionContract(Contract):
     def test_everything_else_may_be_pruned(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at `_find_prunable`: only the five protected types are left out."""
+        """Check `_find_prunable`: only the five protected types are left out."""
         store.append_events(an_event(session, type=kind) for kind in EventType)
         maintenance.prune_session_events(session.id, keep(0))
         assert {str(event.type) for event in store.get_events(session.id)} == set(PROTECTED)
@@ -79,7 +79,7 @@ class PruneSessionContract(Contract):
     def test_protected_events_count_towards_the_limit(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at `_count_stored`: every event that is stored counts."""
+        """Check `_count_stored`: every event that is stored counts."""
         for kind in ("run_started", "message_sent", "message_sent", "run_completed"):
             store.append_event(an_event(session, type=kind))
         assert maintenance.prune_session_events(session.id, keep(3)) == 1
@@ -88,7 +88,7 @@ class PruneSessionContract(Contract):
     def test_some_types_are_pruned_before_any_other(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at how `_find_prunable` applies `types`: the named types go first, oldest first, then the others."""
+        """Check how `_find_prunable` applies `types`: the named types go first, oldest first, then the others."""
         kinds = ["message_sent", "message_streamed", "message_sent", "token_usage_updated", "message_streamed"]
         for kind in kinds:
             store.append_event(an_event(session, type=kind))
@@ -104,7 +104,7 @@ class PruneSessionContract(Contract):
     def test_the_policy_says_which_types_go_first(
         self, store: SessionStore, maintenance: Maintenance, session: Session, first: Any, left: list[int]
     ) -> None:
-        """Look at `prune_event_types_first`: it may be empty, and any type that is not protected."""
+        """Check `prune_event_types_first`: it may be empty, and any type that is not protected."""
         for kind in ("message_sent", "tool_call_started", "tool_call_started", "message_sent"):
             store.append_event(an_event(session, type=kind))
         maintenance.prune_session_events(session.id, keep(2, prune_event_types_first=first))
@@ -113,7 +113,7 @@ class PruneSessionContract(Contract):
     def test_the_age_of_an_event_in_its_session_is_its_number(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at the order of `_find_prunable` within one session: by number, not by time."""
+        """Check the order of `_find_prunable` within one session: by number, not by time."""
         for second in (9, 5, 1):
             store.append_event(an_event(session, timestamp=at(second)))
         maintenance.prune_session_events(session.id, keep(1))
@@ -122,7 +122,7 @@ class PruneSessionContract(Contract):
     def test_pruning_one_session_leaves_all_else(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at the condition of `_find_prunable` and `remove_events`."""
+        """Check the condition of `_find_prunable` and `remove_events`."""
         other = store.save_session(a_session())
         run = store.save_run(a_run(session))
         for place in (session, other):
@@ -135,12 +135,12 @@ class PruneSessionContract(Contract):
     @pytest.mark.guarantee("G7")
     @pytest.mark.parametrize("most", [0, None])
     def test_an_unknown_session_is_not_pruned(self, maintenance: Maintenance, most: int | None) -> None:
-        """Look at `prune_session_events`: an unknown session is SessionNotFoundError, whatever the policy says."""
+        """Check `prune_session_events`: an unknown session is SessionNotFoundError, whatever the policy says."""
         with pytest.raises(SessionNotFoundError):
             maintenance.prune_session_events("ses_unknown", keep(most))
 
     def test_a_pass_prunes_every_session(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `find_oversized`: every session with more events than that, and no other."""
+        """Check `find_oversized`: every session with more events than that, and no other."""
         for name, count in [("s1", 5), ("s2", 2), ("s3", 3), ("s4", 0)]:
             store.save_session(a_session(id=name))
             store.append_events(some_events(name, count))
@@ -171,7 +171,7 @@ class PruneTotalContract(Contract):
     def test_the_store_is_pruned_down_to_a_number_of_events(
         self, store: SessionStore, maintenance: Maintenance, most: int
     ) -> None:
-        """Look at the order of `_find_prunable` over all: by timestamp, then session, then number."""
+        """Check the order of `_find_prunable` over all: by timestamp, then session, then number."""
         report = maintenance.execute(RetentionPolicy(max_total_events=most))
         left = sorted(ids(store.get_events("s1") + store.get_events("s2")))
         assert left == ["e0", "e1", "e2", "e3", "e4", "e5"][max(0, 6 - most) :]
@@ -179,27 +179,27 @@ class PruneTotalContract(Contract):
 
     @pytest.mark.usefixtures("crossing")
     def test_a_store_is_not_pruned_without_a_limit(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `max_total_events`: None is unlimited."""
+        """Check `max_total_events`: None is unlimited."""
         assert maintenance.execute(RetentionPolicy()).events_pruned == 0
         assert len(store.get_events("s1")) == 4
 
     @pytest.mark.usefixtures("crossing")
     def test_some_types_of_all_sessions_go_first(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at how `_find_prunable` over all applies `types`: before any other, however young."""
+        """Check how `_find_prunable` over all applies `types`: before any other, however young."""
         store.append_event(an_event("s2", id="streamed", type="message_streamed", timestamp=at(99)))
         maintenance.execute(RetentionPolicy(max_total_events=5))
         assert sorted(ids(store.get_events("s1") + store.get_events("s2"))) == ["e1", "e2", "e3", "e4", "e5"]
 
     @pytest.mark.usefixtures("crossing")
     def test_protected_events_stay_however_many_they_are(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `_find_prunable` over all: the protected types are left out."""
+        """Check `_find_prunable` over all: the protected types are left out."""
         store.append_event(an_event("s2", id="told", type="error_occurred", timestamp=at(0)))
         assert maintenance.execute(RetentionPolicy(max_total_events=0)).events_pruned == 6
         assert ids(store.get_events("s2")) == ["told"]
 
     @pytest.mark.usefixtures("crossing")
     def test_both_limits_hold_together(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `execute`: first each session is pruned, then what is left of all."""
+        """Check `execute`: first each session is pruned, then what is left of all."""
         policy = RetentionPolicy(max_events_per_session=3, max_total_events=3)
         assert maintenance.execute(policy).events_pruned == 3
         assert sorted(ids(store.get_events("s1") + store.get_events("s2"))) == ["e2", "e3", "e4"]
@@ -207,14 +207,14 @@ class PruneTotalContract(Contract):
     @pytest.mark.guarantee("G1")
     @pytest.mark.usefixtures("crossing")
     def test_pruning_all_sessions_frees_no_number(self, store: SessionStore, maintenance: Maintenance) -> None:
-        """Look at `remove_events`: counters stay."""
+        """Check `remove_events`: counters stay."""
         maintenance.execute(RetentionPolicy(max_total_events=0))
         assert (store.get_latest_sequence("s1"), store.get_latest_sequence("s2")) == (4, 2)
 
     def test_prunings_at_once_keep_what_is_to_be_kept(
         self, backend: Backend, other_backend: Backend, session: Session
     ) -> None:
-        """Look at `batch`: what is counted in it must still be so when it removes."""
+        """Check `batch`: what is counted in it must still be so when it removes."""
         backend.session_store.append_events(some_events(session, 200))
         policy = RetentionPolicy(max_events_per_session=100, batch_size=10)
         in_threads(

@@ -1,4 +1,4 @@
-"""Sessions that are removed for good in several steps."""
+"""Sessions that are removed in several steps."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RemovalContract(Contract):
     @pytest.mark.guarantee("G14")
     @pytest.mark.usefixtures("due")
     def test_a_session_is_removed_in_batches(self, maintenance: Maintenance) -> None:
-        """Look at `remove_marked`: no more than `limit` events at a time, and the session last."""
+        """Check `remove_marked`: at most `limit` events at a time, and the session last."""
         calls: list[tuple[str, int]] = []
         report = maintenance.execute(IN_TENS, progress=lambda step, count: calls.append((step, count)))
         assert calls == [*[("events_removed", count) for count in (10, 10, 5)], ("sessions_hard_deleted", 1)]
@@ -63,7 +63,7 @@ class RemovalContract(Contract):
     @pytest.mark.guarantee("G14")
     @pytest.mark.usefixtures("interrupted")
     def test_a_session_whose_removal_was_interrupted_is_gone(self, store: SessionStore, query: QueryAPI) -> None:
-        """Look at the reads of one session: each leaves out those that `mark_removals` has marked."""
+        """Check the reads of one session: each leaves out those that `mark_removals` has marked."""
         reads: list[Callable[[str], object]] = [
             store.get_session,
             store.list_runs,
@@ -84,7 +84,7 @@ class RemovalContract(Contract):
     @pytest.mark.guarantee("G14")
     @pytest.mark.usefixtures("interrupted")
     def test_what_belongs_to_a_session_whose_removal_was_interrupted_is_gone(self, query: QueryAPI) -> None:
-        """Look at the searches and totals: each leaves out what belongs to a marked session."""
+        """Check the searches and totals: each leaves out what belongs to a marked session."""
         assert query.search_sessions(include_deleted=True).items == []
         assert query.search_runs().items == query.search_runs(session_id="due").items == []
         for order in ("sequence_asc", "timestamp_asc", "timestamp_desc"):
@@ -97,7 +97,7 @@ class RemovalContract(Contract):
     def test_no_artifact_is_registered_for_a_session_whose_removal_was_interrupted(
         self, artifacts: ArtifactRegistry
     ) -> None:
-        """Look at `register`: a marked session does not exist."""
+        """Check `register`: a marked session does not exist."""
         with pytest.raises(SessionNotFoundError):
             artifacts.register(an_artifact(session_id="due"))
 
@@ -105,7 +105,7 @@ class RemovalContract(Contract):
     def test_nothing_is_written_to_a_session_whose_removal_was_interrupted(
         self, store: SessionStore, maintenance: Maintenance, interrupted: Session
     ) -> None:
-        """Look at each write: a marked session refuses it, and its id cannot be used until the removal is complete."""
+        """Check each write: a marked session refuses it, and its id cannot be used until the removal is complete."""
         writes: list[Callable[[], object]] = [
             lambda: store.save_session(interrupted),
             lambda: store.save_run(a_run(interrupted)),
@@ -126,7 +126,7 @@ class RemovalContract(Contract):
     def test_the_next_pass_finishes_a_removal_that_was_interrupted(
         self, store: SessionStore, other_backend: Backend
     ) -> None:
-        """Look at `remove_marked`: it goes on with what is marked, whatever the policy of this pass says."""
+        """Check `remove_marked`: it continues with marked sessions, whatever the policy of this pass is."""
         policy = RetentionPolicy(hard_delete_after_days=None, exempt_statuses=["completed"])
         dry = other_backend.maintenance.execute(policy, dry_run=True)
         real = other_backend.maintenance.execute(policy)
@@ -140,7 +140,7 @@ class RemovalContract(Contract):
     def test_deleting_a_session_finishes_a_removal_that_was_interrupted(
         self, store: SessionStore, maintenance: Maintenance
     ) -> None:
-        """Look at `_delete_session` of a marked session: it removes what is left."""
+        """Check `_delete_session` of a marked session: it removes what is left."""
         store.delete_session("due")
         store.save_session(a_session(id="due"))
         assert maintenance.execute(IN_TENS).events_removed == 0
@@ -148,5 +148,5 @@ class RemovalContract(Contract):
 
     @pytest.mark.usefixtures("interrupted")
     def test_a_store_is_healthy_when_a_removal_was_interrupted(self, maintenance: Maintenance) -> None:
-        """Look at `check_integrity`: what is left of a marked session is no fault."""
+        """Check `check_integrity`: what is left of a marked session is no fault."""
         assert maintenance.health_check() == []

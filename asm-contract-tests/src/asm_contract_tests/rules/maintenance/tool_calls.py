@@ -26,7 +26,7 @@ class ToolCallsContract(Contract):
     def test_a_tool_call_is_pruned_with_its_result(
         self, store: SessionStore, maintenance: Maintenance, session: Session, result: str, batch_size: int
     ) -> None:
-        """Look at `find_events` by type and number, and at `remove_events`: both halves go in one batch."""
+        """Check `find_events` by type and number, and at `remove_events`: both halves go in one batch."""
         kinds = [(STARTED, "a"), ("message_sent", None), (STARTED, "b"), (result, "b"), (result, "a"), (STARTED, "c")]
         store.append_events(call(session, kind, name) for kind, name in kinds)
         policy = RetentionPolicy(max_events_per_session=5, batch_size=batch_size)
@@ -37,7 +37,7 @@ class ToolCallsContract(Contract):
     def test_a_tool_call_of_all_sessions_is_pruned_with_its_result(
         self, store: SessionStore, maintenance: Maintenance
     ) -> None:
-        """Look at `find_events` by session, type and number: the result may lie far from the start."""
+        """Check `find_events` by session, type and number: the result may lie far from the start."""
         for name in ("s1", "s2"):
             store.save_session(a_session(id=name, status="completed"))
         for second, session_id, kind in [
@@ -56,7 +56,7 @@ class ToolCallsContract(Contract):
     def test_a_tool_call_without_a_result_stays_until_its_run_ends(
         self, store: SessionStore, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at `load_run`: a result may still come while the run is running."""
+        """Check `load_run`: a result may still come while the run is running."""
         run = store.save_run(a_run(session, status="running"))
         for kind in (STARTED, "message_sent"):
             store.append_event(call(session, kind, "a", run_id=run.id))

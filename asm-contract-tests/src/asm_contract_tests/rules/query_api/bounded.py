@@ -24,7 +24,7 @@ _TEXT = {"text": "x" * 500}
 
 
 class BoundedContract(Contract):
-    """What a page costs does not depend on how much there is beside it."""
+    """The cost of a page does not depend on the size of the store."""
 
     @pytest.mark.guarantee("G14")
     def test_a_page_takes_as_much_memory_of_a_large_store_as_of_a_small_one(self, backend: Backend) -> None:
@@ -63,8 +63,8 @@ def _calls(backend: Backend) -> dict[str, Callable[[], Any]]:
 
 
 def peak(call: Callable[[], Any], *, tries: int = 3) -> int:
-    """Return how many bytes a call takes at its peak: the least of a few tries, as others may take some meanwhile."""
-    call()  # whatever is made once, is made now
+    """Return the peak memory of a call in bytes: the least of a few tries, because other threads allocate too."""
+    call()  # warm up: create cached objects now
     traced = tracemalloc.is_tracing()
     tracemalloc.start()
     try:

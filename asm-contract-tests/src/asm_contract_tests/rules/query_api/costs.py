@@ -33,37 +33,37 @@ class CostsContract(Contract):
 
     @pytest.mark.usefixtures("priced_run")
     def test_a_run_costs_what_it_says(self, query: QueryAPI) -> None:
-        """Look at how `_total_costs` adds up `cost_usd`: exactly."""
+        """Check how `_total_costs` adds up `cost_usd`: exactly."""
         row = CostRow(provider="acme", model="big", run_count=1, unpriced_run_count=0, cost_usd=Decimal("1.000000001"))
         assert query.get_cost_summary().rows == [row]
 
     @pytest.mark.usefixtures("priced_run")
     def test_the_cost_of_a_run_goes_before_the_price_of_its_model(self, query: QueryAPI) -> None:
-        """Look at the `unpriced_*` fields of `_total_costs`: a run with a cost of its own is not in them."""
+        """Check the `unpriced_*` fields of `_total_costs`: a run with a cost of its own is not in them."""
         assert query.get_cost_summary(pricing_table=PRICES).total_cost_usd == Decimal("1.000000001")
 
     @pytest.mark.usefixtures("unpriced_run")
     def test_a_run_without_a_cost_is_priced_by_its_tokens(self, query: QueryAPI) -> None:
-        """Look at the `unpriced_*` fields of `_total_costs`: the tokens of runs without a cost of their own."""
+        """Check the `unpriced_*` fields of `_total_costs`: the tokens of runs without a cost of their own."""
         summary = query.get_cost_summary(pricing_table=PRICES)
         assert (summary.total_cost_usd, summary.unpriced_run_count) == (Decimal(3), 0)
 
     @pytest.mark.usefixtures("unpriced_run")
     def test_prices_may_be_given_as_objects(self, query: QueryAPI) -> None:
-        """Look at `check_pricing_table`: a TokenPrice is as good as a dict."""
+        """Check `check_pricing_table`: a TokenPrice is as good as a dict."""
         prices = {"acme": {"big": TokenPrice(input=Decimal(2), output=Decimal("0.5"))}}
         assert query.get_cost_summary(pricing_table=prices).total_cost_usd == Decimal(3)
 
     @pytest.mark.usefixtures("priced_run", "unpriced_run")
     def test_both_kinds_of_cost_are_added_up(self, query: QueryAPI) -> None:
-        """Look at how `_total_costs` tells both kinds of runs apart within one row."""
+        """Check how `_total_costs` separates both kinds of runs within one row."""
         [row] = query.get_cost_summary(pricing_table=PRICES).rows
         assert (row.run_count, row.unpriced_run_count, row.cost_usd) == (2, 0, Decimal("4.000000001"))
 
     @pytest.mark.usefixtures("priced_run", "unpriced_run")
     @pytest.mark.parametrize("prices", [None, {}, {"acme": {}}, {"other": PRICES["acme"]}], ids=label)
     def test_runs_without_any_price_are_counted_as_such(self, query: QueryAPI, prices: Any) -> None:
-        """Look at `unpriced_run_count` of `_total_costs`."""
+        """Check `unpriced_run_count` of `_total_costs`."""
         summary = query.get_cost_summary(pricing_table=prices)
         assert (summary.run_count, summary.unpriced_run_count) == (2, 1)
         assert summary.total_cost_usd == Decimal("1.000000001")
@@ -124,7 +124,7 @@ class CostsContract(Contract):
     def test_costs_count_the_runs_that_pass(
         self, store: SessionStore, query: QueryAPI, filters: dict[str, Any], expected: int
     ) -> None:
-        """Look at how `_total_costs` applies the filter."""
+        """Check how `_total_costs` applies the filter."""
         for place, agent in enumerate(["reader", "writer"], 1):
             store.save_session(a_session(id=f"s{place}", agent_id=agent))
             store.save_run(a_run(f"s{place}", provider="acme", cost_usd=Decimal(place), started_at=at(place)))
@@ -146,6 +146,6 @@ class CostsContract(Contract):
         ids=label,
     )
     def test_a_senseless_pricing_table_is_refused(self, query: QueryAPI, prices: Any) -> None:
-        """Look at `get_cost_summary`: the table has a shape, and prices are numbers."""
+        """Check `get_cost_summary`: the table has a shape, and prices are numbers."""
         with pytest.raises(ValidationError):
             query.get_cost_summary(pricing_table=prices)

@@ -1,4 +1,4 @@
-"""Cursors that are not what a listing handed out."""
+"""Cursors that no listing returned."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ FORGED: list[tuple[str, str, tuple[Any, ...]]] = [
 
 
 def forged(resource: str, order: str, key: tuple[Any, ...]) -> str:
-    """Return a cursor that is well made, check sum and all, around a key that no listing gives."""
+    """Return a cursor with a valid checksum, and a key that no listing returns."""
     orders = {"sessions": SESSION_ORDERS, "runs": RUN_ORDERS, "events": EVENT_ORDERS}
     return encode_cursor(resource, orders[resource][order], key)
 
 
 class CursorsContract(Contract):
-    """A cursor is taken only as it was handed out, for the resource and the order it was made for."""
+    """A cursor is valid only unchanged, and for the resource and order of its listing."""
 
     @pytest.fixture
     def cursors(self, backend: Backend) -> dict[tuple[str, str], str]:
@@ -76,7 +76,7 @@ class CursorsContract(Contract):
     @pytest.mark.guarantee("G14")
     @each_listing
     def test_a_cursor_is_plain_text(self, cursors: dict[tuple[str, str], str], listing: Listing) -> None:
-        """Look at `encode_cursor`: a cursor goes into URLs as it is."""
+        """Check `encode_cursor`: a cursor goes into URLs as it is."""
         assert set(cursors[listing.method, listing.order]) <= set(
             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
         )
@@ -86,7 +86,7 @@ class CursorsContract(Contract):
     def test_a_cursor_of_another_listing_is_refused(
         self, query: QueryAPI, cursors: dict[tuple[str, str], str], listing: Listing
     ) -> None:
-        """Look at `decode_cursor`: a cursor belongs to one resource and one order."""
+        """Check `decode_cursor`: a cursor belongs to one resource and one order."""
         foreign = {name: cursor for name, cursor in cursors.items() if name != (listing.method, listing.order)}
         assert len(foreign) == len(LISTINGS) - 1
         for cursor in foreign.values():
@@ -98,7 +98,7 @@ class CursorsContract(Contract):
     def test_a_cursor_altered_at_any_place_is_refused(
         self, query: QueryAPI, cursors: dict[tuple[str, str], str], listing: Listing
     ) -> None:
-        """Look at the check sum of cursors: one character changed, lost or added anywhere must show."""
+        """Check the checksum of cursors: a changed, lost or added character anywhere must be detected."""
         cursor = cursors[listing.method, listing.order]
         for place, character in enumerate(cursor):
             others = [other for other in "A_z9" if other != character]
@@ -111,7 +111,7 @@ class CursorsContract(Contract):
     def test_a_piece_of_a_cursor_is_refused(
         self, query: QueryAPI, cursors: dict[tuple[str, str], str], listing: Listing
     ) -> None:
-        """Look at `decode_cursor`: a cursor that was cut off, front or back, is no cursor."""
+        """Check `decode_cursor`: a truncated cursor is invalid."""
         cursor = cursors[listing.method, listing.order]
         for place in range(len(cursor)):
             with pytest.raises(InvalidCursorError):
@@ -123,16 +123,16 @@ class CursorsContract(Contract):
     @pytest.mark.guarantee("G14")
     @each_listing
     def test_what_is_no_cursor_is_refused(self, query: QueryAPI, listing: Listing) -> None:
-        """Look at `decode_cursor`: anything but a cursor is InvalidCursorError."""
+        """Check `decode_cursor`: anything but a cursor is InvalidCursorError."""
         for cursor in NO_CURSORS:
             with pytest.raises(InvalidCursorError):
                 listing.page(query, cursor=cursor)
 
     @pytest.mark.guarantee("G15")
     def test_a_forged_cursor_is_refused_or_harmless(self, backend: Backend) -> None:
-        """Look at what reaches the database from a cursor's key: its error must not be that of a driver.
+        """Check what reaches the database from a cursor's key: its error must not be that of a driver.
 
-        Anybody can work out the check sum of a cursor, so that its key is an input like any other.
+        The checksum of a cursor can be forged, so its key is an input like any other.
         """
         store_ties(backend)
         for resource, order, key in FORGED:

@@ -76,7 +76,7 @@ class SearchEventsContract(Contract):
     def test_events_are_searched_and_counted_by_each_filter(
         self, query: QueryAPI, filters: dict[str, Any], expected: list[str]
     ) -> None:
-        """Look at how `find_events` and `_count_events` apply the filter: any of several values, all filters."""
+        """Check how `find_events` and `_count_events` apply the filter: any of several values, all filters."""
         assert ids(query.search_events(**filters)) == expected
         assert query.count_events(**filters) == len(expected)
 
@@ -90,17 +90,17 @@ class SearchEventsContract(Contract):
     )
     @pytest.mark.usefixtures("stored_events")
     def test_events_come_in_the_order_asked_for(self, query: QueryAPI, order: str, expected: list[str]) -> None:
-        """Look at how `find_events` turns the order's key into a sort: session and number break ties."""
+        """Check how `find_events` turns the order's key into a sort: session and number break ties."""
         assert ids(query.search_events(order_by=order)) == expected
 
     @pytest.mark.usefixtures("stored_events")
     def test_events_come_by_number_if_nothing_else_is_asked(self, query: QueryAPI) -> None:
-        """Look at the default of `order_by`."""
+        """Check the default of `order_by`."""
         assert query.search_events() == query.search_events(order_by="sequence_asc")
 
     @pytest.mark.usefixtures("stored_events")
     def test_pages_of_events_are_not_counted(self, query: QueryAPI) -> None:
-        """Look at `search_events`: its pages have no `total_count`."""
+        """Check `search_events`: its pages have no `total_count`."""
         assert query.search_events().total_count is None
 
     @pytest.mark.guarantee("G6")
@@ -112,7 +112,7 @@ class SearchEventsContract(Contract):
         assert query.count_events() == 6
 
     def test_a_search_of_an_empty_store_finds_no_events(self, query: QueryAPI) -> None:
-        """Look at `search_events` and `count_events` for a store without any."""
+        """Check `search_events` and `count_events` for a store without any."""
         page = query.search_events()
         assert (page.items, page.cursor, query.count_events()) == ([], None, 0)
 
@@ -136,18 +136,18 @@ class SearchEventsContract(Contract):
     def test_senseless_arguments_of_a_search_for_events_are_refused(
         self, query: QueryAPI, arguments: dict[str, Any]
     ) -> None:
-        """Look at `search_events`: each argument is checked before the store is asked."""
+        """Check `search_events`: each argument is checked before the store is asked."""
         with pytest.raises(ValidationError):
             query.search_events(**arguments)
 
     @pytest.mark.parametrize("arguments", [{"session_ids": ""}, {"since": 1}, {"providers": [None]}], ids=label)
     def test_senseless_arguments_of_a_count_are_refused(self, query: QueryAPI, arguments: dict[str, Any]) -> None:
-        """Look at `count_events`: each argument is checked before the store is asked."""
+        """Check `count_events`: each argument is checked before the store is asked."""
         with pytest.raises(ValidationError):
             query.count_events(**arguments)
 
     def test_an_unknown_type_is_not_searched_for(self, query: QueryAPI) -> None:
-        """Look at `search_events` and `count_events`: each type must be one of those that exist."""
+        """Check `search_events` and `count_events`: each type must be one of those that exist."""
         with pytest.raises(InvalidEventTypeError):
             query.search_events(types=["message_sent", "daydreamed"])
         with pytest.raises(InvalidEventTypeError):

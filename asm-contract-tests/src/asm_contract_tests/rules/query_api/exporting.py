@@ -22,7 +22,7 @@ class ExportContract(Contract):
     """`export_session` gives everything that is stored of a session."""
 
     def test_an_export_holds_all_of_a_session(self, store: SessionStore, query: QueryAPI, session: Session) -> None:
-        """Look at `export_session`: runs by start, events by number, and nothing of another session."""
+        """Check `export_session`: runs by start, events by number, and nothing of another session."""
         runs = [store.save_run(a_run(session, id=name, started_at=at(second))) for name, second in [("b", 1), ("a", 2)]]
         events = store.append_events(some_events(session, 3))
         other = store.save_session(a_session())
@@ -35,14 +35,14 @@ class ExportContract(Contract):
     def test_an_export_without_artifacts_has_none(
         self, query: QueryAPI, artifacts: ArtifactRegistry, session: Session
     ) -> None:
-        """Look at `include_artifacts`: it is off."""
+        """Check `include_artifacts`: it is off."""
         artifacts.register(an_artifact(session_id=session.id))
         assert query.export_session(session.id).artifacts == []
 
     def test_an_export_has_the_live_artifacts(
         self, query: QueryAPI, artifacts: ArtifactRegistry, session: Session
     ) -> None:
-        """Look at `_find_artifacts`: the live ones of this session, oldest first."""
+        """Check `_find_artifacts`: the live ones of this session, oldest first."""
         for key, second in [("late", 2), ("early", 1), ("gone", 0)]:
             artifacts.register(an_artifact(key=key, session_id=session.id, created_at=at(second)))
         artifacts.register(an_artifact(key="of no session"))
@@ -60,7 +60,7 @@ class ExportContract(Contract):
     def test_an_export_knows_the_last_number_when_the_event_is_gone(
         self, store: SessionStore, query: QueryAPI, maintenance: Maintenance, session: Session
     ) -> None:
-        """Look at `last_sequence`: the counter, not the greatest number that is left."""
+        """Check `last_sequence`: the counter, not the greatest number that is left."""
         store.append_events(some_events(session, 5))
         maintenance.prune_session_events(session.id, RetentionPolicy(max_events_per_session=0))
         exported = query.export_session(session.id)
@@ -68,7 +68,7 @@ class ExportContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_an_export_can_be_restored(self, store: SessionStore, query: QueryAPI, session: Session) -> None:
-        """Look at `restore_session`: it is the inverse of `export_session`."""
+        """Check `restore_session`: it is the inverse of `export_session`."""
         store.save_run(a_run(session))
         store.append_events(some_events(session, 3))
         exported = query.export_session(session.id)
@@ -79,6 +79,6 @@ class ExportContract(Contract):
     @pytest.mark.guarantee("G7")
     @pytest.mark.parametrize("include_artifacts", [False, True])
     def test_an_unknown_session_is_not_exported(self, query: QueryAPI, *, include_artifacts: bool) -> None:
-        """Look at `export_session`: an unknown session is SessionNotFoundError."""
+        """Check `export_session`: an unknown session is SessionNotFoundError."""
         with pytest.raises(SessionNotFoundError):
             query.export_session("ses_unknown", include_artifacts=include_artifacts)

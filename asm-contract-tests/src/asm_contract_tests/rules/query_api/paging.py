@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PagingContract(Contract):
-    """Pages follow each other by key: none is skipped, none comes twice, whatever happens meanwhile."""
+    """Pages follow each other by key: no item is skipped or repeated, whatever is written between pages."""
 
     @pytest.fixture
     def ties(self, backend: Backend) -> dict[str, list[Any]]:
@@ -27,13 +27,13 @@ class PagingContract(Contract):
     def test_ties_come_in_the_order_of_the_whole_key(
         self, query: QueryAPI, ties: dict[str, list[Any]], listing: Listing
     ) -> None:
-        """Look at the sort: every part of the key the same way round, text by code point."""
+        """Check the sort: every part of the key the same way round, text by code point."""
         assert listing.page(query).items == listing.sorted(ties[listing.method])
 
     @pytest.mark.guarantee("G14")
     @each_listing
     def test_pages_together_are_the_whole(self, query: QueryAPI, ties: dict[str, list[Any]], listing: Listing) -> None:
-        """Look at how the primitive goes on from `after_key`: behind the whole key, ties included."""
+        """Check how the primitive continues from `after_key`: after the whole key, ties included."""
         whole = listing.sorted(ties[listing.method])
         for limit in (1, 2, 3, 6):
             pages = [page.items for page in listing.walk(query, limit=limit)]
@@ -43,7 +43,7 @@ class PagingContract(Contract):
     @pytest.mark.usefixtures("ties")
     @each_listing
     def test_a_page_that_holds_the_last_item_has_no_cursor(self, query: QueryAPI, listing: Listing) -> None:
-        """Look at how many items the primitive gives: never more than `limit`, and not one that is not there."""
+        """Check how many items the primitive gives: never more than `limit`, and not one that is not there."""
         for limit in (7, 8, 2**63 - 2, 2**63 - 1):
             page = listing.page(query, limit=limit)
             assert (limit, len(page), page.cursor) == (limit, 7, None)

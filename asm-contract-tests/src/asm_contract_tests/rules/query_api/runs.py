@@ -74,7 +74,7 @@ class SearchRunsContract(Contract):
     def test_runs_are_searched_by_each_filter(
         self, query: QueryAPI, filters: dict[str, Any], expected: list[str]
     ) -> None:
-        """Look at how `find_runs` applies the filter: any of several values, all filters together."""
+        """Check how `find_runs` applies the filter: any of several values, all filters together."""
         assert ids(query.search_runs(order_by="started_at_asc", **filters)) == expected
 
     @pytest.mark.parametrize(
@@ -87,21 +87,21 @@ class SearchRunsContract(Contract):
     )
     @pytest.mark.usefixtures("stored_runs")
     def test_runs_come_in_the_order_asked_for(self, query: QueryAPI, order: str, expected: list[str]) -> None:
-        """Look at how `find_runs` turns the order's key into a sort; tokens are the total, ids break ties."""
+        """Check how `find_runs` turns the order's key into a sort; tokens are the total, ids break ties."""
         assert ids(query.search_runs(order_by=order)) == expected
 
     @pytest.mark.usefixtures("stored_runs")
     def test_runs_come_newest_first_if_nothing_else_is_asked(self, query: QueryAPI) -> None:
-        """Look at the default of `order_by`."""
+        """Check the default of `order_by`."""
         assert query.search_runs() == query.search_runs(order_by="started_at_desc")
 
     @pytest.mark.usefixtures("stored_runs")
     def test_pages_of_runs_are_not_counted(self, query: QueryAPI) -> None:
-        """Look at `search_runs`: its pages have no `total_count`."""
+        """Check `search_runs`: its pages have no `total_count`."""
         assert query.search_runs().total_count is None
 
     def test_a_search_of_an_empty_store_finds_no_runs(self, query: QueryAPI) -> None:
-        """Look at `search_runs` for a store without any."""
+        """Check `search_runs` for a store without any."""
         page = query.search_runs()
         assert (page.items, page.cursor) == ([], None)
 
@@ -132,11 +132,11 @@ class SearchRunsContract(Contract):
     def test_senseless_arguments_of_a_search_for_runs_are_refused(
         self, query: QueryAPI, arguments: dict[str, Any]
     ) -> None:
-        """Look at `search_runs`: each argument is checked before the store is asked."""
+        """Check `search_runs`: each argument is checked before the store is asked."""
         with pytest.raises(ValidationError):
             query.search_runs(**arguments)
 
     def test_a_status_of_a_session_is_none_of_a_run(self, query: QueryAPI) -> None:
-        """Look at `search_runs`: each status must be one of a run's."""
+        """Check `search_runs`: each status must be one of a run's."""
         with pytest.raises(InvalidStatusError):
             query.search_runs(status="paused")

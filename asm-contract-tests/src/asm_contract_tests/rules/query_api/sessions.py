@@ -68,7 +68,7 @@ class SearchSessionsContract(Contract):
     def test_sessions_are_searched_by_each_filter(
         self, query: QueryAPI, filters: dict[str, Any], expected: list[str]
     ) -> None:
-        """Look at how `find_sessions` and `_count_sessions` apply the filter: any of several values, all filters."""
+        """Check how `find_sessions` and `_count_sessions` apply the filter: any of several values, all filters."""
         page = query.search_sessions(order_by="created_at_asc", **filters)
         assert ids(page.items) == expected
         assert page.total_count == len(expected)
@@ -90,7 +90,7 @@ class SearchSessionsContract(Contract):
     @pytest.mark.guarantee("G14")
     @pytest.mark.usefixtures("stored_sessions")
     def test_sessions_carry_all_the_tags_searched_for(self, query: QueryAPI, tags: Any, expected: list[str]) -> None:
-        """Look at how `find_sessions` and `_count_sessions` apply `tags`: all of them, each exactly."""
+        """Check how `find_sessions` and `_count_sessions` apply `tags`: all of them, each exactly."""
         page = query.search_sessions(tags=tags, order_by="created_at_asc")
         assert ids(page.items) == expected
         assert page.total_count == len(expected)
@@ -105,19 +105,19 @@ class SearchSessionsContract(Contract):
     )
     @pytest.mark.usefixtures("stored_sessions")
     def test_sessions_come_in_the_order_asked_for(self, query: QueryAPI, order: str, expected: list[str]) -> None:
-        """Look at how `find_sessions` turns the order's key into a sort."""
+        """Check how `find_sessions` turns the order's key into a sort."""
         assert ids(query.search_sessions(order_by=order)) == expected
 
     @pytest.mark.usefixtures("stored_sessions")
     def test_sessions_come_last_changed_first_if_nothing_else_is_asked(self, query: QueryAPI) -> None:
-        """Look at the default of `order_by`."""
+        """Check the default of `order_by`."""
         assert query.search_sessions() == query.search_sessions(order_by="updated_at_desc")
 
     @pytest.mark.guarantee("G14")
     @pytest.mark.parametrize("order", EVERY_ORDER)
     @pytest.mark.usefixtures("stored_sessions")
     def test_every_page_counts_all_sessions(self, query: QueryAPI, order: str) -> None:
-        """Look at `_count_sessions`: neither the page, nor its limit, nor the cursor changes the count."""
+        """Check `_count_sessions`: neither the page, nor its limit, nor the cursor changes the count."""
         filters: dict[str, Any] = {"tags": "red", "order_by": order, "limit": 2}
         first = query.search_sessions(**filters)
         second = query.search_sessions(cursor=first.cursor, **filters)
@@ -131,7 +131,7 @@ class SearchSessionsContract(Contract):
         assert (ids(page.items), page.total_count) == (["s1"], 1)
 
     def test_a_search_of_an_empty_store_finds_no_sessions(self, query: QueryAPI) -> None:
-        """Look at `search_sessions` for a store without any: an empty page, counted, without a cursor."""
+        """Check `search_sessions` for a store without any: an empty page, counted, without a cursor."""
         page = query.search_sessions()
         assert (page.items, page.total_count, page.cursor) == ([], 0, None)
 
@@ -158,11 +158,11 @@ class SearchSessionsContract(Contract):
     def test_senseless_arguments_of_a_search_for_sessions_are_refused(
         self, query: QueryAPI, arguments: dict[str, Any]
     ) -> None:
-        """Look at `search_sessions`: each argument is checked before the store is asked."""
+        """Check `search_sessions`: each argument is checked before the store is asked."""
         with pytest.raises(ValidationError):
             query.search_sessions(**arguments)
 
     def test_a_status_of_a_run_is_none_of_a_session(self, query: QueryAPI) -> None:
-        """Look at `search_sessions`: each status must be one of a session's."""
+        """Check `search_sessions`: each status must be one of a session's."""
         with pytest.raises(InvalidStatusError):
             query.search_sessions(status=["active", "running"])

@@ -24,10 +24,10 @@ from asm_core import (
 
 
 class SessionStatsContract(Contract):
-    """`get_session_stats` tells of a session in numbers."""
+    """`get_session_stats` returns the statistics of a session."""
 
     def test_a_session_is_told_in_numbers(self, store: SessionStore, query: QueryAPI, session: Session) -> None:
-        """Look at `_total_events` and `_total_runs`: each number, and the times of the first and the last."""
+        """Check `_total_events` and `_total_runs`: each number, and the times of the first and the last."""
         for second in (5, 2, 9):
             store.append_event(an_event(session, timestamp=at(second)))
         usage: list[dict[str, int]] = [{"input_tokens": 1, "output_tokens": 2}, {"total_tokens": 10}, {}]
@@ -50,7 +50,7 @@ class SessionStatsContract(Contract):
         )
 
     def test_a_session_without_anything_is_told_in_zeros(self, query: QueryAPI, session: Session) -> None:
-        """Look at the totals of a session that has neither runs nor events."""
+        """Check the totals of a session that has neither runs nor events."""
         assert query.get_session_stats(session.id) == SessionStats(session_id=session.id)
 
     def test_a_soft_deleted_session_has_statistics(
@@ -70,7 +70,7 @@ class SessionStatsContract(Contract):
         assert query.get_session_stats(session.id).event_count == 2
 
     def test_statistics_come_in_the_order_asked_for(self, store: SessionStore, query: QueryAPI) -> None:
-        """Look at `list_session_stats`: the order of the ids given, not that of a query."""
+        """Check `list_session_stats`: the order of the ids given, not that of a query."""
         for name, count in [("s1", 1), ("s2", 2), ("s3", 0)]:
             store.save_session(a_session(id=name))
             store.append_events(some_events(name, count))
@@ -80,7 +80,7 @@ class SessionStatsContract(Contract):
 
     @pytest.mark.guarantee("G7")
     def test_an_unknown_session_has_no_statistics(self, query: QueryAPI, session: Session) -> None:
-        """Look at `list_session_stats`: an unknown session is SessionNotFoundError, not zeros."""
+        """Check `list_session_stats`: an unknown session is SessionNotFoundError, not zeros."""
         with pytest.raises(SessionNotFoundError):
             query.get_session_stats("ses_unknown")
         with pytest.raises(SessionNotFoundError):
@@ -118,7 +118,7 @@ class UsageContract(Contract):
 
     @pytest.mark.usefixtures("used")
     def test_usage_is_summed_up_by_provider_and_model(self, query: QueryAPI) -> None:
-        """Look at how `_total_usage` groups: by provider and model, what is missing apart, soft-deleted ones too."""
+        """Check how `_total_usage` groups: by provider and model, what is missing apart, soft-deleted ones too."""
         summary = query.get_usage_summary()
         assert [_figures(row) for row in summary.rows] == [
             (None, None, 1, 0, 0, 100),
@@ -129,7 +129,7 @@ class UsageContract(Contract):
 
     @pytest.mark.usefixtures("used")
     def test_usage_has_a_sum_over_all(self, query: QueryAPI) -> None:
-        """Look at `UsageSummary.of`: the sums of its rows."""
+        """Check `UsageSummary.of`: the sums of its rows."""
         summary = query.get_usage_summary()
         sums = (summary.run_count, summary.input_tokens, summary.output_tokens, summary.total_tokens)
         assert sums == (5, 1011, 22, 1143)
@@ -160,14 +160,14 @@ class UsageContract(Contract):
     def test_usage_counts_the_runs_that_pass(
         self, query: QueryAPI, filters: dict[str, Any], expected: list[int]
     ) -> None:
-        """Look at how `_total_usage` applies the filter: `since` inclusive, `until` exclusive, of the run's start."""
+        """Check how `_total_usage` applies the filter: `since` inclusive, `until` exclusive, of the run's start."""
         tokens = {1: 3, 2: 40, 3: 100, 4: 1000, 5: 0}
         summary = query.get_usage_summary(**filters)
         assert summary.run_count == len(expected)
         assert summary.total_tokens == sum(tokens[place] for place in expected)
 
     def test_no_runs_are_no_usage(self, query: QueryAPI) -> None:
-        """Look at `_total_usage` for a store without runs: no rows, and zeros."""
+        """Check `_total_usage` for a store without runs: no rows, and zeros."""
         summary = query.get_usage_summary()
         assert (summary.run_count, summary.total_tokens, summary.rows) == (0, 0, [])
 
@@ -189,7 +189,7 @@ class UsageContract(Contract):
         ids=label,
     )
     def test_senseless_arguments_of_a_summary_are_refused(self, query: QueryAPI, arguments: dict[str, Any]) -> None:
-        """Look at `get_usage_summary` and `get_cost_summary`: each argument is checked."""
+        """Check `get_usage_summary` and `get_cost_summary`: each argument is checked."""
         with pytest.raises(ValidationError):
             query.get_usage_summary(**arguments)
         with pytest.raises(ValidationError):

@@ -42,14 +42,14 @@ class AppendContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_an_event_comes_back_equal_but_for_its_number(self, store: SessionStore, session: Session) -> None:
-        """Look at how `_append` writes each field, and at how `find_events` reads it."""
+        """Check how `_append` writes each field, and at how `find_events` reads it."""
         event = full_event(session)
         assert store.append_event(event) == event.numbered(1)
         assert store.get_events(session.id) == [event.numbered(1)]
 
     @pytest.mark.guarantee("G1")
     def test_events_are_numbered_from_one_without_a_gap(self, store: SessionStore, session: Session) -> None:
-        """Look at how `_append` takes numbers from the counter."""
+        """Check how `_append` takes numbers from the counter."""
         stored = [store.append_event(event) for event in some_events(session, 5)]
         assert numbers(stored) == [1, 2, 3, 4, 5]
         assert store.get_events(session.id) == stored
@@ -70,7 +70,7 @@ class AppendContract(Contract):
 
     @pytest.mark.guarantee("G6")
     def test_the_latest_number_is_that_of_the_last_event(self, store: SessionStore, session: Session) -> None:
-        """Look at `load_heads`: 0 before the first event, then the counter."""
+        """Check `load_heads`: 0 before the first event, then the counter."""
         assert store.get_latest_sequence(session.id) == 0
         for number in (1, 2, 3):
             store.append_event(an_event(session))
@@ -78,13 +78,13 @@ class AppendContract(Contract):
 
     @pytest.mark.guarantee("G7")
     def test_an_unknown_session_has_no_latest_number(self, store: SessionStore) -> None:
-        """Look at `load_heads`: it leaves unknown sessions out, and 0 means something else."""
+        """Check `load_heads`: it leaves unknown sessions out, and 0 means something else."""
         with pytest.raises(SessionNotFoundError):
             store.get_latest_sequence("ses_unknown")
 
     @pytest.mark.guarantee("G7")
     def test_nothing_is_appended_to_an_unknown_session(self, store: SessionStore) -> None:
-        """Look at `_append`: a missing session is SessionNotFoundError, and leaves nothing, not even a counter."""
+        """Check `_append`: a missing session is SessionNotFoundError, and leaves nothing, not even a counter."""
         with pytest.raises(SessionNotFoundError) as caught:
             store.append_event(an_event("ses_unknown"))
         assert caught.value.details == {"session_id": "ses_unknown"}
@@ -94,7 +94,7 @@ class AppendContract(Contract):
 
     @pytest.mark.guarantee("G1")
     def test_an_append_that_fails_takes_no_number(self, store: SessionStore, session: Session) -> None:
-        """Look at `_append`: the counter must go back with the rest."""
+        """Check `_append`: the counter must go back with the rest."""
         other = store.save_session(a_session())
         taken = store.append_event(an_event(other, data={"first": 1}))
         store.append_event(an_event(session))
@@ -114,7 +114,7 @@ class AppendContract(Contract):
         assert store.get_session(session.id) == session
 
     def test_every_type_of_event_is_kept(self, store: SessionStore, session: Session) -> None:
-        """Look at how the type is written and read, and at whether it may be given as a string."""
+        """Check how the type is written and read, and at whether it may be given as a string."""
         store.append_events(an_event(session, type=str(kind)) for kind in EventType)
         assert [event.type for event in store.get_events(session.id)] == list(EventType)
         assert {type(event.type) for event in store.get_events(session.id)} == {EventType}
@@ -122,7 +122,7 @@ class AppendContract(Contract):
     @pytest.mark.guarantee("G1")
     @pytest.mark.parametrize("number", [1, 2, 2**63 - 1])
     def test_an_event_that_bears_a_number_is_refused(self, store: SessionStore, session: Session, number: int) -> None:
-        """Look at `append_events`: only the store gives numbers out."""
+        """Check `append_events`: only the store gives numbers out."""
         with pytest.raises(ValidationError):
             store.append_event(an_event(session).numbered(number))
         assert store.get_latest_sequence(session.id) == 0
@@ -147,18 +147,18 @@ class AppendContract(Contract):
     def test_an_event_that_cannot_be_kept_is_refused(
         self, store: SessionStore, session: Session, fields: dict[str, Any]
     ) -> None:
-        """Look at `append_events`: it checks the model again, since the plain constructor does not."""
+        """Check `append_events`: it checks the model again, since the plain constructor does not."""
         with pytest.raises(ValidationError):
             store.append_event(full_event(session, **fields))
         assert store.get_events(session.id) == []
 
     def test_an_event_of_an_unknown_type_is_refused(self, store: SessionStore, session: Session) -> None:
-        """Look at `append_events`: the type must be one of those that exist."""
+        """Check `append_events`: the type must be one of those that exist."""
         with pytest.raises(InvalidEventTypeError):
             store.append_event(full_event(session, type="daydreamed"))
 
     @pytest.mark.parametrize("value", [None, "evt_1", {}, object()])
     def test_only_an_event_is_appended(self, store: SessionStore, value: Any) -> None:
-        """Look at `append_event`: it refuses what is no Event."""
+        """Check `append_event`: it refuses what is no Event."""
         with pytest.raises(ValidationError):
             store.append_event(value)

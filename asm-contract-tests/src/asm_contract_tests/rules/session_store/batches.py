@@ -41,7 +41,7 @@ class BatchesContract(Contract):
         store: SessionStore,
         several: bool,  # noqa: FBT001  pytest hands it in
     ) -> None:
-        """Look at how `_append` brings many events into one statement: None, quotes, escapes, new lines."""
+        """Check how `_append` encodes many events in one statement: None, quotes, escapes, new lines."""
         odd = [
             None,
             "plain",
@@ -78,7 +78,7 @@ class BatchesContract(Contract):
 
     @pytest.mark.guarantee("G4")
     def test_a_batch_may_span_sessions(self, store: SessionStore) -> None:
-        """Look at how `_append` numbers each session for itself and gives back the order of the batch."""
+        """Check how `_append` numbers each session separately, and returns the order of the batch."""
         for name in ("ses_b", "ses_a"):
             store.save_session(a_session(id=name))
         batch = [an_event(name) for name in ("ses_b", "ses_a", "ses_b", "ses_a", "ses_b")]
@@ -90,12 +90,12 @@ class BatchesContract(Contract):
 
     @pytest.mark.guarantee("G1")
     def test_a_batch_goes_on_where_the_last_one_ended(self, store: SessionStore, session: Session) -> None:
-        """Look at how `_append` takes a block of numbers from the counter."""
+        """Check how `_append` takes a block of numbers from the counter."""
         stored = [store.append_events(some_events(session, count)) for count in (3, 1, 2)]
         assert [numbers(batch) for batch in stored] == [[1, 2, 3], [4], [5, 6]]
 
     def test_no_events_are_a_no_op(self, store: SessionStore, session: Session) -> None:
-        """Look at `append_events`: an empty batch is not an error."""
+        """Check `append_events`: an empty batch is not an error."""
         assert store.append_events([]) == []
         assert store.get_latest_sequence(session.id) == 0
 
@@ -115,7 +115,7 @@ class BatchesContract(Contract):
     def test_a_batch_with_an_unknown_session_stores_nothing(
         self, store: SessionStore, query: QueryAPI, session: Session, place: int
     ) -> None:
-        """Look at the transaction of `_append`: what came before the fault must go back, counters included."""
+        """Check the transaction of `_append`: what came before the fault must go back, counters included."""
         batch: list[Event] = some_events(session, 2)
         batch.insert(place, an_event("ses_unknown"))
         with pytest.raises(SessionNotFoundError):
@@ -128,7 +128,7 @@ class BatchesContract(Contract):
     def test_a_batch_with_a_taken_id_stores_nothing(
         self, store: SessionStore, query: QueryAPI, session: Session, place: int
     ) -> None:
-        """Look at the transaction of `_append`: what came before the fault must go back, counters included."""
+        """Check the transaction of `_append`: what came before the fault must go back, counters included."""
         taken = store.append_event(an_event(session, data={"n": "taken"}))
         batch: list[Event] = some_events(session, 2)
         batch.insert(place, an_event(session, id=taken.id))
@@ -146,7 +146,7 @@ class BatchesContract(Contract):
     def test_a_batch_with_a_senseless_event_stores_nothing(
         self, store: SessionStore, session: Session, fault: dict[str, Any]
     ) -> None:
-        """Look at `append_events`: the whole batch is checked before the first event is written."""
+        """Check `append_events`: the whole batch is checked before the first event is written."""
         with pytest.raises(ValidationError):
             store.append_events([*some_events(session, 2), changed(an_event(session), **fault)])
         assert store.get_latest_sequence(session.id) == 0
@@ -165,6 +165,6 @@ class BatchesContract(Contract):
 
     @pytest.mark.parametrize("value", [None, 1, [None], ["evt_1"]])
     def test_only_events_make_a_batch(self, store: SessionStore, value: Any) -> None:
-        """Look at `append_events`: it refuses what is no iterable of events."""
+        """Check `append_events`: it refuses what is no iterable of events."""
         with pytest.raises(ValidationError):
             store.append_events(value)

@@ -1,4 +1,4 @@
-"""Sessions: deleted for good."""
+"""Sessions: deleted permanently."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class DeleteSessionContract(Contract):
     """`delete_session` removes a session with its runs, events and counter, and nothing else."""
 
     def test_a_deleted_session_is_gone(self, store: SessionStore, query: QueryAPI, session: Session) -> None:
-        """Look at `_delete_session`: this is no soft deletion."""
+        """Check `_delete_session`: this is no soft deletion."""
         store.delete_session(session.id)
         with pytest.raises(SessionNotFoundError):
             store.get_session(session.id)
         assert query.search_sessions(include_deleted=True).items == []
 
     def test_its_runs_go_with_a_session(self, store: SessionStore, query: QueryAPI, session: Session) -> None:
-        """Look at how `_delete_session` removes runs."""
+        """Check how `_delete_session` removes runs."""
         run = store.save_run(a_run(session))
         store.delete_session(session.id)
         with pytest.raises(RunNotFoundError):
@@ -36,13 +36,13 @@ class DeleteSessionContract(Contract):
         assert query.search_runs().items == []
 
     def test_its_events_go_with_a_session(self, store: SessionStore, query: QueryAPI, session: Session) -> None:
-        """Look at how `_delete_session` removes events."""
+        """Check how `_delete_session` removes events."""
         store.append_events(some_events(session, 3))
         store.delete_session(session.id)
         assert query.count_events() == 0
 
     def test_a_session_that_is_stored_anew_begins_at_one(self, store: SessionStore, session: Session) -> None:
-        """Look at how `_delete_session` removes the counter."""
+        """Check how `_delete_session` removes the counter."""
         store.append_events(some_events(session, 3))
         store.delete_session(session.id)
         store.save_session(session)
@@ -50,7 +50,7 @@ class DeleteSessionContract(Contract):
         assert numbers(store.append_events(some_events(session, 1))) == [1]
 
     def test_ids_of_deleted_things_are_free_again(self, store: SessionStore, session: Session) -> None:
-        """Look for rows that `_delete_session` leaves behind."""
+        """Look for rows that `_delete_session` does not delete."""
         other = store.save_session(a_session())
         store.append_event(an_event(session, id="evt_1", data={"was": 1}))
         store.save_run(a_run(session, id="run_1"))
@@ -59,7 +59,7 @@ class DeleteSessionContract(Contract):
         assert store.save_run(a_run(other, id="run_1")) == store.get_run("run_1")
 
     def test_other_sessions_stay(self, store: SessionStore, session: Session) -> None:
-        """Look at the conditions of `_delete_session`."""
+        """Check the conditions of `_delete_session`."""
         other = store.save_session(a_session(parent_session_id=session.id))
         run = store.save_run(a_run(other))
         events = store.append_events(some_events(other, 2))
@@ -72,25 +72,25 @@ class DeleteSessionContract(Contract):
     def test_artifacts_stay_when_their_session_is_deleted(
         self, store: SessionStore, artifacts: ArtifactRegistry, session: Session
     ) -> None:
-        """Look for a cascade to artifacts: `Maintenance.clean_orphaned_artifacts` removes them, nobody else."""
+        """Look for a cascade to artifacts: only `Maintenance.clean_orphaned_artifacts` removes them."""
         artifact = artifacts.register(an_artifact(session_id=session.id))
         store.delete_session(session.id)
         assert artifacts.get_by_key(artifact.key) == artifact
 
     @pytest.mark.guarantee("G7")
     def test_deleting_an_unknown_session_is_a_no_op(self, store: SessionStore, session: Session) -> None:
-        """Look at `_delete_session`: what is not there is gone already."""
+        """Check `_delete_session`: an unknown id is a no-op."""
         store.delete_session("ses_unknown")
         assert store.list_sessions() == [session]
 
     def test_deleting_twice_is_a_no_op(self, store: SessionStore, session: Session) -> None:
-        """Look at `_delete_session`: what is not there is gone already."""
+        """Check `_delete_session`: an unknown id is a no-op."""
         store.delete_session(session.id)
         store.delete_session(session.id)
         assert store.list_sessions() == []
 
     def test_a_soft_deleted_session_can_be_deleted_for_good(self, store: SessionStore, session: Session) -> None:
-        """Look at `_delete_session`: it must find sessions that are soft-deleted."""
+        """Check `_delete_session`: it must find sessions that are soft-deleted."""
         soft_deleted(store, session)
         store.delete_session(session.id)
         with pytest.raises(SessionNotFoundError):
@@ -98,6 +98,6 @@ class DeleteSessionContract(Contract):
 
     @pytest.mark.parametrize("session_id", ["", "\0", None, 1, b"ses_1"])
     def test_a_senseless_id_is_refused(self, store: SessionStore, session_id: str) -> None:
-        """Look at `delete_session`: it checks the id before it looks for it."""
+        """Check `delete_session`: it checks the id before it looks for it."""
         with pytest.raises(ValidationError):
             store.delete_session(session_id)

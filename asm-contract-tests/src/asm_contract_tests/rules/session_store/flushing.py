@@ -29,7 +29,7 @@ class FlushContract(Contract):
 
     @pytest.mark.guarantee("G5")
     def test_a_flush_stores_session_run_and_events(self, store: SessionStore) -> None:
-        """Look at `_flush`: all three, and the events as they were appended."""
+        """Check `_flush`: all three, and the events as they were appended."""
         session = a_session()
         run = a_run(session)
         events = some_events(session, 3, run_id=run.id)
@@ -41,7 +41,7 @@ class FlushContract(Contract):
 
     @pytest.mark.guarantee("G8")
     def test_a_flush_replaces_session_and_run(self, store: SessionStore, session: Session) -> None:
-        """Look at `_flush`: it upserts as the `save` methods do."""
+        """Check `_flush`: it upserts as the `save` methods do."""
         run = store.save_run(a_run(session, status="running"))
         store.append_event(an_event(session))
         ended, completed = session.with_status("active"), run.with_status("completed")
@@ -50,7 +50,7 @@ class FlushContract(Contract):
         assert store.get_run(run.id) == completed
 
     def test_a_flush_needs_neither_run_nor_events(self, store: SessionStore) -> None:
-        """Look at `_flush`: run None and no events are not an error."""
+        """Check `_flush`: run None and no events are not an error."""
         session = a_session()
         assert store.flush(ExecutionResult(session)) == []
         assert store.get_session(session.id) == session
@@ -58,20 +58,20 @@ class FlushContract(Contract):
 
     @pytest.mark.guarantee("G3")
     def test_a_flush_may_be_repeated(self, store: SessionStore, query: QueryAPI) -> None:
-        """Look at `_flush`: its events are idempotent by id, as those of `append_events`."""
+        """Check `_flush`: its events are idempotent by id, as those of `append_events`."""
         session = a_session()
         result = ExecutionResult(session, a_run(session), some_events(session, 2))
         assert store.flush(result) == store.flush(result)
         assert query.count_events() == 2
 
     def test_a_flush_lays_metadata_over_that_of_the_run(self, store: SessionStore, session: Session) -> None:
-        """Look at `flush`: `provider_metadata` goes over the run's own, key by key."""
+        """Check `flush`: `provider_metadata` goes over the run's own, key by key."""
         run = a_run(session, provider_metadata={"model": "old", "region": "north"})
         store.flush(ExecutionResult(session, run, provider_metadata={"model": "new", "seed": 1}))
         assert store.get_run(run.id).provider_metadata == {"model": "new", "region": "north", "seed": 1}
 
     def test_metadata_without_a_run_is_refused(self, store: SessionStore) -> None:
-        """Look at `flush`: there is nothing to lay the metadata over."""
+        """Check `flush`: there is nothing to lay the metadata over."""
         session = a_session()
         with pytest.raises(ValidationError):
             store.flush(ExecutionResult(session, provider_metadata={"model": "new"}))
@@ -79,7 +79,7 @@ class FlushContract(Contract):
             store.get_session(session.id)
 
     def test_a_flush_may_tell_of_other_sessions(self, store: SessionStore, session: Session) -> None:
-        """Look at `_flush`: events and run may belong to any session that exists."""
+        """Check `_flush`: events and run may belong to any session that exists."""
         new = a_session()
         run = a_run(session)
         stored = store.flush(ExecutionResult(new, run, [an_event(session), an_event(new)]))
@@ -102,7 +102,7 @@ class FlushContract(Contract):
     def test_a_flush_that_fails_changes_nothing(
         self, store: SessionStore, query: QueryAPI, fault: Callable[..., tuple[Run, Any]], error: type[Exception]
     ) -> None:
-        """Look at the transaction of `_flush`: it must hold session, run, events and counters together."""
+        """Check the transaction of `_flush`: it must hold session, run, events and counters together."""
         before = store.save_session(a_session())
         taken = store.append_event(an_event(before, id="evt_taken", data={"n": "taken"}))
         run, events = fault(a_run(before), some_events(before, 2))
@@ -117,7 +117,7 @@ class FlushContract(Contract):
 
     @pytest.mark.guarantee("G5")
     def test_a_flush_that_fails_makes_no_session(self, store: SessionStore, session: Session) -> None:
-        """Look at the transaction of `_flush`: a session that did not exist before must not exist after."""
+        """Check the transaction of `_flush`: a session that did not exist before must not exist after."""
         taken = store.append_event(an_event(session, data={"n": "taken"}))
         new = a_session()
         with pytest.raises(AlreadyExistsError):
@@ -127,12 +127,12 @@ class FlushContract(Contract):
 
     @pytest.mark.parametrize("value", [None, {}, a_session()])
     def test_only_a_result_is_flushed(self, store: SessionStore, value: Any) -> None:
-        """Look at `flush`: it refuses what is no ExecutionResult."""
+        """Check `flush`: it refuses what is no ExecutionResult."""
         with pytest.raises(ValidationError):
             store.flush(value)
 
     @pytest.mark.parametrize("fields", [{"session": None}, {"run": "run_1"}, {"events": [None]}, {"events": 1}])
     def test_a_senseless_result_is_refused(self, store: SessionStore, session: Session, fields: dict[str, Any]) -> None:
-        """Look at `flush`: each part of the result is checked."""
+        """Check `flush`: each part of the result is checked."""
         with pytest.raises(ValidationError):
             store.flush(ExecutionResult(**{"session": session, **fields}))

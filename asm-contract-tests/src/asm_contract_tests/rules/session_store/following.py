@@ -32,17 +32,17 @@ def all_followed(store: SessionStore, session: Session, **arguments: Any) -> lis
 
 
 class FollowEventsContract(Contract):
-    """`follow_events` yields what is there, then what comes, in order, missing nothing."""
+    """`follow_events` yields stored events, then new ones, in order and without omission."""
 
     @pytest.mark.guarantee("G17")
     def test_following_begins_with_what_is_there(self, store: SessionStore, session: Session) -> None:
-        """Look at `_follow`: the first look comes before the first wait."""
+        """Check `_follow`: the first read comes before the first wait."""
         stored = store.append_events(some_events(session, 3))
         assert all_followed(store, session, idle_timeout=0) == stored
 
     @pytest.mark.guarantee("G17")
     def test_following_goes_on_with_what_comes(self, store: SessionStore, session: Session) -> None:
-        """Look at `_follow`: it goes on behind the last event that it yielded."""
+        """Check `_follow`: it continues after the last event that it yielded."""
         follow = store.follow_events(session.id)
         seen: list[Event] = []
         for number in (1, 2, 3):
@@ -55,7 +55,7 @@ class FollowEventsContract(Contract):
     def test_a_follower_misses_nothing_of_many_writers(
         self, store: SessionStore, other_backend: Backend, session: Session
     ) -> None:
-        """Look for numbers that become visible out of order, or between the look at the head and that at the log."""
+        """Look for numbers that become visible out of order, or between the reads of the head and of the log."""
         writer = other_backend.session_store
 
         def write() -> list[Event]:
@@ -70,7 +70,7 @@ class FollowEventsContract(Contract):
 
     @pytest.mark.guarantee("G17")
     def test_following_reads_more_than_a_page(self, store: SessionStore, session: Session) -> None:
-        """Look at `_follow`: pages follow each other without a gap and without a repeat."""
+        """Check `_follow`: pages follow each other without a gap and without a repeat."""
         store.append_events(some_events(session, 1201))
         assert numbers(all_followed(store, session, idle_timeout=0)) == list(range(1, 1202))
 
@@ -78,7 +78,7 @@ class FollowEventsContract(Contract):
     def test_following_begins_after_a_number(
         self, store: SessionStore, session: Session, after: int, expected: list[int]
     ) -> None:
-        """Look at how `follow_events` applies `after`: exclusive."""
+        """Check how `follow_events` applies `after`: exclusive."""
         store.append_events(some_events(session, 3))
         assert numbers(all_followed(store, session, after=after, idle_timeout=0)) == expected
 
@@ -97,7 +97,7 @@ class FollowEventsContract(Contract):
     def test_following_keeps_to_its_filters(
         self, store: SessionStore, session: Session, filters: dict[str, Any], expected: list[int]
     ) -> None:
-        """Look at how `follow_events` applies its filters: any of several values, all filters together."""
+        """Check how `follow_events` applies its filters: any of several values, all filters together."""
         kinds = ["run_started", "run_started", "run_failed", "run_failed"]
         for kind, run_id in zip(kinds, ["run_a", "run_b", "run_a", "run_b"], strict=True):
             store.append_event(an_event(session, type=kind, run_id=run_id))
@@ -105,7 +105,7 @@ class FollowEventsContract(Contract):
 
     @pytest.mark.guarantee("G17")
     def test_a_follower_with_a_filter_waits_for_what_passes(self, store: SessionStore, session: Session) -> None:
-        """Look at `_follow`: what its filters pass over must neither end it nor make it look forever."""
+        """Check `_follow`: events that its filters skip must neither end it nor make it poll forever."""
         follow = store.follow_events(session.id, type="run_failed")
         with begun(lambda: next(follow)) as coming:
             store.append_events(some_events(session, 5))
@@ -121,13 +121,13 @@ class FollowEventsContract(Contract):
         assert numbers(all_followed(store, session, after=1, idle_timeout=0)) == [5, 6]
 
     def test_following_ends_when_nothing_comes(self, store: SessionStore, session: Session) -> None:
-        """Look at how `_follow` counts `idle_timeout`."""
+        """Check how `_follow` counts `idle_timeout`."""
         with begun(lambda: all_followed(store, session, idle_timeout=0.05)) as follow:
             assert follow.result(PATIENCE) == []
 
     @pytest.mark.guarantee("G7")
     def test_an_unknown_session_is_not_followed(self, store: SessionStore) -> None:
-        """Look at `_follow`: an unknown session is SessionNotFoundError, not an endless wait."""
+        """Check `_follow`: an unknown session is SessionNotFoundError, not an endless wait."""
         with pytest.raises(SessionNotFoundError):
             next(store.follow_events("ses_unknown"))
 
@@ -135,7 +135,7 @@ class FollowEventsContract(Contract):
     def test_following_ends_when_the_session_is_deleted(
         self, store: SessionStore, other_backend: Backend, session: Session
     ) -> None:
-        """Look at the watcher: a session that is gone ends the wait, with SessionNotFoundError."""
+        """Check the watcher: a session that is gone ends the wait, with SessionNotFoundError."""
         follow = store.follow_events(session.id)
         with begun(partial(next, follow)) as coming:
             other_backend.session_store.delete_session(session.id)
@@ -158,6 +158,6 @@ class FollowEventsContract(Contract):
     def test_senseless_arguments_of_following_are_refused_at_once(
         self, store: SessionStore, session: Session, arguments: dict[str, Any]
     ) -> None:
-        """Look at `follow_events`: it checks when it is called, not when the first event is asked for."""
+        """Check `follow_events`: it checks when it is called, not when the first event is asked for."""
         with pytest.raises(ValidationError):
             store.follow_events(session.id, **arguments)

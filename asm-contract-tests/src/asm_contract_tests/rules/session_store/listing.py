@@ -24,15 +24,15 @@ class ListSessionsContract(Contract):
         return ["e", "d", "c", "b", "a"]
 
     def test_an_empty_store_lists_no_sessions(self, store: SessionStore) -> None:
-        """Look at `find_sessions` for a store without any."""
+        """Check `find_sessions` for a store without any."""
         assert store.list_sessions() == []
 
     def test_sessions_are_listed_newest_first(self, store: SessionStore, five: list[str]) -> None:
-        """Look at the order of `find_sessions`: `created_at` descending, then the id descending."""
+        """Check the order of `find_sessions`: `created_at` descending, then the id descending."""
         assert ids(store.list_sessions()) == five
 
     def test_soft_deleted_sessions_are_not_listed(self, store: SessionStore, five: list[str]) -> None:
-        """Look at `find_sessions`: without `include_deleted` it leaves out what has a `deleted_at`."""
+        """Check `find_sessions`: without `include_deleted` it leaves out what has a `deleted_at`."""
         soft_deleted(store, store.get_session("c"))
         assert ids(store.list_sessions()) == [name for name in five if name != "c"]
 
@@ -48,7 +48,7 @@ class ListSessionsContract(Contract):
     )
     @pytest.mark.usefixtures("five")
     def test_sessions_are_listed_by_status(self, store: SessionStore, status: Any, expected: list[str]) -> None:
-        """Look at how `find_sessions` applies `statuses`: any of them, none for an empty choice."""
+        """Check how `find_sessions` applies `statuses`: any of them, none for an empty choice."""
         assert ids(store.list_sessions(status=status)) == expected
 
     @pytest.mark.parametrize(
@@ -63,26 +63,26 @@ class ListSessionsContract(Contract):
     )
     @pytest.mark.usefixtures("five")
     def test_sessions_are_listed_by_agent(self, store: SessionStore, agent_id: Any, expected: list[str]) -> None:
-        """Look at how `find_sessions` applies `agent_ids`: any of them, exactly."""
+        """Check how `find_sessions` applies `agent_ids`: any of them, exactly."""
         assert ids(store.list_sessions(agent_id=agent_id)) == expected
 
     @pytest.mark.usefixtures("five")
     def test_filters_of_a_list_apply_together(self, store: SessionStore) -> None:
-        """Look at how `find_sessions` joins its conditions: by and."""
+        """Check how `find_sessions` joins its conditions: by and."""
         assert ids(store.list_sessions(status="active", agent_id="reader")) == ["b"]
 
     @pytest.mark.parametrize("limit", [1, 2, 4, 5, 6, 2**63 - 1])
     def test_a_limit_cuts_the_list(self, store: SessionStore, five: list[str], limit: int) -> None:
-        """Look at how `find_sessions` applies `limit`."""
+        """Check how `find_sessions` applies `limit`."""
         assert ids(store.list_sessions(limit=limit)) == five[:limit]
 
     @pytest.mark.parametrize("offset", [0, 1, 4, 5, 6, 2**63 - 1])
     def test_an_offset_skips_the_newest(self, store: SessionStore, five: list[str], offset: int) -> None:
-        """Look at how `find_sessions` applies `offset` without a limit; some databases need one."""
+        """Check how `find_sessions` applies `offset` without a limit; some databases need one."""
         assert ids(store.list_sessions(offset=offset)) == five[offset:]
 
     def test_limit_and_offset_cut_out_a_piece(self, store: SessionStore, five: list[str]) -> None:
-        """Look at how `find_sessions` applies both: first the offset, then the limit."""
+        """Check how `find_sessions` applies both: first the offset, then the limit."""
         assert ids(store.list_sessions(limit=2, offset=1)) == five[1:3]
 
     @pytest.mark.usefixtures("five")
@@ -92,18 +92,18 @@ class ListSessionsContract(Contract):
 
     @pytest.mark.parametrize("limit", [0, -1, True, 1.0, "1", 2**63])
     def test_a_senseless_limit_is_refused(self, store: SessionStore, limit: Any) -> None:
-        """Look at `list_sessions`: a limit is an integer of at least 1."""
+        """Check `list_sessions`: a limit is an integer of at least 1."""
         with pytest.raises(ValidationError):
             store.list_sessions(limit=limit)
 
     @pytest.mark.parametrize("offset", [-1, True, 1.0, "1", None, 2**63])
     def test_a_senseless_offset_is_refused(self, store: SessionStore, offset: Any) -> None:
-        """Look at `list_sessions`: an offset is an integer of at least 0."""
+        """Check `list_sessions`: an offset is an integer of at least 0."""
         with pytest.raises(ValidationError):
             store.list_sessions(offset=offset)
 
     @pytest.mark.parametrize("status", ["asleep", "", 1, ["active", "asleep"], ["running"]])
     def test_an_unknown_status_is_refused(self, store: SessionStore, status: Any) -> None:
-        """Look at `list_sessions`: each status must be one of a session's."""
+        """Check `list_sessions`: each status must be one of a session's."""
         with pytest.raises(InvalidStatusError):
             store.list_sessions(status=status)

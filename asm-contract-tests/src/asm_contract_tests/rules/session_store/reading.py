@@ -1,4 +1,4 @@
-"""Events: read back."""
+"""Reading of events."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from asm_core import (
 
 
 class GetEventsContract(Contract):
-    """`get_events` gives a session's events in the order of their numbers."""
+    """`get_events` returns a session's events in the order of their numbers."""
 
     @pytest.fixture
     def log(self, store: SessionStore) -> str:
-        """Return a session with six events, whose times run backwards, beside another session with one."""
+        """Return a session with six events in reverse order of time; the store also has another session with one."""
         for session_id in ("ses_other", "ses_log"):
             store.save_session(a_session(id=session_id))
         store.append_event(an_event("ses_other", run_id="run_a", timestamp=at(0)))
@@ -38,11 +38,11 @@ class GetEventsContract(Contract):
 
     @pytest.mark.guarantee("G6")
     def test_events_are_read_in_the_order_of_their_numbers(self, store: SessionStore, log: str) -> None:
-        """Look at the order of `find_events`, and at its filter by session."""
+        """Check the order of `find_events`, and at its filter by session."""
         assert numbers(store.get_events(log)) == [1, 2, 3, 4, 5, 6]
 
     def test_a_session_without_events_reads_none(self, store: SessionStore, session: Session) -> None:
-        """Look at `get_events`: an existing session without events is no error."""
+        """Check `get_events`: an existing session without events is no error."""
         assert store.get_events(session.id) == []
 
     @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ class GetEventsContract(Contract):
         ],
     )
     def test_events_are_read_by_run(self, store: SessionStore, log: str, run_id: Any, expected: list[int]) -> None:
-        """Look at how `find_events` applies `run_ids`: any of them, in this session."""
+        """Check how `find_events` applies `run_ids`: any of them, in this session."""
         assert numbers(store.get_events(log, run_id=run_id)) == expected
 
     @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ class GetEventsContract(Contract):
         ],
     )
     def test_events_are_read_by_type(self, store: SessionStore, log: str, kind: Any, expected: list[int]) -> None:
-        """Look at how `find_events` applies `types`: any of them."""
+        """Check how `find_events` applies `types`: any of them."""
         assert numbers(store.get_events(log, type=kind)) == expected
 
     @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ class GetEventsContract(Contract):
     def test_events_since_a_time_include_that_time(
         self, store: SessionStore, log: str, since: Any, expected: list[int]
     ) -> None:
-        """Look at how `find_events` applies `since`: inclusive, to the microsecond, in any time zone."""
+        """Check how `find_events` applies `since`: inclusive, to the microsecond, in any time zone."""
         assert numbers(store.get_events(log, since=since)) == expected
 
     @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ class GetEventsContract(Contract):
     def test_events_after_a_number_exclude_it(
         self, store: SessionStore, log: str, after: int, expected: list[int]
     ) -> None:
-        """Look at how `find_events` applies `after`: exclusive."""
+        """Check how `find_events` applies `after`: exclusive."""
         assert numbers(store.get_events(log, after=after)) == expected
 
     @pytest.mark.parametrize(
@@ -107,25 +107,25 @@ class GetEventsContract(Contract):
     def test_events_before_a_number_exclude_it(
         self, store: SessionStore, log: str, before: int, expected: list[int]
     ) -> None:
-        """Look at how `find_events` applies `before`: exclusive."""
+        """Check how `find_events` applies `before`: exclusive."""
         assert numbers(store.get_events(log, before=before)) == expected
 
     @pytest.mark.parametrize(("after", "before", "expected"), [(1, 4, [2, 3]), (2, 3, []), (4, 2, [])])
     def test_after_and_before_cut_out_a_window(
         self, store: SessionStore, log: str, after: int, before: int, expected: list[int]
     ) -> None:
-        """Look at how `find_events` joins `after` and `before`: by and."""
+        """Check how `find_events` joins `after` and `before`: by and."""
         assert numbers(store.get_events(log, after=after, before=before)) == expected
 
     @pytest.mark.parametrize(("limit", "expected"), [(1, [1]), (5, [1, 2, 3, 4, 5]), (2**63 - 1, [1, 2, 3, 4, 5, 6])])
     def test_a_limit_keeps_the_first_events(
         self, store: SessionStore, log: str, limit: int, expected: list[int]
     ) -> None:
-        """Look at how `find_events` applies `limit`: it keeps the smallest numbers."""
+        """Check how `find_events` applies `limit`: it keeps the smallest numbers."""
         assert numbers(store.get_events(log, limit=limit)) == expected
 
     def test_all_filters_of_events_apply_together(self, store: SessionStore, log: str) -> None:
-        """Look at how `find_events` joins its conditions: by and, the limit last."""
+        """Check how `find_events` joins its conditions: by and, the limit last."""
         found = store.get_events(
             log,
             run_id=["run_a", "run_b"],
@@ -151,7 +151,7 @@ class GetEventsContract(Contract):
         "arguments", [{}, {"run_id": "run_a"}, {"run_id": []}, {"after": 3}, {"limit": 1}, {"wait_timeout": 60}]
     )
     def test_events_of_an_unknown_session_are_not_read(self, store: SessionStore, arguments: dict[str, Any]) -> None:
-        """Look at `get_events`: an unknown session is SessionNotFoundError at once, whatever the filters say."""
+        """Check `get_events`: an unknown session is SessionNotFoundError at once, whatever the filters say."""
         with pytest.raises(SessionNotFoundError):
             store.get_events("ses_unknown", **arguments)
 
@@ -181,12 +181,12 @@ class GetEventsContract(Contract):
     def test_senseless_arguments_of_a_read_are_refused(
         self, store: SessionStore, log: str, arguments: dict[str, Any]
     ) -> None:
-        """Look at `get_events`: each argument is checked before the store is asked."""
+        """Check `get_events`: each argument is checked before the store is queried."""
         with pytest.raises(ValidationError):
             store.get_events(log, **arguments)
 
     @pytest.mark.parametrize("kind", ["daydreamed", "", 1, ["message_sent", "daydreamed"]])
     def test_an_unknown_type_is_refused(self, store: SessionStore, log: str, kind: Any) -> None:
-        """Look at `get_events`: each type must be one of those that exist."""
+        """Check `get_events`: each type must be one of those that exist."""
         with pytest.raises(InvalidEventTypeError):
             store.get_events(log, type=kind)

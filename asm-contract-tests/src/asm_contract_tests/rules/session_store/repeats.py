@@ -1,4 +1,4 @@
-"""Events: appended more than once."""
+"""Repeated appends of events."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class RepeatsContract(Contract):
 
     @pytest.mark.guarantee("G3")
     def test_an_event_appended_twice_is_stored_once(self, store: SessionStore, query: QueryAPI, event: Event) -> None:
-        """Look at `_append`: what is stored under the id is returned, and nothing is written."""
+        """Check `_append`: what is stored under the id is returned, and nothing is written."""
         first = store.append_event(event)
         assert store.append_event(event) == first
         assert query.count_events() == 1
 
     @pytest.mark.guarantee("G3")
     def test_a_repeat_takes_no_number(self, store: SessionStore, event: Event) -> None:
-        """Look at `_append`: the counter moves only with a new event."""
+        """Check `_append`: the counter moves only with a new event."""
         store.append_event(event)
         store.append_event(event)
         assert store.get_latest_sequence(event.session_id) == 1
@@ -46,7 +46,7 @@ class RepeatsContract(Contract):
 
     @pytest.mark.guarantee("G3")
     def test_an_event_twice_in_one_batch_is_stored_once(self, store: SessionStore, event: Event) -> None:
-        """Look at `_append`: both places of the batch get the stored one."""
+        """Check `_append`: both places of the batch get the stored one."""
         between = an_event(event.session_id)
         stored = store.append_events([event, between, event])
         assert numbers(stored) == [1, 2, 1]
@@ -54,7 +54,7 @@ class RepeatsContract(Contract):
 
     @pytest.mark.guarantee("G3")
     def test_a_batch_may_repeat_what_is_stored(self, store: SessionStore, event: Event) -> None:
-        """Look at `_append`: repeats and new events mix, and the new ones are numbered without a gap."""
+        """Check `_append`: repeats and new events mix, and the new ones are numbered without a gap."""
         first = store.append_event(event)
         new = some_events(event.session_id, 2)
         stored = store.append_events([new[0], event, new[1]])
@@ -62,7 +62,7 @@ class RepeatsContract(Contract):
 
     @pytest.mark.guarantee("G3")
     def test_a_batch_may_be_repeated_as_a_whole(self, store: SessionStore, session: Session) -> None:
-        """Look at `_append`: a caller that lost the answer asks again, and gets the same."""
+        """Check `_append`: a caller that lost the response retries, and gets the same event."""
         batch = some_events(session, 4)
         first = store.append_events(batch)
         assert store.append_events(batch) == first
@@ -71,7 +71,7 @@ class RepeatsContract(Contract):
     @pytest.mark.guarantee("G3")
     @pytest.mark.parametrize("fields", [{"timestamp": at(2)}, {"metadata": {"by": "second"}}, {"provider": "acme"}])
     def test_the_first_telling_of_a_fact_stays(self, store: SessionStore, event: Event, fields: dict[str, Any]) -> None:
-        """Look at what `_append` returns for a repeat: the stored event, not the given one."""
+        """Check what `_append` returns for a repeat: the stored event, not the given one."""
         first = store.append_event(event)
         assert store.append_event(changed(event, **fields)) == first
         assert store.get_events(event.session_id) == [first]
@@ -81,7 +81,7 @@ class RepeatsContract(Contract):
     def test_another_fact_under_a_stored_id_is_refused(
         self, store: SessionStore, event: Event, fields: dict[str, Any]
     ) -> None:
-        """Look at `_append`: `ensure_idempotent` says what the same fact is."""
+        """Check `_append`: `ensure_idempotent` compares the events."""
         first = store.append_event(event)
         with pytest.raises(AlreadyExistsError):
             store.append_event(changed(event, **fields))
@@ -93,7 +93,7 @@ class RepeatsContract(Contract):
     def test_two_facts_under_one_id_in_a_batch_are_refused(
         self, store: SessionStore, query: QueryAPI, event: Event, fields: dict[str, Any]
     ) -> None:
-        """Look at `_append`: it compares the events of a batch with each other too, and then stores none."""
+        """Check `_append`: it compares the events of a batch with each other too, and then stores none."""
         with pytest.raises(AlreadyExistsError):
             store.append_events([event, changed(event, **fields)])
         assert query.count_events() == 0

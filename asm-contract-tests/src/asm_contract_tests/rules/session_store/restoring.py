@@ -1,4 +1,4 @@
-"""Copies: sessions restored with the numbers that their events bear."""
+"""Copies: sessions restored with the numbers of their events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from asm_core import (
 
 
 class RestoreContract(Contract):
-    """`restore_session` stores an exact copy, all or nothing, and may be repeated."""
+    """`restore_session` stores an exact copy, all or nothing, and is idempotent."""
 
     @pytest.fixture
     def copied(self) -> Session:
@@ -36,7 +36,7 @@ class RestoreContract(Contract):
     def test_a_restored_session_is_an_exact_copy(
         self, store: SessionStore, copied: Session, copied_events: list[Event]
     ) -> None:
-        """Look at `_restore`: session, runs and events as they were, numbers and gaps included."""
+        """Check `_restore`: session, runs and events as they were, numbers and gaps included."""
         run = a_run(copied)
         assert store.restore_session(copied, [run], copied_events, last_sequence=9) == 3
         assert store.get_session(copied.id) == copied
@@ -48,7 +48,7 @@ class RestoreContract(Contract):
     def test_a_restored_counter_is_behind_every_number(
         self, store: SessionStore, copied: Session, copied_events: list[Event], last_sequence: int, expected: int
     ) -> None:
-        """Look at how `_restore` raises the counter: to `last_sequence` or to the greatest number."""
+        """Check how `_restore` raises the counter: to `last_sequence` or to the greatest number."""
         store.restore_session(copied, (), copied_events, last_sequence=last_sequence)
         assert store.get_latest_sequence(copied.id) == expected
         assert store.append_event(an_event(copied)).sequence_number == expected + 1
@@ -61,13 +61,13 @@ class RestoreContract(Contract):
         assert store.get_events(copied.id) == copied_events
 
     def test_restoring_needs_neither_runs_nor_events(self, store: SessionStore, copied: Session) -> None:
-        """Look at `_restore` with a session alone."""
+        """Check `_restore` with a session alone."""
         assert store.restore_session(copied) == 0
         assert store.get_session(copied.id) == copied
         assert store.get_latest_sequence(copied.id) == 0
 
     def test_restoring_may_be_repeated(self, store: SessionStore, copied: Session, copied_events: list[Event]) -> None:
-        """Look at `_restore`: what is there already is left as it is and not counted."""
+        """Check `_restore`: stored records stay as they are and do not count."""
         store.restore_session(copied, [a_run(copied, id="run_1")], copied_events, last_sequence=9)
         assert store.restore_session(copied, [a_run(copied, id="run_1")], copied_events, last_sequence=9) == 0
         assert store.get_events(copied.id) == copied_events
@@ -76,7 +76,7 @@ class RestoreContract(Contract):
     def test_a_copy_may_be_restored_in_parts(
         self, store: SessionStore, copied: Session, copied_events: list[Event]
     ) -> None:
-        """Look at `_restore`: only the events that are not there yet count as new."""
+        """Check `_restore`: only the events that are not there yet count as new."""
         assert store.restore_session(copied, events=copied_events[:2]) == 2
         assert store.restore_session(copied, events=copied_events) == 1
         assert store.get_events(copied.id) == copied_events
@@ -93,7 +93,7 @@ class RestoreContract(Contract):
         assert store.get_events(copied.id) == [event]
 
     def test_a_replacing_copy_makes_session_and_runs_equal_to_it(self, store: SessionStore, copied: Session) -> None:
-        """Look at `_restore` with `replace`: session and runs as copied, `deleted_at` included, whatever was there."""
+        """Check `_restore` with `replace`: session and runs become equal to the copies, `deleted_at` included."""
         stored = store.save_session(a_session(id=copied.id, agent_id="another"))
         store.save_run(a_run(stored, id="run_1", status="completed"))
         gone, run = deleted(copied, days=2), a_run(copied, id="run_1", status="running")
@@ -106,7 +106,7 @@ class RestoreContract(Contract):
     def test_a_copied_run_never_moves_to_another_session(
         self, store: SessionStore, copied: Session, *, replace: bool
     ) -> None:
-        """Look at `_restore`: a run of another session has the id, and would be missing in the copy."""
+        """Check `_restore`: a run of another session has the id, and would be missing in the copy."""
         other = store.save_session(a_session())
         run = store.save_run(a_run(other))
         with pytest.raises(AlreadyExistsError, match=other.id):
@@ -117,13 +117,13 @@ class RestoreContract(Contract):
 
     @pytest.mark.parametrize("replace", [None, 1, "yes"])
     def test_a_senseless_replace_is_refused(self, store: SessionStore, copied: Session, replace: Any) -> None:
-        """Look at `restore_session`: `replace` is True or False."""
+        """Check `restore_session`: `replace` is True or False."""
         with pytest.raises(ValidationError):
             store.restore_session(copied, replace=replace)
 
     @pytest.mark.guarantee("G1")
     def test_restoring_never_lowers_the_counter(self, store: SessionStore, copied: Session) -> None:
-        """Look at how `_restore` sets the counter: it only raises it."""
+        """Check how `_restore` sets the counter: it only raises it."""
         store.restore_session(copied, last_sequence=9)
         store.restore_session(copied, last_sequence=4)
         assert store.get_latest_sequence(copied.id) == 9
@@ -131,7 +131,7 @@ class RestoreContract(Contract):
     def test_one_event_twice_in_a_copy_is_stored_once(
         self, store: SessionStore, copied: Session, copied_events: list[Event]
     ) -> None:
-        """Look at `_restore`: repeats within one call are repeats too."""
+        """Check `_restore`: repeats within one call are repeats too."""
         assert store.restore_session(copied, events=[*copied_events, copied_events[0]]) == 3
         assert store.get_events(copied.id) == copied_events
 
@@ -149,7 +149,7 @@ class RestoreContract(Contract):
     def test_a_copy_that_contradicts_the_store_changes_nothing(
         self, store: SessionStore, query: QueryAPI, copied: Session, copied_events: list[Event], fields: dict[str, Any]
     ) -> None:
-        """Look at `_restore`: an id or a number that another event has is AlreadyExistsError, and all goes back."""
+        """Check `_restore`: an id or a number that another event has is AlreadyExistsError, and all rolls back."""
         other = store.save_session(a_session())
         store.append_event(an_event(other, id="evt_elsewhere"))
         store.restore_session(copied, events=copied_events)
@@ -163,7 +163,7 @@ class RestoreContract(Contract):
     def test_two_events_with_one_number_are_refused(
         self, store: SessionStore, copied: Session, copied_events: list[Event]
     ) -> None:
-        """Look at `_restore`: numbers within one call must differ too, or nothing is stored."""
+        """Check `_restore`: numbers within one call must differ too, or nothing is stored."""
         with pytest.raises(AlreadyExistsError):
             store.restore_session(copied, events=[*copied_events, an_event(copied).numbered(7)])
         with pytest.raises(SessionNotFoundError):
@@ -184,14 +184,14 @@ class RestoreContract(Contract):
         ids=["foreign run", "foreign event", "no number", "number 0", "no run", "no event", "no runs", "no events"],
     )
     def test_a_senseless_copy_is_refused(self, store: SessionStore, copied: Session, runs: Any, events: Any) -> None:
-        """Look at `restore_session`: it checks everything before it writes anything."""
+        """Check `restore_session`: it checks everything before it writes anything."""
         with pytest.raises(ValidationError):
             store.restore_session(copied, runs, events)
         assert store.list_sessions() == []
 
     @pytest.mark.parametrize("last_sequence", [-1, None, True, "1", 2**63])
     def test_a_senseless_last_number_is_refused(self, store: SessionStore, copied: Session, last_sequence: Any) -> None:
-        """Look at `restore_session`: a number is an integer of 64 bits, 0 or more."""
+        """Check `restore_session`: a number is an integer of 64 bits, 0 or more."""
         with pytest.raises(ValidationError):
             store.restore_session(copied, last_sequence=last_sequence)
 

@@ -31,7 +31,7 @@ class ListRunsContract(Contract):
         return ["d", "b", "c", "a"]
 
     def test_runs_are_listed_oldest_first(self, store: SessionStore, session: Session, four: list[str]) -> None:
-        """Look at the order of `find_runs`: `started_at`, then the id."""
+        """Check the order of `find_runs`: `started_at`, then the id."""
         assert ids(store.list_runs(session.id)) == four
 
     @pytest.mark.parametrize(
@@ -48,38 +48,38 @@ class ListRunsContract(Contract):
     def test_runs_are_listed_by_status(
         self, store: SessionStore, session: Session, status: Any, expected: list[str]
     ) -> None:
-        """Look at how `find_runs` applies `statuses`: any of them, none for an empty choice."""
+        """Check how `find_runs` applies `statuses`: any of them, none for an empty choice."""
         assert ids(store.list_runs(session.id, status=status)) == expected
 
     @pytest.mark.parametrize("limit", [1, 3, 4, 5])
     def test_a_limit_cuts_the_list_of_runs(
         self, store: SessionStore, session: Session, four: list[str], limit: int
     ) -> None:
-        """Look at how `find_runs` applies `limit`."""
+        """Check how `find_runs` applies `limit`."""
         assert ids(store.list_runs(session.id, limit=limit)) == four[:limit]
 
     def test_a_session_without_runs_lists_none(self, store: SessionStore, session: Session) -> None:
-        """Look at `list_runs`: an existing session without runs is no error."""
+        """Check `list_runs`: an existing session without runs is no error."""
         assert store.list_runs(session.id) == []
         assert store.get_active_run(session.id) is None
 
     @pytest.mark.guarantee("G7")
     @pytest.mark.parametrize("arguments", [{}, {"status": "running"}, {"status": []}, {"limit": 1}])
     def test_runs_of_an_unknown_session_are_not_listed(self, store: SessionStore, arguments: dict[str, Any]) -> None:
-        """Look at `list_runs`: an unknown session is SessionNotFoundError, whatever the filters say."""
+        """Check `list_runs`: an unknown session is SessionNotFoundError, whatever the filters say."""
         with pytest.raises(SessionNotFoundError):
             store.list_runs("ses_unknown", **arguments)
 
     @pytest.mark.usefixtures("four")
     def test_the_active_run_is_the_newest_that_is_running(self, store: SessionStore, session: Session) -> None:
-        """Look at the order in `get_active_run`: of two that began at once it is the one with the greater id."""
+        """Check the order in `get_active_run`: of two that began at once it is the one with the greater id."""
         active = store.get_active_run(session.id)
         assert active is not None
         assert active.id == "c"
 
     @pytest.mark.guarantee("G6")
     def test_a_run_that_ended_is_no_longer_active(self, store: SessionStore, session: Session) -> None:
-        """Look at the status that `get_active_run` filters by."""
+        """Check the status that `get_active_run` filters by."""
         run = store.save_run(a_run(session, status="running"))
         assert store.get_active_run(session.id) == run
         store.save_run(run.with_status("completed"))
@@ -87,18 +87,18 @@ class ListRunsContract(Contract):
 
     @pytest.mark.guarantee("G7")
     def test_an_unknown_session_has_no_active_run(self, store: SessionStore) -> None:
-        """Look at `get_active_run`: an unknown session is SessionNotFoundError, not None."""
+        """Check `get_active_run`: an unknown session is SessionNotFoundError, not None."""
         with pytest.raises(SessionNotFoundError):
             store.get_active_run("ses_unknown")
 
     @pytest.mark.parametrize("status", ["paused", "", 1, ["running", "active"]])
     def test_an_unknown_status_of_a_run_is_refused(self, store: SessionStore, session: Session, status: Any) -> None:
-        """Look at `list_runs`: each status must be one of a run's."""
+        """Check `list_runs`: each status must be one of a run's."""
         with pytest.raises(InvalidStatusError):
             store.list_runs(session.id, status=status)
 
     @pytest.mark.parametrize("limit", [0, -1, True, 2**63])
     def test_a_senseless_limit_of_runs_is_refused(self, store: SessionStore, session: Session, limit: Any) -> None:
-        """Look at `list_runs`: a limit is an integer of at least 1."""
+        """Check `list_runs`: a limit is an integer of at least 1."""
         with pytest.raises(ValidationError):
             store.list_runs(session.id, limit=limit)

@@ -54,7 +54,7 @@ SAVES: Final[dict[str, Callable[[SessionStore, Run], object]]] = {
         ExecutionResult(store.get_session(run.session_id), run, [an_event(run.session_id)] if run.output else [])
     ),
 }
-"""The ways to save a run; a flush brings an event along where the run has an output."""
+"""The ways to save a run; a flush also appends an event if the run has an output."""
 
 
 class RunsContract(Contract):
@@ -62,7 +62,7 @@ class RunsContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_a_run_comes_back_equal(self, store: SessionStore, session: Session) -> None:
-        """Look at how `_save_run` writes each field, and at how `load_run` reads it."""
+        """Check how `_save_run` writes each field, and at how `load_run` reads it."""
         run = full_run(session)
         assert store.save_run(run) == run
         assert store.get_run(run.id) == run
@@ -83,7 +83,7 @@ class RunsContract(Contract):
 
     @pytest.mark.guarantee("G8")
     def test_saving_a_run_again_replaces_all_but_the_id(self, store: SessionStore, session: Session) -> None:
-        """Look at the columns that the upsert of `_save_run` sets: each but the id must be among them."""
+        """Check the columns that the upsert of `_save_run` sets: each but the id must be among them."""
         bare = a_run(session, id="run_full", status="running")
         store.save_run(bare)
         store.save_run(full_run(session))
@@ -102,7 +102,7 @@ class RunsContract(Contract):
     def test_a_run_never_moves_to_another_session(
         self, store: SessionStore, session: Session, save: Callable[[SessionStore, Run], object]
     ) -> None:
-        """Look at the condition of the upsert in `_save_run`: a run of another session has the id."""
+        """Check the condition of the upsert in `_save_run`: a run of another session has the id."""
         run = store.save_run(full_run(session))
         other = store.save_session(a_session())
         with pytest.raises(AlreadyExistsError, match=session.id):
@@ -116,7 +116,7 @@ class RunsContract(Contract):
     def test_a_run_that_has_ended_keeps_its_status(
         self, store: SessionStore, session: Session, ended: RunStatus, save: Callable[[SessionStore, Run], object]
     ) -> None:
-        """Look at the condition of the upsert in `_save_run`: it is no other status than the one that is final."""
+        """Check the condition of the upsert in `_save_run`: it is no other status than the one that is final."""
         run = store.save_run(a_run(session, status=ended))
         for status in sorted(set(RunStatus) - {ended}):
             with pytest.raises(InvalidTransitionError, match=run.id):
@@ -129,7 +129,7 @@ class RunsContract(Contract):
     def test_a_run_that_has_ended_is_saved_again_with_its_status(
         self, store: SessionStore, session: Session, save: Callable[[SessionStore, Run], object]
     ) -> None:
-        """Look at the condition of the upsert in `_save_run`: a repeat passes, and so does what else has changed."""
+        """Check the condition of the upsert in `_save_run`: a repeat passes, and so does what else has changed."""
         run = store.save_run(a_run(session, status="completed"))
         save(store, run)
         save(store, changed(run, metadata={"reviewed": True}))
@@ -137,21 +137,21 @@ class RunsContract(Contract):
 
     @pytest.mark.guarantee("G8")
     def test_saving_a_run_twice_stores_one(self, store: SessionStore, session: Session) -> None:
-        """Look at `_save_run`: the second time it must update."""
+        """Check `_save_run`: the second time it must update."""
         run = store.save_run(full_run(session))
         store.save_run(run)
         assert store.list_runs(session.id) == [run]
 
     @pytest.mark.guarantee("G7")
     def test_an_unknown_run_is_not_found(self, store: SessionStore) -> None:
-        """Look at `load_run`: it returns None where there is nothing."""
+        """Check `load_run`: it returns None where there is nothing."""
         with pytest.raises(RunNotFoundError) as caught:
             store.get_run("run_unknown")
         assert caught.value.details == {"run_id": "run_unknown"}
 
     @pytest.mark.guarantee("G7")
     def test_a_run_of_an_unknown_session_is_not_saved(self, store: SessionStore) -> None:
-        """Look at `_save_run`: a missing session is SessionNotFoundError, not an error of the driver."""
+        """Check `_save_run`: a missing session is SessionNotFoundError, not an error of the driver."""
         run = a_run("ses_unknown")
         with pytest.raises(SessionNotFoundError):
             store.save_run(run)
@@ -160,7 +160,7 @@ class RunsContract(Contract):
 
     @pytest.mark.guarantee("G7")
     def test_a_run_cannot_move_to_an_unknown_session(self, store: SessionStore, session: Session) -> None:
-        """Look at `_save_run`: its update needs the session as much as its insert."""
+        """Check `_save_run`: its update needs the session as much as its insert."""
         run = store.save_run(a_run(session))
         with pytest.raises(SessionNotFoundError):
             store.save_run(changed(run, session_id="ses_unknown"))
@@ -193,7 +193,7 @@ class RunsContract(Contract):
     def test_a_run_that_cannot_be_kept_is_refused(
         self, store: SessionStore, session: Session, fields: dict[str, Any]
     ) -> None:
-        """Look at `save_run`: it checks the model again, since the plain constructor does not."""
+        """Check `save_run`: it checks the model again, since the plain constructor does not."""
         with pytest.raises(ValidationError):
             store.save_run(full_run(session, **fields))
         assert store.list_runs(session.id) == []

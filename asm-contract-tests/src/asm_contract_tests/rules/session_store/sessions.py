@@ -1,4 +1,4 @@
-"""Sessions: saved and read back."""
+"""Saving and reading of sessions."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class SessionsContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_a_session_comes_back_equal(self, store: SessionStore) -> None:
-        """Look at how `_save_session` writes each field, and at how `load_session` reads it."""
+        """Check how `_save_session` writes each field, and at how `load_session` reads it."""
         session = full_session()
         store.save_session(session)
         assert store.get_session(session.id) == session
 
     def test_saving_a_session_returns_what_is_stored(self, store: SessionStore) -> None:
-        """Look at `save_session`: an adapter need not override it."""
+        """Check `save_session`: an adapter need not override it."""
         session = full_session()
         assert store.save_session(session) == session
 
     @pytest.mark.guarantee("G8")
     def test_saving_a_session_twice_stores_one(self, store: SessionStore) -> None:
-        """Look at `_save_session`: the second time it must update."""
+        """Check `_save_session`: the second time it must update."""
         session = a_session()
         store.save_session(session)
         store.save_session(session)
@@ -52,7 +52,7 @@ class SessionsContract(Contract):
 
     @pytest.mark.guarantee("G8")
     def test_saving_a_session_again_replaces_all_but_the_id(self, store: SessionStore) -> None:
-        """Look at the columns that the upsert of `_save_session` sets: each but the id must be among them."""
+        """Check the columns that the upsert of `_save_session` sets: each but the id must be among them."""
         store.save_session(a_session(id="ses_full", agent_id="another"))
         store.save_session(full_session())
         assert store.get_session("ses_full") == full_session()
@@ -77,20 +77,20 @@ class SessionsContract(Contract):
         assert numbers(store.append_events(some_events(session, 1))) == [3]
 
     def test_saving_one_session_changes_no_other(self, store: SessionStore) -> None:
-        """Look at the condition of the update in `_save_session`."""
+        """Check the condition of the update in `_save_session`."""
         other = store.save_session(a_session(id="ses_other"))
         store.save_session(a_session(id="ses_one", agent_id="another"))
         assert store.get_session("ses_other") == other
 
     @pytest.mark.guarantee("G7")
     def test_an_unknown_session_is_not_found(self, store: SessionStore) -> None:
-        """Look at `load_session`: it returns None where there is nothing."""
+        """Check `load_session`: it returns None where there is nothing."""
         with pytest.raises(SessionNotFoundError) as caught:
             store.get_session("ses_unknown")
         assert caught.value.details == {"session_id": "ses_unknown"}
 
     def test_a_soft_deleted_session_is_still_read(self, store: SessionStore) -> None:
-        """Look at `load_session`: it must not filter by `deleted_at`."""
+        """Check `load_session`: it must not filter by `deleted_at`."""
         session = soft_deleted(store, a_session(), days=1)
         assert store.get_session(session.id) == session
 
@@ -118,20 +118,20 @@ class SessionsContract(Contract):
         ids=label,
     )
     def test_a_session_that_cannot_be_kept_is_refused(self, store: SessionStore, fields: dict[str, Any]) -> None:
-        """Look at `save_session`: it checks the model again, since the plain constructor does not."""
+        """Check `save_session`: it checks the model again, since the plain constructor does not."""
         with pytest.raises(ValidationError):
             store.save_session(full_session(**fields))
         assert store.list_sessions() == []
 
     @pytest.mark.parametrize("value", [None, "ses_1", {}, object()])
     def test_only_a_session_is_saved_as_one(self, store: SessionStore, value: Any) -> None:
-        """Look at `save_session`: it refuses what is no Session."""
+        """Check `save_session`: it refuses what is no Session."""
         with pytest.raises(ValidationError):
             store.save_session(value)
 
     @pytest.mark.guarantee("G9")
     def test_changing_a_payload_later_changes_nothing_stored(self, store: SessionStore) -> None:
-        """Look for a store that keeps or hands out the caller's own dict."""
+        """Look for a store that keeps or returns the caller's own dict."""
         session = a_session(metadata={"list": [1]})
         store.save_session(session)
         session.metadata["list"].append(2)

@@ -1,4 +1,4 @@
-"""Events: a log that is no longer the one that was read."""
+"""Logs that were set back."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def replace_log(store: SessionStore, session: Session, count: int) -> None:
 
 
 class SetBackContract(Contract):
-    """A log that lost what was read of it, or was replaced, is `LogSetBackError`; one that was pruned is none."""
+    """A log that lost events that were read, or was replaced, raises `LogSetBackError`; a pruned log does not."""
 
     @pytest.mark.guarantee("G2")
     @FILTERS
@@ -53,7 +53,7 @@ class SetBackContract(Contract):
     def test_a_follower_finds_a_replaced_log(
         self, store: SessionStore, other_backend: Backend, session: Session, filters: dict[str, Any], count: int
     ) -> None:
-        """Look at `load_heads`, and for a follower that goes on by numbers alone: it must give out nothing more."""
+        """Check `load_heads`, and look for a follower that continues by numbers only: it must not yield events."""
         begin(store, session)
         follow = store.follow_events(session.id, **filters, idle_timeout=PATIENCE)
         seen = next(follow)
@@ -69,7 +69,7 @@ class SetBackContract(Contract):
     def test_a_follower_finds_a_log_that_was_restored_under_its_id(
         self, store: SessionStore, other_backend: Backend, session: Session
     ) -> None:
-        """Look at `load_heads`: the id of a log is random and made with the session, so that a copy has another."""
+        """Check `load_heads`: the id of a log is random and made with the session, so that a copy has another."""
         events = begin(store, session)
         follow = store.follow_events(session.id, idle_timeout=0.05)
         assert list(islice(follow, 3)) == events
@@ -82,7 +82,7 @@ class SetBackContract(Contract):
     def test_a_follower_that_waits_finds_a_replaced_log(
         self, store: SessionStore, other_backend: Backend, session: Session
     ) -> None:
-        """Look at the watcher: it must end a wait for any other head, not only for a greater one."""
+        """Check the watcher: it must end a wait for any other head, not only for a greater one."""
         begin(store, session)
         follow = store.follow_events(session.id, after=3)
         with begun(lambda: next(follow)) as coming:
@@ -95,7 +95,7 @@ class SetBackContract(Contract):
     def test_events_after_an_event_are_those_after_its_number(
         self, store: SessionStore, session: Session, filters: dict[str, Any]
     ) -> None:
-        """Look at `get_events` and `follow_events`: the event itself is looked up, and not given out."""
+        """Check `get_events` and `follow_events`: the event itself is looked up, and not given out."""
         events = begin(store, session, 6)
         for event in events:
             expected = store.get_events(session.id, after=event.sequence_number, **filters)
@@ -109,7 +109,7 @@ class SetBackContract(Contract):
     def test_reading_on_from_an_event_finds_a_replaced_log(
         self, store: SessionStore, session: Session, filters: dict[str, Any], count: int
     ) -> None:
-        """Look at `get_events` and `follow_events`: no event, or another one, stands at the number of `after`."""
+        """Check `get_events` and `follow_events`: the number of `after` has no event, or another one."""
         events = begin(store, session)
         replace_log(store, session, count)
         for event in events:
@@ -122,7 +122,7 @@ class SetBackContract(Contract):
     def test_a_wait_after_an_event_finds_a_replaced_log(
         self, store: SessionStore, other_backend: Backend, session: Session
     ) -> None:
-        """Look at `get_events`: it compares again each time the watcher ends its wait."""
+        """Check `get_events`: it compares again each time the watcher ends its wait."""
         last = begin(store, session)[-1]
         with begun(lambda: store.get_events(session.id, after=last, wait_timeout=PATIENCE)) as coming:
             replace_log(other_backend.session_store, session, 2)
@@ -133,7 +133,7 @@ class SetBackContract(Contract):
     def test_nothing_is_read_after_an_event_of_a_session_that_is_gone(
         self, store: SessionStore, session: Session
     ) -> None:
-        """Look at `load_heads`: it leaves out sessions that are not stored."""
+        """Check `load_heads`: it leaves out sessions that are not stored."""
         last = begin(store, session)[-1]
         follow = store.follow_events(session.id)
         next(follow)
@@ -148,7 +148,7 @@ class SetBackContract(Contract):
     def test_a_pruned_event_is_no_setback(
         self, store: SessionStore, maintenance: Maintenance, session: Session, filters: dict[str, Any]
     ) -> None:
-        """Look for a follower that takes pruning for a loss: the log goes on, and its counter is not lowered."""
+        """Look for a follower that mistakes pruning for a loss: the log continues, and its counter is not lowered."""
         events = begin(store, session)
         follow = store.follow_events(session.id, idle_timeout=PATIENCE)
         assert list(islice(follow, 3)) == events
@@ -164,7 +164,7 @@ class SetBackContract(Contract):
     def test_only_a_stored_event_of_the_session_is_read_on_from(
         self, store: SessionStore, session: Session, fields: dict[str, Any]
     ) -> None:
-        """Look at `get_events` and `follow_events`: both check `after` when they are called."""
+        """Check `get_events` and `follow_events`: both check `after` when they are called."""
         after = changed(begin(store, session)[-1], **fields)
         with pytest.raises(ValidationError):
             store.get_events(session.id, after=after)

@@ -1,4 +1,4 @@
-"""Events: waited for."""
+"""Waiting for events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROUNDS = 10
 
 
 def woken(waiter: SessionStore, session: Session, writer: SessionStore) -> list[Event]:
-    """Return what somebody who waits for the next event gets when it is appended."""
+    """Return the result of a waiter for the next event, which is appended meanwhile."""
     last = writer.get_latest_sequence(session.id)
     begins = threading.Event()
 
@@ -27,7 +27,7 @@ def woken(waiter: SessionStore, session: Session, writer: SessionStore) -> list[
 
     with begun(wait) as waiting:
         begins.wait(PATIENCE)
-        for _ in range(3):  # so long the waiter needs to look and to lie down
+        for _ in range(3):  # time for the waiter to read and begin its wait
             writer.get_events(session.id)
         writer.append_event(an_event(session))
         return waiting.result(PATIENCE)
@@ -41,20 +41,20 @@ class WaitForEventsContract(Contract):
 
     @pytest.mark.guarantee("G17")
     def test_a_wait_for_what_is_there_already_ends_at_once(self, store: SessionStore, session: Session) -> None:
-        """Look at `get_events`: it reads before it waits."""
+        """Check `get_events`: it reads before it waits."""
         store.append_events(some_events(session, 2))
         with begun(lambda: store.get_events(session.id, after=1, wait_timeout=2 * PATIENCE)) as wait:
             assert numbers(wait.result(PATIENCE)) == [2]
 
     @pytest.mark.guarantee("G17")
     def test_a_wait_in_vain_ends_with_nothing(self, store: SessionStore, session: Session) -> None:
-        """Look at the deadline of `get_events`."""
+        """Check the deadline of `get_events`."""
         with begun(lambda: store.get_events(session.id, wait_timeout=0.05)) as wait:
             assert wait.result(PATIENCE) == []
 
     @pytest.mark.guarantee("G17")
     def test_a_wait_ends_with_what_is_appended_meanwhile(self, store: SessionStore, session: Session) -> None:
-        """Look at how an append wakes those who wait on the same backend."""
+        """Check how an append wakes the waiters of the same backend."""
         for _ in range(ROUNDS):
             assert woken(store, session, store) == store.get_events(session.id)[-1:]
 
@@ -62,13 +62,13 @@ class WaitForEventsContract(Contract):
     def test_a_wait_ends_with_what_another_handle_appends(
         self, store: SessionStore, other_backend: Backend, session: Session
     ) -> None:
-        """Look at the watcher: it must find commits that nobody told it of."""
+        """Check the watcher: it must find commits without a notification."""
         for _ in range(ROUNDS):
             assert woken(store, session, other_backend.session_store) == store.get_events(session.id)[-1:]
 
     @pytest.mark.guarantee("G17")
     def test_a_wait_passes_over_what_its_filters_do_not_allow(self, store: SessionStore, session: Session) -> None:
-        """Look at the loop of `get_events`: an event of another type wakes it, and it must go back to waiting."""
+        """Check the loop of `get_events`: an event of another type wakes it, and it must go back to waiting."""
         with begun(lambda: store.get_events(session.id, type="run_failed", wait_timeout=2 * PATIENCE)) as wait:
             store.append_events(some_events(session, 3))
             event = store.append_event(an_event(session, type="run_failed"))
@@ -79,7 +79,7 @@ class WaitForEventsContract(Contract):
     def test_two_who_answer_each_other_never_miss_a_turn(
         self, store: SessionStore, other_backend: Backend, session: Session, *, across_handles: bool
     ) -> None:
-        """Look for an event that is committed between the read and the wait: nobody may sleep through it."""
+        """Look for an event that is committed between the read and the wait: no waiter may miss it."""
         other = other_backend.session_store if across_handles else store
 
         def play(mine: SessionStore, first: int) -> list[Event]:
@@ -87,7 +87,7 @@ class WaitForEventsContract(Contract):
             for turn in range(first, 60, 2):
                 if turn:
                     events = mine.get_events(session.id, after=turn - 1, wait_timeout=PATIENCE)
-                    assert events, f"turn {turn - 1} was played, and nobody was told"
+                    assert events, f"turn {turn - 1} was committed, but no waiter was woken"
                     seen += events
                 mine.append_event(an_event(session, data={"turn": turn}))
             return seen
@@ -97,7 +97,7 @@ class WaitForEventsContract(Contract):
 
     @pytest.mark.guarantee("G17")
     def test_many_wait_at_once(self, store: SessionStore, other_backend: Backend) -> None:
-        """Look at the watcher: everybody who waits is woken, each by the session that it waits for."""
+        """Check the watcher: every waiter is woken, each by its own session."""
         sessions = [store.save_session(a_session()) for _ in range(10)]
         writer = other_backend.session_store
 
@@ -114,7 +114,7 @@ class WaitForEventsContract(Contract):
     def test_a_wait_for_a_session_that_is_deleted_ends(
         self, store: SessionStore, other_backend: Backend, session: Session
     ) -> None:
-        """Look at the watcher: a session that is gone ends the wait, with SessionNotFoundError."""
+        """Check the watcher: a session that is gone ends the wait, with SessionNotFoundError."""
         with begun(lambda: store.get_events(session.id, wait_timeout=2 * PATIENCE)) as wait:
             other_backend.session_store.delete_session(session.id)
             with pytest.raises(SessionNotFoundError):
@@ -127,7 +127,7 @@ class WaitForEventsContract(Contract):
     def test_a_wait_for_what_can_no_longer_come_ends_at_once(
         self, store: SessionStore, session: Session, filters: dict[str, Any]
     ) -> None:
-        """Look at `get_events`: no new number comes below `before`, and nothing passes an empty choice."""
+        """Check `get_events`: no new number comes below `before`, and an empty filter matches nothing."""
         store.append_events(some_events(session, 2))
         wanted: dict[str, Any] = {"type": "run_failed", **filters}
         with begun(lambda: store.get_events(session.id, wait_timeout=2 * PATIENCE, **wanted)) as wait:
