@@ -49,8 +49,8 @@ def check_gaps(cls: type, gaps: object) -> None:
 def _hidden(cls: type, name: str, contract: type) -> str:
     culprit: Any = next(base for base in cls.__mro__ if name in vars(base))
     message = (
-        f"{contract.__name__}.{name} is overridden or removed in {culprit.__name__}. A contract cannot be passed in part: rename "
-        "the definition there"
+        f"{contract.__name__}.{name} is overridden or removed in {culprit.__name__}. "
+        "A contract cannot be passed in part: rename the definition there"
     )
     if not name.startswith("test"):
         return f"{message}."

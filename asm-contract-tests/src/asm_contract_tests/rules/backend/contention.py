@@ -174,7 +174,7 @@ class ContentionContract(Contract):
     def test_of_batches_of_processes_that_contradict_each_other_one_wins(
         self, open_backend: OpenBackend, soak: int
     ) -> None:
-        """Check processes that use the same ids in opposite orders: losers are rejected as a whole, without deadlock."""
+        """Check processes that use the same ids in opposite orders: losers are rejected, without deadlock."""
         for _ in range(soak):
             names = stored_sessions(open_backend, 2)
             claims = [[f"{names[0]} {turn} {place}" for place in range(400)] for turn in range(TURNS // 4)]
