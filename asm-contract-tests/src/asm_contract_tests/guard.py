@@ -54,4 +54,4 @@ def _hidden(cls: type, name: str, contract: type) -> str:
     )
     if not name.startswith("test"):
         return f"{message}."
-    return f'{message}, or declare that {cls.__name__} cannot pass the test: known_gaps = {{"{name}": "reason"}}.'
+    return f'{message}, or declare that {cls.__name__} cannot pass the test: known_gaps = {{"{name}": "why"}}.'
