@@ -45,7 +45,7 @@ def test_replacing_a_part_of_a_contract_is_refused(part: str) -> None:
 
 
 def test_the_message_says_what_to_do() -> None:
-    with pytest.raises(TypeError, match=f'give what you define there another name, .* known_gaps = .*"{NAME}": "why"'):
+    with pytest.raises(TypeError, match=f'rename the definition there, .* known_gaps = .*"{NAME}": "why"'):
         derived(**{NAME: None})
 
 
