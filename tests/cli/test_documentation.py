@@ -54,7 +54,7 @@ def test_a_section_names_the_options_of_its_command_and_no_others(name: str) -> 
 
 
 def test_the_options_that_choose_a_store_are_named() -> None:
-    text = PAGE.partition("\n## Which store\n")[2].partition("\n## ")[0]
+    text = PAGE.partition("\n## Store selection\n")[2].partition("\n## ")[0]
     assert all(f"`{option}" in text for option in ("--backend", "-b", "--url", "--store", "--config"))
 
 

@@ -62,7 +62,7 @@ def test_one_contract_alone_may_be_used() -> None:
     ("gaps", "message"),
     [
         ({"test_an_empty_store_lists_no_session": "why"}, f"no such test. Did you mean '{NAME}'"),
-        ({"nonsense": "why"}, "contains 'nonsense', which is not a test"),
+        ({"nonsense": "why"}, "contains 'nonsense', but there is no such test"),
         ({"open_backend": "why"}, "there is no such test"),
         ({NAME: ""}, "must give a reason"),
         ({NAME: None}, "must give a reason"),

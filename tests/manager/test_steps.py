@@ -56,7 +56,7 @@ def test_an_unknown_session_is_an_error(manager: SessionManager, step: str) -> N
 
 
 def test_a_run_needs_an_active_session(manager: SessionManager) -> None:
-    with pytest.raises(InvalidTransitionError, match="activate it"):
+    with pytest.raises(InvalidTransitionError, match="Activate it"):
         manager.start_run(manager.start_session().id, {})
 
 

@@ -108,7 +108,7 @@ def executed_elsewhere(tmp_path: Path) -> Any:
 def test_a_run_of_a_live_process_cannot_be_cancelled_or_executed(executed_elsewhere: Any) -> None:
     store, run, process = executed_elsewhere
     manager = SessionManager(store, ScriptedProvider())
-    with pytest.raises(ProviderError, match=f"process {process.pid} on host .* call cancel_run there"):
+    with pytest.raises(ProviderError, match=f"process {process.pid} on host .* Call cancel_run there"):
         manager.cancel_run(run.id)
     with pytest.raises(InvalidTransitionError, match=f"running already: process {process.pid}"):
         manager.execute_run(run.id)

@@ -53,7 +53,7 @@ def test_a_strangers_backend_is_found_by_name_and_passes_the_contract(installed:
     [
         ("torn", "ModuleNotFoundError(\"No module named 'a_module_that_is_missing'\")"),
         ("driverless", "ModuleNotFoundError(\"No module named 'a_driver_that_is_missing'\")"),
-        ("hookless", "TypeError('its hook asm_backend() gives None"),
+        ("hookless", "TypeError('its hook asm_backend() returns None"),
         ("misnamed", "TypeError('its hook asm_backend() returns a BackendSpec named 'somebody_else', not 'misnamed'"),
     ],
 )
@@ -73,7 +73,7 @@ def test_a_backend_for_other_ports_is_incompatible(
 ) -> None:
     error = opened(installed, name, tmp_path)
     assert error["code"] == "incompatible_backend"
-    assert f"upgrade {upgrade}." in error["message"]
+    assert f"Upgrade {upgrade}." in error["message"]
 
 
 def test_a_misspelt_name_gets_a_suggestion(installed: Environment, tmp_path: Path) -> None:

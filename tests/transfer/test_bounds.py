@@ -116,7 +116,7 @@ def test_a_long_pipe_is_refused_at_the_limit_and_a_file_of_that_length_is_not() 
 def test_a_line_that_could_not_be_imported_is_not_exported() -> None:
     here = MemoryBackend()
     session = here.session_store.save_session(Session.new(agent_id="a", metadata={"text": "x" * 3 * MIB}))
-    with pytest.raises(ValidationError, match=rf"The session {session.id} takes 3,146,\d+ bytes, and a line"):
+    with pytest.raises(ValidationError, match=rf"The session {session.id} takes 3,146,\d+ bytes, but a line"):
         exported(here, session.id)
 
 

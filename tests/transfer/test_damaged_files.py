@@ -105,6 +105,6 @@ def test_a_file_changed_between_the_check_and_the_writing_is_rolled_back() -> No
                 self.truncate()
             return super().seek(offset, whence)
 
-    with pytest.raises(AsmError, match="changed while it was imported"):
+    with pytest.raises(AsmError, match="changed during the import"):
         load_session(there, Changing(data))
     assert there.session_store.list_sessions() == []

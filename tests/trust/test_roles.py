@@ -60,5 +60,5 @@ def test_the_readers_role_reads_and_cannot_write(urls: dict[str, str], name: str
         assert list(backend.session_store.follow_events(session.id, idle_timeout=0)) == [event]
         assert backend.query_api.export_session(session.id).events == [event]
         assert backend.maintenance.health_check() == []
-        with pytest.raises(asm.StorageError, match="a permission is missing"):
+        with pytest.raises(asm.StorageError, match="A privilege is missing"):
             backend.session_store.save_session(session.with_tags(["new"]))

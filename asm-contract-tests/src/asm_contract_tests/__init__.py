@@ -2,8 +2,7 @@
 
 ::
 
-    import pytest
-    from asm_contract_tests import BackendContract
+    import pytest from asm_contract_tests import BackendContract
 
     class TestAcme(BackendContract):
         @pytest.fixture

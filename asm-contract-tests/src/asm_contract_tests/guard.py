@@ -39,7 +39,7 @@ def check_gaps(cls: type, gaps: object) -> None:
         if name not in tests:
             close = get_close_matches(str(name), tests, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
-            message = f"{cls.__name__}.known_gaps contains {name!r}, which is not a test.{hint}"
+            message = f"{cls.__name__}.known_gaps contains {name!r}, but there is no such test.{hint}"
             raise TypeError(message)
         if not isinstance(reason, str) or not reason.strip():
             message = f"{cls.__name__}.known_gaps must give a reason for {name}, not {reason!r}."

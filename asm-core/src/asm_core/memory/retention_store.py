@@ -1,4 +1,4 @@
-"""Maintenance in memory."""
+"""The retention store of the in-memory backend."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class MemoryRetentionStore(MemoryReader, RetentionStore):
-    """The primitives of maintenance in memory. A stretch is all that follows: it costs nothing to count."""
+    """The primitives of maintenance in memory. A stretch is the whole rest of a log, because counting is free."""
 
     def batch(self) -> AbstractContextManager[None]:
         return self._state.transaction()
@@ -130,7 +130,7 @@ class MemoryRetentionStore(MemoryReader, RetentionStore):
 
     def _beyond_counters(self) -> list[str]:
         return [
-            f"Session {session_id} has an event {max(log)}, beyond its last, {self._state.counters[session_id]}"
+            f"Session {session_id} has an event {max(log)}, after its last number, {self._state.counters[session_id]}"
             for session_id, log in self._state.logs.items()
             if log and max(log) > self._state.counters.get(session_id, 0)
         ]

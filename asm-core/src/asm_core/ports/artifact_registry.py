@@ -61,10 +61,11 @@ class ArtifactRegistry(ABC):
 
     @abstractmethod
     def _register(self, artifact: Artifact) -> None:
-        """Store the artifact in one transaction, in place of a deleted one with its key.
+        """Store the artifact in one transaction, and replace a deleted one with its key.
 
-        An equal live one: do nothing. Another one with its id, or a live one with its key: AlreadyExistsError, which
-        `asm_core.event_log.idempotency.artifact_taken` makes. SessionNotFoundError without the session that it names.
+        If an equal live artifact is stored, this is a no-op. Another artifact with its id, or a live one with its key:
+        AlreadyExistsError, from `asm_core.event_log.idempotency.artifact_taken`. SessionNotFoundError if its session
+        does not exist.
         """
 
     @abstractmethod
@@ -77,7 +78,7 @@ class ArtifactRegistry(ABC):
 
     @abstractmethod
     def _total_artifacts(self, session_id: str) -> tuple[int, int]:
-        """Return how many live artifacts a session has, and the sum of their `byte_size`."""
+        """Return the number of live artifacts of a session, and the sum of their `byte_size`."""
 
     @abstractmethod
     def _soft_delete_artifact(self, key: str, at: datetime) -> None:

@@ -302,27 +302,27 @@ class QueryAPI(ABC):
 
     @abstractmethod
     def _count_sessions(self, query: SessionQuery) -> int:
-        """Return how many sessions pass the filters of `query`; after_key, limit and offset do not matter."""
+        """Return the number of sessions that match the filters of `query`; ignore after_key, limit and offset."""
 
     @abstractmethod
     def _count_events(self, query: EventQuery) -> int:
-        """Return how many events pass the filters of `query`; after_key and limit do not matter."""
+        """Return the number of events that match the filters of `query`; ignore after_key and limit."""
 
     @abstractmethod
     def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
-        """Add up the tokens of the runs that pass `query`, by provider and model; in any order."""
+        """Sum the tokens of the runs that match `query`, by provider and model, in any order."""
 
     @abstractmethod
     def _total_costs(self, query: UsageQuery) -> list[CostTotals]:
-        """Add up the costs of the runs that pass `query`, by provider and model; in any order."""
+        """Sum the costs of the runs that match `query`, by provider and model, in any order."""
 
     @abstractmethod
     def _total_runs(self, session_ids: Collection[str]) -> list[RunTotals]:
-        """Add up the runs of each of these sessions, by status; in any order, without those that have none."""
+        """Sum the runs of each of these sessions, by status, in any order; omit sessions without runs."""
 
     @abstractmethod
     def _total_events(self, session_ids: Collection[str]) -> list[EventTotals]:
-        """Count the events of each of these sessions; in any order, without those that have none."""
+        """Count the events of each of these sessions, in any order; omit sessions without events."""
 
     @abstractmethod
     def _find_artifacts(self, session_id: str) -> list[Artifact]:

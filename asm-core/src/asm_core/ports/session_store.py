@@ -405,14 +405,14 @@ class SessionStore(ABC):
 
     @abstractmethod
     def _save_session(self, session: Session) -> datetime | None:
-        """Insert the session, which has no `deleted_at`, or replace all but that of the one with its id; return it."""
+        """Insert the session without `deleted_at`, or replace all other fields of the stored one; return it."""
 
     @abstractmethod
     def _save_run(self, run: Run) -> None:
-        """Insert the run, or replace all of the one with its id, in one step that no other writer comes between.
+        """Insert the run, or replace the stored one, atomically.
 
-        SessionNotFoundError without its session, SessionDeletedError where that is soft-deleted, and what
-        `asm_core.event_log.idempotency.run_refused` returns for the run that is stored under the id.
+        SessionNotFoundError without its session, SessionDeletedError if that is soft-deleted, and for a stored run the
+        result of `asm_core.event_log.idempotency.run_refused`.
         """
 
     @abstractmethod
@@ -421,31 +421,30 @@ class SessionStore(ABC):
 
     @abstractmethod
     def _append(self, events: list[Event]) -> list[Event]:
-        """Store at least one event, none of which bears a number, in one transaction; return each as stored.
+        """Store one or more events without numbers in one transaction; return each as stored.
 
-        In this order, so that of several faults every backend reports the same: refuse a list that contradicts itself
-        (`asm_core.event_log.idempotency.split_repeats`); lock the counters in the order of the session ids,
-        SessionNotFoundError without the session, SessionDeletedError where it is soft-deleted, also if that was
-        committed while the append waited for the lock; compare each id that is stored (`ensure_idempotent`), in the
-        order given; number the rest.
+        The order of the checks is fixed, so that every backend reports the same of several faults. Reject a
+        contradictory list (`asm_core.event_log.idempotency.split_repeats`). Lock the counters in the order of the
+        session ids: SessionNotFoundError without the session, and SessionDeletedError if it is soft-deleted, also if
+        that was committed while the append waited for the lock. Compare stored ids in the given order
+        (`ensure_idempotent`). Number the remaining events.
         """
 
     @abstractmethod
     def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
         """Save the session and the run and append the events, in one transaction.
 
-        SessionDeletedError where the session is stored as soft-deleted.
+        SessionDeletedError if the stored session is soft-deleted.
         """
 
     @abstractmethod
     def _restore(
         self, session: Session, runs: list[Run], events: list[Event], last_sequence: int, *, replace: bool
     ) -> int:
-        """Save what is not there yet, events with the numbers they bear, in one transaction; return the new events.
+        """Store missing records, with the numbers of events, in one transaction; return the new events.
 
-        With `replace`, session and runs replace those that are stored, `deleted_at` included. Raise the counter to at
-        least `last_sequence`. An id or number that another event has, or an id of a run of another session:
-        AlreadyExistsError.
+        With `replace`, session and runs replace stored ones, `deleted_at` included. Raise the counter to at least
+        `last_sequence`. AlreadyExistsError if another event has an id or number, or a run of another session has an id.
         """
 
     def _commit_token(self) -> object:
@@ -459,18 +458,18 @@ class SessionStore(ABC):
         """Return a context in which the store notifies of commits by other processes; it may do nothing.
 
         It is open while a caller waits, and entering it waits for nothing. Inside, `notify` may be called, from any
-        thread: with the id of a session that has new events, so that its waiters look at once; or with None once the
-        subscription has begun, or may have missed something. Nothing depends on it.
+        thread: with the id of a session that has new events, so that its waiters read the log; or with None after the
+        subscription has begun, or may have missed a commit. Nothing depends on it.
         """
         return nullcontext()
 
     @property
     def _watcher(self) -> Watcher:
-        """The one watcher of this store, made when it is first needed."""
+        """The watcher of this store, created at its first use."""
         watcher = self._watchers.get(os.getpid())
         if watcher is None:
             made = Watcher(self.reader.load_heads, self._commit_token, self._subscribe)
-            # Two threads may come here at once.
+            # Two threads may be here at the same time.
             watcher = self._watchers.setdefault(os.getpid(), made)
         return watcher
 
@@ -494,7 +493,7 @@ def _check_instance(kind: Any, value: Any) -> Any:
 
 
 def _check_after(session_id: str, after: object) -> int:
-    """Return the number after which events are asked for."""
+    """Return the number after which to read events."""
     return check_last(session_id, after) if isinstance(after, Event) else check_natural("after", after)
 
 

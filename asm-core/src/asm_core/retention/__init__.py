@@ -1,4 +1,4 @@
-"""Retention: how long what is kept, and the pass of maintenance that holds to it."""
+"""Retention: the policy, and the maintenance pass that applies it."""
 
 from asm_core.retention.policy import PROTECTED_EVENT_TYPES, MaintenanceReport, RetentionPolicy
 from asm_core.retention.questions import (

@@ -1,4 +1,4 @@
-"""What is copied to another store before it is pruned or removed for good."""
+"""The archive: copies of data in another store, made before pruning or removal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PAGE: Final = 200
 
 
 class ArchiveStore(Protocol):
-    """What is used of the session store that retention archives to: any `SessionStore` has it."""
+    """The methods of a session store that the archive uses; every `SessionStore` has them."""
 
     def save_session(self, session: Session, /) -> Session:
         """Store a session."""
@@ -45,13 +45,13 @@ class ArchiveStore(Protocol):
 
 
 class Archive:
-    """Copies sessions, runs and events to a store, a page at a time and outside any batch."""
+    """Copies sessions, runs and events to a store, page by page, outside of batches."""
 
     def __init__(self, store: RetentionStore, archive: ArchiveStore) -> None:
         """Copy from `store` to `archive`.
 
         Raises:
-            ValidationError: it is the store that is maintained.
+            ValidationError: the archive is the maintained store itself.
         """
         self._store = store
         self._archive = archive
@@ -59,7 +59,7 @@ class Archive:
         self._refuse_itself()
 
     def add_whole(self, session_ids: Collection[str]) -> dict[str, State]:
-        """Copy sessions with all that belongs to them; return the state of each before that."""
+        """Copy sessions with all their records; return the state of each before the copy."""
         states = {}
         for session_id in session_ids:
             state = self.state_of(session_id)
@@ -82,7 +82,7 @@ class Archive:
             self._add(session_id, events)
 
     def state_of(self, session_id: str) -> State | None:
-        """Return the session and the last number given out in it; None if it does not exist."""
+        """Return the session and its last sequence number; None if it does not exist."""
         session = self._store.load_session(session_id)
         head = self._store.load_heads([session_id]).get(session_id)
         return None if session is None or head is None else (session, head.last_sequence)
@@ -94,7 +94,7 @@ class Archive:
         session, last_sequence = state
         try:
             if session_id not in self._begun:
-                # What an earlier pass archived of session and runs has changed since; their last state counts.
+                # Session and runs may have changed since an earlier pass archived them: replace them.
                 self._archive.restore_session(session, replace=True)
                 for runs in self._pages_of_runs(session_id):
                     self._archive.restore_session(session, runs, replace=True)
@@ -103,7 +103,7 @@ class Archive:
         except AsmError as error:
             if error.retryable:
                 raise
-            message = f"Session {session_id} cannot be archived, so nothing of it was removed: {error.message}"
+            message = f"Session {session_id} cannot be archived, so it was not removed: {error.message}"
             raise MaintenanceError(message, details={"session_id": session_id}) from error
 
     def _pages_of_runs(self, session_id: str) -> Iterator[list[Run]]:
@@ -113,7 +113,8 @@ class Archive:
             query = msgspec.structs.replace(query, after_key=query.order.key_of(runs[-1]))
 
     def _refuse_itself(self) -> None:
-        # What is archived onto itself would be gone with what is removed. Only a write shows what a handle stands on.
+        # Data that is archived into the store itself would be removed too. Only a write shows whether both are one
+        # store.
         probe = Session.new(agent_id="asm: is this archive another store?")
         self._archive.save_session(probe)
         try:
@@ -121,5 +122,5 @@ class Archive:
         finally:
             self._archive.delete_session(probe.id)
         if same:
-            message = "The archive_store is the store itself; archive to another one."
+            message = "The archive_store is the maintained store itself. Archive to another one."
             raise ValidationError(message)

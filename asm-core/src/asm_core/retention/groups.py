@@ -1,4 +1,4 @@
-"""What pruning removes together: an event, or a tool call with its result."""
+"""The groups that pruning removes together: an event, or a tool call with its result."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     Group = tuple[EventMark, ...]
 
 _KEPT: Final = 1024
-"""How many logs, and how many runs, are remembered at a time: no fewer than a stretch of the events of all has."""
+"""The number of logs and of runs in the cache: at least as many as a stretch of all events can have."""
 
 
 class Groups:
-    """Puts together what is removed together."""
+    """Finds the events that are removed together."""
 
     def __init__(self, store: RetentionStore) -> None:
         """Read from `store`."""
@@ -28,10 +28,10 @@ class Groups:
         self._has_ended = lru_cache(_KEPT)(self._look_whether_ended)
 
     def of(self, mark: EventMark) -> Group | None:
-        """Return the events that go together with one, by number; None: they must stay, as a result may still come.
+        """Return the group of an event, by number; None if it must stay, because a result may still come.
 
-        A start without a result may go once its run has ended; its session, where that run is not stored. One that
-        names no run may go, and so may a result without a start.
+        A call without a result may be removed after its run has ended, or its session if that run is not stored. A call
+        without a run may be removed, and so may a result without a call.
         """
         if mark.type not in TOOL_CALL_TYPES:
             return (mark,)
@@ -40,14 +40,14 @@ class Groups:
         if partner is None and mark.type == EventType.TOOL_CALL_STARTED:
             if not self._has_ended(mark.session_id, mark.run_id):
                 return None
-            # In this order: what was appended before the run ended is found now.
+            # In this order: events that were appended before the end of the run are found now.
             partner = calls.look_again(mark)
         if partner is None:
             return (mark,)
         return (mark, partner) if mark.sequence_number < partner.sequence_number else (partner, mark)
 
     def forget(self, group: Group) -> None:
-        """Forget a group that was dealt with."""
+        """Release a processed group."""
         if len(group) > 1:
             calls = self._calls_of(group[0].session_id)
             for mark in group:

@@ -1,4 +1,4 @@
-"""Questions of a pass of maintenance answered item by item, for stores that are not SQL."""
+"""Maintenance queries evaluated item by item, for stores without SQL."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 def is_exempt(session: Session, exempt: Exemption) -> bool:
-    """Return whether maintenance leaves a session alone."""
+    """Return whether a session is exempt from maintenance."""
     return session.status in exempt.statuses or not set(session.tags).isdisjoint(exempt.tags)
 
 
 def is_deleted_before(item: Session | Artifact, time: datetime | None) -> bool:
-    """Return whether a session or artifact was soft-deleted before a time; never, if the time is None."""
+    """Return whether a session or artifact was soft-deleted before a time; False if the time is None."""
     return time is not None and item.deleted_at is not None and item.deleted_at < time
 
 
 def is_expired(session: Session, query: ExpiredSessions) -> bool:
-    """Return whether a session is to be soft-deleted, unless it is exempt."""
+    """Return whether a session has expired and is not exempt."""
     too_old = query.created_before is not None and session.created_at < query.created_before
     has_ended = session.status in TERMINAL_SESSION_STATUSES
     over = has_ended and query.ended_before is not None and session.updated_at < query.ended_before
@@ -36,7 +36,7 @@ def is_expired(session: Session, query: ExpiredSessions) -> bool:
 
 
 def is_oversized(session: Session, last_sequence: int, query: OversizedSessions) -> bool:
-    """Return whether a session may have too many events, unless it is exempt."""
+    """Return whether a session may have too many events and is not exempt."""
     return last_sequence > query.max_events and not is_deleted_before(session, query.deleted_before)
 
 
@@ -46,7 +46,7 @@ def is_prunable(session: Session, query: PrunableSessions) -> bool:
 
 
 def found(ids: Iterable[str], query: Any) -> Found:
-    """Return those of all matching ids for which a query asks."""
+    """Return the matching ids that a query selects."""
     among = getattr(query, "ids", None)
     if among is not None:
         return Found(sorted(set(ids).intersection(among)))
@@ -55,7 +55,7 @@ def found(ids: Iterable[str], query: Any) -> Found:
 
 
 def stretch_of(events: Iterable[Event], session_id: str | None, after: Key | None) -> Stretch | None:
-    """Return all that follows a key as one stretch: of the log of a session, or, with None, of all events by age."""
+    """Return the rest after a key as one stretch: of a session's log, or with None, of all events by age."""
     keys = [key for event in events for key in (_key(event, session_id),) if after is None or key > after]
     return Stretch(after=after, until=max(keys), count=len(keys)) if keys else None
 

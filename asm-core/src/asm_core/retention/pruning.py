@@ -1,8 +1,8 @@
-"""Pruning the log of a session, or the events of all, down to a number of events.
+"""Pruning of a session's log, or of all events, down to a number of events.
 
-First all stretches are counted, without a lock. Then they are gone through from the oldest event on, and what is to go
-is removed in batches. Several processes may prune at once without pruning too much: what is missing in a stretch since
-it was counted has been pruned by another process, from the oldest event on as well, and is not pruned a second time.
+First all stretches are counted, without a lock. Then they are processed from the oldest event on, and events are
+removed in batches. Several processes may prune at the same time without pruning too much: events that are missing in a
+stretch since the count were pruned by another process, from the oldest one too, and count as pruned.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Pruning:
-    """Prunes as one policy says."""
+    """Prunes according to one policy."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Pruning:
         report: Callable[[str, int], None],
         dry_run: bool,
     ) -> None:
-        """Leave alone what is exempt, and sessions soft-deleted before `due`: they are removed for good anyway."""
+        """Skip exempt sessions, and sessions soft-deleted before `due`, which are removed anyway."""
         self._store = store
         self._batch_size = policy.batch_size
         self._exempt = exempt
@@ -51,12 +51,12 @@ class Pruning:
         self._dry_run = dry_run
         first = frozenset(map(str, policy.prune_event_types_first))
         calls = frozenset(map(str, TOOL_CALL_TYPES))
-        # A tool call goes together with its result: one of their types stands for all.
+        # A tool call is removed with its result: any of their types includes the others.
         self._first = first | calls if first & calls else first
         self._gone: dict[str, dict[bool, int]] = {}
 
     def prune(self, session_id: str | None, most: int) -> int:
-        """Prune the oldest events of a session, or of all, until there are at most so many; return how many."""
+        """Prune the oldest events of a session, or of all sessions, down to a number; return the number pruned."""
         if session_id is not None and not self._prunable({session_id}):
             return 0
         excess, pruned = Excess(self._store, session_id, most), 0
@@ -68,7 +68,7 @@ class Pruning:
         return pruned
 
     def _chosen(self, excess: Excess, stretch: Stretch, *, first: bool) -> Iterator[Group]:
-        """Yield what is to be removed of a stretch: of the types that go first, or of all others."""
+        """Yield the groups of a stretch to remove: of the types that are pruned first, or of all others."""
         marks = self._store.list_events(excess.session_id, stretch)
         if not self._dry_run:
             excess.note_count(stretch, len(marks))
@@ -87,12 +87,12 @@ class Pruning:
                 yield group
 
     def _is_gone(self, group: Group, *, first: bool) -> bool:
-        """Return whether a dry run has taken a group for pruned already, when it pruned the session alone."""
+        """Return whether a dry run has already counted a group as pruned, when it processed the session alone."""
         last = self._gone.get(group[0].session_id, {}).get(first)
         return last is not None and group[0].sequence_number <= last
 
     def _remove(self, groups: Iterable[Group]) -> int:
-        """Remove groups in batches; return how many events."""
+        """Remove groups in batches; return the number of events."""
         pruned, batch = 0, list["EventMark"]()
         for group in groups:
             if batch and len(batch) + len(group) > self._batch_size:
@@ -122,17 +122,17 @@ class Pruning:
 
 
 class Excess:
-    """The stretches of a log, or of the events of all, as they were counted, and how many events are still too many.
+    """The counted stretches of a log, or of all events, and the number of events still to prune.
 
     Attributes:
-        session_id: whose log; None for the events of all, by age.
-        stretches: in order. The count of each follows what is pruned of it.
-        left: how many events are to be pruned yet.
-        groups: what goes together.
+        session_id: the session of the log; None for all events by age.
+        stretches: the stretches in order; their counts are updated during pruning.
+        left: the number of events still to prune.
+        groups: finds the events that are removed together.
     """
 
     def __init__(self, store: RetentionStore, session_id: str | None, most: int) -> None:
-        """Count all stretches; more than `most` events are too many."""
+        """Count all stretches; `most` is the limit of events."""
         self.session_id = session_id
         self.stretches = list(stretches(store, session_id))
         self.left = sum(stretch.count for stretch in self.stretches) - most
@@ -141,15 +141,15 @@ class Excess:
         self._taken: set[tuple[str, int]] = set()
 
     def note_count(self, stretch: Stretch, count: int) -> None:
-        """Note how many events a stretch has now; what is missing has been pruned by another process."""
+        """Update the count of a stretch; missing events were pruned by another process."""
         self.left -= stretch.count - count
         stretch.count = count
 
     def take(self, group: Group) -> None:
-        """Note that a group is pruned."""
+        """Count a group as pruned."""
         for mark in group:
             place = bisect_left(self._ends, mark.key(self.session_id))
-            if place < len(self._ends):  # or it was appended after the count, and is none of those too many
+            if place < len(self._ends):  # otherwise it was appended after the count
                 self.stretches[place].count -= 1
                 self.left -= 1
         if len(group) > 1:
@@ -157,7 +157,7 @@ class Excess:
             self.groups.forget(group)
 
     def is_taken(self, mark: EventMark) -> bool:
-        """Return whether an event is one of a call that was taken already; it is asked about once."""
+        """Return whether an event belongs to an already removed call; each event is queried once."""
         key = mark.session_id, mark.sequence_number
         if key not in self._taken:
             return False

@@ -1,4 +1,4 @@
-"""What a pass of maintenance asks of a backend, and the shape of the answers."""
+"""The queries of a maintenance pass, and their results."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _NUMBER: Final = ("sequence_number",)
 
 
 class Exemption(msgspec.Struct, frozen=True, kw_only=True):
-    """Sessions in one of these statuses, or with one of these tags, are not to be touched."""
+    """Sessions in one of these statuses, or with one of these tags, must not be changed."""
 
     statuses: tuple[SessionStatus, ...]
     tags: tuple[str, ...]
 
 
 class ExpiredSessions(msgspec.Struct, frozen=True, kw_only=True):
-    """Live sessions to soft-delete: created before one time, or ended and last changed before another.
+    """A query for live sessions to soft-delete: created before one time, or ended and last changed before another.
 
-    A time that is None lets nothing through.
+    A time of None matches nothing.
 
     Attributes:
-        ids: only these, inside a batch: what is found stays as it is until the batch ends.
+        ids: only these sessions, inside a batch: found sessions cannot change until the batch ends.
         after: the id after which to begin.
-        limit: how many to find at the most.
+        limit: the largest number of sessions to find.
     """
 
     exempt: Exemption
@@ -40,7 +40,7 @@ class ExpiredSessions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeletedSessions(msgspec.Struct, frozen=True, kw_only=True):
-    """Sessions to remove for good: soft-deleted before a time. `ids`, `after` and `limit` as in `ExpiredSessions`."""
+    """A query for sessions to remove: soft-deleted before a time. Other fields are those of `ExpiredSessions`."""
 
     exempt: Exemption
     deleted_before: datetime
@@ -50,9 +50,9 @@ class DeletedSessions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OversizedSessions(msgspec.Struct, frozen=True, kw_only=True):
-    """Sessions in which more numbers were given out than so many, except those to be removed for good anyway.
+    """A query for sessions whose last sequence number exceeds a limit, except those that will be removed anyway.
 
-    They may have fewer events than that: core counts these itself. `after` and `limit` as in `ExpiredSessions`.
+    They may have fewer events: core counts them. `after` and `limit` are those of `ExpiredSessions`.
     """
 
     exempt: Exemption
@@ -63,12 +63,12 @@ class OversizedSessions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PrunableSessions(msgspec.Struct, frozen=True, kw_only=True):
-    """Those of some sessions whose events may be pruned: not exempt, and not to be removed for good anyway.
+    """A query for sessions whose events may be pruned: not exempt, and not to be removed anyway.
 
     Attributes:
-        ids: of these.
-        deleted_before: leave out sessions soft-deleted before this.
-        hold: asked inside a batch: what is found stays there until the batch ends.
+        ids: the sessions to check.
+        deleted_before: leave out sessions soft-deleted before this time.
+        hold: whether this is inside a batch: found sessions then exist until the batch ends.
     """
 
     exempt: Exemption
@@ -78,10 +78,10 @@ class PrunableSessions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RemovableArtifacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Artifacts to remove for good: of sessions that are gone, and those soft-deleted before a time, if any.
+    """A query for artifacts to remove: orphaned ones, and those soft-deleted before a time, if any.
 
-    A session whose removal has begun is gone. `gone_before` counts sessions soft-deleted before that time as gone, too,
-    unless they are exempt: a dry run has not removed them. `ids`, `after` and `limit` as in `ExpiredSessions`.
+    A session whose removal has begun counts as missing. Sessions soft-deleted before `gone_before` count as missing
+    too, unless they are exempt: a dry run has not removed them. Other fields are those of `ExpiredSessions`.
     """
 
     exempt: Exemption
@@ -93,11 +93,11 @@ class RemovableArtifacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What was found in one look, which goes through a bounded number of rows.
+    """The result of one search, which scans a bounded number of rows.
 
     Attributes:
-        ids: of what passes, ascending; there may be none.
-        after: the id after which the next look begins; None: there is nothing further.
+        ids: the matching ids, ascending; may be empty.
+        after: the id after which the next search begins; None at the end.
     """
 
     ids: list[str]
@@ -105,12 +105,12 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Stretch(msgspec.Struct):
-    """A part of a log, or of the events of all logs by age, of at most some thousand events.
+    """A range of a log, or of all events by age, with at most some thousand events.
 
     Attributes:
         after: the key after which it begins; None: at the beginning.
         until: the key of its last event.
-        count: how many events it has.
+        count: the number of its events.
     """
 
     after: tuple[Any, ...] | None
@@ -119,7 +119,7 @@ class Stretch(msgspec.Struct):
 
 
 class EventMark(msgspec.Struct, frozen=True):
-    """What pruning needs to know of an event: all but what it carries."""
+    """The fields of an event that pruning needs: all except payloads."""
 
     id: str
     session_id: str
@@ -130,7 +130,7 @@ class EventMark(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, event: Event) -> Self:
-        """Return what there is to know of a stored event."""
+        """Build the mark of a stored event."""
         return cls(
             id=event.id,
             session_id=event.session_id,
@@ -141,12 +141,12 @@ class EventMark(msgspec.Struct, frozen=True):
         )
 
     def key(self, session_id: str | None) -> tuple[Any, ...]:
-        """Return where the event stands in the log of a session, or, with None, among the events of all by age."""
+        """Return the key of the event in the log of a session, or with None, among all events by age."""
         return tuple([getattr(self, field) for field in key_fields(session_id)])
 
 
 class Removal(msgspec.Struct, frozen=True):
-    """What one batch of removing sessions removed; nothing at all: no session is left to remove."""
+    """The result of one batch of removals; empty if no session is left to remove."""
 
     sessions: int = 0
     runs: int = 0
@@ -154,5 +154,5 @@ class Removal(msgspec.Struct, frozen=True):
 
 
 def key_fields(session_id: str | None) -> tuple[str, ...]:
-    """Return the fields of the keys of a stretch: of the log of a session, or, with None, of all events by age."""
+    """Return the key fields of a stretch: of a session's log, or with None, of all events by age."""
     return _AGE if session_id is None else _NUMBER

@@ -1,8 +1,8 @@
-"""The steps of a pass of maintenance, planned over the primitives of a store.
+"""The steps of a maintenance pass, on the primitives of a store.
 
-What to do is found without a lock. Then a batch of it is checked again and done in one transaction of a bounded number
-of rows, so that a step that is interrupted keeps what it has done. Each step goes on after the last id that it looked
-at, so that a dry run, in which nothing disappears, takes the same way as a real one.
+Candidates are searched without a lock. Then a batch of them is checked again and processed in one transaction with a
+bounded number of rows, so that an interrupted step keeps its committed batches. Each step continues after the last id
+that it searched, so that a dry run, which removes nothing, takes the same path as a real one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Steps:
     def __init__(
         self, store: RetentionStore, policy: RetentionPolicy, *, dry_run: bool, progress: Progress | None
     ) -> None:
-        """Fix the time: an item that expires while the steps run waits for the next time."""
+        """Fix the time: an item that expires during the pass waits for the next one."""
         self._store = store
         self._policy = policy
         self._dry_run = dry_run
@@ -61,7 +61,7 @@ class Steps:
         )
 
     def soft_delete(self) -> int:
-        """Mark expired sessions as deleted."""
+        """Soft-delete expired sessions."""
         query = ExpiredSessions(
             exempt=self._exempt,
             created_before=days_before(self._now, self._policy.max_session_age_days),
@@ -78,7 +78,7 @@ class Steps:
         )
 
     def hard_delete(self) -> int:
-        """Remove for good what was soft-deleted long enough ago, and first what an earlier pass began to remove."""
+        """Complete earlier removals, then remove sessions that were soft-deleted long enough ago."""
         removed = self._removed_later() if self._dry_run else self._remove()
         if self._due is None:
             return removed
@@ -112,14 +112,14 @@ class Steps:
         return 0 if most is None else self._pruning.prune(session_id, most)
 
     def prune_total(self, *, already_gone: int) -> int:
-        """Prune the oldest events of all; `already_gone` is what a dry run did not really prune before."""
+        """Prune the oldest events of the store; `already_gone` counts those that a dry run would have pruned."""
         most = self._policy.max_total_events
         if most is None:
             return 0
         return self._pruning.prune(None, most + (already_gone + self.events_removed if self._dry_run else 0))
 
     def remove_artifacts(self) -> int:
-        """Remove the metadata of artifacts whose session is gone, or that were deleted long enough ago."""
+        """Remove the metadata of artifacts that are orphaned, or were deleted long enough ago."""
         query = RemovableArtifacts(
             exempt=self._exempt,
             deleted_before=self._due,
@@ -131,18 +131,18 @@ class Steps:
     # -- removing sessions ---------------------------------------------------------------------------------------------
 
     def _begin_removal(self, query: DeletedSessions) -> None:
-        """Mark sessions once they are archived: from then on their removal goes on, in this pass or a later one."""
+        """Mark sessions after they are archived. From then on their removal continues, in this pass or a later one."""
         archived = {} if self._archive is None else self._archive.add_whole(query.ids or ())
         with self._store.batch():
             found = self._store.find_deleted(query).ids
             if self._archive is not None:
-                # What has changed since it was archived waits for the next pass.
+                # Sessions that changed after they were archived wait for the next pass.
                 found = [one for one in found if one in archived and self._archive.state_of(one) == archived[one]]
             if found:
                 self._store.mark_removals(found, self._now)
 
     def _remove(self) -> int:
-        """Remove all sessions that are marked, so many rows at a time; return how many are gone for good."""
+        """Remove all marked sessions, a batch of rows at a time; return the number of completed removals."""
         sessions = 0
         while True:
             with self._store.batch():
@@ -155,7 +155,7 @@ class Steps:
                 return sessions
 
     def _removed_later(self) -> int:
-        """Count, for a dry run, the sessions that are marked."""
+        """Count the marked sessions, for a dry run."""
         count, after = 0, ""
         while found := self._store.find_marked(after, self._policy.batch_size):
             count, after = count + self._count_removal(found), found[-1]
@@ -184,7 +184,7 @@ class Steps:
     def _do(
         self, query: Any, ids: list[str], find: Callable[[Any], Found], apply: Callable[[list[str]], object]
     ) -> list[str]:
-        """Do one batch, of what still passes; return what that was."""
+        """Process a batch of the items that still match; return these."""
         with self._store.batch():
             found = find(msgspec.structs.replace(query, ids=tuple(ids))).ids
             if found:
@@ -192,7 +192,7 @@ class Steps:
         return found
 
     def _found(self, query: Any, find: Callable[[Any], Found]) -> Iterator[list[str]]:
-        """Yield what a question finds, look by look."""
+        """Yield the results of a query, search by search."""
         while True:
             found = find(query)
             if found.ids:

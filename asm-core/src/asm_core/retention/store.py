@@ -1,4 +1,4 @@
-"""The primitives of maintenance, on which a pass of retention stands."""
+"""The primitives of maintenance."""
 
 from __future__ import annotations
 
@@ -33,77 +33,77 @@ class Progress(Protocol):
 
 
 class RetentionStore(Reader):
-    """What `Maintenance` needs of a store, beside the primitives of `Reader`. An adapter writes it."""
+    """The primitives that `Maintenance` needs in addition to `Reader`. An adapter implements them."""
 
     @abstractmethod
     def batch(self) -> AbstractContextManager[object]:
-        """Return a context in which all that this port does is one transaction; what is found in it stays as it is."""
+        """Return a context in which all calls form one transaction; records that are found in it cannot change."""
 
     @abstractmethod
     def find_expired(self, query: ExpiredSessions) -> Found:
-        """Look for sessions to soft-delete, by id."""
+        """Search for sessions to soft-delete, by id."""
 
     @abstractmethod
     def find_deleted(self, query: DeletedSessions) -> Found:
-        """Look for sessions to remove for good, by id, but none whose removal has begun."""
+        """Search for sessions to remove, by id, except those whose removal has begun."""
 
     @abstractmethod
     def find_oversized(self, query: OversizedSessions) -> Found:
-        """Look for sessions that may have too many events, by id."""
+        """Search for sessions that may have too many events, by id."""
 
     @abstractmethod
     def find_removable(self, query: RemovableArtifacts) -> Found:
-        """Look for artifacts to remove for good, by id."""
+        """Search for artifacts to remove, by id."""
 
     @abstractmethod
     def find_prunable(self, query: PrunableSessions) -> list[str]:
-        """Return the ids of those sessions whose events may be pruned."""
+        """Return the ids of the sessions whose events may be pruned."""
 
     @abstractmethod
     def find_marked(self, after: str, limit: int) -> list[str]:
-        """Return the ids of sessions whose removal has begun, by id, after one and at most so many."""
+        """Return at most `limit` ids of sessions whose removal has begun, in order, after an id."""
 
     @abstractmethod
     def next_stretch(self, session_id: str | None, after: tuple[Any, ...] | None) -> Stretch | None:
-        """Return the next stretch of a session's log, or, with None, of the events of all; None where there is none.
+        """Return the next stretch of a session's log, or with None, of all events by age; None at the end.
 
         It begins after a key (`asm_core.retention.key_fields`), or at the beginning, in the order of the keys, and has
-        at least one event. How long it is, the adapter decides: as many as it counts in some milliseconds.
+        at least one event. The adapter chooses its length: as many events as it can count in some milliseconds.
         """
 
     @abstractmethod
     def list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
-        """Return the events of a stretch as they are now, all at one instant, in the order of their keys."""
+        """Return the current events of a stretch, from one snapshot, in the order of their keys."""
 
     @abstractmethod
     def soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
-        """Set `deleted_at` of these sessions and nothing else; of one that has it, leave it; unknown ids are no-ops.
+        """Set `deleted_at` of these sessions only; if it is set, keep it; unknown ids are no-ops.
 
-        In one transaction with what makes appends refuse the sessions: an append that waits meanwhile must find it.
+        The same transaction must make appends to these sessions fail: an append that waits for a lock must find it.
         """
 
     @abstractmethod
     def undelete_session(self, session_id: str) -> None:
-        """Clear `deleted_at` of a session, which an append must find; an unknown id is a no-op.
+        """Clear `deleted_at` of a session, for appends too; an unknown id is a no-op.
 
-        SessionDeletedError, with `in_removal`, where the removal of the session has begun.
+        SessionDeletedError, with `in_removal`, if the removal of the session has begun.
         """
 
     @abstractmethod
     def mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
-        """Mark these sessions: their removal has begun, every read of any port leaves them out, writes are refused."""
+        """Mark these sessions as in removal: all reads of all ports leave them out, and writes are rejected."""
 
     @abstractmethod
     def remove_marked(self, limit: int) -> Removal:
-        """Remove of marked sessions up to `limit` events and `limit` runs; return what was removed.
+        """Remove up to `limit` events and `limit` runs of marked sessions; return their numbers.
 
-        A session of which neither is left is removed with its counter, up to `limit` of these. Removes something as
-        long as a session is marked.
+        Marked sessions without any are removed with their counters, at most `limit` of them. Each call removes
+        something while a session is marked.
         """
 
     @abstractmethod
     def remove_events(self, events: Sequence[EventMark]) -> int:
-        """Remove these events, by session and number; return how many were there. Counters stay as they are."""
+        """Remove these events, by session and number; return the number of removed ones. Counters do not change."""
 
     @abstractmethod
     def remove_artifacts(self, artifact_ids: Sequence[str]) -> None:
@@ -111,4 +111,4 @@ class RetentionStore(Reader):
 
     @abstractmethod
     def check_integrity(self) -> list[str]:
-        """Return what in the store contradicts itself, a sentence each."""
+        """Return the inconsistencies of the store, one sentence each."""

@@ -1,4 +1,4 @@
-"""Going through a log, or the events of all, a bounded number of rows at a time."""
+"""Iteration over a log, or over all events, a bounded number of rows at a time."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from asm_core.retention.store import RetentionStore
 
 _PAGE = 200
-"""How many events, with all that they carry, are in memory at a time."""
+"""The number of events, with payloads, in memory at a time."""
 
 
 def stretches(store: RetentionStore, session_id: str | None) -> Iterator[Stretch]:
-    """Yield the stretches of the log of a session, or, with None, of the events of all by age."""
+    """Yield the stretches of a session's log, or with None, of all events by age."""
     stretch = store.next_stretch(session_id, None)
     while stretch is not None:
         yield stretch
@@ -28,7 +28,7 @@ def stretches(store: RetentionStore, session_id: str | None) -> Iterator[Stretch
 
 
 def count_up_to(store: RetentionStore, session_id: str, enough: int) -> int:
-    """Return how many events are stored of a session; once there are `enough`, they are not counted further."""
+    """Return the number of stored events of a session; stop counting at `enough`."""
     count = 0
     for stretch in stretches(store, session_id):
         count += stretch.count
@@ -40,9 +40,9 @@ def count_up_to(store: RetentionStore, session_id: str, enough: int) -> int:
 def pages_of_events(
     store: RetentionStore, session_id: str, stretch: Stretch, types: tuple[EventType, ...] | None = None
 ) -> Iterator[list[Event]]:
-    """Yield the events of a stretch of a session's log, all or only those of some types, a page at a time."""
+    """Yield the events of a stretch of a session's log, all or only some types, page by page."""
     after = 0 if stretch.after is None else stretch.after[0]
-    # With both ends, as a database that knows little of its rows would go through all that follow.
+    # With both bounds: a database without statistics would scan all following rows.
     query = EventQuery(session_ids=(session_id,), types=types, after=after, before=stretch.until[0] + 1, limit=_PAGE)
     while events := store.find_events(query):
         yield events

@@ -1,4 +1,4 @@
-"""Which result belongs to which tool call, in the log of one session."""
+"""Matching of tool calls and their results in the log of one session."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _ID: Final = "tool_call_id"
 
 
 class ToolCalls:
-    """Matches results with starts, in the order of their numbers, no further into the log than it is asked about.
+    """Matches results with calls, in the order of their numbers, and reads the log only as far as needed.
 
-    A result belongs to the oldest start before it that has no result yet, among those of the same run with the same
-    ``tool_call_id`` in their data; a call without an id is matched with a result without one. So calls without ids that
-    overlap are taken to end in the order in which they began.
+    A result belongs to the oldest call before it without a result, in the same run and with the same ``tool_call_id``
+    in its data; a call without an id matches a result without one. So overlapping calls without ids are assumed to end
+    in the order in which they began.
     """
 
     def __init__(self, store: RetentionStore, session_id: str) -> None:
-        """Begin at the beginning of the log."""
+        """Start at the beginning of the log."""
         self._store = store
         self._session_id = session_id
         self._partners: dict[int, EventMark] = {}
@@ -39,23 +39,23 @@ class ToolCalls:
         self._is_over = False
 
     def partner_of(self, mark: EventMark) -> EventMark | None:
-        """Return the result of a start, or the start of a result; None if there is none so far."""
+        """Return the result of a call, or the call of a result; None if there is none so far."""
         number = mark.sequence_number
         while number not in self._partners and not self._is_over and not self._is_orphan(mark):
             self._go_on()
         return self._partners.get(number)
 
     def look_again(self, mark: EventMark) -> EventMark | None:
-        """Do as `partner_of`, where events may have been appended since it found none."""
+        """Work like `partner_of`, for events that may have been appended after it found none."""
         self._is_over = False
         return self.partner_of(mark)
 
     def forget(self, mark: EventMark) -> None:
-        """Forget an event of a call that was dealt with."""
+        """Release an event of a processed call."""
         self._partners.pop(mark.sequence_number, None)
 
     def _is_orphan(self, mark: EventMark) -> bool:
-        """Return whether a result was passed without a start."""
+        """Return whether a result without a call was passed."""
         is_passed = self._seen is not None and mark.sequence_number <= self._seen[0]
         return is_passed and mark.type != EventType.TOOL_CALL_STARTED
 

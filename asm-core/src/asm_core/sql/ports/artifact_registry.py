@@ -22,7 +22,7 @@ _TRIES: Final = 100
 
 
 class SQLArtifactRegistry(ArtifactRegistry):
-    """Registers in one transaction, again where another writer registered the same meanwhile."""
+    """Registers in one transaction, with a retry if another writer registered the same id or key."""
 
     def __init__(self, database: Database[Any]) -> None:
         """Register in `database`."""
@@ -36,10 +36,10 @@ class SQLArtifactRegistry(ArtifactRegistry):
             except StorageError as error:
                 if not is_collision(error):
                     raise
-                # Another writer registered the id or the key after the look-up: look again.
+                # Another writer registered the id or the key after the lookup: retry.
             else:
                 return
-        message = f"The key {artifact.key!r} was registered and removed {_TRIES} times meanwhile; try again."
+        message = f"The key {artifact.key!r} was registered and removed {_TRIES} times by other writers. Retry."
         raise StorageError(message)
 
     def _register_once(self, artifact: Artifact) -> None:

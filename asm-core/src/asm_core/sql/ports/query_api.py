@@ -48,7 +48,7 @@ class SQLQueryAPI(QueryAPI):
         try:
             rows = self._answer(self._totals.usage(query), list)
         except QueryError:
-            # SQLite refuses a sum beyond 64 bits: only then are high and low halves summed apart.
+            # SQLite fails on a sum beyond 64 bits: only then are high and low halves summed separately.
             rows = self._answer(self._totals.exact_usage(query), list)
         return list(map(usage_row, rows))
 
@@ -71,5 +71,5 @@ class SQLQueryAPI(QueryAPI):
 
 
 def _whole(query: Q) -> Q:
-    """Return a query without what cuts its answer."""
+    """Return a query without limits."""
     return msgspec.structs.replace(query, after_key=None, limit=None)

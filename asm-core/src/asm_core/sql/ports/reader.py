@@ -1,4 +1,4 @@
-"""Reading from any SQL database."""
+"""The reader on any SQL database."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CHUNK: Final = 500
-"""How many rows are fetched at a time: thousands at once provoke a full garbage collection."""
+"""The number of rows of one fetch: thousands would cause a full garbage collection."""
 
 
 class SQLReader(Reader):
-    """Answers query objects with core's SQL."""
+    """Executes query objects with core's SQL."""
 
     def __init__(self, database: Database[Any]) -> None:
         """Read from `database`."""
@@ -51,7 +51,7 @@ class SQLReader(Reader):
         return {session_id: Head(*fields) for session_id, *fields in rows}
 
     def answer(self, statement: Statement, decode: Callable[[list[Any]], Sequence[T]]) -> list[T]:
-        """Return what `decode` makes of the rows, some hundred at a time."""
+        """Decode the rows, some hundred at a time."""
         found: list[T] = []
         with self._database.read() as connection:
             cursor = connection.execute_sql(*statement)

@@ -1,7 +1,6 @@
 """The primitives of maintenance on any SQL database.
 
-Each statement goes through a bounded number of rows, those of a range of keys, whatever plan a database chooses that
-has no statistics of them.
+Each statement scans a bounded number of rows, a range of keys, with any query plan, even without statistics.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ if TYPE_CHECKING:
     from asm_core.sql.queries import Statement, Where
 
 _LOOK: Final = 1000
-"""How many rows one look goes through."""
+"""The number of rows that one search scans."""
 
 
 class SQLRetentionStore(SQLReader, RetentionStore):
-    """Works in batches that take turns."""
+    """Works in batches, one at a time."""
 
     def __init__(self, database: Database[Any]) -> None:
         """Maintain `database`."""
@@ -110,7 +109,7 @@ class SQLRetentionStore(SQLReader, RetentionStore):
             return find_faults(connection.execute_sql)
 
     def _look(self, table: str, where: Where, query: Any) -> Found:
-        """Look among the next rows for those that meet conditions; among certain ids, lock them."""
+        """Search the next rows for those that meet conditions; with given ids, lock these rows."""
         among: tuple[str, ...] | None = getattr(query, "ids", None)
         if among is not None:
             return Found(self._ids(self._queries.among(table, where, among)))

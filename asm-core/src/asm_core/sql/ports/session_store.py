@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from asm_core.sql.database import Database
 
 _ROWS: Final = 500
-"""How many rows of a table one transaction of removing a session deletes at the most."""
+"""The largest number of rows of a table that one transaction deletes when it removes a session."""
 
 
 class SQLSessionStore(SessionStore):
-    """Saves and appends with core's statements; a flush and a copy are one transaction of these."""
+    """Saves and appends with core's statements; a flush and a copy are one transaction."""
 
     def __init__(self, database: Database[Any]) -> None:
         """Write to `database`."""
@@ -60,7 +60,7 @@ class SQLSessionStore(SessionStore):
             return self._database.restore(session.id, events, last_sequence)
 
     def _delete_session(self, session_id: str) -> None:
-        # Marked, it is gone for every reader: other writers need not wait until the last of its rows is.
+        # A marked session is invisible to readers, so other writers need not wait for its last row.
         removing, is_first = removing_in(self._database.dialect), True
         while True:
             with self._database.write() as connection:
@@ -70,7 +70,7 @@ class SQLSessionStore(SessionStore):
                 removal = removing.remove(execute, [session_id], _ROWS)
             if removal.sessions or not (removal.events or removal.runs):
                 return
-            # A session that has this id later is another one, and not marked.
+            # A later session with this id is another one, and not marked.
             is_first = False
             self._database.make_way(time.perf_counter() - begun)
 

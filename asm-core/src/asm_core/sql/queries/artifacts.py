@@ -22,19 +22,19 @@ class ArtifactQueries:
     """The statements of the registry, in one dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
-        """Use the words of `dialect`."""
+        """Use the syntax of `dialect`."""
         self._words = words_of(dialect)
         self._select = f"SELECT {SELECTED[dialect]['a']} FROM asm_artifacts a"
         self._insert = insertion("asm_artifacts", ARTIFACT_COLUMNS, dialect)
 
     def session(self, session_id: str) -> Statement:
-        """Select a row if there is such a session."""
+        """Select a row if the session exists."""
         return Statement(
             f"SELECT 1 FROM asm_sessions WHERE id = {self._words.mark} AND removing_at IS NULL", (session_id,)
         )
 
     def like(self, artifact: Artifact) -> Statement:
-        """Select the artifacts that have the id or the key of this one, deleted ones too."""
+        """Select the artifacts with the id or the key of this one, also deleted ones."""
         mark = self._words.mark
         return Statement(f"{self._select} WHERE a.id = {mark} OR a.key = {mark}", (artifact.id, artifact.key))
 
@@ -43,7 +43,7 @@ class ArtifactQueries:
         return Statement(self._insert, self._words.codec.artifact_row(artifact))
 
     def remove(self, artifact_ids: Sequence[str]) -> Statement:
-        """Remove the artifacts of these ids."""
+        """Remove the artifacts with these ids."""
         where = Where(self._words)
         where.one_of("id", artifact_ids)
         return where.statement(f"DELETE FROM asm_artifacts {where}")
@@ -61,7 +61,7 @@ class ArtifactQueries:
         )
 
     def total(self, session_id: str) -> Statement:
-        """Select how many live artifacts a session has, and the halves of the sum of their bytes."""
+        """Select the number of live artifacts of a session, and the halves of the sum of their bytes."""
         return Statement(
             f"SELECT count(*), {halves('a.byte_size')} FROM asm_artifacts a "
             f"WHERE a.session_id = {self._words.mark} AND a.deleted_at IS NULL",

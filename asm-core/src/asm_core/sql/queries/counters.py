@@ -1,4 +1,4 @@
-"""The counter of a session: its last number, the id of its log, and its deletion. It is made with the session."""
+"""The counter of a session: its last number, the id of its log, and its deletion. It is created with the session."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ _MAKE: Final = (
 
 
 def make_counter(execute: Execute, dialect: Dialect, session_id: str) -> None:
-    """Make the counter of a stored session where it has none, in the transaction that stores the session.
+    """Create the counter of a stored session if it has none, in the transaction that stores the session.
 
-    The database gives it the random id of the log. A counter that exists is neither changed nor locked.
+    The database assigns the random id of the log. An existing counter is neither changed nor locked.
     """
     execute(_MAKE.format(source=f"asm_sessions WHERE id = {dialect.mark}"), (session_id,))
 
 
 def with_counter(insert: str) -> str:
-    """Return an insert into `asm_sessions`, without RETURNING, that makes the counter too: one statement, PostgreSQL.
+    """Extend an insert into `asm_sessions` without RETURNING to create the counter too, in one PostgreSQL statement.
 
-    It answers the `deleted_at` and the `removing_at` that are stored. Where the insert stores or updates no row, no
-    counter is made.
+    It returns the stored `deleted_at` and `removing_at`. If the insert stores or updates no row, no counter is created.
     """
     return (
         f"WITH saved AS ({insert} RETURNING id, created_at, deleted_at, removing_at), "

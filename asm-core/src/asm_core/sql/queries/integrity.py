@@ -1,4 +1,4 @@
-"""What must hold in the tables at any time: the questions of a health check, answered by rows where it does not."""
+"""The invariants of the tables: the queries of a health check, which return rows for violations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _names(values: Iterable[str]) -> str:
 
 _QUESTIONS: Final = (
     (
-        "Session {0} has an event numbered {1}, beyond the last number given out, {2}.",
+        "Session {0} has an event numbered {1}, after its last sequence number, {2}.",
         "SELECT s.session_id, s.last_event, COALESCE(c.last_sequence, 0) "
         "FROM (SELECT session_id, MAX(sequence_number) AS last_event FROM asm_events GROUP BY session_id) s "
         "LEFT JOIN asm_session_sequences c ON c.session_id = s.session_id "
@@ -94,7 +94,7 @@ _QUESTIONS: Final = (
 
 
 def find_faults(execute: Execute) -> list[str]:
-    """Return what in the tables contradicts itself, a sentence each, the first few cases of each kind."""
+    """Return the inconsistencies of the tables, one sentence each, with the first cases of each kind."""
     return [
         sentence.format(*row)
         for sentence, question in _QUESTIONS

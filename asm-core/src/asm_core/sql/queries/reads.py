@@ -25,7 +25,7 @@ class ReadQueries:
         self._selected = SELECTED[dialect]
 
     def sessions(self, query: SessionQuery) -> Statement:
-        """Select the sessions that pass a query, in its order, from its start on."""
+        """Select the sessions that match a query, in its order, from its start on."""
         where = self._sessions_passing(query)
         where.after("s", query.order, query.after_key)
         return where.statement(
@@ -34,12 +34,12 @@ class ReadQueries:
         )
 
     def session_count(self, query: SessionQuery) -> Statement:
-        """Select how many sessions pass the filters of a query."""
+        """Select the number of sessions that match the filters of a query."""
         where = self._sessions_passing(query)
         return where.statement(f"SELECT count(*) FROM asm_sessions s {where}")
 
     def runs(self, query: RunQuery) -> Statement:
-        """Select the runs that pass a query, in its order, from its start on."""
+        """Select the runs that match a query, in its order, from its start on."""
         where = runs_passing(query, self._words)
         where.after("r", query.order, query.after_key)
         return where.statement(
@@ -47,7 +47,7 @@ class ReadQueries:
         )
 
     def events(self, query: EventQuery) -> Statement:
-        """Select the events that pass a query, in its order, from its start on."""
+        """Select the events that match a query, in its order, from its start on."""
         where = events_passing(query, self._words)
         where.after("e", query.order, query.after_key)
         return where.statement(
@@ -55,7 +55,7 @@ class ReadQueries:
         )
 
     def event_count(self, query: EventQuery) -> Statement:
-        """Select how many events pass the filters of a query."""
+        """Select the number of events that match the filters of a query."""
         where = events_passing(query, self._words)
         return where.statement(f"SELECT count(*) FROM asm_events e {where}")
 
@@ -96,7 +96,7 @@ class ReadQueries:
 
 def runs_passing(query: RunQuery, words: Words) -> Where:
     """Return the conditions that runs must meet."""
-    # The runs of one session are few; without it, the order or the other filters have an index.
+    # A session has few runs; without a session, the order or the other filters have an index.
     aside = "" if query.session_ids is None else words.unindexed
     where = Where(words)
     where.one_of("r.id", query.ids)

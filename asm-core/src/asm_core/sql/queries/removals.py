@@ -1,11 +1,10 @@
-"""Removing sessions with all that belongs to them, a bounded number of rows at a time.
+"""Removal of sessions with all their records, a bounded number of rows at a time.
 
-A removal is marked first. From then on every read leaves the session out and every write to it is refused, so that it
-does not matter how many transactions the rest takes: events from the newest on, then runs, then counter and session.
-The counter keeps how far that is, as nobody else needs it any more: a removal that was interrupted goes on there,
-without going through what was removed before.
+A session is marked first. From then on every read leaves it out and every write to it is rejected, so that the rest can
+take any number of transactions: events from the newest on, then runs, then counter and session. The counter, which
+has no other use any more, stores the progress: an interrupted removal continues there, without scanning removed rows.
 
-All is deleted explicitly: foreign keys that cascade are switched off where a replica applies changes.
+All rows are deleted explicitly, because cascading foreign keys are disabled while a replica applies changes.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Removing:
     """
 
     def __init__(self, dialect: Dialect) -> None:
-        """Write the statements once."""
+        """Build the statements once."""
         self._codec = codec_of(dialect)
         mark, among, lock = dialect.mark, dialect.among, dialect.locking("UPDATE")
         greatest = "MAX" if dialect is Dialect.SQLITE else "GREATEST"
@@ -44,7 +43,7 @@ class Removing:
             f"UPDATE asm_sessions SET removing_at = {mark}, deleted_at = COALESCE(deleted_at, {mark}) "
             f"WHERE id {among} AND removing_at IS NULL"
         )
-        # A number beyond the counter's is a fault, but no reason to leave the event behind.
+        # A number after the counter's is a fault, but the event must be removed too.
         self._mark_counters = (
             f"UPDATE asm_session_sequences SET deleted_at = COALESCE(deleted_at, {mark}), "
             f"last_sequence = {greatest}(last_sequence, COALESCE((SELECT MAX(sequence_number) FROM asm_events "
@@ -73,11 +72,11 @@ class Removing:
         execute(self._mark_sessions, (time, time, listed))
 
     def marked(self, execute: Execute, after: str, limit: int) -> list[str]:
-        """Return the ids of marked sessions, by id, after one and at most so many."""
+        """Return at most `limit` ids of marked sessions, in order, after an id."""
         return _first(execute(f"{self._marked}{limit}", (after,)))
 
     def remove(self, execute: Execute, session_ids: Sequence[str], limit: int) -> Removal:
-        """Remove of marked sessions up to `limit` events and `limit` runs; sessions of which neither is left, too."""
+        """Remove up to `limit` events and `limit` runs of marked sessions, and marked sessions without any."""
         listed = self._codec.encode_several(list(session_ids))
         ids = _first(execute(self._hold_marked, (listed,)))
         listed = self._codec.encode_several(ids)
@@ -91,7 +90,7 @@ class Removing:
             if is_empty and runs < limit:
                 removed = execute(self._delete_runs.format(limit=limit - runs), (session_id,)).rowcount
                 runs += removed
-                # With as many runs as it may have been, there may be more.
+                # At the limit of runs, there may be more.
                 if runs < limit:
                     empty.append(session_id)
             if events >= limit or runs >= limit:
@@ -102,16 +101,16 @@ class Removing:
         return Removal(sessions=sessions, runs=runs, events=events)
 
     def _hold(self, execute: Execute, session_ids: Sequence[str]) -> str:
-        """Lock sessions and their counters; return the ids of those that are there, as one parameter."""
+        """Lock sessions and their counters; return the ids of existing ones, as one parameter."""
         held = execute(self._hold_sessions, (self._codec.encode_several(list(session_ids)),))
         listed = self._codec.encode_several(_first(held))
         execute(self._hold_counters, (listed,)).fetchall()
         return listed
 
     def _remove_events(self, execute: Execute, session_id: str, head: int | None, limit: int) -> tuple[int, bool]:
-        """Remove the newest events of a session; return how many, and whether none is left.
+        """Remove the newest events of a session; return their number, and whether none is left.
 
-        By ranges of numbers, so that no plan of the database's goes through more of them.
+        It uses ranges of numbers, so that no query plan can scan more of them.
         """
         removed = 0
         while removed < limit and (head := self._head(execute, session_id, head)):
@@ -123,7 +122,7 @@ class Removing:
         return removed, not head
 
     def _head(self, execute: Execute, session_id: str, head: int | None) -> int:
-        """Return the greatest number that is stored, up to one."""
+        """Return the greatest stored number up to a limit."""
         if head == 0:
             return 0
         found = execute(self._next_head, (session_id, MAX_INTEGER if head is None else head)).fetchall()
@@ -134,7 +133,7 @@ _REMOVINGS: Final = {dialect: Removing(dialect) for dialect in Dialect}
 
 
 def removing_in(dialect: Dialect) -> Removing:
-    """Return what removes sessions in a dialect."""
+    """Return the removals of a dialect."""
     return _REMOVINGS[dialect]
 
 

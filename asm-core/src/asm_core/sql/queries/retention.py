@@ -1,4 +1,4 @@
-"""What a pass of maintenance looks for: sessions and artifacts, by id."""
+"""The searches of a maintenance pass: sessions and artifacts, by id."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RetentionQueries:
     """The conditions and statements of one dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
-        """Use the words of `dialect`."""
+        """Use the syntax of `dialect`."""
         self._dialect = dialect
         self._words = words_of(dialect)
 
@@ -47,20 +47,20 @@ class RetentionQueries:
         return where
 
     def deleted(self, query: DeletedSessions) -> Where:
-        """Return the conditions of sessions to remove for good."""
+        """Return the conditions of sessions to remove."""
         where = self._touchable(query.exempt)
         where.compare("s.deleted_at <", query.deleted_before)
         return where
 
     def oversized(self, query: OversizedSessions) -> Where:
-        """Return the conditions of sessions that may have too many events: as many as numbers were given out."""
+        """Return the conditions of sessions that may have too many events, by their last sequence number."""
         where = self._touchable(query.exempt, not_due=query.deleted_before)
         numbers = "EXISTS (SELECT 1 FROM asm_session_sequences c WHERE c.session_id = s.id AND c.last_sequence > {})"
         where.add(numbers.format(self._words.mark), query.max_events)
         return where
 
     def removable(self, query: RemovableArtifacts) -> Where:
-        """Return the conditions of artifacts to remove for good."""
+        """Return the conditions of artifacts to remove."""
         orphaned = Where(self._words)
         orphaned.add(f"a.session_id IS NOT NULL AND NOT {_OWNER.format('s.removing_at IS NULL')}")
         reasons = [orphaned]
@@ -77,14 +77,14 @@ class RetentionQueries:
         return where
 
     def prunable(self, query: PrunableSessions) -> Statement:
-        """Select the ids of those sessions whose events may be pruned; lock them where they must stay."""
+        """Select the ids of the sessions whose events may be pruned; lock them if they must not be removed."""
         where = self._touchable(query.exempt, not_due=query.deleted_before)
         where.one_of("s.id", query.ids)
         lock = self._dialect.locking("KEY SHARE") if query.hold else ""
         return where.statement(f"SELECT s.id FROM asm_sessions s {where} ORDER BY s.id{lock}")
 
     def ahead(self, table: str, after: str, rows: int) -> Statement:
-        """Select the id that stands so many rows after another one."""
+        """Select the id that is `rows` after another one."""
         mark = self._words.mark
         ahead = f"SELECT id FROM {table} WHERE id > {mark} ORDER BY id LIMIT 1 OFFSET {rows - 1}"
         return Statement(ahead, (after,))
@@ -97,14 +97,14 @@ class RetentionQueries:
         return where.statement(f"SELECT {alias}.id FROM {table} {alias} {where} ORDER BY {alias}.id LIMIT {limit}")
 
     def among(self, table: str, where: Where, ids: tuple[str, ...]) -> Statement:
-        """Lock those of some rows that meet conditions, and select their ids."""
+        """Lock the rows with these ids that meet conditions, and select their ids."""
         alias = table[len("asm_")]
         where.one_of(f"{alias}.id", ids)
         lock = self._dialect.locking("UPDATE")
         return where.statement(f"SELECT {alias}.id FROM {table} {alias} {where} ORDER BY {alias}.id{lock}")
 
     def _touchable(self, exemption: Exemption, *, not_due: datetime | None = None) -> Where:
-        """Return the conditions of sessions that may be touched, but those to be removed for good anyway."""
+        """Return the conditions of sessions that may be changed, except those that will be removed anyway."""
         where, words = Where(self._words), self._words
         where.add("s.removing_at IS NULL")
         if exemption.statuses:

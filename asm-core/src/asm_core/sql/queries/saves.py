@@ -1,4 +1,4 @@
-"""How sessions and runs are stored: the statements of each dialect, which every backend executes."""
+"""The statements that save sessions and runs, for each dialect."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _STEPS_ON: Final = f"(asm_runs.status = excluded.status OR asm_runs.status NOT I
 
 
 class Saving:
-    """Stores sessions and runs in one dialect. The caller holds a write transaction.
+    """Saves sessions and runs in one dialect. The caller holds a write transaction.
 
-    A writer locks sessions first, then runs, then counters, then events. What may not be replaced is a condition of
-    the upsert itself: no other writer comes between the question and the write.
+    A writer locks sessions first, then runs, then counters, then events. Protected fields are conditions of the upsert
+    itself, so that no other writer can interfere between a check and the write.
     """
 
     def __init__(self, dialect: Dialect) -> None:
-        """Write the statements once."""
+        """Build the statements once."""
         self._dialect = dialect
         self._codec = codec_of(dialect)
         mark = dialect.mark
@@ -53,7 +53,7 @@ class Saving:
         self._save_run = f"{self._copy_run} AND {_STEPS_ON}"
 
     def save_session(self, execute: Execute, session: Session) -> datetime | None:
-        """Store a session, or replace all but the `deleted_at` of the one that is stored; return that.
+        """Insert a session, or replace all fields of the stored one except `deleted_at`; return it.
 
         Raises:
             SessionDeletedError: its removal has begun.
@@ -66,7 +66,7 @@ class Saving:
         return None if deleted_at is None else self._codec.decode_time(deleted_at)
 
     def save_run(self, execute: Execute, run: Run) -> None:
-        """Store a run, or replace all but the id of the one that is stored.
+        """Insert a run, or replace all fields of the stored one except the id.
 
         Raises:
             SessionNotFoundError: its session does not exist.
@@ -74,7 +74,7 @@ class Saving:
             AlreadyExistsError: a run of another session has the id.
             InvalidTransitionError: the stored run has ended with another status.
         """
-        # Locked, where the database has row locks, so that the session is still there when the run is written.
+        # With a row lock, so that the session still exists when the run is written.
         held = execute(self._hold_session, (run.session_id,)).fetchall()
         if not held:
             raise SessionNotFoundError(run.session_id)
@@ -85,7 +85,7 @@ class Saving:
             raise self._why_refused(execute, run)
 
     def add(self, execute: Execute, session: Session, runs: Iterable[Run]) -> None:
-        """Store copies of a session and of its runs where their ids are not stored yet, and leave alone what is.
+        """Insert copies of a session and of its runs; stored records do not change.
 
         Raises:
             SessionDeletedError: the removal of the session has begun.
@@ -99,7 +99,7 @@ class Saving:
                 self._check_owner(execute, run)
 
     def copy(self, execute: Execute, session: Session, runs: Iterable[Run]) -> None:
-        """Store copies of a session and of its runs, in the place of what is stored, `deleted_at` included.
+        """Insert copies of a session and of its runs, or replace stored ones, `deleted_at` included.
 
         Raises:
             SessionDeletedError: the removal of the session has begun.
@@ -120,9 +120,9 @@ class Saving:
                 raise SessionDeletedError(session_id, in_removal=True)
 
     def _why_refused(self, execute: Execute, run: Run) -> Exception:
-        # The upsert has locked the row that it did not write: it is as it was then.
+        # The upsert has locked the row that it did not write, so the row has not changed.
         [(session_id, status)] = execute(self._stored_run, (run.id,)).fetchall()
-        message = f"Run {run.id} could not be stored over the one that has its id; see `asm health`."
+        message = f"Run {run.id} could not replace the stored run with its id. Run `asm health`."
         return run_refused(session_id, status, run) or StorageError(message)
 
     def _check_owner(self, execute: Execute, run: Run) -> None:
@@ -146,5 +146,5 @@ _SAVINGS: Final = {dialect: Saving(dialect) for dialect in Dialect}
 
 
 def saving_in(dialect: Dialect) -> Saving:
-    """Return what stores sessions and runs in a dialect."""
+    """Return the saves of a dialect."""
     return _SAVINGS[dialect]

@@ -1,8 +1,8 @@
 """Soft deletion: a session and its counter have the same `deleted_at`, set and cleared in one transaction.
 
 An append locks and reads the counter alone. A writer of runs locks the session FOR KEY SHARE, which waits for FOR
-UPDATE, so that no run is stored in a session whose deletion commits meanwhile. Sessions are locked before counters,
-each in the order of their ids.
+UPDATE, so that no run is stored in a session whose deletion commits during the wait. Sessions are locked before
+counters, each in the order of their ids.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def undelete(execute: Execute, dialect: Dialect, session_id: str) -> None:
 
 
 def refusal(execute: Execute, dialect: Dialect, session_id: str) -> SessionNotFoundError | SessionDeletedError:
-    """Return the error for a session that was found to take no events and no runs."""
+    """Return the error for a soft-deleted session."""
     sql = f"SELECT removing_at IS NOT NULL FROM asm_sessions WHERE id = {dialect.mark}"
     found = execute(sql, (session_id,)).fetchall()
     return SessionDeletedError(session_id, in_removal=bool(found[0][0])) if found else SessionNotFoundError(session_id)
 
 
 def _lock(execute: Execute, dialect: Dialect, ids: str) -> list[Any]:
-    """Lock sessions and their counters; return of each session whether its removal has begun."""
+    """Lock sessions and their counters; return for each session whether its removal has begun."""
     lock = dialect.locking("UPDATE")
     sessions = f"SELECT removing_at IS NOT NULL FROM asm_sessions WHERE id {dialect.among} ORDER BY id{lock}"
     held = execute(sessions, (ids,)).fetchall()
@@ -63,7 +63,7 @@ def _lock(execute: Execute, dialect: Dialect, ids: str) -> list[Any]:
 
 
 def _mark_counters(execute: Execute, dialect: Dialect, ids: str) -> None:
-    # Copied, so that a counter that differs becomes right again.
+    # Copied, so that a counter that differs is repaired.
     execute(
         "UPDATE asm_session_sequences SET deleted_at = (SELECT deleted_at FROM asm_sessions WHERE id = session_id) "
         f"WHERE session_id {dialect.among}",

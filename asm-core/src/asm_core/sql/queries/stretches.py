@@ -1,4 +1,4 @@
-"""The statements that go through the log of a session, or the events of all by age, a range of keys at a time."""
+"""The statements that scan a session's log, or all events by age, a range of keys at a time."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     Key = tuple[Any, ...]
 
 _SIZE: Final = 1000
-"""How many events a stretch has: they are counted, or listed, in a few milliseconds."""
+"""The number of events of a stretch, which are counted or listed in a few milliseconds."""
 _NUMBERS: Final = 4 * _SIZE
-"""How many numbers it spans at the most: pruning and restoring leave gaps."""
+"""The largest range of numbers of a stretch: pruning and restoring leave gaps."""
 
 
 class StretchQueries:
-    """Counts, lists and removes events by the ranges of their keys."""
+    """Counts, lists and removes events by ranges of their keys."""
 
     def __init__(self, dialect: Dialect) -> None:
-        """Use the words of `dialect`."""
+        """Use the syntax of `dialect`."""
         self._dialect = dialect
         self._words = words_of(dialect)
         self._codec = self._words.codec
@@ -56,7 +56,7 @@ class StretchQueries:
             begin = first - 1
 
     def next_of_all(self, execute: Execute, after: Key | None) -> Stretch | None:
-        """Return the next stretch of the events of all."""
+        """Return the next stretch of all events by age."""
         rest = self._between(None, after, None)
         listed = f"SELECT {self._keyed} FROM asm_events e {rest} ORDER BY e.timestamp, e.session_id, e.sequence_number"
         count = _SIZE
@@ -81,7 +81,7 @@ class StretchQueries:
         ]
 
     def remove(self, execute: Execute, events: Sequence[EventMark]) -> int:
-        """Remove events by session and number; return how many there were."""
+        """Remove events by session and number; return their number."""
         return execute(_REMOVE[self._dialect], self._listed(events)).rowcount
 
     def _listed(self, events: Sequence[EventMark]) -> list[str]:
@@ -102,7 +102,7 @@ class StretchQueries:
         return where
 
 
-# Of a list in the order of the keys, each is looked up in the index: what is removed is locked in one order.
+# Each key of a sorted list is looked up in the index, so that rows are locked in one order.
 _REMOVE: Final = {
     Dialect.SQLITE: (
         "DELETE FROM asm_events WHERE rowid IN (SELECT asm_events.rowid "

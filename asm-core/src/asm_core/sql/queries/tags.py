@@ -1,4 +1,4 @@
-"""Filters on tags, written once: pieces of SQL that every ORM puts into its own statements.
+"""Filters on tags: clauses for the statements of each dialect.
 
 Each is one clause with all tags in one parameter, so that it costs the same for one tag and for ten thousand. The
 pieces have fields for `str.format`; `clause_parts` splits them for an ORM that composes statements of nodes.
@@ -31,7 +31,7 @@ class TagClauses(NamedTuple):
     carries_any: str
 
 
-# The list of wanted tags depends on no row, so that SQLite builds it once for a statement and looks each tag up in it.
+# The list of wanted tags does not depend on a row, so SQLite builds it once for a statement, and looks up each tag.
 _SQLITE: Final = TagClauses(
     carries_all=(
         "(SELECT count(*) FROM json_each({tags}) AS tag "

@@ -1,6 +1,6 @@
 """Totals of runs and events.
 
-A sum may exceed 64 bits, which SQLite's SUM refuses: high and low halves are summed apart, and core joins them.
+A sum may exceed 64 bits, where SQLite's SUM fails: high and low halves are summed separately, and core joins them.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _RUN_TOTALS: Final = f"count(*), {halves(*_TOKENS, 'r.cost_nanos')}"
 
 
 class TotalQueries:
-    """The statements that add up, in one dialect."""
+    """The statements for totals, in one dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
-        """Use the words of `dialect`."""
+        """Use the syntax of `dialect`."""
         self._words = words_of(dialect)
 
     def usage(self, query: UsageQuery) -> Statement:
-        """Select what `usage_row` decodes of the runs that pass a query, with plain sums."""
+        """Select rows for `usage_row` of the runs that match a query, with plain sums."""
         return self._by_provider_and_model(query, _USAGE)
 
     def exact_usage(self, query: UsageQuery) -> Statement:
@@ -51,18 +51,18 @@ class TotalQueries:
         return self._by_provider_and_model(query, _EXACT_USAGE)
 
     def costs(self, query: UsageQuery) -> Statement:
-        """Select what `cost_totals` decodes of the runs that pass a query."""
+        """Select rows for `cost_totals` of the runs that match a query."""
         return self._by_provider_and_model(query, _COSTS)
 
     def runs(self, query: RunQuery) -> Statement:
-        """Select what `run_totals` decodes of the runs that pass a query, by session and status."""
+        """Select rows for `run_totals` of the runs that match a query, by session and status."""
         where = runs_passing(query, self._words)
         return where.statement(
             f"SELECT r.session_id, r.status, {_RUN_TOTALS} FROM asm_runs r {where} GROUP BY r.session_id, r.status"
         )
 
     def events(self, query: EventQuery) -> Statement:
-        """Select what `event_totals` decodes of the events that pass a query, by session."""
+        """Select rows for `event_totals` of the events that match a query, by session."""
         utc = self._words.utc
         where = events_passing(query, self._words)
         return where.statement(

@@ -11,34 +11,34 @@ if TYPE_CHECKING:
     from asm_core.sql.queries.words import Words
 
 _FAR: Final = (1 << 62) - 1
-"""More rows than any table has: SQLite takes no offset without a limit."""
+"""More rows than any table has: SQLite accepts no offset without a limit."""
 
 
 class Statement(NamedTuple):
-    """What to execute: text in the driver's own style, and its parameters by position."""
+    """A statement: text in the driver's parameter style, and its positional parameters."""
 
     sql: str
     parameters: Sequence[Any]
 
 
 class Where:
-    """Collects conditions, and parameters in the order of their marks."""
+    """Collects conditions, and parameters in the order of their placeholders."""
 
     __slots__ = ("_conditions", "_words", "parameters")
 
     def __init__(self, words: Words) -> None:
-        """Begin without a condition."""
+        """Start without conditions."""
         self._words = words
         self._conditions: list[str] = []
         self.parameters: list[Any] = []
 
     def add(self, condition: str, *parameters: Any) -> None:
-        """Add a condition whose marks stand for these parameters, which the database takes as they are."""
+        """Add a condition with these encoded parameters."""
         self._conditions.append(condition)
         self.parameters += parameters
 
     def one_of(self, column: str, values: Sequence[str] | None) -> None:
-        """Let pass the rows with one of these values in a column; None is no condition."""
+        """Require one of these values in a column; None is no condition."""
         if values is not None:
             self.add(*self.chosen(column, values))
 
@@ -49,22 +49,22 @@ class Where:
         return f"{column} {self._words.one_of}", self._words.codec.encode_several(list(map(str, values)))
 
     def compare(self, column_and_sign: str, value: object) -> None:
-        """Let pass the rows whose column compares with a value; None is no condition."""
+        """Require a comparison of a column with a value; None is no condition."""
         if value is not None:
             self.add(f"{column_and_sign} {self._words.mark}", self._words.codec.encode(value))
 
     def either(self, *choices: Where) -> None:
-        """Let pass the rows that meet all conditions of one of these."""
+        """Require all conditions of one of these."""
         self._conditions.append(f"({' OR '.join(f'({choice.conditions})' for choice in choices)})")
         self.parameters += [parameter for choice in choices for parameter in choice.parameters]
 
     @property
     def conditions(self) -> str:
-        """What rows must meet, all of it."""
+        """All conditions, joined by AND."""
         return " AND ".join(self._conditions)
 
     def after(self, alias: str, order: Order, start: Iterable[Any] | None) -> None:
-        """Let pass the rows that come after `start` in an order; None is no condition."""
+        """Require a position after `start` in an order; None is no condition."""
         if start is not None:
             encode = self._words.codec.encode
             key = ", ".join(f"{alias}.{field}" for field in order.key)
@@ -76,7 +76,7 @@ class Where:
         return f"WHERE {self.conditions}" if self._conditions else ""
 
     def statement(self, sql: str) -> Statement:
-        """Return a statement that has the clause in it."""
+        """Return a statement with the clause."""
         return Statement(sql, self.parameters)
 
 
@@ -87,7 +87,7 @@ def order_by(alias: str, order: Order) -> str:
 
 
 def limit(most: int | None, offset: int = 0) -> str:
-    """Return the clause that cuts the rows off. Literal numbers: the database plans for as many rows."""
+    """Return the LIMIT clause, with literal numbers, so that the query plan considers them."""
     if most is None and not offset:
         return ""
     return f"LIMIT {_FAR if most is None else most}{f' OFFSET {offset}' if offset else ''}"

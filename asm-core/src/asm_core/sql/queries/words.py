@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL say differently in a query."""
+"""The syntax in which SQLite and PostgreSQL differ in a query."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _TIMES: Final = frozenset({"created_at", "updated_at", "deleted_at", "started_at
 
 
 class Words(NamedTuple):
-    """The words of one dialect.
+    """The syntax of one dialect.
 
     Attributes:
-        mark: stands for a parameter.
-        one_of: follows a column that must have one of several values, which are one parameter.
-        unindexed: precedes a column whose index must not be used. SQLite has no statistics until ANALYZE runs, and
+        mark: the placeholder of a parameter.
+        one_of: the condition after a column that must have one of several values, which are one parameter.
+        unindexed: the prefix of a column whose index must not be used. Without statistics (before ANALYZE), SQLite
             would read all runs of a status or a provider to find those of one session. PostgreSQL estimates better.
-        utc: follows a time, so that the driver returns it in UTC whatever the time zone of the connection.
+        utc: the suffix of a time, so that the driver returns it in UTC in any time zone of the connection.
         at_most: limits a page of one session's log. PostgreSQL plans for the rows that a literal limit leaves by its
             statistics, which a new table lacks; a subquery keeps it on the index.
-        readable: the condition that the session of a row, whose id stands in ``column``, may be read: no removal of it
-            has begun. Hardly ever is there one, and then the condition costs one look into an empty index.
+        readable: the condition that the session of a row, with its id in ``column``, is not in removal. Usually no
+            session is, and then the condition costs one lookup in an empty index.
         tags: the conditions on a session's tags.
         codec: encodes parameters.
     """
@@ -42,12 +42,12 @@ class Words(NamedTuple):
     codec: Codec
 
     def columns(self, alias: str, names: Iterable[str]) -> str:
-        """Return columns to select, as the codec decodes them."""
+        """Return columns to select, in the form that the codec decodes."""
         return ", ".join(f"{alias}.{name}{self.utc if name in _TIMES else ''}" for name in names)
 
 
 def words_of(dialect: Dialect) -> Words:
-    """Return the words of a dialect."""
+    """Return the syntax of a dialect."""
     return _WORDS[dialect]
 
 
@@ -61,7 +61,7 @@ _WORDS: Final = {
         unindexed="+",
         utc="",
         at_most="LIMIT {}",
-        # SQLite would look up each row, even in an empty list.
+        # SQLite would look up each row even in an empty list.
         readable=f"(NOT EXISTS (SELECT 1 {_REMOVALS}) OR {_READABLE})",
         tags=tag_clauses(Dialect.SQLITE),
         codec=codec_of(Dialect.SQLITE),
