@@ -122,5 +122,5 @@ class Archive:
         finally:
             self._archive.delete_session(probe.id)
         if same:
-            message = "The archive_store is the maintained store itself. Archive to another one."
+            message = "The archive_store is the store itself. Archive to another one."
             raise ValidationError(message)
