@@ -106,7 +106,7 @@ def test_without_the_option_nothing_is_told(application: tuple[Any, Any], listen
 @pytest.mark.parametrize(
     ("database", "notify", "message"),
     [
-        ("sqlite", True, "SQLite cannot tell of what is committed; leave notify out"),
+        ("sqlite", True, "SQLite sends no notifications; leave notify out"),
         ("sqlite", 1, "notify must be True or False, not 1"),
         ("postgresql", "yes", "notify must be True or False, not 'yes'"),
     ],

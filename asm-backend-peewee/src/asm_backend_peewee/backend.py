@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 from asm_backend_peewee.connection import TableConnection
-from asm_backend_peewee.database import NAME, Database, dialect_of_database, on_database, open_database
+from asm_backend_peewee.database import dialect_of_database, on_database
+from asm_backend_peewee.models import define
+from asm_backend_peewee.postgresql import ServerDatabase, open_server
+from asm_backend_peewee.sqlite import FileDatabase
 from asm_core import ValidationError
-from asm_core.sql import SQLBackend
+from asm_core.sql import Database, SQLBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +28,13 @@ class PeeweeBackend(SQLBackend):
         models: the models of the tables, for queries of the application's own.
     """
 
-    name = NAME
+    name = "peewee"
+    _on_file = FileDatabase
+    _on_server = staticmethod(open_server)
 
     def __init__(
         self,
-        database: peewee.Database | peewee.Proxy | Database,
+        database: peewee.Database | peewee.Proxy,
         *,
         migrate: bool | int = False,
         schema: str | None = None,
@@ -42,20 +47,18 @@ class PeeweeBackend(SQLBackend):
                 `open` opened. Where a thread has no connection open, one is opened for the call and closed again.
             migrate: bring the schema up to date first; a number: up or down to that version.
             schema: the schema of PostgreSQL in which the tables stand; None: the one that a connection has.
-            notify: have PostgreSQL tell of each append; and, while somebody waits, listen on a connection more, which
-                no pool counts.
+            notify: have PostgreSQL send a notification of each append. While a caller waits for events, one more
+                connection, which no pool counts, listens for them.
 
         Raises:
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
-        place = database if isinstance(database, Database) else on_database(database, schema, notify=notify)
-        super().__init__(place, migrate=migrate)
-        self.models = place.models
-
-    @classmethod
-    def open(cls, url: str, /, *, migrate: bool | int = False, **options: Any) -> Self:
-        """Open a database at `url`, with connections of its own; `options` are those of its kind of database."""
-        return cls(open_database(url, options, create=migrate is not False), migrate=migrate)
+        if isinstance(database, FileDatabase | ServerDatabase):
+            store: Database[TableConnection] = database.store()
+        else:
+            store = on_database(database, schema, notify=notify)
+        self.models = define(database, store.dialect, schema=store.schema)
+        super().__init__(store, migrate=migrate)
 
     @contextmanager
     def bind(self, connection: peewee.Database | peewee.Proxy) -> Iterator[None]:

@@ -1,18 +1,27 @@
-"""Which database it is, and how to come by it."""
+"""Which database of Peewee the application gave, and its connections."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from peewee import PostgresqlDatabase, Proxy, SqliteDatabase
+from playhouse.pool import PooledDatabase
 
-from asm_backend_peewee import postgresql, sqlite
+from asm_backend_peewee.connection import TableConnection
+from asm_backend_peewee.errors import TRANSLATED
 from asm_core import ValidationError
-from asm_core.sql import Dialect, PostgreSQLOptions, SQLiteOptions, check_schema, chosen
-from asm_core.sql.options import refuse_notify
-from asm_core.sql.urls import dialect_of, not_for_asyncio, sqlite_path
+from asm_core.concurrency.contexts import contextmanager
+from asm_core.sql import Connector, Database, Dialect
+from asm_core.sql.options import refuse_on_sqlite
+from asm_core.sql.postgresql.database import PostgreSQL
+from asm_core.sql.sqlite.database import SQLite
+from asm_core.sql.urls import IN_MEMORY, not_for_asyncio
 
-NAME = "peewee"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import peewee
+
 _REFUSED = {
     "SqliteQueueDatabase": "it writes in a thread of its own, without transactions; use a SqliteDatabase",
     "CockroachDatabase": "CockroachDB lacks the advisory locks of PostgreSQL, by which migrations wait for each other",
@@ -21,22 +30,74 @@ _REFUSED = {
     "_SqlCipherDatabase": "its driver is not that of Python's sqlite3; use a SqliteDatabase",
 }
 """Kinds of Peewee databases that derive from those on which this backend runs, and why it does not run on them."""
-Database = sqlite.SQLiteDatabase | sqlite.OwnSQLiteDatabase | postgresql.Database
-
-if TYPE_CHECKING:
-    import peewee
 
 
-def open_database(url: str, options: dict[str, Any], *, create: bool) -> Database:
-    """Open the database at `url`, with connections of its own.
+class PeeweeConnector(Connector[TableConnection]):
+    """The connections that a database of the application's has in each thread."""
+
+    errors = TRANSLATED
+    _is_inherited = False
+
+    def __init__(self, database: Any, dialect: Dialect, schema: str | None = None) -> None:
+        """Use a Peewee database, with its connections and its settings."""
+        self._connection = TableConnection(database, schema)
+        self._database = database
+        self._begin = "IMMEDIATE" if dialect is Dialect.SQLITE else "READ COMMITTED"
+
+    @contextmanager
+    def statement(self) -> Iterator[TableConnection]:
+        """Give the connection of this thread: the one that is open, or one that is opened for this.
+
+        A database in memory stays open, as it would be gone.
+        """
+        database = self._database
+        if not database.is_closed() and not database.in_transaction() and _is_lost(database):
+            database.close()
+        is_ours = database.is_closed()
+        if is_ours:
+            database.connect()
+        try:
+            yield self._connection
+        finally:
+            if is_ours and not (isinstance(database, SqliteDatabase) and database.database == IN_MEMORY):
+                self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[TableConnection]:
+        """Give the connection of this thread, in a transaction of Peewee's."""
+        with self.statement() as connection, self._database.atomic(self._begin):
+            yield connection
+
+    def callers_transaction(self) -> TableConnection | None:
+        """Return the connection if the application has a transaction open in this thread."""
+        if self._is_inherited:
+            self._database.dispose()
+            self._is_inherited = False
+        return self._connection if self._database.in_transaction() else None
+
+    def connect_alone(self) -> Any:
+        """Connect as the database does; a pool would count the connection."""
+        database = self._database.obj if isinstance(self._database, Proxy) else self._database
+        unpooled: Any = super(PooledDatabase, database) if isinstance(database, PooledDatabase) else database
+        return unpooled._connect()  # noqa: SLF001  the public method would give the connection to this thread
+
+    def leave_to_parent(self) -> None:
+        """Have Peewee connect again; not at once, as a thread of the parent may have held the database's lock."""
+        self._is_inherited = True
+
+
+def on_database(database: peewee.Database | Proxy, schema: str | None, *, notify: bool) -> Database[TableConnection]:
+    """Use a Peewee database of the application's.
 
     Raises:
-        ValidationError: the url or an option makes no sense.
-        StorageConnectionError: there is no such file, and `create` is not set.
+        ValidationError: it is of another kind, not initialized, or SQLite, which has no schemas and no notifications.
     """
-    if dialect_of(url, backend=NAME) == Dialect.POSTGRESQL:
-        return postgresql.open_database(url, chosen(PostgreSQLOptions, options, backend=NAME))
-    return sqlite.open_database(sqlite_path(url), chosen(SQLiteOptions, options, backend=NAME), create=create)
+    dialect = dialect_of_database(database)
+    connector = PeeweeConnector(database, dialect, schema)
+    if dialect is Dialect.POSTGRESQL:
+        return PostgreSQL(connector, schema=schema, notify=notify)
+    refuse_on_sqlite(schema, notify)
+    return SQLite(connector)
 
 
 def dialect_of_database(database: object) -> Dialect:
@@ -49,7 +110,7 @@ def dialect_of_database(database: object) -> Dialect:
     kinds = {base.__name__ for base in type(found).__mro__}
     for kind, why in _REFUSED.items():
         if kind in kinds:
-            message = f"The {NAME} backend does not run on {type(found).__name__}: {why}."
+            message = f"The peewee backend does not run on {type(found).__name__}: {why}."
             raise ValidationError(message)
     if "AsyncDatabaseMixin" in kinds:
         raise not_for_asyncio(f"The {type(found).__name__}")
@@ -57,21 +118,9 @@ def dialect_of_database(database: object) -> Dialect:
         return Dialect.POSTGRESQL
     if isinstance(found, SqliteDatabase):
         return Dialect.SQLITE
-    message = f"The {NAME} backend runs on a SqliteDatabase or a PostgresqlDatabase, not on {type(found).__name__}."
+    message = f"The peewee backend runs on a SqliteDatabase or a PostgresqlDatabase, not on {type(found).__name__}."
     raise ValidationError(message)
 
 
-def on_database(database: peewee.Database | Proxy, schema: str | None, *, notify: bool) -> Database:
-    """Use a Peewee database of the application's.
-
-    Raises:
-        ValidationError: it is of another kind, not initialized, or SQLite, which has no schemas and no notifications.
-    """
-    if dialect_of_database(database) is Dialect.POSTGRESQL:
-        place = None if schema is None else check_schema(schema)
-        return postgresql.PostgreSQLDatabase(database, schema=place, notify=notify)
-    if schema is not None:
-        message = f"SQLite has no schemas, so that the tables cannot stand in {schema!r}."
-        raise ValidationError(message)
-    refuse_notify(notify)
-    return sqlite.SQLiteDatabase(database)
+def _is_lost(database: Any) -> bool:
+    return bool(getattr(database.connection(), "closed", False))

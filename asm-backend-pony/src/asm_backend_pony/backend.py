@@ -1,61 +1,55 @@
-"""The backend: the four ports over one database."""
+"""The Pony backend."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-from asm_backend_pony.connection import SessionConnection, in_session
-from asm_backend_pony.database import database_at, database_of, provider_dialect
+from asm_backend_pony.connection import SessionConnection, TableConnection, in_session
+from asm_backend_pony.database import dialect_of_database, on_database
+from asm_backend_pony.postgresql import open_server
+from asm_backend_pony.sqlite import open_file
 from asm_core import ValidationError
-from asm_core.sql import SQLBackend
+from asm_core.sql import Database, SQLBackend
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pony.orm import Database as PonyDatabase
 
-    from asm_backend_pony.database import Database
-
 
 class PonyBackend(SQLBackend):
-    """Stores sessions on SQLite or PostgreSQL through Pony. Safe to share between threads."""
+    """The four ports on Pony. Safe to share between threads.
+
+    Inside the application's own ``db_session`` the ports join it, without further ado.
+    """
 
     name = "pony"
+    _on_file = staticmethod(open_file)
+    _on_server = staticmethod(open_server)
 
     def __init__(
         self,
-        database: PonyDatabase,
+        database: PonyDatabase | Database[TableConnection],
         *,
         migrate: bool | int = False,
         schema: str | None = None,
         notify: bool = False,
     ) -> None:
-        """Work on an application's own Pony database, which stays its own; inside its `db_session` the ports join that.
+        """Use a Pony database of the application's, which stays its own.
 
         Args:
-            database: bound to SQLite or PostgreSQL; its mapping need not be generated.
+            database: bound to SQLite or PostgreSQL; its mapping need not be generated; or what `open` opened.
             migrate: bring the schema up to date first; a number: up or down to that version.
-            schema: the schema of PostgreSQL in which the tables stand.
-            notify: have PostgreSQL tell of each append; and, while somebody waits, listen on a connection more.
+            schema: the schema of PostgreSQL in which the tables stand; None: the one that a connection has.
+            notify: have PostgreSQL send a notification of each append. While a caller waits for events, one more
+                connection, which no pool counts, listens for them.
 
         Raises:
             ValidationError: the database is not bound to one that this backend knows.
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
-        self._work_on(database_of(database, schema=schema, notify=notify), migrate=migrate)
-
-    @classmethod
-    def open(cls, url: str, /, *, migrate: bool | int = False, **options: Any) -> Self:
-        """Open the database at `url` with connections of its own.
-
-        Args:
-            url: `sqlite:///path` or `postgresql://user@host/database`.
-            migrate: make the database if need be, and bring its schema up to date, or to this version.
-            options: those of `SQLiteOptions` or `PostgreSQLOptions`.
-        """
-        backend = cls.__new__(cls)
-        backend._work_on(database_at(url, create=migrate is not False, options=options), migrate=migrate)  # noqa: SLF001  its own
-        return backend
+        store = database if isinstance(database, Database) else on_database(database, schema, notify=notify)
+        super().__init__(store, migrate=migrate)
 
     def bind(self, connection: PonyDatabase) -> AbstractContextManager[None]:
         """Return a context in which the ports, in this thread, work inside another Pony database's `db_session`.
@@ -63,14 +57,10 @@ class PonyBackend(SQLBackend):
         Raises:
             ValidationError: it is no Pony database of the backend's kind, or this thread is in no `db_session`.
         """
-        if provider_dialect(connection) is not self._database.dialect:
-            message = f"bind() takes a Pony database on {self._database.dialect.value}, as the backend's own is."
+        if dialect_of_database(connection) is not self._database.dialect:
+            message = f"bind() takes a Pony database on {self._database.dialect}, as the backend's own is."
             raise ValidationError(message)
         if not in_session():
             message = "bind() takes a database with an open transaction; call it inside db_session."
             raise ValidationError(message)
-        return self._database.bind(SessionConnection(connection, schema=self._database.schema))
-
-    def _work_on(self, database: Database, *, migrate: bool | int) -> None:
-        self._database = database
-        super().__init__(database, migrate=migrate)
+        return self._database.bind(SessionConnection(connection, self._database.schema))

@@ -1,68 +1,52 @@
-"""A connection on which both Pony's queries and core's statements are executed."""
+"""Connections on which core's statements are executed: the backend's own, and that of Pony's `db_session`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pony.orm.core import local
 
-from asm_core.sql import qualified
+from asm_core.sql import SQLConnection, qualified
+from asm_core.sql.postgresql.pool import savepoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from pony.orm import Database as PonyDatabase
 
-    from asm_core.sql import Cursor
 
-_CHUNK: Final = 500
-"""How many rows are fetched at a time: thousands at once provoke a full garbage collection."""
+class TableConnection(SQLConnection):
+    """Executes core's statements on a connection of the driver's; Pony has none but those of a `db_session`."""
 
-
-class PonyConnection:
-    """A driver's connection, and what gives it back."""
-
-    def __init__(self, driver: Any, *, schema: str | None = None, give_back: Callable[[], None] | None = None) -> None:
-        """Execute on `driver`; core's tables stand in `schema`."""
+    def __init__(self, driver: Any, schema: str | None = None) -> None:
+        """Work on `driver`."""
         self._driver = driver
         self._schema = schema
-        self._give_back = give_back
 
     @property
     def driver(self) -> Any:
         """The driver's connection."""
         return self._driver
 
-    def execute_sql(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
-        """Execute a statement of core's, its tables in their schema, in the transaction that is open."""
-        cursor: Cursor = self._execute(qualified(sql, self._schema) if self._schema else sql, parameters or None)
-        return cursor
-
-    execute_kept = execute_sql
-
-    def begin(self) -> None:
-        """See to it that a transaction is open: one of the backend's own is."""
+    def savepoint(self) -> AbstractContextManager[object]:
+        """Return a savepoint."""
+        return savepoint(self.execute_sql)
 
     def close(self) -> None:
-        """Give the connection back to whoever pools it."""
-        if self._give_back is not None:
-            self._give_back()
+        """Close the connection."""
+        self.driver.close()
 
-    def _execute(self, sql: str, parameters: Any) -> Any:
-        cursor = self.driver.cursor()
-        if parameters is None:
-            cursor.execute(sql)
-        else:
-            cursor.execute(sql, parameters)
-        return cursor
+    def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Any:
+        return super()._execute_on(cursor, sql if self._schema is None else qualified(sql, self._schema), parameters)
 
 
-class SessionConnection(PonyConnection):
+class SessionConnection(TableConnection):
     """The connection that a Pony database has in this thread's `db_session`."""
 
-    def __init__(self, database: PonyDatabase, *, schema: str | None = None) -> None:
-        """Execute on the connection of `database`; core's tables stand in `schema`."""
-        super().__init__(None, schema=schema)
+    def __init__(self, database: PonyDatabase, schema: str | None = None) -> None:
+        """Work on the connection of `database`."""
+        super().__init__(None, schema)
         self.database = database
 
     @property
@@ -70,11 +54,19 @@ class SessionConnection(PonyConnection):
         """The driver's connection, to which what the session has changed was sent before."""
         return self.database._get_cache().prepare_connection_for_query_execution()  # noqa: SLF001  begins nothing
 
-    def begin(self) -> None:
-        """See to it that a transaction is open, which ends with the session."""
+    def savepoint(self) -> AbstractContextManager[object]:
+        """Return a savepoint in the transaction, which is begun if need be."""
+        self.join()
+        return super().savepoint()
+
+    def join(self) -> None:
+        """Begin a transaction, which ends with the session, if none is open."""
         self.database.get_connection()
         # What Pony has read before is not to be its answer after a write.
         self.database._get_cache().query_results.clear()  # noqa: SLF001
+
+    def close(self) -> None:
+        """Leave it to the session."""
 
 
 def in_session() -> bool:

@@ -1,63 +1,80 @@
-"""Which database it is: all that differs between them is chosen here."""
+"""Which database of Pony the application gave, and its connections."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pony.orm import Database as PonyDatabase
+from pony.orm import db_session
 
-from asm_backend_pony.sqlite import OwnSQLite, SessionSQLite
-from asm_core import DependencyNotAvailableError, ValidationError
-from asm_core.sql import Dialect, PostgreSQLOptions, SQLiteOptions, check_schema, chosen
-from asm_core.sql.options import refuse_notify
-from asm_core.sql.sqlite.file import SQLiteFile
-from asm_core.sql.urls import dialect_of, sqlite_path
+from asm_backend_pony.connection import SessionConnection, TableConnection, in_session
+from asm_backend_pony.errors import TRANSLATED
+from asm_core import ValidationError
+from asm_core.concurrency.contexts import contextmanager
+from asm_core.sql import Connector, Database, Dialect
+from asm_core.sql.failures import undone
+from asm_core.sql.options import refuse_on_sqlite
+from asm_core.sql.postgresql.database import PostgreSQL
+from asm_core.sql.postgresql.pool import is_in_error
+from asm_core.sql.sqlite.database import SQLite
 
 if TYPE_CHECKING:
-    from asm_backend_pony.postgresql import OwnPostgreSQL, SessionPostgreSQL
+    from collections.abc import Iterator
 
-    Database = OwnSQLite | SessionSQLite | OwnPostgreSQL | SessionPostgreSQL
-
-_NAME = "pony"
 _PROVIDERS = {"SQLite": Dialect.SQLITE, "PostgreSQL": Dialect.POSTGRESQL}
 
 
-def database_at(url: str, *, create: bool, options: dict[str, Any]) -> Database:
-    """Return the database at `url`, on connections of its own.
+class PonyConnector(Connector[TableConnection]):
+    """The connections of an application's Pony database: that of a `db_session`, or of one for each call."""
+
+    errors = TRANSLATED
+
+    def __init__(self, database: PonyDatabase, schema: str | None = None) -> None:
+        """Use `database`. In a forked child Pony connects again by itself."""
+        self._connection = SessionConnection(database, schema)
+        self._is_postgresql = dialect_of_database(database) is Dialect.POSTGRESQL
+
+    @contextmanager
+    def statement(self) -> Iterator[TableConnection]:
+        """Give the connection of a new session."""
+        with db_session:
+            yield self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[TableConnection]:
+        """Give the connection of a new session, in a transaction."""
+        with db_session:
+            self._connection.join()
+            driver = self._connection.driver
+            yield self._connection
+            if self._is_postgresql and (is_in_error(self._connection.driver) or self._connection.driver is not driver):
+                raise undone()  # Pony went on with another connection, for a statement of the application's
+
+    def callers_transaction(self) -> TableConnection | None:
+        """Return the connection of the `db_session` that this thread is in."""
+        return self._connection if in_session() else None
+
+    def connect_alone(self) -> Any:
+        """Connect as Pony's pool does, which has one connection for each thread."""
+        pool = self._connection.database.provider.pool
+        return pool.dbapi_module.connect(*pool.args, **pool.kwargs)
+
+
+def on_database(database: PonyDatabase, schema: str | None, *, notify: bool) -> Database[TableConnection]:
+    """Use a Pony database of the application's.
 
     Raises:
-        ValidationError: the url names none, or an option makes no sense.
-        DependencyNotAvailableError: psycopg2 is not installed.
+        ValidationError: it is not bound, or bound to what this backend does not know, or to SQLite, which has no
+            schemas and no notifications.
     """
-    if dialect_of(url, backend=_NAME) is Dialect.SQLITE:
-        return OwnSQLite(SQLiteFile(sqlite_path(url), chosen(SQLiteOptions, options, backend=_NAME), create=create))
-    settings = chosen(PostgreSQLOptions, options, backend=_NAME)
-    try:
-        import psycopg2  # noqa: F401, PLC0415  an extra
-    except ImportError as error:
-        message = "PostgreSQL needs psycopg2: pip install 'asm-backend-pony[postgresql]'."
-        raise DependencyNotAvailableError(message) from error
-    from asm_backend_pony.postgresql import OwnPostgreSQL  # noqa: PLC0415
-
-    return OwnPostgreSQL(url, settings)
+    connector = PonyConnector(database, schema)
+    if dialect_of_database(database) is Dialect.POSTGRESQL:
+        return PostgreSQL(connector, schema=schema, notify=notify)
+    refuse_on_sqlite(schema, notify)
+    return SQLite(connector)
 
 
-def database_of(database: PonyDatabase, *, schema: str | None, notify: bool) -> Database:
-    """Return an application's Pony database.
-
-    Raises:
-        ValidationError: it is not bound, or bound to what this backend does not know, or to SQLite with `notify`.
-    """
-    if provider_dialect(database) is Dialect.SQLITE:
-        refuse_notify(notify)
-        return SessionSQLite(database)
-    from asm_backend_pony.postgresql import SessionPostgreSQL  # noqa: PLC0415  psycopg2 is there, as Pony has it
-
-    place = None if schema is None else check_schema(schema)
-    return SessionPostgreSQL(database, schema=place, notify=notify)
-
-
-def provider_dialect(database: object) -> Dialect:
+def dialect_of_database(database: object) -> Dialect:
     """Return which database a Pony database is bound to.
 
     Raises:

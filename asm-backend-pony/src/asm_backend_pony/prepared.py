@@ -1,6 +1,7 @@
 """Statements that are prepared on the server, as psycopg 3 does it by itself and psycopg2 does not.
 
-It sends values as text within a statement, which the server would parse and plan anew at each call.
+psycopg2 sends values as text within a statement, which the server would parse and plan at each call: an append would
+take half as long again.
 """
 
 from __future__ import annotations
@@ -10,49 +11,45 @@ from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from psycopg2.extensions import connection
+from asm_backend_pony.connection import TableConnection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST: Final = 100
 """How many statements one connection keeps prepared: each takes memory of the server's."""
+_IDLE: Final = 0
+"""As libpq numbers the states of a transaction."""
 
 
-class PreparingConnection(connection):  # type: ignore[misc]  # psycopg2 is not typed
-    """A connection that prepares what is executed often enough.
+class PreparingConnection(TableConnection):
+    """Prepares what is executed often enough, outside transactions: a statement that cannot be would undo them."""
 
-    Attributes:
-        threshold: after how many uses; 0 is never.
-    """
-
-    threshold = 0
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        """Connect."""
-        super().__init__(*arguments, **options)
+    def __init__(self, driver: Any, schema: str | None, threshold: int) -> None:
+        """Work on `driver`; prepare a statement after so many uses, or with 0 never."""
+        super().__init__(driver, schema)
+        self._threshold = threshold
         self._uses: Counter[str] = Counter()
         self._calls: dict[str, str] = {}
         self._numbers = count()
 
-    def execute(self, sql: str, parameters: Sequence[Any]) -> Any:
-        """Execute a statement with values, outside a transaction; return the cursor."""
-        cursor = self.cursor()
-        call = self._calls.get(sql)
-        if call is None and self._is_worth_it(sql):
-            name = f"asm_{next(self._numbers)}"  # not again that of a statement that was prepared and not noted
-            cursor.execute(f"PREPARE {name} AS {_numbered(sql)}")
-            call = self._calls[sql] = f"EXECUTE {name} ({', '.join(['%s'] * len(parameters))})"
-        cursor.execute(call or sql, parameters)
-        return cursor
+    def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Any:
+        if self._threshold and parameters and self.driver.get_transaction_status() == _IDLE:
+            call = self._calls.get(sql)
+            if call is None and self._is_worth_it(sql):
+                name = f"asm_{next(self._numbers)}"  # not again that of a statement that was prepared and not noted
+                super()._execute_on(cursor, f"PREPARE {name} AS {_numbered(sql)}", ())
+                call = self._calls[sql] = f"EXECUTE {name} ({', '.join(['%s'] * len(parameters))})"
+            sql = call or sql
+        return super()._execute_on(cursor, sql, parameters)
 
     def _is_worth_it(self, sql: str) -> bool:
-        if not self.threshold or len(self._calls) >= _MOST:
+        if len(self._calls) >= _MOST:
             return False
         if len(self._uses) > _MOST:
             self._uses.clear()  # what is used often is soon back
         self._uses[sql] += 1
-        return self._uses[sql] > self.threshold
+        return self._uses[sql] > self._threshold
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""A connection of SQLAlchemy's that finds the tables where they stand."""
+"""A connection of SQLAlchemy, on which core's statements are executed."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from asm_core.sql import qualified
-from asm_core.sql.postgresql.pool import kept_cursor
+from asm_core.sql import Dialect, SQLConnection, qualified
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
 
 
-class TableConnection:
-    """Executes core's statements on the tables in their schema.
-
-    The schema is named in each statement: a connection of the caller's keeps its own settings for the caller's tables.
+class TableConnection(SQLConnection):
+    """Executes core's statements on the driver's connection.
 
     Attributes:
         connection: SQLAlchemy's.
@@ -28,7 +26,7 @@ class TableConnection:
     __slots__ = ("_schema", "connection")
 
     def __init__(self, connection: Connection, schema: str | None = None) -> None:
-        """Work on `connection`, with the tables in `schema`; None: where the connection finds them."""
+        """Work on `connection`."""
         self.connection = connection
         self._schema = schema
 
@@ -37,30 +35,29 @@ class TableConnection:
         """The driver's connection."""
         return self.connection.connection.dbapi_connection
 
-    def execute_sql(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
-        """Execute a statement of core's on the driver's connection, in the transaction that is open there."""
-        return self._execute_on(self.connection.connection.cursor(), sql, parameters)
+    def savepoint(self) -> AbstractContextManager[object]:
+        """Return a savepoint of SQLAlchemy's, which begins the transaction if need be."""
+        return self.connection.begin_nested()
 
-    def execute_kept(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
-        """Execute a statement of core's on the cursor that is kept for this; its rows are to be taken at once."""
-        return self._execute_on(kept_cursor(self.driver), sql, parameters)
-
-    def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Any:
-        if self._schema is not None:
-            sql = qualified(sql, self._schema)
-        try:
-            # Without parameters a percent sign is one.
-            return (cursor.execute(sql, parameters) if parameters else cursor.execute(sql)) or cursor
-        except Exception:
-            self._tell_if_lost()
-            raise
+    def join(self) -> None:
+        """Begin a transaction on SQLite; on PostgreSQL it begins with the first statement."""
+        if self.connection.dialect.name == Dialect.SQLITE and not self.driver.in_transaction:
+            # The driver begins only at the first change; a savepoint before it would commit by itself.
+            # Executed by SQLAlchemy, which commits only the transactions that it knows of.
+            self.connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def close(self) -> None:
         """Give the connection back to its pool."""
         self.connection.close()
 
-    def _tell_if_lost(self) -> None:
-        """Let SQLAlchemy find out as well that the connection is lost: it gives out none of its age any more."""
-        if getattr(self.driver, "closed", False):
-            with suppress(SQLAlchemyError):
-                self.connection.exec_driver_sql("SELECT 1")
+    def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Any:
+        if self._schema is not None:
+            sql = qualified(sql, self._schema)
+        try:
+            return super()._execute_on(cursor, sql, parameters)
+        except Exception:
+            if getattr(self.driver, "closed", False):
+                # SQLAlchemy finds out as well that it is lost, and its pool gives out no other one of the same age.
+                with suppress(SQLAlchemyError):
+                    self.connection.exec_driver_sql("SELECT 1")
+            raise

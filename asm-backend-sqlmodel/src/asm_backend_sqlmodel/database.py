@@ -1,69 +1,73 @@
-"""Which database it is, and how to come by it."""
+"""Which engine, connection or session of SQLAlchemy the application gave."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session as OrmSession
 
-from asm_backend_sqlmodel import postgresql, sqlite
+from asm_backend_sqlmodel.errors import TRANSLATED
+from asm_backend_sqlmodel.postgresql import PostgreSQLEngine
+from asm_backend_sqlmodel.sqlite import SQLiteEngine
 from asm_core import ValidationError
 from asm_core.errors import shown
-from asm_core.sql import Dialect, PostgreSQLOptions, SQLiteOptions, check_schema, chosen
-from asm_core.sql.options import refuse_notify
-from asm_core.sql.urls import dialect_of, not_for_asyncio, sqlite_path
+from asm_core.sql import Database, Dialect
+from asm_core.sql.options import refuse_on_sqlite
+from asm_core.sql.postgresql.database import PostgreSQL
+from asm_core.sql.sqlite.database import SQLite
+from asm_core.sql.urls import not_for_asyncio
 
-NAME = "sqlmodel"
-Database = sqlite.SQLiteDatabase | postgresql.Database
-
-
-def open_database(url: str, options: dict[str, Any], *, create: bool) -> Database:
-    """Open the database at `url`, with connections of its own.
-
-    Raises:
-        ValidationError: the url or an option makes no sense.
-        StorageConnectionError: there is no such file, and `create` is not set.
-    """
-    if dialect_of(url, backend=NAME) == Dialect.POSTGRESQL:
-        return postgresql.open_database(url, chosen(PostgreSQLOptions, options, backend=NAME))
-    return sqlite.open_database(sqlite_path(url), chosen(SQLiteOptions, options, backend=NAME), create=create)
+if TYPE_CHECKING:
+    from asm_backend_sqlmodel.connection import TableConnection
 
 
-def check_synchronous(given: object) -> None:
-    """Refuse an engine, a connection or a session that belongs to asyncio.
-
-    Raises:
-        ValidationError: it does, or its driver does.
-    """
-    if any(base.__module__.startswith("sqlalchemy.ext.asyncio") for base in type(given).__mro__):
-        kind = type(given).__name__
-        raise not_for_asyncio(f"The {kind}")
-    dialect: Any = getattr(given, "dialect", None)
-    if getattr(dialect, "is_async", False) is True:
-        raise not_for_asyncio(f"The driver {shown(dialect.driver)}")
-
-
-def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database:
+def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database[TableConnection]:
     """Use an engine of the application's.
 
     Raises:
         ValidationError: it is of another database, or SQLite, which has no schemas and no notifications.
     """
-    check_synchronous(engine)
+    _check_synchronous(engine)
     dialect = getattr(getattr(engine, "dialect", None), "name", None)
     if isinstance(dialect, str) and dialect not in list(Dialect):
-        message = f"The {NAME} backend runs on SQLite and PostgreSQL, not on {dialect}."
+        message = f"The sqlmodel backend runs on SQLite and PostgreSQL, not on {dialect}."
         raise ValidationError(message)
     if not isinstance(engine, Engine):
-        message = f"The {NAME} backend takes a SQLAlchemy Engine, not {shown(engine)}."
+        message = f"The sqlmodel backend takes a SQLAlchemy Engine, not {shown(engine)}."
         raise ValidationError(message)
     if schema is None:
         schema = engine.get_execution_options().get("schema_translate_map", {}).get(None)
     if dialect == Dialect.POSTGRESQL:
-        place = None if schema is None else check_schema(schema)
-        return postgresql.PostgreSQLDatabase(engine, schema=place, notify=notify)
-    if schema is not None:
-        message = f"SQLite has no schemas, so that the tables cannot stand in {schema!r}."
+        return PostgreSQL(PostgreSQLEngine(engine, schema), schema=schema, notify=notify)
+    refuse_on_sqlite(schema, notify)
+    return SQLite(SQLiteEngine(engine))
+
+
+def connection_of(given: Connection | OrmSession, dialect: Dialect) -> Connection:
+    """Return the connection of a SQLModel ``Session``, or the ``Connection`` itself.
+
+    Raises:
+        ValidationError: it is neither, or belongs to asyncio, or is connected to another kind of database.
+    """
+    _check_synchronous(given)
+    if isinstance(given, OrmSession):
+        with TRANSLATED:
+            given = given.connection()
+    if not isinstance(given, Connection):
+        message = f"bind() takes a SQLModel Session or a SQLAlchemy Connection, not a {type(given).__name__}."
         raise ValidationError(message)
-    refuse_notify(notify)
-    return sqlite.SQLiteDatabase(engine)
+    _check_synchronous(given)
+    if given.dialect.name != dialect:
+        message = f"bind() takes a connection to {dialect}, not to {given.dialect.name}."
+        raise ValidationError(message)
+    return given
+
+
+def _check_synchronous(given: object) -> None:
+    """Refuse an engine, a connection or a session that belongs to asyncio, or whose driver does."""
+    if any(base.__module__.startswith("sqlalchemy.ext.asyncio") for base in type(given).__mro__):
+        raise not_for_asyncio(f"The {type(given).__name__}")
+    dialect: Any = getattr(given, "dialect", None)
+    if getattr(dialect, "is_async", False) is True:
+        raise not_for_asyncio(f"The driver {shown(dialect.driver)}")

@@ -9,65 +9,67 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.errors import TRANSLATED
-from asm_core.sql.sqlite.database import SQLiteConnections
-from asm_core.sql.sqlite.file import SQLiteFile
+from asm_core import StorageError
+from asm_core.concurrency.contexts import contextmanager
+from asm_core.sql import Connector
+from asm_core.sql.sqlite.connections import FileConnections
+from asm_core.sql.sqlite.database import SQLite
+from asm_core.sql.sqlite.transactions import immediate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Engine
 
-    from asm_core.sql import SQLiteOptions
+    from asm_core.sql.sqlite.file import SQLiteFile
 
 
-class SQLiteDatabase(SQLiteConnections[TableConnection]):
-    """SQLite on an engine, the application's or the backend's own."""
+class SQLiteEngine(Connector[TableConnection]):
+    """The connections of an engine of the application's."""
 
-    _translated = TRANSLATED
+    errors = TRANSLATED
 
-    def __init__(self, engine: Engine, file: SQLiteFile | None = None) -> None:
-        """Use an engine of the application's, or, with `file`, one of the backend's own."""
-        super().__init__(file, alone=isinstance(engine.pool, StaticPool))
+    def __init__(self, engine: Engine) -> None:
+        """Use an engine, its pool and its settings."""
+        self.is_single = isinstance(engine.pool, StaticPool)
         self._engine = engine
-        # The backend's own connections are in autocommit anyway.
-        self._single = engine if file else engine.execution_options(isolation_level="AUTOCOMMIT")
-        self.engine_dialect = engine.dialect
+        self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    def _connect(self) -> TableConnection:
-        return TableConnection(self._single.connect())
+    @contextmanager
+    def statement(self) -> Iterator[TableConnection]:
+        """Give a connection of the pool."""
+        with self._autocommitting.connect() as connection:
+            yield TableConnection(connection)
 
-    def _is_usable(self, connection: TableConnection) -> bool:
-        return not connection.connection.invalidated and super()._is_usable(connection)
+    @contextmanager
+    def transaction(self) -> Iterator[TableConnection]:
+        """Give a connection of the pool, in a transaction; the driver begins it, as SQLAlchemy would too late."""
+        if self.is_single and self._is_in_transaction():
+            message = (
+                "There is one connection, and the application's transaction is open on it; give it to bind(), or end "
+                "the transaction first."
+            )
+            raise StorageError(message)
+        with self.statement() as connection, immediate(connection.driver):
+            yield connection
 
-    def _abandon(self) -> None:
-        if self._file is None and not self._alone:
+    def leave_to_parent(self) -> None:
+        """Have the engine connect again; a database in memory is a copy, and the child's own."""
+        if not self.is_single:
             self._engine.dispose(close=False)
 
-    def _is_occupied(self) -> bool:
-        if self._file is not None or not self._alone:
-            return False
+    def _is_in_transaction(self) -> bool:
         driver: Any = self._engine.pool.connection.dbapi_connection  # type: ignore[attr-defined]
         return driver is not None and driver.in_transaction
 
-    def _begin(self, connection: TableConnection) -> None:
-        if not connection.driver.in_transaction:
-            # The driver begins only at the first change; a savepoint before it would commit by itself.
-            # Said to the connection, as it must know of a transaction to commit it.
-            connection.connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-
-def open_database(path: str, options: SQLiteOptions, *, create: bool) -> SQLiteDatabase:
-    """Open the file at `path`, or a database in memory.
-
-    Raises:
-        StorageConnectionError: there is no such file, or it cannot be made.
-        StorageError: it is a directory.
-    """
-    file = SQLiteFile(path, options, create=create)
+def open_file(file: SQLiteFile) -> SQLite[TableConnection]:
+    """Open a database with connections of the backend's own, which core pools."""
     engine = create_engine(
         "sqlite://",
         creator=file.connect,
         isolation_level="AUTOCOMMIT",
-        # Core pools the connections of a file.
         poolclass=StaticPool if file.in_memory else NullPool,
         pool_reset_on_return=None,
     )
-    return SQLiteDatabase(engine, file)
+    return SQLite(FileConnections(file, lambda: TableConnection(engine.connect()), TRANSLATED), file)

@@ -7,6 +7,7 @@ in the transaction that the ORM opened.
 from asm_core.sql.backend import SQLBackend
 from asm_core.sql.codec import Codec, codec_of
 from asm_core.sql.connection import SQLConnection
+from asm_core.sql.connector import Connector
 from asm_core.sql.database import Database
 from asm_core.sql.dialects import Cursor, Dialect, Execute
 from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions, chosen
@@ -26,6 +27,7 @@ from asm_core.sql.sqlite.append import append_events, restore_events
 __all__ = [
     "LATEST_VERSION",
     "Codec",
+    "Connector",
     "Cursor",
     "Database",
     "Dialect",

@@ -1,16 +1,21 @@
-"""What a backend on SQL does besides its ports, whatever the ORM."""
+"""A backend on SQL, whatever the ORM: four ports that stand on one `Database`."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from asm_core.ports import Backend, Capability, Maintenance
+from asm_core.sql.dialects import Dialect
+from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions, chosen
 from asm_core.sql.ports.artifact_registry import SQLArtifactRegistry
 from asm_core.sql.ports.query_api import SQLQueryAPI
 from asm_core.sql.ports.retention_store import SQLRetentionStore
 from asm_core.sql.ports.session_store import SQLSessionStore
 from asm_core.sql.schema.migrator import check_version, migrate, schema_version
+from asm_core.sql.sqlite.file import SQLiteFile
+from asm_core.sql.urls import dialect_of, sqlite_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,10 +55,31 @@ class SQLBackend(Backend):
             database.close()
             raise
 
+    @classmethod
+    def open(cls, url: str, /, *, migrate: bool | int = False, **options: Any) -> Self:
+        """Open the database at `url`, with connections of its own.
+
+        Args:
+            url: ``sqlite:///path`` or ``postgresql://user@host/database``.
+            migrate: make the file if it is not there, and bring its schema up to date, or to this version.
+            options: those of `SQLiteOptions` or `PostgreSQLOptions`.
+
+        Raises:
+            ValidationError: the url or an option makes no sense.
+            StorageConnectionError: there is no such file, and `migrate` is not set.
+            DependencyNotAvailableError: the driver is not installed.
+        """
+        if dialect_of(url, backend=cls.name) is Dialect.POSTGRESQL:
+            return cls(cls._on_server(url, chosen(PostgreSQLOptions, options, backend=cls.name)), migrate=migrate)
+        chosen_options = chosen(SQLiteOptions, options, backend=cls.name)
+        return cls(
+            cls._on_file(SQLiteFile(sqlite_path(url), chosen_options, create=migrate is not False)), migrate=migrate
+        )
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make one atomic unit of what the ports do inside, in this thread."""
-        with self._database.unit():
+        with self._database.transaction():
             yield
 
     def migrate(self, version: int | None = None) -> list[int]:
@@ -72,3 +98,13 @@ class SQLBackend(Backend):
     def close(self) -> None:
         """Close the connections, if the backend opened them itself."""
         self._database.close()
+
+    @classmethod
+    @abstractmethod
+    def _on_file(cls, file: SQLiteFile) -> Any:
+        """Return what `__init__` takes for connections of the backend's own to a SQLite file."""
+
+    @classmethod
+    @abstractmethod
+    def _on_server(cls, url: str, options: PostgreSQLOptions) -> Any:
+        """Return what `__init__` takes for connections of the backend's own to a PostgreSQL server."""

@@ -1,114 +1,70 @@
-"""Connections to read and to write with, whatever the ORM; `sqlite` and `postgresql` know what differs."""
+"""A database, whatever the ORM: connections to read and to write with; `sqlite` and `postgresql` add what differs."""
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
-from weakref import ref
+from typing import TYPE_CHECKING, Generic
 
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.concurrency.forking import renew_in_child
 from asm_core.errors import StorageError
 from asm_core.sql.codec import codec_of
-from asm_core.sql.connection import SQLConnection
+from asm_core.sql.connector import C
+from asm_core.sql.transactions import OpenTransaction, Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from asm_core.models import Event
+    from asm_core.sql.connector import Connector
     from asm_core.sql.dialects import Dialect
-    from asm_core.sql.failures import Translating
-
-C = TypeVar("C", bound=SQLConnection)
-
-
-class Scope(Generic[C]):
-    """What the calls of a thread join: a transaction, which lasts as long as something refers to this.
-
-    Attributes:
-        connection: on which the transaction is open.
-        is_own: whether the backend began it, not the caller.
-        is_over: whether its context has ended.
-    """
-
-    __slots__ = ("__weakref__", "connection", "is_over", "is_own")
-
-    def __init__(self, connection: C, *, is_own: bool) -> None:
-        """Let a thread join what is open on `connection`."""
-        self.connection = connection
-        self.is_own = is_own
-        self.is_over = False
-
-
-class Joined(threading.local, Generic[C]):
-    """What the calls of this thread join.
-
-    Attributes:
-        reference: to the scope, and no more than that, so that no interruption leaves a thread in what is over.
-    """
-
-    reference: ref[Scope[C]] | None = None
-
-    @property
-    def scope(self) -> Scope[C] | None:
-        """The scope that this thread is in."""
-        return None if self.reference is None else self.reference()
-
-    @property
-    def connection(self) -> C | None:
-        """The connection of that scope."""
-        scope = self.scope
-        return None if scope is None else scope.connection
 
 
 class Database(ABC, Generic[C]):
-    """Hands out connections: to read, and to write in one transaction, which a thread's further calls join.
+    """Gives connections of its connector: to read, and to write in one transaction, which a thread's calls join.
 
     Attributes:
         dialect: which database it is.
         codec: how its columns hold the fields of models.
         schema: where the tables stand; None: where a connection finds them.
+        transactions: which transaction each thread is in.
     """
 
-    _translated: ClassVar[Translating]
-    """An adapter sets it: what the driver or the ORM raises inside becomes a `StorageError`."""
-
-    def __init__(self, dialect: Dialect, *, schema: str | None = None) -> None:
+    def __init__(self, connector: Connector[C], dialect: Dialect, *, schema: str | None = None) -> None:
         """Begin without a connection."""
         self.dialect = dialect
         self.codec = codec_of(dialect)
         self.schema = schema
+        self.transactions = Transactions[C]()
+        self._connector = connector
         self._closed = False
-        self._joined = Joined[C]()
-        self._inherited: tuple[int, ref[Scope[C]]] | None = None
         renew_in_child(self)
 
     @contextmanager
     def read(self) -> Iterator[C]:
         """Give a connection to read with; inside a transaction of this thread, that of the transaction."""
-        joined = self._current()
-        with self._translated:
+        joined = self._joined()
+        with self._connector.errors:
             if joined is not None:
                 yield joined
             else:
-                with self._reading() as connection:
+                with self._statement() as connection:
                     yield connection
 
     @contextmanager
     def write(self) -> Iterator[C]:
         """Give a connection to write with, in one transaction; inside another one of this thread, in a savepoint."""
-        with self._translated, self._scope() as connection:
+        with self._connector.errors, self._transaction_or_savepoint() as connection:
             yield connection
 
     @contextmanager
-    def unit(self) -> Iterator[C]:
-        """Do as `write`, but let errors of what is done inside through as they are: they may be the caller's own."""
+    def transaction(self) -> Iterator[C]:
+        """Do as `write`, but raise errors of what is done inside as they are: they may be the caller's own."""
         callers: BaseException | None = None
         try:
-            with self._scope() as connection:
+            with self._transaction_or_savepoint() as connection:
                 try:
                     yield connection
                 except BaseException as error:
@@ -117,7 +73,7 @@ class Database(ABC, Generic[C]):
         except Exception as error:
             if error is callers:
                 raise
-            with self._translated:
+            with self._connector.errors:
                 raise
         finally:
             del callers
@@ -126,13 +82,13 @@ class Database(ABC, Generic[C]):
     def bind(self, connection: C) -> Iterator[None]:
         """Let this thread read and write on the caller's connection, in the caller's transaction."""
         self._check_open()
-        with self._joining(Scope(connection, is_own=False)):
-            with self._translated:
-                self._begin(connection)
+        with self.transactions.enter(OpenTransaction(connection, is_own=False)):
+            with self._connector.errors:
+                connection.join()
             yield
 
     def batch(self) -> AbstractContextManager[C]:
-        """Give a connection to write with, in one transaction, while nobody else is in such a batch."""
+        """Give a connection to write with, in one transaction, while no other thread is in such a batch."""
         return self.write()
 
     def make_way(self, seconds: float, /) -> None:
@@ -146,9 +102,9 @@ class Database(ABC, Generic[C]):
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
         """Store events with the numbers they bear, inside a transaction; return how many were new."""
 
-    @abstractmethod
     def change_token(self) -> object:
-        """Return what changes with each commit of another connection; None if that cannot be told."""
+        """Return what changes with each commit of another connection; None: the database has nothing like it."""
+        return None
 
     def check_encoding(self, connection: C) -> None:
         """Refuse a connection over which text does not come back as it was; asks the server nothing.
@@ -157,110 +113,64 @@ class Database(ABC, Generic[C]):
             ValidationError: its encoding keeps no text.
         """
 
-    def listening(self, _tell: Callable[[str | None], None], /) -> AbstractContextManager[object]:
-        """Return a context in which appends of other processes are told of, if they can be; see `SessionStore`."""
+    def listening(self, _notify: Callable[[str | None], None], /) -> AbstractContextManager[object]:
+        """Return a context in which appends of other processes are notified, if they can be; see `SessionStore`."""
         return nullcontext()
 
-    @abstractmethod
     def close(self) -> None:
         """Close what the backend opened itself."""
+        self._closed = True
+        self._connector.close()
 
-    # -- what an adapter writes ------------------------------------------------------------------------------------
+    def after_fork(self) -> None:
+        """Leave, in a forked child, to the parent what is its own; the open transaction of this thread too."""
+        self.transactions.leave_to_parent()
+        self._connector.leave_to_parent()
 
-    @abstractmethod
-    def _reading(self) -> AbstractContextManager[C]:
+    # -- what differs --------------------------------------------------------------------------------------------------
+
+    def _statement(self) -> AbstractContextManager[C]:
         """Give a connection for one statement."""
+        return self._connector.statement()
 
-    @abstractmethod
-    def _writing(self) -> AbstractContextManager[C]:
+    def _new_transaction(self) -> AbstractContextManager[C]:
         """Give a connection in a transaction of its own."""
+        return self._connector.transaction()
 
     @abstractmethod
-    def _savepoint(self, connection: C) -> AbstractContextManager[object]:
-        """Make what is done inside one unit of the transaction that is open."""
+    def _savepoint(self, connection: C, *, in_own: bool) -> AbstractContextManager[object]:
+        """Give a savepoint in the transaction that is open; `in_own`: in one of the backend's, not of the caller."""
 
-    @abstractmethod
-    def _begin(self, connection: C) -> None:
-        """See to it that a transaction is open on the caller's connection."""
+    # ------------------------------------------------------------------------------------------------------------------
 
-    @abstractmethod
-    def _abandon(self) -> None:
-        """Let go, in a forked child, of the parent's connections, without closing them."""
-
-    def _caller(self) -> C | None:
-        """Return the connection of a transaction that the caller opened in this thread by the ORM's own means."""
-        return None
-
-    # ----------------------------------------------------------------------------------------------------------------
-
-    def _scope(self) -> AbstractContextManager[C]:
-        joined = self._current()
-        return self._own_transaction() if joined is None else self._inner(joined)
+    def _transaction_or_savepoint(self) -> AbstractContextManager[C]:
+        joined = self._joined()
+        return self._own_transaction() if joined is None else self._nested(joined)
 
     @contextmanager
     def _own_transaction(self) -> Iterator[C]:
-        self._check_begun_here()
-        with self._writing() as connection:
-            scope = Scope(connection, is_own=True)
-            with self._joining(scope):
-                yield connection
-                self._check_begun_here()
+        check = self.transactions.check_begun_here
+        check()
+        with (
+            self._new_transaction() as connection,
+            self.transactions.enter(OpenTransaction(connection, is_own=True)),
+        ):
+            yield connection
+            check()
 
     @contextmanager
-    def _inner(self, joined: C) -> Iterator[C]:
-        with self._savepoint(joined):
+    def _nested(self, joined: C) -> Iterator[C]:
+        with self._savepoint(joined, in_own=self.transactions.is_own()):
             yield joined
-            self._check_begun_here()
+            self.transactions.check_begun_here()
 
-    @contextmanager
-    def _joining(self, scope: Scope[C]) -> Iterator[None]:
-        # The scope of this thread, not what `_caller` gives: that ends with the caller's transaction.
-        outer = self._joined.reference
-        try:
-            self._joined.reference = ref(scope)
-            yield
-        finally:
-            scope.is_over = True
-            self._joined.reference = outer
-
-    def _is_own(self) -> bool:
-        """Return whether this thread is in a transaction of the backend's own, not in one of the caller's."""
-        scope = self._joined.scope
-        return scope is not None and scope.is_own
-
-    def after_fork(self) -> None:
-        """Let go, in a forked child, of what is the parent's; the open transaction of this thread too."""
-        scope = self._joined.scope
-        self._abandon()
-        self._joined = Joined[C]()
-        if scope is not None:
-            self._inherited = threading.get_ident(), ref(scope)
-
-    def _check_begun_here(self) -> None:
-        """Refuse to write in, or to commit, a transaction that was begun before the fork.
-
-        Raises:
-            StorageError: the transaction that this thread is in is the parent's.
-        """
-        if self._inherited is None:
-            return
-        thread, reference = self._inherited
-        scope = reference()
-        if scope is None or scope.is_over:
-            self._inherited = None
-        elif thread == threading.get_ident():
-            message = (
-                "This transaction was begun before the fork and is the parent's: nothing can be written in it here. "
-                "Leave its `with` block first, or fork outside."
-            )
-            raise StorageError(message)
+    def _joined(self) -> C | None:
+        """Return the connection of the transaction that this thread is in; None: it is in none."""
+        self._check_open()
+        transaction = self.transactions.innermost
+        return self._connector.callers_transaction() if transaction is None else transaction.connection
 
     def _check_open(self) -> None:
         if self._closed:
             message = "The backend is closed; open it again."
             raise StorageError(message)
-
-    def _current(self) -> C | None:
-        self._check_open()
-        scope = self._joined.scope
-        return self._caller() if scope is None else scope.connection

@@ -117,14 +117,17 @@ def check_flag(name: str, value: object) -> bool:
     return value
 
 
-def refuse_notify(notify: object) -> None:
-    """Refuse `notify` for a SQLite database that an application opened.
+def refuse_on_sqlite(schema: object, notify: object) -> None:
+    """Refuse what only PostgreSQL has, for a SQLite database that an application opened.
 
     Raises:
-        ValidationError: it is set.
+        ValidationError: `schema` or `notify` is set.
     """
+    if schema is not None:
+        message = f"SQLite has no schemas, so that the tables cannot stand in {shown(schema)}; leave schema out."
+        raise ValidationError(message)
     if check_flag("notify", notify):
-        message = "SQLite cannot tell of what is committed; leave notify out: new events are found by looking."
+        message = "SQLite sends no notifications; leave notify out: waiting readers poll for new events."
         raise ValidationError(message)
 
 

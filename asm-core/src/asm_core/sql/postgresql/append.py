@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from asm_core.models import Event
     from asm_core.sql.dialects import Execute
 
-    Unit = Callable[[], AbstractContextManager[Execute]]
+    Executing = Callable[[], AbstractContextManager[Execute]]
 
 _CODEC: Final = codec_of(Dialect.POSTGRESQL)
 _TRIES: Final = 100
@@ -116,7 +116,9 @@ _COLLISION: Final = {"23502", "23503", "23505"}
 """The SQLSTATEs of a counter that may not be raised (not null), of a session that is not there, of an id that is."""
 
 
-def append_events(statement: Unit, transaction: Unit, events: list[Event], *, notify: bool = False) -> list[Event]:
+def append_events(
+    statement: Executing, transaction: Executing, events: list[Event], *, notify: bool = False
+) -> list[Event]:
     """Append `events`; return each as stored, in the order given.
 
     Args:
@@ -174,10 +176,10 @@ def _numbers(execute: Execute, session_id: str, low: int, high: int) -> set[int]
     return {row[0] for row in execute(_NUMBERS, (session_id, low, high)).fetchall()}
 
 
-def _append_new(unit: Unit, events: list[Event], *, notify: bool) -> list[Event] | None:
+def _append_new(statement: Executing, events: list[Event], *, notify: bool) -> list[Event] | None:
     """Append events; None, with nothing done, if an id is stored or a session or its counter does not take them."""
     try:
-        with unit() as execute:
+        with statement() as execute:
             return _append(execute, events, notify=notify) or None
     except Exception as error:
         if not is_collision(error):
@@ -185,7 +187,7 @@ def _append_new(unit: Unit, events: list[Event], *, notify: bool) -> list[Event]
         return None
 
 
-def _append_rest(transaction: Unit, events: list[Event], *, notify: bool) -> list[Event] | None:
+def _append_rest(transaction: Executing, events: list[Event], *, notify: bool) -> list[Event] | None:
     """Append those events that are not stored; None, with nothing done, if somebody else just stored one."""
     try:
         with transaction() as execute:

@@ -6,10 +6,12 @@ session, so that a pooler may give each transaction another connection of the se
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.errors import AsmError
+from asm_core.sql.connection import kept_cursor
+from asm_core.sql.connector import C
 from asm_core.sql.failures import forgets, is_of_a_driver, undone
 from asm_core.sql.pool import Pool
 from asm_core.sql.postgresql.sockets import leave_in_child
@@ -25,23 +27,25 @@ _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _IDLE, _IN_ERROR = 0, 3
 """As libpq numbers the states of a transaction, and both drivers do."""
 _ISOLATION: Final = "SHOW default_transaction_isolation"
-_KEPT: Final = "asm_cursor"
 _ORMS: Final = {"sqlalchemy", "peewee", "playhouse", "pony"}
 _OURS: Final = ("asm_core.", "asm_backend_")
 
 
-class Pooled:
+class Pooled(Generic[C]):
     """A connection of a pool.
 
     Attributes:
+        connection: the ORM's.
         driver: the driver's connection, psycopg 3 or psycopg2.
         is_settled: whether the work on it came to an end that leaves it as it was. False while it is lent.
         begins: whether a statement by itself needs a transaction: the isolation that it has otherwise is another one.
     """
 
-    def __init__(self, driver: Any) -> None:
+    def __init__(self, connection: C) -> None:
         """Hold a new connection; ask the server once how it isolates."""
+        driver = connection.driver
         leave_in_child(driver)
+        self.connection = connection
         self.driver = driver
         self.is_settled = True
         driver.autocommit = True
@@ -50,12 +54,7 @@ class Pooled:
     @property
     def is_usable(self) -> bool:
         """Whether it can be lent again."""
-        return self.is_settled and not self.driver.closed and self.status == _IDLE
-
-    @property
-    def status(self) -> int:
-        """The state of the transaction, as libpq numbers it."""
-        return int(self.driver.info.transaction_status)
+        return self.is_settled and not self.driver.closed and _status(self.driver) == _IDLE
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
         """Execute a statement; return the cursor, which is the connection's kept one."""
@@ -76,27 +75,28 @@ class Pooled:
 
     def close(self) -> None:
         """Close it."""
-        self.driver.close()
+        self.connection.close()
 
     def _commit(self) -> None:
-        if self.status == _IN_ERROR:
+        if is_in_error(self.driver):
             raise undone()  # PostgreSQL would roll back, without an error
         self.execute("COMMIT")
 
 
-class PostgreSQLPool:
+class PostgreSQLPool(Generic[C]):
     """A pool of connections, which keeps none whose state is unsure."""
 
-    def __init__(self, connect: Callable[[], Pooled], options: PostgreSQLOptions) -> None:
+    def __init__(self, connect: Callable[[], C], options: PostgreSQLOptions) -> None:
         """Begin without a connection; open them with `connect`."""
+        self._connect = connect
         self._pool = Pool(
-            connect, size=options.pool_size, timeout=options.pool_timeout, is_usable=lambda pooled: pooled.is_usable
+            self._open, size=options.pool_size, timeout=options.pool_timeout, is_usable=lambda pooled: pooled.is_usable
         )
         self.close = self._pool.close
         self.forget = self._pool.forget
 
     @contextmanager
-    def lend(self) -> Iterator[Pooled]:
+    def lend(self) -> Iterator[Pooled[C]]:
         """Lend a connection; it is closed afterwards unless what was done with it came to an end.
 
         An exception of a signal handler may leave a statement half done, or prepared and not noted. An error of the
@@ -111,10 +111,23 @@ class PostgreSQLPool:
                 raise
             pooled.is_settled = True
 
+    def _open(self) -> Pooled[C]:
+        connection = self._connect()
+        try:
+            return Pooled(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def is_in_error(driver: Any) -> bool:
+    """Return whether an error has undone the transaction of a connection: its commit would roll back, without one."""
+    return _status(driver) == _IN_ERROR
+
 
 @contextmanager
 def savepoint(execute: Execute) -> Iterator[None]:
-    """Make what is executed inside one unit of the transaction that is open."""
+    """Make what is executed inside a savepoint of the transaction that is open."""
     execute("SAVEPOINT asm_write")
     try:
         yield
@@ -125,16 +138,9 @@ def savepoint(execute: Execute) -> Iterator[None]:
     execute("RELEASE SAVEPOINT asm_write")
 
 
-def kept_cursor(driver: Any) -> Any:
-    """Return a cursor that is kept with a connection: one of psycopg 3 takes a fifth of an append to warm up."""
-    try:
-        kept = driver.__dict__
-    except AttributeError:
-        return driver.cursor()  # of psycopg2, where it costs nothing
-    cursor = kept.get(_KEPT)
-    if cursor is None:
-        cursor = kept[_KEPT] = driver.cursor()
-    return cursor
+def _status(driver: Any) -> int:
+    """Return the state of the transaction, as libpq numbers it."""
+    return int(driver.info.transaction_status)
 
 
 def _try_to(execute: Execute, sql: str) -> None:

@@ -1,0 +1,115 @@
+"""Connections to a SQLite file that the backend opens itself, whatever the ORM that works on them."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from asm_core.concurrency.contexts import contextmanager
+from asm_core.sql.connector import C, Connector
+from asm_core.sql.pool import Pool
+from asm_core.sql.sqlite.transactions import immediate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from asm_core.sql.failures import Translating
+    from asm_core.sql.sqlite.file import SQLiteFile
+
+
+class FileConnections(Connector[C]):
+    """One connection that writes, which is kept, and a pool of others that read; in memory there is only the first."""
+
+    def __init__(self, file: SQLiteFile, connect: Callable[[], C], errors: Translating) -> None:
+        """Begin without a connection.
+
+        Args:
+            file: where the database is.
+            connect: has the ORM open a connection by `file.connect`.
+            errors: the ORM's.
+        """
+        self.errors = errors
+        self.is_single = file.in_memory
+        self._file = file
+        self._connect = connect
+        self._writer: C | None = None
+        self._readers: Pool[C] = Pool(
+            connect, size=file.options.readers, timeout=file.options.busy_timeout, is_usable=self._is_usable
+        )
+
+    @contextmanager
+    def statement(self) -> Iterator[C]:
+        """Lend a connection that reads."""
+        self._check_file()
+        with self._readers.lend() as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[C]:
+        """Give the connection that writes, in a transaction; the caller has the turn."""
+        connection = self._take_writer()
+        try:
+            # The driver's own: of a connection that an interruption broke, an ORM may not return it again.
+            with immediate(connection.driver):
+                yield connection
+            self._check_file(connection)
+        except BaseException:
+            if not self.is_single:
+                self._drop_writer()  # an interruption may have left it with an open statement
+            raise
+
+    def change_token(self) -> object:
+        """Return what changes with each commit of another connection."""
+        if self.is_single:
+            return None
+        self._check_file()
+        return self._file.data_version()
+
+    def leave_to_parent(self) -> None:
+        """Drop the parent's connections; a database in memory is a copy, and the child's own."""
+        if not self.is_single:
+            self._writer = None
+            self._file.forget()
+        elif self._writer is not None:
+            self._writer.driver.rollback()
+        self._readers.forget()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._drop_writer()
+        self._file.close()
+        self._readers.close()
+
+    def _take_writer(self) -> C:
+        self._check_file()
+        if self._writer is not None and not self._is_usable(self._writer):
+            if self.is_single:
+                self._writer.driver.rollback()  # an interruption left it in a transaction; the data are in it alone
+            else:
+                self._drop_writer()  # of a file that was replaced, or left in a transaction
+        if self._writer is None:
+            self._writer = self._connect()
+        return self._writer
+
+    def _drop_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _is_usable(self, connection: C) -> bool:
+        """Return whether a connection may be used again, and end what is open on it."""
+        try:
+            driver = connection.driver
+            driver.finish()
+            is_idle = not driver.in_transaction
+        except sqlite3.Error:  # it is closed
+            return False
+        return is_idle and driver.identity == self._file.identity
+
+    def _check_file(self, written: C | None = None) -> None:
+        """Raise an error if the file, or the one to which `written` is connected, is no longer the one in its place."""
+        identity = self._file.identity if written is None else written.driver.identity
+        if not self._file.is_the_same() or identity != self._file.identity:
+            # What was written since went into a file that nobody will find again: it must not be acknowledged.
+            self._readers.dispose()
+            raise self._file.gone()
