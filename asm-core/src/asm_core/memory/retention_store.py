@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from asm_core.errors import SessionDeletedError
-from asm_core.memory.health import find_faults
+from asm_core.event_log.consistency import find_faults
 from asm_core.memory.reader import MemoryReader
 from asm_core.memory.removing import drop_events, remove_marked
 from asm_core.retention import EventMark, Found, Removal, RetentionStore, Stretch
@@ -126,14 +126,7 @@ class MemoryRetentionStore(MemoryReader, RetentionStore):
 
     def check_integrity(self) -> list[str]:
         with self._state.lock:
-            return [*self._beyond_counters(), *find_faults(self._state)]
-
-    def _beyond_counters(self) -> list[str]:
-        return [
-            f"Session {session_id} has an event {max(log)}, after its last number, {self._state.counters[session_id]}"
-            for session_id, log in self._state.logs.items()
-            if log and max(log) > self._state.counters.get(session_id, 0)
-        ]
+            return find_faults(list(self._state.events.values()), self._state.runs, self._state.counters)
 
     def _found_sessions(
         self, query: ExpiredSessions | DeletedSessions | OversizedSessions, passes: Callable[[Session], bool]
