@@ -77,7 +77,7 @@ def test_growth_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(len(each["x"]) == len(each["y"]) == 2 and min(each["y"]) > 0 for each in series)
 
 
-def test_a_bar_that_is_not_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missed_bar_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     row = Measured(workload="W1", database="sqlite", backend="peewee", floor=1e-5, figures=[1.9, 2.1, 2.2], bar=2.0)
     assert not row.is_within

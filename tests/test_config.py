@@ -51,12 +51,12 @@ def test_a_given_option_goes_before_that_of_a_file() -> None:
     assert resolved(options={"readers": 3}) == ("sqlmodel", None, {"busy_timeout": 1, "readers": 3})
 
 
-def test_what_a_file_says_without_naming_a_backend_is_for_any() -> None:
+def test_a_file_without_a_backend_applies_to_any() -> None:
     write('url = "here"\nreaders = 2')
     assert resolved("acme") == ("acme", "here", {"readers": 2})
 
 
-def test_what_is_said_of_one_backend_is_not_meant_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_one_backend_do_not_apply_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
     write('backend = "sqlmodel"\nurl = "here"\nreaders = 2')
     assert resolved("memory") == ("memory", None, {})
     monkeypatch.setenv("ASM_BACKEND", "memory")
@@ -66,7 +66,7 @@ def test_what_is_said_of_one_backend_is_not_meant_for_another(monkeypatch: pytes
     assert resolved("sqlmodel") == ("sqlmodel", "here", {"readers": 2})
 
 
-def test_a_named_store_is_one_of_the_file_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_store_of_the_file_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     write('url = "main"\n[stores.analytics]\nbackend = "acme"\nurl = "side"\nreaders = 2')
     monkeypatch.setenv("ASM_URL", "from environment")
     assert resolved(store="analytics") == ("acme", "side", {"readers": 2})

@@ -21,7 +21,7 @@ SECONDS = 1.0
 HEAD = Head(0, "log")
 
 
-def test_an_idle_watcher_looks_less_often_where_a_look_is_dear(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_watcher_polls_less_often_if_polls_are_expensive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "BUSY_SECONDS", 0.001)
     looks = 0
 

@@ -34,7 +34,7 @@ def status(db: Callable[..., Result]) -> Any:
     return json.loads(db("status", "--json").stdout)
 
 
-def test_without_a_database_status_says_so_and_makes_none(db: Callable[..., Result], tmp_path: Path) -> None:
+def test_status_without_a_database_reports_it_and_creates_none(db: Callable[..., Result], tmp_path: Path) -> None:
     result = db("status")
     assert (result.exit_code, result.stdout) == (69, "")
     assert "asm.db" in result.stderr
@@ -56,7 +56,7 @@ def test_an_upgrade_may_stop_on_the_way(db: Callable[..., Result]) -> None:
     assert db("upgrade").stdout == f"Migrated the schema from version 1 to {LATEST_VERSION}.\n"
 
 
-def test_a_store_that_is_behind_says_what_helps(
+def test_a_store_with_an_older_schema_raises_with_advice(
     asm: Callable[..., Result], db: Callable[..., Result], tmp_path: Path
 ) -> None:
     db("upgrade", "--to", "1")
@@ -74,7 +74,7 @@ def test_downgrade_asks_and_without_yes_does_nothing(db: Callable[..., Result]) 
     assert status(db)["version"] == LATEST_VERSION
 
 
-def test_downgrade_goes_down_when_told_so(db: Callable[..., Result], tmp_path: Path) -> None:
+def test_downgrade_with_yes_migrates_down(db: Callable[..., Result], tmp_path: Path) -> None:
     db("upgrade")
     went = f"Migrated the schema from version {LATEST_VERSION} to 1.\n"
     assert db("downgrade", "--to", "1", given="y\n").stdout.endswith(went)  # behind the echo of what was typed
@@ -99,7 +99,7 @@ def test_a_version_that_does_not_exist_is_an_error(asm: Callable[..., Result], t
     assert "Unknown schema version" in result.stderr
 
 
-def test_a_backend_without_a_schema_says_so(asm: Callable[..., Result]) -> None:
+def test_a_backend_without_a_schema_reports_it(asm: Callable[..., Result]) -> None:
     for arguments in (("status",), ("upgrade",), ("downgrade", "--to", "0")):
         result = asm("db", *arguments, "-b", "memory")
         assert result.exit_code == 1
@@ -120,7 +120,7 @@ def test_the_printed_sql_runs(asm: Callable[..., Result], tmp_path: Path) -> Non
     assert "asm_events" in tables(tmp_path)
 
 
-def test_an_unknown_dialect_says_which_there_are(asm: Callable[..., Result]) -> None:
+def test_an_unknown_dialect_lists_the_known_ones(asm: Callable[..., Result]) -> None:
     result = asm("db", "sql", "--dialect", "oracle")
     assert result.exit_code == 1
     assert result.stderr == "error: Unknown dialect: 'oracle'. Known dialects: sqlite, postgresql.\n"

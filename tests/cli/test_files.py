@@ -49,7 +49,7 @@ def test_an_import_brings_back_what_was_exported(
     assert other.query_api.export_session(session.id) == backend.query_api.export_session(session.id)
 
 
-def test_importing_twice_changes_nothing_and_says_so(
+def test_importing_twice_changes_nothing_and_reports_it(
     asm: Callable[..., Result], fill: Callable[..., Session], tmp_path: Path
 ) -> None:
     session, path = fill(), tmp_path / "x.jsonl"
@@ -131,7 +131,7 @@ def test_an_unknown_session_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_export_needs_to_know_where_to(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
+def test_export_requires_the_output_option(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     assert asm("export", fill().id).exit_code == 2
 
 

@@ -122,14 +122,14 @@ def test_a_policy_that_makes_no_sense_is_refused(
     assert message in result.stderr
 
 
-def test_a_healthy_store_is_said_to_be_healthy(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
+def test_a_healthy_store_is_reported_as_healthy(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     fill()
     result = asm("health")
     assert (result.exit_code, result.stdout) == (0, "healthy\n")
     assert json.loads(asm("health", "--json").stdout) == {"healthy": True, "faults": []}
 
 
-def test_each_fault_is_told_and_the_status_is_1(
+def test_each_fault_is_reported_and_the_status_is_1(
     asm: Callable[..., Result], fill: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill()

@@ -118,7 +118,7 @@ def test_an_interruption_ends_the_command_and_is_recorded(
     assert (found["session"]["status"], found["runs"][0]["status"]) == ("cancelled", "cancelled")
 
 
-def test_when_nobody_reads_the_output_the_command_is_ended(start: Callable[..., Any], recorded: Any) -> None:
+def test_a_closed_output_ends_the_command(start: Callable[..., Any], recorded: Any) -> None:
     forever = "import itertools, os\nfor number in itertools.count(): print(os.getpid(), number)"
     with start(*PYTHON, forever) as child:
         assert child.stdout is not None
@@ -133,7 +133,7 @@ def test_when_nobody_reads_the_output_the_command_is_ended(start: Callable[..., 
     assert recorded()["session"]["status"] == "failed"
 
 
-def test_what_is_said_of_the_run_is_recorded(process: Callable[..., Any], recorded: Any, tmp_path: Path) -> None:
+def test_metadata_of_the_run_is_recorded(process: Callable[..., Any], recorded: Any, tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     options = ("--tag", "nightly", "--tag", "ci", "--metadata", "ticket=42", "--metadata", "eq=a=b", "--cwd", "below")
     result = process("run", "--agent", "builder", *options, "--quiet", "--", "pwd")

@@ -81,7 +81,7 @@ def test_a_burst_of_signals_is_recorded_as_one_cancellation(
     assert (statuses(tmp_path), is_running(pid)) == ([("cancelled", "cancelled")], False)
 
 
-def test_an_interrupted_command_says_its_last_words(start: Callable[..., Any], tmp_path: Path) -> None:
+def test_an_interrupted_command_can_print_before_it_ends(start: Callable[..., Any], tmp_path: Path) -> None:
     program = """
 import signal
 try:
@@ -142,7 +142,7 @@ def test_what_nohup_ignores_stays_ignored(start: Callable[..., Any], tmp_path: P
     assert statuses(tmp_path) == [("completed", "completed")]
 
 
-def test_the_end_is_recorded_though_nobody_reads_the_output(start: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_end_is_recorded_if_the_reader_blocks(start: Callable[..., Any], tmp_path: Path) -> None:
     flood = "import os\nprint(os.getpid(), flush=True)\nwhile True: print('x' * 1000)"
     with start(*RUN, sys.executable, "-c", flood) as child:
         pid = int(child.stdout.readline())

@@ -112,7 +112,7 @@ def test_wrong_usage_ends_with_2(asm: Callable[..., Result], backend: Backend, o
     assert "Usage: " in result.stderr
 
 
-def test_an_unknown_status_says_which_there_are(asm: Callable[..., Result], backend: Backend) -> None:
+def test_an_unknown_status_lists_the_known_ones(asm: Callable[..., Result], backend: Backend) -> None:
     assert backend.name
     result = asm("sessions", "--status", "done")
     assert result.exit_code == 1

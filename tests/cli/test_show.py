@@ -98,7 +98,7 @@ def test_a_beginning_that_several_ids_have_lists_them(asm: Callable[..., Result]
     assert "other" not in result.stderr
 
 
-def test_ids_that_begin_alike_are_found_whatever_their_time(
+def test_ids_with_a_common_prefix_are_found_at_any_time(
     asm: Callable[..., Result], fill: Callable[..., Session]
 ) -> None:
     fill(0, id="ses_019a0", created_at=datetime(2020, 1, 1, tzinfo=UTC))
@@ -138,7 +138,7 @@ def test_a_beginning_with_the_time_is_looked_up_by_it(
 
 
 @pytest.mark.parametrize("name", ["ses_unknown", "ses_ffffffffffffff", "ses_1", "x\x1b[31m"])
-def test_an_unknown_session_is_an_error_that_says_what_to_do(
+def test_an_unknown_session_raises_with_advice(
     asm: Callable[..., Result], fill: Callable[..., Session], name: str
 ) -> None:
     fill()

@@ -57,7 +57,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         (("run", "--agent", "a", "--url", "u", "--", "true", "--url", "v"), (None, "u", None, None, True)),
     ],
 )
-def test_a_store_is_chosen_before_or_behind_the_command(
+def test_a_store_is_selected_before_or_after_the_command(
     asm: Callable[..., Result],
     opened: list[tuple[Any, ...]],
     arguments: tuple[str, ...],
@@ -141,7 +141,7 @@ def test_without_a_command_the_commands_are_listed(asm: Callable[..., Result]) -
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
-def test_without_the_extra_asm_says_what_to_install(missing: str) -> None:
+def test_asm_without_the_extra_names_what_to_install(missing: str) -> None:
     program = (
         f"import sys; sys.modules[{missing!r}] = None; from asm_core.cli import main; sys.exit(main(['backends']))"
     )

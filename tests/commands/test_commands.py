@@ -25,7 +25,7 @@ def test_a_command_is_recorded_from_its_start_to_its_end() -> None:
     assert done.said[0][1] == {"command": ["sh", "-c", "echo one; echo two"]}
 
 
-def test_streams_are_told_apart() -> None:
+def test_streams_are_distinguished() -> None:
     done = Execution("sh", "-c", "echo out; echo err >&2")
     assert (done.output("stdout"), done.output("stderr")) == (b"out\n", b"err\n")
 
@@ -36,7 +36,7 @@ def test_the_output_of_a_run_is_what_can_be_counted() -> None:
     assert facts == {"exit_code": 0, "stdout_lines": 2, "stdout_bytes": 3, "stderr_lines": 1, "stderr_bytes": 4}
 
 
-def test_the_last_event_says_the_same() -> None:
+def test_the_last_event_has_the_same_data() -> None:
     done = Execution("true")
     assert done.said[-1] == ("tool_call_completed", done.facts)
 
@@ -197,6 +197,6 @@ def test_it_has_no_terminal_to_wait_for() -> None:
     assert Execution(sys.executable, "-c", program).facts["exit_code"] == 1
 
 
-def test_the_message_says_which_command_failed() -> None:
+def test_the_message_names_the_failed_command() -> None:
     with pytest.raises(ProviderError, match=r"^sh failed with exit status 3\.$"):
         raise Execution("sh", "-c", "exit 3").error or AssertionError

@@ -75,7 +75,7 @@ def test_cancelling_ends_all_that_it_started() -> None:
     assert soon_gone(group_of(done))
 
 
-def test_what_it_says_at_its_end_is_recorded() -> None:
+def test_output_at_the_end_is_recorded() -> None:
     script = "trap 'echo bye; exit 0' TERM; echo $$; sleep 1000 & wait"
     done = Execution("sh", "-c", script, on_line=cancel_once)
     assert [item["text"] for item in done.lines()][1:] == ["bye"]
@@ -113,7 +113,7 @@ def test_cancelling_what_is_not_executed_is_a_no_op() -> None:
     CommandProvider().cancel("run_x")
 
 
-def test_what_it_left_behind_does_not_keep_the_run_from_ending() -> None:
+def test_a_background_process_does_not_prevent_the_end_of_the_run() -> None:
     done = Execution("sh", "-c", "echo $$; echo last; sleep 1000 &")
     group = group_of(done)
     try:
@@ -154,7 +154,7 @@ def test_it_is_ended_when_events_cannot_be_stored() -> None:
     assert soon_gone(groups[0])
 
 
-def test_one_that_cannot_be_ended_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_cannot_be_ended_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group, "send_signal", lambda *_: False)
     monkeypatch.setattr(child, "REAP_SECONDS", 0.1)
     done = Execution("sh", "-c", "echo $$; exec sleep 1000", on_line=cancel)
@@ -211,7 +211,7 @@ def test_the_last_interruption_is_sigkill(name: str, before: list[str]) -> None:
     assert (lines(done), done.facts["exit_code"]) == (["ready", *before], 137)
 
 
-def test_an_interrupted_command_is_cancelled_whatever_its_exit_status() -> None:
+def test_an_interrupted_command_is_cancelled_with_any_exit_status() -> None:
     done = interrupted(signal.SIGINT, times=1)
     assert (done.facts["exit_code"], done.facts["cancelled"]) == (0, True)
 
@@ -229,7 +229,7 @@ def test_a_command_that_ignores_an_interruption_is_ended_in_time(monkeypatch: py
     assert done.facts["exit_code"] == 137
 
 
-def test_what_an_interrupted_command_leaves_behind_is_ended() -> None:
+def test_background_processes_of_an_interrupted_command_are_ended() -> None:
     # A shell without a terminal starts what runs in its background with SIGINT ignored.
     done = Execution(
         "sh",
@@ -257,7 +257,7 @@ def test_a_signal_that_is_passed_on_ends_nothing() -> None:
     assert (lines(done), done.facts["exit_code"], done.error) == (["ready", "SIGUSR1"], 0, None)
 
 
-def test_one_that_nobody_waited_for_is_not_alive() -> None:
+def test_a_zombie_is_not_alive() -> None:
     first = Process(["/bin/cat"], stdin=subprocess.PIPE, process_group=0)
     second = Process(["/bin/true"], process_group=first.pid)
     os.waitid(os.P_PID, second.pid, os.WEXITED | os.WNOWAIT)

@@ -55,13 +55,13 @@ class DryRunThatDeletes(Maintenance):
         return changed(super().execute(policy, **others), dry_run=dry_run)
 
 
-@caught_by("test_a_dry_run_tells_what_a_real_one_then_does")
+@caught_by("test_a_dry_run_reports_what_a_real_run_does")
 class DryRunForgetsArtifacts(MemoryRetentionStore):
     def find_removable(self, query: RemovableArtifacts) -> Found:
         return super().find_removable(changed(query, gone_before=None))
 
 
-@caught_by("test_what_tells_the_story_is_never_pruned")
+@caught_by("test_protected_event_types_are_never_pruned")
 class ProtectedEventsPruned(MemoryRetentionStore):
     def list_events(self, session_id: str | None, stretch: Stretch) -> list[EventMark]:
         return [changed(mark, type="message_sent") for mark in super().list_events(session_id, stretch)]

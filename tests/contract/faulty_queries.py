@@ -102,7 +102,7 @@ class UsageOfLiveSessionsOnly(MemoryQueryAPI):
         return super()._counts(run, query) and self._state.sessions[run.session_id].deleted_at is None
 
 
-@caught_by("test_an_export_knows_the_last_number_when_the_event_is_gone")
+@caught_by("test_an_export_keeps_the_last_number_of_a_pruned_event")
 class LastNumberOfWhatIsLeft(MemoryQueryAPI):
     def export_session(self, session_id: str, *, include_artifacts: bool = False) -> SessionExport:
         export = super().export_session(session_id, include_artifacts=include_artifacts)

@@ -123,7 +123,7 @@ class WaitMissesAnEvent(MemorySessionStore):
         return DeafWatcher(self.reader.load_heads)
 
 
-@caught_by("test_two_who_answer_each_other_never_miss_a_turn")
+@caught_by("test_two_waiters_that_alternate_never_miss_a_turn")
 class WaitEndsAtOnce(MemorySessionStore):
     def get_events(self, session_id: str, **filters: Any) -> list[Event]:  # type: ignore[override]
         return super().get_events(session_id, **{**filters, "wait_timeout": 0.0})
@@ -205,7 +205,7 @@ class PayloadShared(MemorySessionStore):
         return session
 
 
-@caught_by("test_a_session_that_is_stored_anew_begins_at_one")
+@caught_by("test_a_session_that_is_created_again_begins_at_one")
 class DeletedSessionKeepsItsCounter(MemorySessionStore):
     def _delete_session(self, session_id: str) -> None:
         with self._state.transaction():

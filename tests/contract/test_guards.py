@@ -25,7 +25,7 @@ def test_removing_a_test_is_refused() -> None:
         derived(**{NAME: None})
 
 
-def test_hiding_a_test_behind_another_base_is_refused() -> None:
+def test_hiding_a_test_by_another_base_is_refused() -> None:
     shadow = type("Shadow", (), {NAME: print})
     with pytest.raises(TypeError, match="is overridden or removed in Shadow"):
         derived(shadow, BackendContract)
@@ -44,7 +44,7 @@ def test_replacing_a_part_of_a_contract_is_refused(part: str) -> None:
         derived(**{part: print})
 
 
-def test_the_message_says_what_to_do() -> None:
+def test_the_message_has_advice() -> None:
     with pytest.raises(TypeError, match=f'rename the definition there, .* known_gaps = .*"{NAME}": "why"'):
         derived(**{NAME: None})
 

@@ -41,7 +41,7 @@ def test_the_whole_contract_has_every_other() -> None:
 
 
 @pytest.mark.parametrize("name", TESTS)
-def test_every_test_says_where_to_look(name: str) -> None:
+def test_every_test_has_advice(name: str) -> None:
     assert (TESTS[name].__doc__ or "").startswith("Look ")
 
 

@@ -88,7 +88,7 @@ class TestElse:
     run(pytester, body).assert_outcomes(passed=1)
 
 
-def test_a_failure_tells_what_was_compared(pytester: pytest.Pytester) -> None:
+def test_a_failure_shows_what_was_compared(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SOUND + BROKEN + "class TestAcme(BreaksLists, SessionStoreContract): pass")
     result = pytester.runpytest_subprocess(*QUIET, "-k", LISTS)
     result.stdout.fnmatch_lines(["E*Left contains one more item: 'a session that nobody stored'"])
@@ -121,7 +121,7 @@ class TestAcme(TransactionsContract):
     result.stdout.fnmatch_lines(["*TestAcme declares bind, and so needs a fixture callers_transaction.*"])
 
 
-def test_who_forgets_the_fixture_is_told(pytester: pytest.Pytester) -> None:
+def test_a_missing_fixture_is_reported(pytester: pytest.Pytester) -> None:
     result = run(pytester, "class TestAcme(SessionStoreContract): pass", "-k", LISTS)
     result.stdout.fnmatch_lines(["*TestAcme needs a fixture open_backend*"])
 
@@ -138,7 +138,7 @@ class TestAcme(HandlesContract):
     result.stdout.fnmatch_lines(["*open_backend must open a new handle at each call*"])
 
 
-def test_the_plugin_registers_its_markers_and_says_nothing(pytester: pytest.Pytester) -> None:
+def test_the_plugin_registers_its_markers_silently(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(): pass")
     result = pytester.runpytest_inprocess("-q", "--markers")
     result.stdout.fnmatch_lines(["@pytest.mark.requires(capability): *", "@pytest.mark.guarantee(name): *"])

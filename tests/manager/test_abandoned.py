@@ -53,7 +53,7 @@ def test_a_killed_process_s_session_is_closed(store: SessionStore) -> None:
     assert run.ended_at is not None
 
 
-def test_the_log_says_why(store: SessionStore) -> None:
+def test_the_log_has_the_reason(store: SessionStore) -> None:
     abandon(store)
     close_abandoned(store)
     event = log(store)[1]

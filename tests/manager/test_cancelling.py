@@ -81,7 +81,7 @@ def test_cancelling_a_run_of_another_manager_is_refused(store: SessionStore) -> 
 
 
 @pytest.mark.parametrize("status", ["pending", "running"])
-def test_cancelling_a_run_that_nobody_executes_records_it(store: SessionStore, status: str) -> None:
+def test_cancelling_a_run_without_an_executor_records_it(store: SessionStore, status: str) -> None:
     manager = SessionManager(store, ScriptedProvider())
     session = manager.start_session()
     manager.activate_session(session.id)
@@ -118,7 +118,7 @@ def test_a_second_interruption_is_raised_at_once_and_the_first_recorded_all_the_
     assert types(log(store))[-2:] == CANCELLED
 
 
-def test_an_interruption_says_if_it_could_not_be_recorded(store: SessionStore) -> None:
+def test_an_interruption_reports_that_it_could_not_be_recorded(store: SessionStore) -> None:
     def down(name: str, *args: Any) -> None:
         if name == "_flush" and args[1].status == "cancelled":
             message = "The database is away."

@@ -40,7 +40,7 @@ def test_a_provider_error_is_recorded_and_raised(store: SessionStore) -> None:
     assert ends(store) == FAILED
 
 
-def test_a_provider_error_says_where_it_is_recorded(store: SessionStore) -> None:
+def test_a_provider_error_names_its_session_and_run(store: SessionStore) -> None:
     with pytest.raises(ProviderError) as raised:
         SessionManager(store, raises(ProviderError("no luck", details={"exit_code": 3}))).run_once({})
     session = only_session(store)

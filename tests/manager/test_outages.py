@@ -88,7 +88,7 @@ def test_what_was_recorded_before_stays(store: SessionStore) -> None:
     assert texts(log(store)) == ["a", "b"]
 
 
-def test_the_run_is_ended_even_if_it_says_nothing_more(store: SessionStore) -> None:
+def test_a_silent_run_is_ended_too(store: SessionStore) -> None:
     def script(provider: ScriptedProvider, _run: Run, _session: Session, emit: Emit) -> None:
         emit("message_streamed", {"text": "a"})
         provider.wait_for_cancel()
@@ -99,7 +99,7 @@ def test_the_run_is_ended_even_if_it_says_nothing_more(store: SessionStore) -> N
     assert provider.cancelled.is_set()
 
 
-def test_the_provider_is_told_when_it_hands_over_more(store: SessionStore) -> None:
+def test_emit_after_a_failure_raises(store: SessionStore) -> None:
     told = []
 
     def script(provider: ScriptedProvider, _run: Run, _session: Session, emit: Emit) -> None:
@@ -148,7 +148,7 @@ def test_a_store_that_fails_at_the_start_is_raised_at_once(store: SessionStore) 
 
 
 @pytest.mark.parametrize("patience", [0.01, 30])
-def test_an_outage_at_the_end_is_waited_for_as_long_as_is_said(store: SessionStore, patience: float) -> None:
+def test_an_outage_at_the_end_is_retried_until_the_timeout(store: SessionStore, patience: float) -> None:
     left = [3]
 
     def outage(name: str, *args: Any) -> None:

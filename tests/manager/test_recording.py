@@ -84,7 +84,7 @@ def test_batches_are_bounded(plain: SessionStore) -> None:
 @pytest.mark.parametrize(
     ("text", "most"), [("x", QUEUE_EVENTS), ("x" * (1 << 20), QUEUE_BYTES // (1 << 20))], ids=["events", "bytes"]
 )
-def test_who_is_faster_than_the_store_waits(plain: SessionStore, text: str, most: int) -> None:
+def test_a_provider_faster_than_the_store_blocks(plain: SessionStore, text: str, most: int) -> None:
     gate, handed_over = Gate(), []
 
     def script(_provider: Any, _run: Run, _session: Session, emit: Emit) -> None:

@@ -40,7 +40,7 @@ def test_another_process_that_runs_is_not() -> None:
         process.communicate(b"\n")
 
 
-def test_one_that_nobody_waited_for_is_gone() -> None:
+def test_a_zombie_counts_as_ended() -> None:
     program = f"{PRINT_STAMP}; import os; os.close(1); os._exit(0)"
     with Process([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
         assert process.stdout
@@ -65,12 +65,12 @@ def test_of_another_machine_or_container_nothing_is_known(dead: dict[str, Any], 
 
 
 @pytest.mark.parametrize("stamp", [None, 3, "x", [], {}, {"pid": 1 << 40}, {"pid": "1"}, {"pid": True}, {"pid": -1}])
-def test_what_is_no_stamp_tells_nothing(stamp: object) -> None:
+def test_an_invalid_stamp_proves_nothing(stamp: object) -> None:
     assert not is_gone(stamp)
 
 
 @pytest.mark.parametrize("pid", [None, "x", 0, -1, True])
-def test_a_stamp_with_an_odd_pid_tells_nothing(pid: object) -> None:
+def test_a_stamp_with_an_odd_pid_proves_nothing(pid: object) -> None:
     assert not is_gone({**make_stamp(), "pid": pid})
 
 

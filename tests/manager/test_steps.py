@@ -37,7 +37,7 @@ def test_a_session_goes_through_its_steps(manager: SessionManager, store: Sessio
     assert types(log(store)) == [f"session_{step}" for step in steps]
 
 
-def test_a_failed_session_says_why(manager: SessionManager, store: SessionStore, active: Session) -> None:
+def test_a_failed_session_has_a_reason(manager: SessionManager, store: SessionStore, active: Session) -> None:
     assert manager.fail_session(active.id, {"message": "no luck"}).status == "failed"
     assert log(store)[-1].data == {"error": {"message": "no luck"}}
 
@@ -115,7 +115,7 @@ def test_an_unknown_run_is_an_error(manager: SessionManager) -> None:
         manager.execute_run("run_x")
 
 
-def test_what_a_run_says_is_told_as_it_is_stored(manager: SessionManager, active: Session) -> None:
+def test_events_are_passed_on_after_they_are_stored(manager: SessionManager, active: Session) -> None:
     seen: list[Any] = []
     result = manager.execute_run(manager.start_run(active.id, {}).id, on_event=seen.append)
     assert seen == list(result.events)

@@ -188,9 +188,7 @@ def test_the_entities_are_for_queries_of_the_application(
         assert list(agents) == ["a"]
 
 
-def test_what_a_query_read_before_is_read_anew_after_a_write(
-    backend: Any, session: asm.Session, models: Models, note: Any
-) -> None:
+def test_an_entity_is_read_again_after_a_write(backend: Any, session: asm.Session, models: Models, note: Any) -> None:
     assert note is not None
     with db_session:
         assert count(e for e in models.EventRow) == 0

@@ -102,7 +102,7 @@ def test_another_fact_under_a_stored_id_is_refused_and_nothing_is_stored(store: 
     assert (store.last(), store.last("t")) == (1, 0)
 
 
-def test_a_session_that_is_not_there_is_told(store: Store) -> None:
+def test_a_missing_session_is_reported(store: Store) -> None:
     with pytest.raises(SessionNotFoundError, match="'gone'"):
         store.append(an_event(), an_event("gone"))
     assert store.last() == 0

@@ -52,7 +52,7 @@ def said(session: asm.Session) -> asm.Event:
 
 
 @pytest.mark.parametrize("call", ["append_event", "list_sessions"])
-def test_it_is_told_and_the_next_transaction_works(
+def test_the_error_is_raised_and_the_next_transaction_works(
     own: SQLModelBackend, session: asm.Session, begun: Any, connection: Connection, call: str
 ) -> None:
     store = own.session_store
@@ -71,7 +71,7 @@ def test_it_is_told_and_the_next_transaction_works(
     assert [event.sequence_number for event in store.get_events(session.id)] == [1]
 
 
-def test_a_transaction_that_an_error_of_the_application_undid_says_so(
+def test_a_transaction_rolled_back_by_an_error_of_the_application_raises(
     own: SQLModelBackend, session: asm.Session, engine: Engine
 ) -> None:
     with engine.connect() as begun, own.bind(begun):
@@ -83,7 +83,7 @@ def test_a_transaction_that_an_error_of_the_application_undid_says_so(
         assert own.session_store.append_event(said(session)).sequence_number == 1
 
 
-def test_a_session_that_cannot_connect_is_told_in_the_words_of_the_design(own: SQLModelBackend) -> None:
+def test_a_session_that_cannot_connect_raises_an_error_of_ours(own: SQLModelBackend) -> None:
     nowhere = create_engine("postgresql+psycopg://localhost:1/nowhere")
     with OrmSession(nowhere) as begun, pytest.raises(asm.StorageConnectionError), own.bind(begun):
         pass

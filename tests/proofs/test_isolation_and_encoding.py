@@ -61,7 +61,7 @@ def test_appends_of_two_threads_wait_for_each_other(backend: asm.Backend) -> Non
 
 
 @pytest.mark.usefixtures("isolation")
-def test_appends_behind_a_pooler_wait_for_each_other(backend_name: str, pooler: TransactionPooler) -> None:
+def test_appends_through_a_pooler_wait_for_each_other(backend_name: str, pooler: TransactionPooler) -> None:
     with asm.open_backend(backend_name, url=pooler.url, migrate=True, **UNPREPARED) as pooled:
         contend(pooled)
     with psycopg.connect(pooler.url, autocommit=True, prepare_threshold=None) as connection:
@@ -70,7 +70,7 @@ def test_appends_behind_a_pooler_wait_for_each_other(backend_name: str, pooler: 
 
 
 @pytest.mark.usefixtures("isolation")
-def test_every_call_works_whatever_the_isolation(backend: asm.Backend) -> None:
+def test_every_call_works_at_any_isolation_level(backend: asm.Backend) -> None:
     for call in CALLS.values():
         fill(backend)
         call(backend)
@@ -161,7 +161,7 @@ def test_connections_of_the_application_without_an_encoding_are_refused(own_serv
     assert PeeweeBackend(database).session_store.list_sessions() == [session]
 
 
-def test_connections_of_the_application_in_another_encoding_say_what_they_cannot_send(own_server: OwnServer) -> None:
+def test_application_connections_in_another_encoding_reject_text(own_server: OwnServer) -> None:
     place = make_url(own_server.new_database()).set(drivername="postgresql+psycopg")
     engine = create_engine(place, connect_args={"client_encoding": "latin1"})
     store = SQLModelBackend(engine, migrate=True).session_store

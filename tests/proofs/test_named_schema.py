@@ -98,7 +98,7 @@ def test_schemas_of_one_database_are_stores_apart(backend_name: str, url: str) -
         assert public.maintenance.health_check() == agents.maintenance.health_check() == []
 
 
-def test_who_may_not_make_schemas_may_use_one(backend_name: str, url: str, connection: Connection) -> None:
+def test_a_role_without_create_may_use_a_schema(backend_name: str, url: str, connection: Connection) -> None:
     role = f"asm_humble_{os.getpid()}"
     connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")  # type: ignore[call-overload]
     connection.execute(f'CREATE SCHEMA "{AGENTS}" AUTHORIZATION {role}')  # type: ignore[call-overload]

@@ -128,7 +128,7 @@ def two_sessions(store: asm.SessionStore) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_who_appends_tells_each_session_once(telling: asm.Backend, listeners: Listeners, name: str) -> None:
+def test_an_append_notifies_each_session_once(telling: asm.Backend, listeners: Listeners, name: str) -> None:
     two_sessions(telling.session_store)
     call, sessions = CALLS[name]
     with listeners.told() as told:
@@ -136,7 +136,7 @@ def test_who_appends_tells_each_session_once(telling: asm.Backend, listeners: Li
     assert sorted(told) == sessions
 
 
-def test_without_the_option_nothing_is_told(backend: asm.Backend, listeners: Listeners) -> None:
+def test_appends_do_not_notify_without_the_option(backend: asm.Backend, listeners: Listeners) -> None:
     two_sessions(backend.session_store)
     with listeners.told() as told:
         for call, _ in CALLS.values():
@@ -144,7 +144,7 @@ def test_without_the_option_nothing_is_told(backend: asm.Backend, listeners: Lis
     assert told == []
 
 
-def test_what_was_not_committed_is_not_told(telling: asm.Backend, listeners: Listeners) -> None:
+def test_a_rolled_back_append_does_not_notify(telling: asm.Backend, listeners: Listeners) -> None:
     store = telling.session_store
     two_sessions(store)
 
@@ -166,7 +166,7 @@ def test_what_was_not_committed_is_not_told(telling: asm.Backend, listeners: Lis
 
 @pytest.mark.usefixtures("no_polling")
 @pytest.mark.parametrize("schema", ["", "agents"])
-def test_a_commit_of_another_process_wakes_who_waits(
+def test_a_commit_of_another_process_wakes_waiters(
     backend_name: str,
     url: str,
     listeners: Listeners,
@@ -186,7 +186,7 @@ def test_a_commit_of_another_process_wakes_who_waits(
 
 
 @pytest.mark.usefixtures("no_polling")
-def test_the_end_of_a_transaction_wakes_who_waits_in_the_same_process(
+def test_the_end_of_a_transaction_wakes_waiters_of_the_process(
     telling: asm.Backend,
     session: asm.Session,
     listeners: Listeners,
@@ -200,7 +200,7 @@ def test_the_end_of_a_transaction_wakes_who_waits_in_the_same_process(
             assert coming.result(PATIENCE) == event
 
 
-def test_who_does_not_tell_is_found_by_looking(
+def test_polling_finds_appends_without_notify(
     telling: asm.Backend, backend: asm.Backend, session: asm.Session, listeners: Listeners
 ) -> None:
     follow = telling.session_store.follow_events(session.id)
@@ -211,7 +211,7 @@ def test_who_does_not_tell_is_found_by_looking(
             assert coming.result(PATIENCE) == event
 
 
-def test_nobody_listens_unless_somebody_waits(
+def test_the_backend_listens_only_while_there_are_waiters(
     monkeypatch: pytest.MonkeyPatch,
     telling: asm.Backend,
     session: asm.Session,
@@ -230,7 +230,7 @@ def test_nobody_listens_unless_somebody_waits(
     listeners.wait_for(0)
 
 
-def test_all_who_wait_share_one_connection(telling: asm.Backend, session: asm.Session, listeners: Listeners) -> None:
+def test_waiters_share_one_connection(telling: asm.Backend, session: asm.Session, listeners: Listeners) -> None:
     store = telling.session_store
     other = store.save_session(a_session())
     follows = [store.follow_events(each.id) for each in (session, other, session)]
@@ -242,7 +242,7 @@ def test_all_who_wait_share_one_connection(telling: asm.Backend, session: asm.Se
     assert listeners.count() == 1
 
 
-def test_without_the_option_nobody_listens(backend: asm.Backend, listeners: Listeners) -> None:
+def test_the_backend_does_not_listen_without_the_option(backend: asm.Backend, listeners: Listeners) -> None:
     session = backend.session_store.save_session(a_session())
     assert list(backend.session_store.follow_events(session.id, idle_timeout=0.1)) == []
     assert listeners.count() == 0
@@ -252,7 +252,7 @@ def test_without_the_option_nobody_listens(backend: asm.Backend, listeners: List
 
 
 @pytest.mark.usefixtures("short_rest")
-def test_a_connection_that_was_lost_is_opened_anew(
+def test_a_lost_listening_connection_is_opened_again(
     request: pytest.FixtureRequest,
     caplog: pytest.LogCaptureFixture,
     telling: asm.Backend,
@@ -276,7 +276,7 @@ def test_a_connection_that_was_lost_is_opened_anew(
 
 @pytest.mark.usefixtures("short_rest")
 @pytest.mark.parametrize("error", [RuntimeError("no thread left"), asm.StorageError("no driver")])
-def test_who_cannot_listen_finds_everything_by_looking(
+def test_polling_finds_everything_without_listen(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     telling: asm.Backend,
@@ -302,7 +302,7 @@ def test_who_cannot_listen_finds_everything_by_looking(
     assert caplog.text.count("LISTEN failed") == 1
 
 
-def test_who_waits_is_told_of_the_close_and_nobody_listens_any_more(
+def test_closing_wakes_waiters_and_ends_listening(
     telling: asm.Backend,
     session: asm.Session,
     listeners: Listeners,
@@ -343,7 +343,7 @@ def test_a_forked_child_listens_by_itself_and_the_parent_goes_on(
     listeners.wait_for(0)
 
 
-def test_behind_a_pooler_everything_is_found_by_looking(backend_name: str, pooler: TransactionPooler) -> None:
+def test_polling_finds_everything_through_a_pooler(backend_name: str, pooler: TransactionPooler) -> None:
     options = {"migrate": True, "prepare_threshold": 0, "notify": True}
     with asm.open_backend(backend_name, url=pooler.url, **options) as pooled:  # type: ignore[arg-type]
         session = pooled.session_store.save_session(a_session())

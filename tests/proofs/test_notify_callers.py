@@ -73,7 +73,7 @@ def application(request: pytest.FixtureRequest, url: str) -> Iterator[tuple[Any,
 @pytest.mark.usefixtures("no_polling")
 @pytest.mark.parametrize("database", ["postgresql"])
 @pytest.mark.parametrize("application", [*PLAIN, with_a_pool_of_peewee], indirect=True)
-def test_a_commit_wakes_who_waits_on_a_database_of_the_application_s(
+def test_a_commit_wakes_waiters_on_a_database_of_the_application(
     application: tuple[Any, Any],
     listeners: Listeners,
 ) -> None:
@@ -93,7 +93,7 @@ def test_a_commit_wakes_who_waits_on_a_database_of_the_application_s(
 
 @pytest.mark.parametrize("database", ["postgresql"])
 @pytest.mark.parametrize("application", PLAIN, indirect=True)
-def test_without_the_option_nothing_is_told(application: tuple[Any, Any], listeners: Listeners) -> None:
+def test_appends_do_not_notify_without_the_option(application: tuple[Any, Any], listeners: Listeners) -> None:
     opened, kind = application
     backend = kind(opened, migrate=True)
     session = backend.session_store.save_session(a_session())

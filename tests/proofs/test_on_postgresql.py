@@ -76,7 +76,7 @@ def test_the_command_records_on_postgresql(backend_name: str, url: str, tmp_path
     assert command("health") == "healthy\n"
 
 
-def test_a_database_without_the_schema_says_what_helps(backend_name: str, url: str) -> None:
+def test_a_database_without_the_schema_raises_with_advice(backend_name: str, url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     with pytest.raises(asm.MigrationRequiredError, match="asm db upgrade"):
@@ -84,7 +84,7 @@ def test_a_database_without_the_schema_says_what_helps(backend_name: str, url: s
 
 
 @pytest.mark.parametrize("style", ["ISO, DMY", "German", "SQL, DMY", "Postgres"])
-def test_times_are_read_whatever_way_the_server_writes_them(
+def test_times_are_read_in_every_date_style_of_the_server(
     backend_name: str, url: str, administrator: Administrator, style: str
 ) -> None:
     administrator.configure(DateStyle=style)

@@ -66,7 +66,7 @@ def test_a_statement_that_is_cancelled_is_a_retryable_error(stored: asm.Backend,
     assert numbers(CALLS["append_events"](stored)) == [6, 7, 1, 2]
 
 
-def test_whoever_loses_a_deadlock_with_the_application_can_try_again(
+def test_the_loser_of_a_deadlock_with_the_application_can_retry(
     stored: asm.Backend, administrator: Administrator
 ) -> None:
     administrator.configure(deadlock_timeout="10ms")

@@ -29,9 +29,7 @@ def hasty(open_backend: Callable[..., asm.Backend], database: str) -> Iterator[a
         yield opened
 
 
-def test_who_finds_every_connection_in_use_is_told_what_to_do_and_can_try_again(
-    hasty: asm.Backend, database: str
-) -> None:
+def test_an_exhausted_pool_raises_with_advice_and_can_be_retried(hasty: asm.Backend, database: str) -> None:
     store = hasty.session_store
     event = an_event(store.save_session(a_session()))
     inside, done = threading.Event(), threading.Event()

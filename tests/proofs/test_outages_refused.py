@@ -77,7 +77,7 @@ def as_role(backend_name: str, url: str, role: str) -> Iterator[Callable[..., as
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_a_full_disk_is_told_and_the_same_call_succeeds_once_there_is_room(
+def test_a_call_on_a_full_disk_raises_and_succeeds_after_space_is_freed(
     stored: asm.Backend,
     administrator: Administrator,
     failing: Callable[[str], None],
@@ -122,7 +122,7 @@ def test_each_kind_of_failure_has_its_class(
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_a_read_only_database_can_be_read_and_says_why_it_cannot_be_written(
+def test_a_read_only_database_can_be_read_and_rejects_writes(
     stored: asm.Backend,
     administrator: Administrator,
     name: str,
@@ -153,7 +153,7 @@ def test_a_read_only_database_is_not_migrated(
 
 
 @pytest.mark.parametrize("name", ["append_event", "append_events", "flush", "delete_session", "register"])
-def test_a_missing_permission_is_told_and_the_same_call_succeeds_once_it_is_granted(
+def test_a_call_without_a_privilege_raises_and_succeeds_after_the_grant(
     stored: asm.Backend,
     administrator: Administrator,
     as_role: Callable[[], asm.Backend],

@@ -131,7 +131,7 @@ def test_one_call_finds_out_and_the_next_one_is_answered(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_whoever_follows_is_told_and_goes_on_where_he_was(
+def test_a_follower_gets_an_error_and_resumes_after_a_restart(
     backend: asm.Backend,
     outage: Callable[[], None],
     own_server: OwnServer,
@@ -153,7 +153,7 @@ def test_whoever_follows_is_told_and_goes_on_where_he_was(
         assert waiting.result(PATIENCE) == second
 
 
-def test_whoever_waits_for_an_event_is_told(
+def test_a_waiter_gets_the_error(
     backend: asm.Backend,
     outage: Callable[[], None],
     own_server: OwnServer,

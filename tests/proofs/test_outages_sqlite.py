@@ -88,7 +88,7 @@ def test_a_write_waits_for_a_lock_that_is_released_in_time(
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_a_full_disk_is_told_and_the_same_call_succeeds_once_there_is_room(
+def test_a_call_on_a_full_disk_raises_and_succeeds_after_space_is_freed(
     stored: asm.Backend,
     tmp_path: Path,
     name: str,
@@ -162,7 +162,7 @@ UNREACHABLE = "storage_connection_failed: The database cannot be reached: .*; ch
     ("file", "directory", "told"),
     [(0o444, 0o555, READ_ONLY), (0o666, 0o555, READ_ONLY), (0o000, 0o777, UNREACHABLE), (0o666, 0o000, "storage_")],
 )
-def test_a_file_or_directory_without_the_permission_is_told(
+def test_a_file_or_directory_without_the_permission_is_reported(
     backend_name: str, for_all: Path, file: int, directory: int, told: str
 ) -> None:
     (for_all / "asm.db").chmod(file)
@@ -174,7 +174,7 @@ def test_a_file_or_directory_without_the_permission_is_told(
 
 
 @pytest.mark.parametrize("path", ["x" * 300, "x/" * 3000, "no/such/place", "\ud800", "asm.db/asm.db"])
-def test_a_path_that_cannot_be_is_told(stored: asm.Backend, backend_name: str, tmp_path: Path, path: str) -> None:
+def test_an_impossible_path_is_reported(stored: asm.Backend, backend_name: str, tmp_path: Path, path: str) -> None:
     for migrate in (False, True):
         with pytest.raises((asm.StorageConnectionError, asm.ValidationError)):
             asm.open_backend(backend_name, url=f"sqlite:///{tmp_path}/{path}", migrate=migrate)

@@ -42,7 +42,7 @@ def pooled(zone: None, backend_name: str, pooler: TransactionPooler) -> Iterator
         yield opened
 
 
-def test_every_call_works_and_is_seen_by_who_comes_without_the_pooler(
+def test_every_call_through_a_pooler_is_visible_without_it(
     pooled: asm.Backend,
     open_backend: Callable[..., asm.Backend],
     pooler: TransactionPooler,
@@ -123,7 +123,7 @@ def use_often(store: asm.SessionStore) -> None:
         store.append_event(an_event(session))
 
 
-def test_a_backend_that_prepares_its_statements_says_what_to_set(backend_name: str, pooler: TransactionPooler) -> None:
+def test_prepared_statements_with_a_pooler_raise_with_advice(backend_name: str, pooler: TransactionPooler) -> None:
     options = {"migrate": True, "prepare_threshold": 1}
     with asm.open_backend(backend_name, url=pooler.url, **options) as backend:
         store = backend.session_store

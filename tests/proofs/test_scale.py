@@ -190,7 +190,7 @@ def test_a_long_log_is_read_followed_and_exported_whole(url: str, backend: asm.B
     assert file.getvalue().count(b'\n{"event":{"id":"evt_') == len(whole)
 
 
-def test_a_dry_run_tells_what_there_is_to_do(url: str, backend: asm.Backend, soak: int) -> None:
+def test_a_dry_run_reports_what_would_be_done(url: str, backend: asm.Backend, soak: int) -> None:
     days = (datetime.now(UTC) - MIDDLE).days
     policy = asm.RetentionPolicy(
         max_completed_session_age_days=days, hard_delete_after_days=days, max_events_per_session=100

@@ -126,7 +126,7 @@ def attempt(backend_name: str, url: str) -> BaseException:
     return raised.value
 
 
-def test_no_error_and_no_log_tells_the_password_of_a_url(backend_name: str, logged: pytest.LogCaptureFixture) -> None:
+def test_no_error_or_log_shows_the_password_of_a_url(backend_name: str, logged: pytest.LogCaptureFixture) -> None:
     for url in urls():
         assert "hunter2" not in told(attempt(backend_name, url)), url
     assert "hunter2" not in logged.text
@@ -134,7 +134,7 @@ def test_no_error_and_no_log_tells_the_password_of_a_url(backend_name: str, logg
 
 
 @pytest.mark.parametrize("missing", [{"database": "no_such_database"}, {"username": "no_such_role"}])
-def test_a_server_that_turns_one_away_does_not_tell_it_either(
+def test_a_rejected_login_does_not_show_the_password(
     backend_name: str, postgresql_url: str, missing: dict[str, str], logged: pytest.LogCaptureFixture
 ) -> None:
     url = (
@@ -148,7 +148,7 @@ def test_a_server_that_turns_one_away_does_not_tell_it_either(
 
 
 @pytest.mark.parametrize("password", ["hunter2", "hunter2 %:secret"])
-def test_a_wrong_password_is_not_told(
+def test_a_wrong_password_is_not_shown(
     backend_name: str,
     own_server: OwnServer,
     logged: pytest.LogCaptureFixture,
@@ -163,7 +163,7 @@ def test_a_wrong_password_is_not_told(
     assert "hunter2" not in told(error) + logged.text
 
 
-def test_a_missing_driver_is_told_and_not_the_password(
+def test_a_missing_driver_is_reported_without_the_password(
     backend_name: str, monkeypatch: pytest.MonkeyPatch, logged: pytest.LogCaptureFixture
 ) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in {"psycopg", "psycopg2"}]:
@@ -176,7 +176,7 @@ def test_a_missing_driver_is_told_and_not_the_password(
     assert "hunter2" not in told(error) + logged.text
 
 
-def test_an_open_backend_and_its_errors_and_logs_do_not_tell_it(
+def test_an_open_backend_its_errors_and_logs_do_not_show_the_password(
     backend_name: str, postgresql_url: str, logged: pytest.LogCaptureFixture
 ) -> None:
     url = make_url(postgresql_url).set(password=PASSWORDS[2]).render_as_string(hide_password=False)
@@ -232,7 +232,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-def test_no_command_tells_it(
+def test_no_command_shows_the_password(
     backend_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")
@@ -243,7 +243,7 @@ def test_no_command_tells_it(
     assert result.exception is None or isinstance(result.exception, SystemExit)  # of which nothing is shown
 
 
-def test_no_listing_of_the_configuration_tells_it(
+def test_no_listing_of_the_configuration_shows_the_password(
     backend_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "asm.toml").write_text(CONFIGURED.format(backend=backend_name))
@@ -264,7 +264,7 @@ def test_no_listing_of_the_configuration_tells_it(
         'stores = "postgresql://user:hunter2secret@localhost/asm"',
     ],
 )
-def test_a_configuration_that_cannot_be_read_does_not_tell_it(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_configuration_does_not_show_the_password(tmp_path: Path, text: str) -> None:
     (tmp_path / "asm.toml").write_text(text)
     with pytest.raises(asm.ValidationError) as raised:
         resolve_store(store="archive")

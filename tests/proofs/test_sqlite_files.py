@@ -70,7 +70,7 @@ def test_a_url_that_cannot_be(backend_name: str, tmp_path: Path, monkeypatch: py
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_password_in_a_url_is_not_told(backend_name: str, tmp_path: Path) -> None:
+def test_a_password_in_a_url_is_not_shown(backend_name: str, tmp_path: Path) -> None:
     with pytest.raises(asm.ValidationError) as raised:
         asm.open_backend(backend_name, url=f"mysql://me:secret@host/{tmp_path}", migrate=True)
     assert "secret" not in f"{raised.value!r}{raised.value.details}"
@@ -128,7 +128,7 @@ def test_the_options_reach_the_connections(backend_name: str, url: str) -> None:
                 assert found == wanted
 
 
-def test_it_waits_for_another_writer_no_longer_than_said(backend_name: str, url: str, tmp_path: Path) -> None:
+def test_a_writer_waits_at_most_for_its_timeout(backend_name: str, url: str, tmp_path: Path) -> None:
     with asm.open_backend(backend_name, url=url, migrate=True, busy_timeout=0.05) as backend:
         with closing(sqlite3.connect(tmp_path / "asm.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")

@@ -47,7 +47,7 @@ def test_a_relative_url_stays_where_it_was(backend: asm.Backend, tmp_path: Path,
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_who_waits_is_told_of_the_close(backend: asm.Backend, session: asm.Session) -> None:
+def test_closing_wakes_waiters(backend: asm.Backend, session: asm.Session) -> None:
     told: list[Exception] = []
 
     def follow() -> None:
@@ -70,7 +70,7 @@ def test_errors_of_the_application_pass_through_a_transaction(backend: asm.Backe
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_an_interrupted_write_is_undone_and_holds_up_nobody(
+def test_an_interrupted_write_rolls_back_and_blocks_no_writer(
     backend_name: str, backend: asm.Backend, session: asm.Session, error: type[BaseException]
 ) -> None:
     with pytest.raises(error) as raised:
@@ -98,9 +98,7 @@ def test_a_version_is_no_answer_to_whether_to_migrate(backend_name: str, tmp_pat
 
 
 @pytest.mark.parametrize("count", [2, 700])
-def test_a_counter_that_somebody_set_back_loses_no_event(
-    backend: asm.Backend, session: asm.Session, count: int
-) -> None:
+def test_a_counter_that_was_set_back_loses_no_event(backend: asm.Backend, session: asm.Session, count: int) -> None:
     def events(count: int) -> list[asm.Event]:
         return [asm.Event.new(type="session_started", session_id=session.id) for _ in range(count)]
 

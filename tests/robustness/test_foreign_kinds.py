@@ -49,7 +49,7 @@ def test_what_belongs_to_asyncio_is_refused_with_where_to_go(given: Any) -> None
         (CockroachDatabase, "lacks the advisory locks"),
     ],
 )
-def test_a_kind_of_peewee_database_that_only_looks_fit_is_refused(tmp_path: Path, kind: Any, why: str) -> None:
+def test_a_similar_kind_of_peewee_database_is_refused(tmp_path: Path, kind: Any, why: str) -> None:
     options = {"autostart": False} if kind is SqliteQueueDatabase else {}
     database = kind(str(tmp_path / "x.db"), **options)
     for given in (database, peewee.Proxy()):

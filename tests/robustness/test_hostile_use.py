@@ -63,7 +63,7 @@ def test_the_third_signal_kills_the_command_and_is_recorded(start: Any, only: An
     assert here("health").stdout == "healthy\n"
 
 
-def test_all_events_are_counted_though_nobody_read_the_output_to_its_end(start: Any, only: Any) -> None:
+def test_all_events_are_counted_after_the_reader_closed_the_output(start: Any, only: Any) -> None:
     with start(*RUN, "seq", "100000") as process:
         process.stdout.readline()
         process.stdout.close()
@@ -102,7 +102,7 @@ def test_a_limit_beyond_all_numbers_is_no_limit(here: Any, asm: Any) -> None:
     assert here("tail", "ses_", "--lines", "9" * 30).stdout.count("\n") == 9
 
 
-def test_what_a_command_leaves_behind_neither_holds_the_run_up_nor_is_ended(
+def test_a_background_process_neither_delays_the_run_nor_is_ended(
     asm: Any, only: Any, tmp_path: Path, until: Any
 ) -> None:
     os.mkfifo(tmp_path / "go")
@@ -122,7 +122,7 @@ def test_a_directory_that_is_missing_is_named(asm: Any) -> None:
 
 
 @pytest.mark.parametrize("command", [("sessions",), ("sessions", "--json"), ("health",), (*RUN, "echo", "x")])
-def test_a_full_disk_behind_the_output_is_told(asm: Any, here: Any, command: tuple[str, ...]) -> None:
+def test_a_full_disk_of_the_output_is_reported(asm: Any, here: Any, command: tuple[str, ...]) -> None:
     here("db", "upgrade")
     with Path("/dev/full").open("w") as full:
         result = asm(*command, stdout=full)
@@ -131,7 +131,7 @@ def test_a_full_disk_behind_the_output_is_told(asm: Any, here: Any, command: tup
     assert "Traceback" not in result.stderr
 
 
-def test_a_closed_standard_input_is_told(asm: Any) -> None:
+def test_a_closed_standard_input_is_reported(asm: Any) -> None:
     result = asm("import", "-", stdin=None, preexec_fn=lambda: os.close(0))
     assert (result.returncode, result.stderr) == (1, "error: Standard input is closed.\n")
 
@@ -160,7 +160,7 @@ def test_an_agent_cannot_forge_lines_of_a_message(here: Any, url: str) -> None:
         "\0",
     ],
 )
-def test_a_configuration_that_cannot_be_is_told(
+def test_an_invalid_configuration_is_reported(
     here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -209,7 +209,7 @@ def test_a_configuration_that_cannot_be_is_told(
         ("--url", "sqlite:///.", "sessions"),
     ],
 )
-def test_a_wrong_use_is_told_and_changes_nothing(
+def test_a_wrong_use_raises_and_changes_nothing(
     here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -67,7 +67,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.mark.parametrize("work", [Store.append, Store.read, Store.transact])
-def test_a_call_that_is_interrupted_at_any_bytecode_leaves_nothing_behind(
+def test_a_call_interrupted_at_any_bytecode_holds_nothing(
     store: Store, work: Callable[[Store], object], soak: int
 ) -> None:
     store.check()
@@ -82,7 +82,7 @@ def test_a_call_that_is_interrupted_at_any_bytecode_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("work", [Store.append, Store.read, Store.transact])
-def test_a_call_leaves_nothing_behind_while_its_interruption_is_handled(
+def test_an_interrupted_call_holds_nothing_while_the_exception_is_handled(
     store: Store, work: Callable[[Store], object]
 ) -> None:
     store.check()

@@ -214,7 +214,7 @@ def test_no_more_room_ends_the_command_and_keeps_what_there_was_room_for(begin: 
     assert texts(session)[1 : 1 + len(shown)] == shown
 
 
-def test_a_full_database_is_told_and_rolled_back(url: str) -> None:
+def test_a_full_database_is_reported_and_rolled_back(url: str) -> None:
     engine = create_engine(url)
     event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA max_page_count = 60"))
     backend = SQLModelBackend(engine, migrate=True)

@@ -138,7 +138,7 @@ def _cannot_start() -> None:
 
 
 @pytest.mark.usefixtures("_no_threads")
-def test_an_execution_that_gets_no_thread_says_so() -> None:
+def test_an_execution_without_a_thread_raises() -> None:
     backend = asm.MemoryBackend()
     manager = asm.SessionManager(backend.session_store, Echo())
     session = backend.session_store.save_session(asm.Session.new(agent_id="a"))

@@ -39,7 +39,7 @@ def passing(events: list[asm.Event], filters: dict[str, str]) -> list[asm.Event]
 
 @FILTERS
 @pytest.mark.parametrize("regrown", [0, 3, 5, 7, 500])
-def test_a_follower_finds_what_was_lost_between_two_looks(
+def test_a_follower_detects_a_loss_between_two_polls(
     backend: asm.Backend, set_back: SetBack, filters: dict[str, str], regrown: int
 ) -> None:
     store = backend.session_store
@@ -183,7 +183,7 @@ def test_no_follower_ever_mixes_two_pasts(backend: asm.Backend, set_back: SetBac
     assert of_some
 
 
-def test_the_error_says_what_was_seen_and_found_in_another_process_too() -> None:
+def test_the_error_keeps_its_details_in_another_process() -> None:
     error = asm.LogSetBackError("ses_1", 15, "its last number is 10")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301  our own
     assert copy.to_dict() == error.to_dict()

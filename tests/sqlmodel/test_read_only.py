@@ -19,7 +19,7 @@ def read_only(url: str) -> Engine:
     return create_engine("sqlite://", creator=lambda: sqlite3.connect(f"file:{url[10:]}?mode=ro", uri=True))
 
 
-def test_a_read_only_database_can_be_read_and_says_why_it_cannot_be_written(backend: asm.Backend, url: str) -> None:
+def test_a_read_only_database_can_be_read_and_rejects_writes(backend: asm.Backend, url: str) -> None:
     session = backend.session_store.save_session(asm.Session.new(agent_id="a"))
     engine = read_only(url)
     reader = SQLModelBackend(engine)

@@ -72,7 +72,7 @@ def test_the_time_of_soft_deletion_gaps_and_the_counter_survive(open_store: Call
     )
 
 
-def test_importing_twice_is_a_no_op_that_says_so(open_store: Callable[[], Backend]) -> None:
+def test_importing_twice_is_a_reported_no_op(open_store: Callable[[], Backend]) -> None:
     here, there = open_store(), open_store()
     data = exported(here, fill(here))
     assert imported(there, data).changed

@@ -41,7 +41,7 @@ def modes() -> dict[str, int]:
 
 @each_backend
 @pytest.mark.usefixtures("umask")
-def test_a_database_and_the_files_beside_it_are_its_owners(name: str) -> None:
+def test_database_and_log_files_belong_to_their_owner(name: str) -> None:
     with asm.open_backend(name, url="sqlite:///asm.db", migrate=True) as backend:
         backend.session_store.save_session(asm.Session.new(agent_id="assistant"))
         assert modes() == {"asm.db": 0o600, "asm.db-wal": 0o600, "asm.db-shm": 0o600}

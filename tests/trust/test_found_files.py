@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         ("readers = 1", "'readers'"),
     ],
 )
-def test_whatever_else_it_names_is_refused_with_the_remedy(write_untrusted: Write, text: str, refused: str) -> None:
+def test_any_other_key_is_refused_with_advice(write_untrusted: Write, text: str, refused: str) -> None:
     Path("out").symlink_to("..")
     Path("side.db-wal").symlink_to("../precious")
     write_untrusted(text)

@@ -84,7 +84,7 @@ class RegisterContract(Contract):
         assert artifacts.list_by_session(session.id) == [artifact]
         assert artifacts.get_by_key("another key") is None
 
-    def test_the_key_of_a_deleted_artifact_may_be_taken_anew(
+    def test_the_key_of_a_deleted_artifact_can_be_used_again(
         self, artifacts: ArtifactRegistry, session: Session
     ) -> None:
         """Check `_register`: the new one takes the place of the deleted one."""

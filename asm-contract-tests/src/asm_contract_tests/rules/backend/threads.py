@@ -119,7 +119,7 @@ class ConcurrencyContract(Contract):
         assert [stores[0].get_latest_sequence(session.id) for session in sessions] == [THREADS * ROUNDS] * 4
 
     @pytest.mark.guarantee("G4")
-    def test_nobody_sees_half_a_batch(self, stores: list[SessionStore], session: Session) -> None:
+    def test_batches_become_visible_as_a_whole(self, stores: list[SessionStore], session: Session) -> None:
         """Look for a batch that becomes visible in parts."""
 
         def append(store: SessionStore) -> list[list[int | None]]:
@@ -132,7 +132,7 @@ class ConcurrencyContract(Contract):
         assert {len(read) % 5 for read in reads} == {0}
 
     @pytest.mark.guarantee("G5")
-    def test_nobody_sees_half_a_flush(self, stores: list[SessionStore], session: Session) -> None:
+    def test_flushes_become_visible_as_a_whole(self, stores: list[SessionStore], session: Session) -> None:
         """Look for a flush that becomes visible in parts: a reader that sees the run sees its event too."""
         runs = [a_run(session) for _ in range(ROUNDS)]
 
@@ -204,7 +204,7 @@ class ConcurrencyContract(Contract):
         assert backend.maintenance.health_check() == []
 
     @pytest.mark.guarantee("G1")
-    def test_maintenance_beside_writers_loses_nothing(
+    def test_maintenance_during_writes_loses_nothing(
         self, backend: Backend, other_backend: Backend, session: Session
     ) -> None:
         """Check pruning during appends: numbers continue, new events stay, and no call fails."""

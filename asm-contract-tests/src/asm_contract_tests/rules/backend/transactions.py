@@ -188,7 +188,7 @@ class OwnTransactionsContract(UnitOfWorkContract):
     @pytest.mark.requires("transactions")
     @pytest.mark.guarantee("G16")
     @pytest.mark.parametrize("handle", ["the same handle", "another handle"])
-    def test_nobody_sees_what_is_not_committed(
+    def test_uncommitted_writes_are_invisible(
         self, backend: Backend, other_backend: Backend, stored: Session, handle: str
     ) -> None:
         """Look for dirty reads: another thread must see the state before, or wait for the end."""

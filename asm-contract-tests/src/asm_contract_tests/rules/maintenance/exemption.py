@@ -87,7 +87,7 @@ class ExemptionContract(Contract):
             ({"exempt_statuses": [], "exempt_tags": ["Pinned", "pin"]}, []),
         ],
     )
-    def test_the_policy_says_what_is_exempt(
+    def test_exempt_sessions_are_skipped(
         self, store: SessionStore, maintenance: Maintenance, query: QueryAPI, exempt: dict[str, Any], left: list[str]
     ) -> None:
         """Check `exempt_statuses` and `exempt_tags`: each is obeyed as given, and may be empty."""

@@ -98,7 +98,7 @@ class PassesContract(Contract):
 
     @pytest.mark.parametrize("batch_size", [1, 100])
     @each_policy
-    def test_a_dry_run_tells_what_a_real_one_then_does(
+    def test_a_dry_run_reports_what_a_real_run_does(
         self, backend: Backend, fields: dict[str, Any], batch_size: int
     ) -> None:
         """Check the counts of a dry run: `_count_prunable`, and what earlier steps would have removed."""
@@ -110,7 +110,7 @@ class PassesContract(Contract):
         assert told(dry) == told(real)
 
     @each_policy
-    def test_a_report_tells_what_is_gone(self, backend: Backend, fields: dict[str, Any]) -> None:
+    def test_a_report_counts_what_was_removed(self, backend: Backend, fields: dict[str, Any]) -> None:
         """Check the counts of `execute`: they are those of what is missing afterwards."""
         fill(backend)
         before = state(backend)

@@ -59,7 +59,7 @@ class PruneSessionContract(Contract):
         assert numbers(store.append_events(some_events(session, 1))) == [6]
 
     @pytest.mark.parametrize("kind", PROTECTED)
-    def test_what_tells_the_story_is_never_pruned(
+    def test_protected_event_types_are_never_pruned(
         self, store: SessionStore, maintenance: Maintenance, session: Session, kind: str
     ) -> None:
         """Check `_find_prunable`: the protected types are left out, even if too many events stay."""
@@ -101,7 +101,7 @@ class PruneSessionContract(Contract):
     @pytest.mark.parametrize(
         ("first", "left"), [((), [3, 4]), (["tool_call_started"], [1, 4]), (["message_sent"], [2, 3])]
     )
-    def test_the_policy_says_which_types_go_first(
+    def test_prune_event_types_first_are_pruned_first(
         self, store: SessionStore, maintenance: Maintenance, session: Session, first: Any, left: list[int]
     ) -> None:
         """Check `prune_event_types_first`: it may be empty, and any type that is not protected."""

@@ -32,7 +32,7 @@ class CostsContract(Contract):
         store.save_run(a_run(session, provider="acme", provider_metadata={"model": "big"}, token_usage=usage))
 
     @pytest.mark.usefixtures("priced_run")
-    def test_a_run_costs_what_it_says(self, query: QueryAPI) -> None:
+    def test_a_recorded_cost_is_used(self, query: QueryAPI) -> None:
         """Check how `_total_costs` adds up `cost_usd`: exactly."""
         row = CostRow(provider="acme", model="big", run_count=1, unpriced_run_count=0, cost_usd=Decimal("1.000000001"))
         assert query.get_cost_summary().rows == [row]

@@ -57,7 +57,7 @@ class ExportContract(Contract):
         assert query.export_session(session.id).session == session
 
     @pytest.mark.guarantee("G1")
-    def test_an_export_knows_the_last_number_when_the_event_is_gone(
+    def test_an_export_keeps_the_last_number_of_a_pruned_event(
         self, store: SessionStore, query: QueryAPI, maintenance: Maintenance, session: Session
     ) -> None:
         """Check `last_sequence`: the counter, not the greatest number that is left."""

@@ -26,7 +26,9 @@ from asm_core import (
 class SessionStatsContract(Contract):
     """`get_session_stats` returns the statistics of a session."""
 
-    def test_a_session_is_told_in_numbers(self, store: SessionStore, query: QueryAPI, session: Session) -> None:
+    def test_session_stats_count_events_runs_and_tokens(
+        self, store: SessionStore, query: QueryAPI, session: Session
+    ) -> None:
         """Check `_total_events` and `_total_runs`: each number, and the times of the first and the last."""
         for second in (5, 2, 9):
             store.append_event(an_event(session, timestamp=at(second)))
@@ -49,7 +51,7 @@ class SessionStatsContract(Contract):
             cost_usd=Decimal("0.3"),
         )
 
-    def test_a_session_without_anything_is_told_in_zeros(self, query: QueryAPI, session: Session) -> None:
+    def test_session_stats_of_an_empty_session_are_zeros(self, query: QueryAPI, session: Session) -> None:
         """Check the totals of a session that has neither runs nor events."""
         assert query.get_session_stats(session.id) == SessionStats(session_id=session.id)
 

@@ -41,7 +41,7 @@ class DeleteSessionContract(Contract):
         store.delete_session(session.id)
         assert query.count_events() == 0
 
-    def test_a_session_that_is_stored_anew_begins_at_one(self, store: SessionStore, session: Session) -> None:
+    def test_a_session_that_is_created_again_begins_at_one(self, store: SessionStore, session: Session) -> None:
         """Check how `_delete_session` removes the counter."""
         store.append_events(some_events(session, 3))
         store.delete_session(session.id)

@@ -78,7 +78,7 @@ class FlushContract(Contract):
         with pytest.raises(SessionNotFoundError):
             store.get_session(session.id)
 
-    def test_a_flush_may_tell_of_other_sessions(self, store: SessionStore, session: Session) -> None:
+    def test_a_flush_may_contain_events_of_other_sessions(self, store: SessionStore, session: Session) -> None:
         """Check `_flush`: events and run may belong to any session that exists."""
         new = a_session()
         run = a_run(session)

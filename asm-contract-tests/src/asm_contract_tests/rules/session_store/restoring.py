@@ -45,7 +45,7 @@ class RestoreContract(Contract):
 
     @pytest.mark.guarantee("G1")
     @pytest.mark.parametrize(("last_sequence", "expected"), [(0, 7), (6, 7), (7, 7), (9, 9)])
-    def test_a_restored_counter_is_behind_every_number(
+    def test_a_restored_counter_is_after_every_number(
         self, store: SessionStore, copied: Session, copied_events: list[Event], last_sequence: int, expected: int
     ) -> None:
         """Check how `_restore` raises the counter: to `last_sequence` or to the greatest number."""

@@ -76,7 +76,7 @@ class WaitForEventsContract(Contract):
 
     @pytest.mark.guarantee("G17")
     @pytest.mark.parametrize("across_handles", [False, True], ids=["one handle", "two handles"])
-    def test_two_who_answer_each_other_never_miss_a_turn(
+    def test_two_waiters_that_alternate_never_miss_a_turn(
         self, store: SessionStore, other_backend: Backend, session: Session, *, across_handles: bool
     ) -> None:
         """Look for an event that is committed between the read and the wait: no waiter may miss it."""
