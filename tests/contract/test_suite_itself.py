@@ -42,7 +42,7 @@ def test_the_whole_contract_has_every_other() -> None:
 
 @pytest.mark.parametrize("name", TESTS)
 def test_every_test_has_advice(name: str) -> None:
-    assert (TESTS[name].__doc__ or "").startswith("Look ")
+    assert (TESTS[name].__doc__ or "").startswith(("Check ", "Look for "))
 
 
 def test_every_guarantee_has_tests() -> None:
