@@ -137,11 +137,10 @@ def sessions(d: Dialect, size: Sizes) -> str:
 
 
 def runs(d: Dialect, size: Sizes) -> str:
-    """Return the statement that makes the runs: some tell the total of their tokens, some nothing."""
+    """Return the statement that makes the runs; some have no token counts."""
     session = f"CASE WHEN n < {size.long_runs} THEN 0 ELSE 1 + (n - {size.long_runs}) % {size.sessions_with_runs} END"
     halves = {"input_tokens": "spent", "output_tokens": "received"}
-    usage = f"""CASE form WHEN 1 THEN {json()} WHEN 0 THEN {json(**halves, total_tokens="(spent + received + 11)")}
-        ELSE {json(**halves)} END"""
+    usage = f"CASE form WHEN 1 THEN {json()} ELSE {json(**halves)} END"
     error = json(code=quoted("'provider_error'"), message=quoted("'It broke.'"))
     return f"""
     INSERT INTO asm_runs (id, session_id, status, input, output, error, metadata, turn_count, token_usage, started_at,
@@ -154,7 +153,7 @@ def runs(d: Dialect, size: Sizes) -> str:
         {d.cast(f"CASE WHEN model IS NULL THEN {json()} ELSE {json(model=quoted('model'))} END", "json")},
         CASE WHEN {mixed("n", 14)} % 5 > 0 THEN spent * 3000 + received * 15000 END,
         CASE form WHEN 1 THEN 0 ELSE spent END, CASE form WHEN 1 THEN 0 ELSE received END,
-        CASE form WHEN 1 THEN 0 WHEN 0 THEN spent + received + 11 ELSE spent + received END, model
+        CASE form WHEN 1 THEN 0 ELSE spent + received END, model
     FROM (SELECT n, s, {_created("s")} + {mixed("n", 15)} % 86400 AS started, {mixed("n", 16)} % 1000000 AS micros,
         {picked("n", 17, pending=3, running=5, completed=80, failed=8, cancelled=2, timeout=2)} AS status,
         {picked("n", 18, large=50, middle=30, small=10, none=10)} AS model, {mixed("n", 19)} % 10 AS form,

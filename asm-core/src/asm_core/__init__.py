@@ -38,7 +38,7 @@ from asm_core.errors import (
     UnsupportedCapabilityError,
     ValidationError,
 )
-from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus
+from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus, TokenUsage
 from asm_core.plugins import BackendInfo, BackendSpec, hookimpl, installed_backends, open_backend, resolve_store
 from asm_core.ports import (
     PORT_VERSION,
@@ -130,6 +130,7 @@ __all__ = [
     "StorageError",
     "StoreConfig",
     "TokenPrice",
+    "TokenUsage",
     "UnknownBackendError",
     "UnsupportedCapabilityError",
     "UsageRow",

@@ -3,7 +3,7 @@
 from asm_core.models.artifact import Artifact
 from asm_core.models.base import Model
 from asm_core.models.event import Event
-from asm_core.models.run import Run, TokenUsage
+from asm_core.models.run import Run
 from asm_core.models.session import Session
 from asm_core.models.statuses import (
     EVENT_TYPES,
@@ -15,6 +15,7 @@ from asm_core.models.statuses import (
     RunStatus,
     SessionStatus,
 )
+from asm_core.models.token_usage import TOKEN_COUNTS, TokenUsage
 
 __all__ = [
     "EVENT_TYPES",
@@ -22,6 +23,7 @@ __all__ = [
     "SESSION_STATUSES",
     "TERMINAL_RUN_STATUSES",
     "TERMINAL_SESSION_STATUSES",
+    "TOKEN_COUNTS",
     "Artifact",
     "Event",
     "EventType",

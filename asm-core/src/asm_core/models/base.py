@@ -51,11 +51,16 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             if name in fields:
                 check(fields[name])
         try:
-            model = msgspec.convert(dict(fields), type=cls)
+            model = msgspec.convert(dict(fields), type=cls, dec_hook=decode_field)
         except (msgspec.ValidationError, RecursionError) as error:
             message = f"Invalid {cls.__name__.lower()}: {error}."
             raise ValidationError(message) from None
         return model.checked()
+
+
+def decode_field(kind: Any, value: Any) -> Any:
+    """Build a field of a type that msgspec does not have: its ``dec_hook``."""
+    return kind(value)
 
 
 def check_natural(field: str, value: object, *, least: int = 0) -> int:

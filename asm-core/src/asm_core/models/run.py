@@ -9,16 +9,13 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
 from asm_core.models.base import Model, check_natural
 from asm_core.models.statuses import RUN_STEPS, TERMINAL_RUN_STATUSES, RunStatus, check_run_status, check_step
+from asm_core.models.token_usage import TokenUsage
 from asm_core.values.ids import check_name, check_optional_name, new_id
 from asm_core.values.money import check_optional_usd
 from asm_core.values.payloads import Payload, check_optional_payload, check_payload
 from asm_core.values.times import check_optional_time, check_time, utc_now
-
-TokenUsage = dict[str, int]
-"""Token counts by name: ``input_tokens``, ``output_tokens``, ``total_tokens``, and any others."""
 
 
 class Run(Model, frozen=True, kw_only=True):
@@ -33,7 +30,7 @@ class Run(Model, frozen=True, kw_only=True):
         error: the reason of a failure.
         metadata: any data of the application.
         turn_count: the number of turns so far.
-        token_usage: token counts; see `total_tokens`.
+        token_usage: token counts.
         started_at: the time of its creation.
         ended_at: the time at which it reached a final status.
         provider: the name of the provider that executed it.
@@ -49,7 +46,7 @@ class Run(Model, frozen=True, kw_only=True):
     error: Payload | None = None
     metadata: Payload = msgspec.field(default_factory=dict)
     turn_count: int = 0
-    token_usage: TokenUsage = msgspec.field(default_factory=dict)
+    token_usage: TokenUsage = msgspec.field(default_factory=TokenUsage)
     started_at: datetime
     ended_at: datetime | None = None
     provider: str | None = None
@@ -67,7 +64,7 @@ class Run(Model, frozen=True, kw_only=True):
         status: RunStatus | str = RunStatus.PENDING,
         input: Payload | None = None,  # noqa: A002  the field's name
         metadata: Payload | None = None,
-        token_usage: TokenUsage | None = None,
+        token_usage: Mapping[str, int] | None = None,
         started_at: datetime | None = None,
         provider: str | None = None,
         provider_metadata: Payload | None = None,
@@ -84,7 +81,7 @@ class Run(Model, frozen=True, kw_only=True):
             status=check_run_status(status),
             input=input,
             metadata={} if metadata is None else metadata,
-            token_usage={} if token_usage is None else token_usage,
+            token_usage=TokenUsage(token_usage),
             started_at=utc_now() if started_at is None else started_at,
             provider=provider,
             provider_metadata={} if provider_metadata is None else provider_metadata,
@@ -102,31 +99,20 @@ class Run(Model, frozen=True, kw_only=True):
             error=check_optional_payload("error", self.error),
             metadata=check_payload("metadata", self.metadata),
             turn_count=check_natural("turn_count", self.turn_count),
-            token_usage=check_token_usage(self.token_usage),
+            token_usage=TokenUsage.of(self.token_usage),
             started_at=check_time("started_at", self.started_at),
             ended_at=check_optional_time("ended_at", self.ended_at),
             provider=check_optional_name("provider", self.provider),
             provider_metadata=check_payload("provider_metadata", self.provider_metadata),
             cost_usd=check_optional_usd("cost_usd", self.cost_usd),
         )
-        check_natural("The total of token_usage", run.total_tokens)
         check_optional_name("The model of provider_metadata", run.model)
         return run
 
     @property
-    def input_tokens(self) -> int:
-        """The number of input tokens."""
-        return self.token_usage.get("input_tokens", 0)
-
-    @property
-    def output_tokens(self) -> int:
-        """The number of output tokens."""
-        return self.token_usage.get("output_tokens", 0)
-
-    @property
     def total_tokens(self) -> int:
-        """``total_tokens`` if the provider counted them, else the sum of input and output tokens."""
-        return self.token_usage.get("total_tokens", self.input_tokens + self.output_tokens)
+        """The sum of input and output tokens."""
+        return self.token_usage.total_tokens
 
     @property
     def model(self) -> str | None:
@@ -168,27 +154,21 @@ class Run(Model, frozen=True, kw_only=True):
         """Return the run with its turn count raised by one."""
         return self._changed(turn_count=self.turn_count + 1)
 
-    def add_token_usage(self, usage: TokenUsage) -> Self:
-        """Return the run with the counts of `usage` added to its own, key by key."""
-        total = dict(self.token_usage)
-        for name, count in check_token_usage(usage).items():
-            total[name] = total.get(name, 0) + count
-        return self._changed(token_usage=total).checked()
+    def add_token_usage(self, usage: Mapping[str, int]) -> Self:
+        """Return the run with the counts of `usage` added to its own, name by name.
+
+        Raises:
+            ValidationError: `usage` is no `TokenUsage`, or a sum is too large.
+        """
+        return self._changed(token_usage=self.token_usage + TokenUsage.of(usage))
+
+    def with_token_usage(self, usage: Mapping[str, int]) -> Self:
+        """Return the run with these token counts instead of its own.
+
+        Raises:
+            ValidationError: `usage` is no `TokenUsage`.
+        """
+        return self._changed(token_usage=TokenUsage.of(usage))
 
     def _changed(self, **fields: Any) -> Self:
         return msgspec.structs.replace(self, **fields)
-
-
-def check_token_usage(value: object) -> TokenUsage:
-    """Return a copy of `value` if it maps names to counts.
-
-    Raises:
-        ValidationError: it is another value.
-    """
-    if not isinstance(value, Mapping):
-        message = f"token_usage must be a dict of counts, not {shown(value)}."
-        raise ValidationError(message)
-    return {
-        check_name("a key of token_usage", name): check_natural(f"token_usage.{name}", count)
-        for name, count in value.items()
-    }

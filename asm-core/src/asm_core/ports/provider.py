@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
 
+from asm_core.models import TokenUsage
 from asm_core.values.payloads import Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from asm_core.models import EventType, Run, Session
 
 
@@ -41,7 +41,7 @@ class ProviderResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a run: its output, its token usage, and metadata of the provider, such as ``model``."""
 
     output: Payload
-    token_usage: dict[str, int] = msgspec.field(default_factory=dict)
+    token_usage: Mapping[str, int] = msgspec.field(default_factory=TokenUsage)
     provider_metadata: Payload = msgspec.field(default_factory=dict)
 
 

@@ -24,8 +24,8 @@ def total_usage(runs: Iterable[Run]) -> list[UsageRow]:
             provider=provider,
             model=model,
             run_count=len(group),
-            input_tokens=sum(run.input_tokens for run in group),
-            output_tokens=sum(run.output_tokens for run in group),
+            input_tokens=sum(run.token_usage.input_tokens for run in group),
+            output_tokens=sum(run.token_usage.output_tokens for run in group),
             total_tokens=sum(run.total_tokens for run in group),
         )
         for (provider, model), group in _grouped(runs, lambda run: (run.provider, run.model))
@@ -47,8 +47,8 @@ def total_runs(runs: Iterable[Run]) -> list[RunTotals]:
             session_id=session_id,
             status=status,
             run_count=len(group),
-            input_tokens=sum(run.input_tokens for run in group),
-            output_tokens=sum(run.output_tokens for run in group),
+            input_tokens=sum(run.token_usage.input_tokens for run in group),
+            output_tokens=sum(run.token_usage.output_tokens for run in group),
             total_tokens=sum(run.total_tokens for run in group),
             cost_usd=_cost(group),
         )
@@ -77,8 +77,8 @@ def _cost_totals(provider: str | None, model: str | None, runs: list[Run]) -> Co
         run_count=len(runs),
         cost_usd=_cost(runs),
         unpriced_run_count=len(unpriced),
-        unpriced_input_tokens=sum(run.input_tokens for run in unpriced),
-        unpriced_output_tokens=sum(run.output_tokens for run in unpriced),
+        unpriced_input_tokens=sum(run.token_usage.input_tokens for run in unpriced),
+        unpriced_output_tokens=sum(run.token_usage.output_tokens for run in unpriced),
     )
 
 

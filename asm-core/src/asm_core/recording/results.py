@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from asm_core.models import Event
+from asm_core.models import Event, TokenUsage
 from asm_core.values.payloads import Payload
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     output: Payload
-    token_usage: dict[str, int]
+    token_usage: TokenUsage
     events: RecordedEvents
     session_id: str
     run_id: str
@@ -64,7 +64,7 @@ def result_of(run: Run, result: ProviderResult, session_store: SessionStore, *, 
     """Build the result of a run; its events are those of the run, or with `whole_session` those of the session."""
     return RunResult(
         output=result.output,
-        token_usage=result.token_usage,
+        token_usage=TokenUsage.of(result.token_usage),
         events=RecordedEvents(session_store, run.session_id, None if whole_session else run.id),
         session_id=run.session_id,
         run_id=run.id,

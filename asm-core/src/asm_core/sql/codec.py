@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from asm_core.errors import StorageError, shown
-from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session
+from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session, TokenUsage
 from asm_core.sql.columns import text_of_time
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.postgresql.arrays import array_literal
@@ -137,8 +137,8 @@ class Codec:
             run.provider,
             encode_payload(run.provider_metadata),
             None if run.cost_usd is None else nanos_from_usd(run.cost_usd),
-            run.input_tokens,
-            run.output_tokens,
+            run.token_usage.input_tokens,
+            run.token_usage.output_tokens,
             run.total_tokens,
             run.model,
         )
@@ -164,7 +164,7 @@ class Codec:
                 error=None if error is None else decode_payload(error),
                 metadata=decode_payload(metadata),
                 turn_count=turns,
-                token_usage=decode_payload(usage),
+                token_usage=TokenUsage.stored(decode_payload(usage)),
                 started_at=self.decode_time(started_at),
                 ended_at=None if ended_at is None else self.decode_time(ended_at),
                 provider=provider,

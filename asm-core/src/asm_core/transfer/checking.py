@@ -10,6 +10,7 @@ import msgspec
 
 from asm_core.errors import shown
 from asm_core.models import Artifact, Event, Run, Session
+from asm_core.models.base import decode_field
 from asm_core.transfer.lines import (
     END,
     HEADER_LIMIT,
@@ -104,7 +105,7 @@ def _decoded(number: int, line: bytes) -> Session | Run | Event | Artifact:
     """Return the model of a checked line."""
     kind, body = split_line(number, line)
     try:
-        return msgspec.json.decode(body, type=KINDS[kind])
+        return msgspec.json.decode(body, type=KINDS[kind], dec_hook=decode_field)
     except (ValueError, RecursionError):
         raise damaged(number, _CHANGED) from None
 

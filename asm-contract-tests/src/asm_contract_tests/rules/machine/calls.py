@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from asm_contract_tests.making import MICROSECOND, SHA256, at, changed, days_ago
 from asm_contract_tests.rules.inputs.payloads import payloads
-from asm_core import Artifact, Event, EventType, ExecutionResult, Run, RunStatus, Session, SessionStatus
+from asm_core import Artifact, Event, EventType, ExecutionResult, Run, RunStatus, Session, SessionStatus, TokenUsage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,11 @@ def choice(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | values | st.lists(values, max_size=2)
 
 
+def _usage(fresh: int, cached: int, said: int, thought: int) -> TokenUsage:
+    counts = {"input_tokens": fresh + cached, "cache_read_tokens": cached, "output_tokens": said + thought}
+    return TokenUsage(counts, reasoning_tokens=thought, own=said) if fresh else TokenUsage()
+
+
 sessions = st.builds(
     Session,
     id=session_ids,
@@ -75,9 +80,7 @@ runs = st.builds(
     status=st.sampled_from(RunStatus),
     input=often(bodies),
     output=often(bodies),
-    token_usage=st.dictionaries(
-        st.sampled_from(["input_tokens", "output_tokens", "total_tokens", "cached"]), st.sampled_from([0, 1, 2, 2**40])
-    ),
+    token_usage=st.builds(_usage, *[st.sampled_from([0, 1, 2, 2**40])] * 4),
     started_at=st.sampled_from(TIMES),
     ended_at=often(st.sampled_from(TIMES)),
     provider=often(providers),

@@ -44,7 +44,7 @@ def _store(backend: Backend, places: range) -> None:
         for place in places:
             time, name = at(place % 7), f"{place * 7919 % _LARGE:05}"
             store.save_session(a_session(id=name, metadata=_TEXT, created_at=time, updated_at=time))
-            usage = {"total_tokens": place % 7}
+            usage = {"output_tokens": place % 7}
             store.save_run(a_run("00000", id=name, metadata=_TEXT, started_at=time, token_usage=usage))
         store.append_events(an_event("00000", data=_TEXT, timestamp=at(place % 7)) for place in places)
 

@@ -45,7 +45,7 @@ LISTINGS = [
     Listing("search_sessions", "updated_at_desc", lambda session: (session.updated_at, session.id)),
     Listing("search_runs", "started_at_asc", lambda run: (run.started_at, run.id)),
     Listing("search_runs", "started_at_desc", lambda run: (run.started_at, run.id)),
-    Listing("search_runs", "token_usage_desc", lambda run: (run.token_usage.get("total_tokens", 0), run.id)),
+    Listing("search_runs", "token_usage_desc", lambda run: (run.total_tokens, run.id)),
     Listing("search_events", "sequence_asc", lambda event: (event.session_id, event.sequence_number)),
     Listing("search_events", "timestamp_asc", lambda event: (event.timestamp, event.session_id, event.sequence_number)),
     Listing(
@@ -69,7 +69,7 @@ def store_ties(backend: Backend) -> dict[str, list[Any]]:
     ]
     runs = [
         store.save_run(
-            a_run("a", id=name, started_at=at(second), token_usage={"total_tokens": second} if second else {})
+            a_run("a", id=name, started_at=at(second), token_usage={"output_tokens": second} if second else {})
         )
         for name, second in zip(NAMES, seconds, strict=True)
     ]

@@ -76,7 +76,7 @@ class PagingContract(Contract):
             name = f"new{len(seen)}"
             for second in (-9, 9) if len(seen) < 8 else ():
                 store.save_session(a_session(id=f"{name}{second}", created_at=at(second), updated_at=at(second)))
-                tokens = {"total_tokens": 9 + second}
+                tokens = {"output_tokens": 9 + second}
                 store.save_run(a_run("a", id=f"{name}{second}", started_at=at(second), token_usage=tokens))
                 store.append_event(an_event("Z", id=f"{name}{second}", timestamp=at(second)))
         old = [item.id for item in listing.sorted(ties[listing.method])]

@@ -21,9 +21,9 @@ class SearchRunsContract(Contract):
         gone = store.save_session(a_session(id="s2"))
         usage: list[dict[str, int]] = [
             {"input_tokens": 10, "output_tokens": 20},
-            {"input_tokens": 10, "output_tokens": 20, "total_tokens": 35},
+            {"input_tokens": 10, "output_tokens": 25, "total_tokens": 35},
             {},
-            {"total_tokens": 30},
+            {"output_tokens": 30},
         ]
         statuses = ["running", "completed", "running", "failed"]
         providers = ["acme", "other", None, "acme"]
@@ -108,8 +108,8 @@ class SearchRunsContract(Contract):
     @pytest.mark.guarantee("G6")
     def test_a_search_by_tokens_sees_what_a_run_used_last(self, store: SessionStore, query: QueryAPI) -> None:
         """Look for token counts that `_save_run` does not update with the rest."""
-        run = store.save_run(a_run(store.save_session(a_session()), token_usage={"total_tokens": 5}))
-        store.save_run(run.add_token_usage({"total_tokens": 5}))
+        run = store.save_run(a_run(store.save_session(a_session()), token_usage={"output_tokens": 5}))
+        store.save_run(run.add_token_usage({"output_tokens": 5}))
         assert ids(query.search_runs(min_tokens=10)) == [run.id]
 
     @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ class SessionStatsContract(Contract):
         """Check `_total_events` and `_total_runs`: each number, and the times of the first and the last."""
         for second in (5, 2, 9):
             store.append_event(an_event(session, timestamp=at(second)))
-        usage: list[dict[str, int]] = [{"input_tokens": 1, "output_tokens": 2}, {"total_tokens": 10}, {}]
+        usage: list[dict[str, int]] = [{"input_tokens": 1, "output_tokens": 2}, {"output_tokens": 10}, {}]
         for status, tokens, cost in zip(["failed", "running", "failed"], usage, ["0.1", "0.2", None], strict=True):
             store.save_run(
                 a_run(session, status=status, token_usage=tokens, cost_usd=None if cost is None else Decimal(cost))
@@ -46,7 +46,7 @@ class SessionStatsContract(Contract):
             run_count=3,
             runs_by_status={RunStatus.RUNNING: 1, RunStatus.FAILED: 2},
             input_tokens=1,
-            output_tokens=2,
+            output_tokens=12,
             total_tokens=13,
             cost_usd=Decimal("0.3"),
         )
@@ -99,8 +99,8 @@ class UsageContract(Contract):
         writer = store.save_session(a_session(id="s2", agent_id="writer"))
         rows: list[tuple[str, str | None, str | None, dict[str, int]]] = [
             ("s1", "acme", "big", {"input_tokens": 1, "output_tokens": 2}),
-            ("s1", "acme", "small", {"input_tokens": 10, "output_tokens": 20, "total_tokens": 40}),
-            ("s1", None, None, {"total_tokens": 100}),
+            ("s1", "acme", "small", {"input_tokens": 10, "output_tokens": 30}),
+            ("s1", None, None, {"output_tokens": 100}),
             ("s2", "acme", "big", {"input_tokens": 1000}),
             ("s2", "other", None, {}),
         ]
@@ -123,9 +123,9 @@ class UsageContract(Contract):
         """Check how `_total_usage` groups: by provider and model, what is missing apart, soft-deleted ones too."""
         summary = query.get_usage_summary()
         assert [_figures(row) for row in summary.rows] == [
-            (None, None, 1, 0, 0, 100),
+            (None, None, 1, 0, 100, 100),
             ("acme", "big", 2, 1001, 2, 1003),
-            ("acme", "small", 1, 10, 20, 40),
+            ("acme", "small", 1, 10, 30, 40),
             ("other", None, 1, 0, 0, 0),
         ]
 
@@ -134,7 +134,7 @@ class UsageContract(Contract):
         """Check `UsageSummary.of`: the sums of its rows."""
         summary = query.get_usage_summary()
         sums = (summary.run_count, summary.input_tokens, summary.output_tokens, summary.total_tokens)
-        assert sums == (5, 1011, 22, 1143)
+        assert sums == (5, 1011, 132, 1143)
 
     @pytest.mark.parametrize(
         ("filters", "expected"),

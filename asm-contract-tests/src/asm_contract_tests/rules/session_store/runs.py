@@ -19,6 +19,7 @@ from asm_core import (
     Session,
     SessionNotFoundError,
     SessionStore,
+    TokenUsage,
     ValidationError,
 )
 from asm_core.models import TERMINAL_RUN_STATUSES
@@ -38,7 +39,7 @@ def full_run(session: Session, **fields: Any) -> Run:
         error={"code": "broken", "trace": ["a", "b"]},
         metadata={"attempt": 2},
         turn_count=3,
-        token_usage={"output_tokens": 7, "input_tokens": 5, "cached_tokens": 2, "total_tokens": 14},
+        token_usage=TokenUsage({"output_tokens": 7, "input_tokens": 5, "cache_read_tokens": 2, "of_acme": 4}),
         started_at=at(1.000001),
         ended_at=at(2),
         provider="acme",
@@ -66,6 +67,15 @@ class RunsContract(Contract):
         run = full_run(session)
         assert store.save_run(run) == run
         assert store.get_run(run.id) == run
+
+    @pytest.mark.guarantee("G9")
+    def test_token_counts_come_back_as_token_usage(self, store: SessionStore, session: Session) -> None:
+        """Look at how `load_run` builds `token_usage`: `TokenUsage`, whose total is derived after each addition."""
+        used = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
+        run = store.save_run(a_run(session, token_usage=used))
+        store.save_run(store.get_run(run.id).add_token_usage({"input_tokens": 5, "output_tokens": 1}))
+        usage = store.get_run(run.id).token_usage
+        assert (type(usage), usage, usage.total_tokens) == (TokenUsage, {"input_tokens": 10, "output_tokens": 3}, 13)
 
     @pytest.mark.guarantee("G9")
     def test_what_a_run_lacks_stays_lacking(self, store: SessionStore, session: Session) -> None:
