@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.interrupting import interrupt_at_calls, interrupt_everywhere
@@ -15,7 +18,7 @@ from asm_core.concurrency.places import Place, Places
 from asm_core.sql.pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 AT_ONCE = 0.01
 
@@ -111,6 +114,61 @@ def test_place_is_free_again_once_nothing_refers_to_it() -> None:
     assert not places.take([], 0)
     taken.clear()
     assert places.take([], 0)
+
+
+def test_no_python_code_runs_while_a_place_is_lost() -> None:
+    places, taken, ran = Places(1), list[Place](), []
+    places.take(taken, AT_ONCE)
+    sys.setprofile(lambda frame, event, _: ran.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        taken.clear()
+    finally:
+        sys.setprofile(None)
+    assert ran == []  # where a signal handler could raise, and its exception would be ignored
+
+
+def lose(places: Places) -> int:
+    """Take all places and lose them; return their number."""
+    taken: list[Place] = []
+    try:
+        while places.take(taken, 0):
+            pass
+        return len(taken)
+    finally:
+        taken.clear()
+
+
+@pytest.mark.parametrize("interrupt", [interrupt_everywhere, interrupt_at_calls])
+def test_interruption_while_lost_places_are_replaced_changes_no_number(interrupt: Callable[..., Iterator[Any]]) -> None:
+    places, errors = Places(2), []
+    for error in interrupt(lambda: lose(places), module="asm_core.concurrency.places"):
+        errors.append(error)
+        assert (lose(places), lose(places)) == (2, 2)
+    assert len(errors) > 10
+
+
+def test_threads_that_lose_places_find_no_more_than_there_are() -> None:
+    places, inside, seen = Places(2), 0, set()
+    lock = threading.Lock()
+
+    def work() -> None:
+        nonlocal inside
+        for _ in range(200):
+            taken: list[Place] = []
+            assert places.take(taken, 60)
+            with lock:
+                inside += 1
+                seen.add(inside)
+            time.sleep(0)
+            with lock:
+                inside -= 1
+            taken.clear()
+
+    with ThreadPoolExecutor(8) as threads:
+        for each in [threads.submit(work) for _ in range(8)]:
+            each.result()
+    assert max(seen) <= 2
+    assert lose(places) == 2
 
 
 def test_place_that_was_waited_for_comes_as_soon_as_it_is_free() -> None:

@@ -10,6 +10,7 @@ from typing import Final
 from weakref import ref
 
 _AT_ONCE: Final = (False,)
+_LAST: Final = (-1,)
 _LONGEST_WAIT: Final = 0.02
 """Seconds after which a waiter checks again: a place that an interruption lost is freed without a wakeup."""
 
@@ -17,17 +18,21 @@ _LONGEST_WAIT: Final = 0.02
 class Place:
     """One of several places. It belongs to its references, and is free again after the last one."""
 
-    __slots__ = ("__weakref__", "_queue")
+    # No __del__ and no callback in Python: a signal handler could interrupt it, and Python ignores the exception.
+    __slots__ = ("__weakref__",)
 
-    def __init__(self, queue: SimpleQueue[Place]) -> None:
-        """Create a place of `queue`."""
-        self._queue = ref(queue)
 
-    def __del__(self) -> None:
-        """Replace this place if it was lost, for example by an interruption before `Places.put`."""
-        queue = self._queue()
-        if queue is not None:
-            queue.put(Place(queue))
+class _Slot:
+    """Observes one place, and keeps another one in reserve for when it is lost."""
+
+    __slots__ = ("following", "place", "reserve", "successor")
+
+    def __init__(self, place: ref[Place]) -> None:
+        reserve = Place()
+        self.place = place
+        self.reserve = [reserve]
+        self.successor = ref(reserve)
+        self.following: dict[None, _Slot] = {}
 
 
 class Places:
@@ -37,7 +42,7 @@ class Places:
     is interrupted in between, the place is freed with the caller's list.
     """
 
-    __slots__ = ("_bell", "_get", "_queue", "give_back")
+    __slots__ = ("_bell", "_get", "_queue", "_slots", "give_back")
 
     def __init__(self, size: int) -> None:
         """Create places, all free."""
@@ -46,8 +51,10 @@ class Places:
         self.give_back = self._queue.put
         """Free a place. Written in C, so it is one step."""
         self._bell = threading.Lock()
-        for _ in range(size):
-            self._queue.put(Place(self._queue))
+        places = [Place() for _ in range(size)]
+        self._slots = [_Slot(ref(place)) for place in places]
+        for place in places:
+            self._queue.put(place)
 
     def take(self, taken: list[Place], timeout: float) -> bool:
         """Append a place to `taken`; return False if none became free within the timeout."""
@@ -60,11 +67,27 @@ class Places:
                 if not self._queue.empty():
                     self.ring()
                 return True
+            if self._replace_lost():
+                continue
             now = time.monotonic()
             deadline = now + timeout if deadline is None else deadline
             if now >= deadline:
                 return False
             self._bell.acquire(timeout=min(deadline - now, _LONGEST_WAIT))
+
+    def _replace_lost(self) -> bool:
+        """Free the reserve of each place that an interruption lost, before `give_back`; return whether there was one.
+
+        Several threads may do so at once, and each may be interrupted: the next caller completes what is missing.
+        """
+        found = False
+        for index, slot in enumerate(self._slots):
+            if slot.place() is None:
+                with suppress(IndexError):  # another thread was faster
+                    any(map(self.give_back, map(slot.reserve.pop, _LAST)))  # one step
+                self._slots[index] = slot.following.setdefault(None, _Slot(slot.successor))
+                found = True
+        return found
 
     def are_taken(self) -> bool:
         """Return whether no place is free."""
