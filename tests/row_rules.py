@@ -76,6 +76,11 @@ class RowRules:
     def run(self, backend: asm.Backend, session: asm.Session) -> asm.Run:
         return backend.session_store.save_run(asm.Run.new(session_id=session.id))
 
+    @pytest.fixture
+    def tokyo(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let connections to PostgreSQL have another time zone."""
+        monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+
     @some
     @given(family=families())
     def test_a_row_becomes_the_model_that_the_ports_read(self, backend: asm.Backend, orm: Orm, family: Family) -> None:
@@ -128,6 +133,7 @@ class RowRules:
             with pytest.raises(asm.StorageError, match=f"Session '{session.id}' cannot be read"):
                 row.to_model()
 
+    @pytest.mark.usefixtures("tokyo")
     def test_times_are_aware_and_in_utc(self, orm: Orm, session: asm.Session) -> None:
         with orm.unit():
             row = orm.get(orm.models.SessionRow, session.id)
