@@ -206,7 +206,7 @@ def test_what_is_no_bound_database_is_refused(backend: Any, thing: Any) -> None:
 
 
 def test_a_database_without_a_transaction_is_no_place_to_join(backend: Any, make: Callable[..., Any]) -> None:
-    with pytest.raises(asm.ValidationError, match="a database with an open transaction; call it inside"):
+    with pytest.raises(asm.ValidationError, match=r"a database with an open transaction\. Call it inside"):
         backend.bind(make())
 
 

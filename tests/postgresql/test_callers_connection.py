@@ -62,7 +62,7 @@ def test_the_error_is_raised_and_the_next_transaction_works(
         connection.execute(END)
         with pytest.raises(asm.StorageConnectionError):
             calls[call]()
-        with pytest.raises(asm.StorageError, match="leave it and begin anew"):
+        with pytest.raises(asm.StorageError, match="Leave it and begin a new one"):
             store.append_event(said(session))
     begun.rollback()
     with own.bind(begun):
@@ -77,7 +77,7 @@ def test_a_transaction_rolled_back_by_an_error_of_the_application_raises(
     with engine.connect() as begun, own.bind(begun):
         with pytest.raises(Exception, match="division by zero"):
             begun.execute(text("SELECT 1 / 0"))
-        with pytest.raises(asm.StorageError, match="leave it and begin anew"):
+        with pytest.raises(asm.StorageError, match="Leave it and begin a new one"):
             own.session_store.append_event(said(session))
         begun.rollback()
         assert own.session_store.append_event(said(session)).sequence_number == 1

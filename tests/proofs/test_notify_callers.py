@@ -106,7 +106,7 @@ def test_appends_do_not_notify_without_the_option(application: tuple[Any, Any], 
 @pytest.mark.parametrize(
     ("database", "notify", "message"),
     [
-        ("sqlite", True, "SQLite sends no notifications; leave notify out"),
+        ("sqlite", True, "SQLite sends no notifications. Leave notify out"),
         ("sqlite", 1, "notify must be True or False, not 1"),
         ("postgresql", "yes", "notify must be True or False, not 'yes'"),
     ],

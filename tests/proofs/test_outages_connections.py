@@ -154,7 +154,7 @@ def test_a_transaction_that_goes_on_after_its_connection_was_ended_is_not_taken_
             administrator.terminate()
             with pytest.raises(asm.StorageConnectionError):
                 CALLS[name](stored)
-            with pytest.raises(asm.StorageError, match="leave it and begin anew"):
+            with pytest.raises(asm.StorageError, match="Leave it and begin a new one"):
                 CALLS[name](stored)
 
     with pytest.raises(asm.StorageError):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SMALL = {"sqlite": {"readers": 1}, "postgresql": {"pool_size": 1}}
 HASTY = {"sqlite": {"busy_timeout": 0.05}, "postgresql": {"pool_size": 1, "pool_timeout": 0.05}}
 REMEDY = {
-    "sqlite": "has been writing for 0.05 seconds; try again",
+    "sqlite": "has been writing for 0.05 seconds; retry",
     "postgresql": "Retry, or raise the limit .*pool_size",
 }
 

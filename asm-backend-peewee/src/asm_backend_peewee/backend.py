@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 class PeeweeBackend(SQLBackend):
     """The four ports on Peewee. Safe to share between threads.
 
-    Inside the application's own ``database.atomic()`` the ports join it, without further ado.
+    Inside the application's own ``database.atomic()``, the ports join its transaction.
 
     Attributes:
-        models: the models of the tables, for queries of the application's own.
+        models: the models of the tables, for the application's own queries.
     """
 
     name = "peewee"
@@ -40,13 +40,13 @@ class PeeweeBackend(SQLBackend):
         schema: str | None = None,
         notify: bool = False,
     ) -> None:
-        """Use a database of the application's, on the connection that it has open in a thread, if it has.
+        """Use the application's database, on the connection that it has open in a thread, if any.
 
         Args:
-            database: a ``SqliteDatabase`` or ``PostgresqlDatabase``, pooled or not, or a ``Proxy`` for one; or what
-                `open` opened. Where a thread has no connection open, one is opened for the call and closed again.
-            migrate: bring the schema up to date first; a number: up or down to that version.
-            schema: the schema of PostgreSQL in which the tables stand; None: the one that a connection has.
+            database: a ``SqliteDatabase`` or ``PostgresqlDatabase``, pooled or not, or a ``Proxy`` for one; or the
+                result of `open`. If a thread has no open connection, one is opened for the call and closed after it.
+            migrate: upgrade the schema first; a number: migrate up or down to that version.
+            schema: the PostgreSQL schema of the tables; None: that of the connection.
             notify: have PostgreSQL send a notification of each append. While a caller waits for events, one more
                 connection, which no pool counts, listens for them.
 
@@ -62,7 +62,7 @@ class PeeweeBackend(SQLBackend):
 
     @contextmanager
     def bind(self, connection: peewee.Database | peewee.Proxy) -> Iterator[None]:
-        """Let the ports, in this thread, work inside the transaction that is open on another Peewee database."""
+        """Make the ports of this thread join the open transaction of another Peewee database."""
         dialect = dialect_of_database(connection)
         if dialect is not self._database.dialect:
             message = f"bind() takes a database on {self._database.dialect}, not on {dialect}."

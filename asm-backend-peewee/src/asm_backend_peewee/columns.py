@@ -1,4 +1,4 @@
-"""The fields of the models: core's codec says what a column holds."""
+"""The fields of the models, on core's codec."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class TagsField(JsonField):
     type_on_postgresql = "jsonb"
 
     def carries(self, *tags: str) -> Any:
-        """Return the condition that all of these are among them."""
+        """Return the condition that a session has all of these tags."""
         wanted = list(dict.fromkeys(tags))
         clause = tag_clauses(self.dialect).carries_all
         nodes = {"tags": self, "wanted": Value(tag_list(wanted), converter=False), "count": SQL(str(len(wanted)))}
@@ -76,11 +76,11 @@ class _ReferenceAccessor(ForeignKeyAccessor):
 
 
 class Reference(ForeignKeyField):
-    """A relation over a column that has no foreign key in the table; a row that is missing reads as None."""
+    """A relation over a column without a foreign key in the table; a missing row reads as None."""
 
     accessor_class = _ReferenceAccessor
 
     def __init__(self, model: Any, **options: Any) -> None:
         """Refer to `model`."""
-        # Deferred: Peewee makes no constraint of it.
+        # Deferred, so that Peewee creates no constraint.
         super().__init__(model, _deferred=True, **options)

@@ -18,13 +18,13 @@ class TableConnection(SQLConnection):
     """Executes core's statements on the connection that a database has open in this thread.
 
     Attributes:
-        database: Peewee's.
+        database: the Peewee database.
     """
 
     __slots__ = ("_schema", "database")
 
     def __init__(self, database: Any, schema: str | None = None) -> None:
-        """Work on `database`."""
+        """Use `database`."""
         self.database = database
         self._schema = schema
 
@@ -34,7 +34,7 @@ class TableConnection(SQLConnection):
         return self.database.connection()
 
     def savepoint(self) -> AbstractContextManager[object]:
-        """Return a savepoint of Peewee's."""
+        """Return a Peewee savepoint."""
         savepoint: AbstractContextManager[object] = self.database.atomic()
         return savepoint
 
@@ -43,16 +43,16 @@ class TableConnection(SQLConnection):
 
         Raises:
             ValidationError: none is.
-            StorageError: SQLite has undone it after an error.
+            StorageError: SQLite has rolled it back after an error.
         """
         if not self.database.in_transaction():
-            message = "bind() takes a database with an open transaction; call it inside `with database.atomic():`."
+            message = "bind() takes a database with an open transaction. Call it inside `with database.atomic():`."
             raise ValidationError(message)
         if isinstance(self.database, SqliteDatabase) and not self.driver.in_transaction:
             raise failures.undone()
 
     def close(self) -> None:
-        """Close the connection, or give it back to its pool; if it was lost, those that wait there are too."""
+        """Close the connection, or return it to its pool; if it was lost, the idle ones of the pool are lost too."""
         is_lost = bool(getattr(self.driver, "closed", False))
         self.database.close()
         if is_lost and hasattr(self.database, "close_idle"):

@@ -1,4 +1,4 @@
-"""Which database of Peewee the application gave, and its connections."""
+"""The application's Peewee database, and its connections."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     import peewee
 
 _REFUSED = {
-    "SqliteQueueDatabase": "it writes in a thread of its own, without transactions; use a SqliteDatabase",
+    "SqliteQueueDatabase": "it writes in a separate thread, without transactions; use a SqliteDatabase",
     "CockroachDatabase": "CockroachDB lacks the advisory locks of PostgreSQL, by which migrations wait for each other",
     "APSWDatabase": "its driver is not that of Python's sqlite3; use a SqliteDatabase",
     "CySqliteDatabase": "its driver is not that of Python's sqlite3; use a SqliteDatabase",
     "_SqlCipherDatabase": "its driver is not that of Python's sqlite3; use a SqliteDatabase",
 }
-"""Kinds of Peewee databases that derive from those on which this backend runs, and why it does not run on them."""
+"""Subclasses of supported Peewee databases that are not supported, with the reasons."""
 
 
 class PeeweeConnector(Connector[TableConnection]):
-    """The connections that a database of the application's has in each thread."""
+    """The connections of the application's database in each thread."""
 
     errors = TRANSLATED
     _is_inherited = False
@@ -46,9 +46,9 @@ class PeeweeConnector(Connector[TableConnection]):
 
     @contextmanager
     def statement(self) -> Iterator[TableConnection]:
-        """Give the connection of this thread: the one that is open, or one that is opened for this.
+        """Provide the connection of this thread: the open one, or a new one for this call.
 
-        A database in memory stays open, as it would be gone.
+        A database in memory stays open, because closing would delete it.
         """
         database = self._database
         if not database.is_closed() and not database.in_transaction() and _is_lost(database):
@@ -64,33 +64,33 @@ class PeeweeConnector(Connector[TableConnection]):
 
     @contextmanager
     def transaction(self) -> Iterator[TableConnection]:
-        """Give the connection of this thread, in a transaction of Peewee's."""
+        """Provide the connection of this thread, in a Peewee transaction."""
         with self.statement() as connection, self._database.atomic(self._begin):
             yield connection
 
     def callers_transaction(self) -> TableConnection | None:
-        """Return the connection if the application has a transaction open in this thread."""
+        """Return the connection if the application has an open transaction in this thread."""
         if self._is_inherited:
             self._database.dispose()
             self._is_inherited = False
         return self._connection if self._database.in_transaction() else None
 
     def connect_alone(self) -> Any:
-        """Connect as the database does; a pool would count the connection."""
+        """Connect like the database, but outside of its pool."""
         database = self._database.obj if isinstance(self._database, Proxy) else self._database
         unpooled: Any = super(PooledDatabase, database) if isinstance(database, PooledDatabase) else database
-        return unpooled._connect()  # noqa: SLF001  the public method would give the connection to this thread
+        return unpooled._connect()  # noqa: SLF001  the public method would assign the connection to this thread
 
     def leave_to_parent(self) -> None:
-        """Have Peewee connect again; not at once, as a thread of the parent may have held the database's lock."""
+        """Make Peewee connect again later; now, a thread of the parent may have held the database's lock."""
         self._is_inherited = True
 
 
 def on_database(database: peewee.Database | Proxy, schema: str | None, *, notify: bool) -> Database[TableConnection]:
-    """Use a Peewee database of the application's.
+    """Use the application's Peewee database.
 
     Raises:
-        ValidationError: it is of another kind, not initialized, or SQLite, which has no schemas and no notifications.
+        ValidationError: it is unsupported or not initialized, or SQLite with options that only PostgreSQL has.
     """
     dialect = dialect_of_database(database)
     connector = PeeweeConnector(database, dialect, schema)
@@ -101,10 +101,10 @@ def on_database(database: peewee.Database | Proxy, schema: str | None, *, notify
 
 
 def dialect_of_database(database: object) -> Dialect:
-    """Return which database a Peewee database of the application's, or a proxy for one, is.
+    """Return the dialect of a Peewee database, or of a proxy for one.
 
     Raises:
-        ValidationError: it is none on which this backend runs.
+        ValidationError: it is not supported.
     """
     found = database.obj if isinstance(database, Proxy) else database
     kinds = {base.__name__ for base in type(found).__mro__}

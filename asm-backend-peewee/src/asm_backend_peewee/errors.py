@@ -1,4 +1,4 @@
-"""Driver and ORM errors become errors of `asm_core.errors`, the cause kept."""
+"""Translation of driver and ORM errors to `asm_core.errors`, with the cause."""
 
 from __future__ import annotations
 
@@ -25,4 +25,4 @@ def _translate(error: Exception) -> StorageError | None:
 
 
 TRANSLATED: Final = failures.Translating(_translate)
-"""Raises what the driver or the ORM raises inside as a `StorageError`."""
+"""A context manager that translates errors of the driver and the ORM to `StorageError`."""

@@ -1,6 +1,6 @@
-"""The tables as Peewee sees them, defined for each database.
+"""The Peewee models of the tables, defined for each database.
 
-Core's migrations make the tables; these models only describe them, and a test compares the two.
+Core's migrations create the tables. The models only describe them, and a test compares both.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Models(NamedTuple):
     """The models of one database. Their fields have the names of the columns.
 
-    Runs and events have a `session`, events a `run`; a session has `runs` and `events`, a run `events`. A row that
-    `from_model` returns is stored with ``save(force_insert=True)``, as its key is given.
+    Runs and events have a `session`, events a `run`; a session has `runs` and `events`, a run `events`. Store a row of
+    `from_model` with ``save(force_insert=True)``, because its key is set.
     """
 
     SessionRow: Any
@@ -32,7 +32,7 @@ class Models(NamedTuple):
 
 
 def define(database: Any, dialect: Dialect, *, schema: str | None = None) -> Models:
-    """Return the models of a Peewee database, whose tables stand in `schema` (None: where a connection finds them)."""
+    """Return the models of a Peewee database, with tables in `schema` (None: that of the connection)."""
     sessions = _sessions(_base(database, schema), dialect)
     runs = _runs(_base(database, schema), dialect, sessions)
     return Models(
@@ -79,7 +79,7 @@ def _sessions(base: Any, dialect: Dialect) -> Any:
 
 def _runs(base: Any, dialect: Dialect, sessions: Any) -> Any:
     class RunRow(base, RowModel[Run]):  # type: ignore[misc]  # made for a database
-        """A run. The last four columns are taken out of the others for totals."""
+        """A run. The last four columns are derived from the others, for totals."""
 
         row_shape = RUN_SHAPE
 
@@ -110,7 +110,7 @@ def _runs(base: Any, dialect: Dialect, sessions: Any) -> Any:
 
 def _events(base: Any, dialect: Dialect, sessions: Any, runs: Any) -> Any:
     class EventRow(base, RowModel[Event]):  # type: ignore[misc]  # made for a database
-        """An event. Its run need not be stored, and then `run` is None."""
+        """An event. If its run is not stored, `run` is None."""
 
         row_shape = EVENT_SHAPE
 

@@ -1,4 +1,4 @@
-"""PostgreSQL servers to which the backend connects itself, through Peewee and psycopg 3."""
+"""PostgreSQL servers that the backend connects to itself, with Peewee and psycopg 3."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from asm_core.sql import PostgreSQLOptions
 
 _DEFAULT = "postgresql://"
-"""Peewee requires the name of a database; this is the one that libpq takes by itself."""
+"""Peewee requires a database name; this is the default of libpq."""
 
 
 class ServerDatabase(PostgresqlDatabase):
-    """A server, with connections that return as text what core decodes; the models query it from any thread."""
+    """A server whose connections return text for core's codec; the models query it from any thread."""
 
     def __init__(self, settings: dict[str, Any], options: PostgreSQLOptions, *, thread_safe: bool = True) -> None:
-        """Begin without a connection."""
+        """Start without a connection."""
         self.options = options
         self._settings = settings
         super().__init__(**{"database": _DEFAULT, **settings}, prefer_psycopg3=True, thread_safe=thread_safe)
 
     def store(self) -> PostgreSQL[TableConnection]:
-        """Return core's database, on connections that core pools."""
+        """Return core's database, on core's pool."""
         connections = ServerConnections(self.options, self._open, TRANSLATED)
         return PostgreSQL(connections, schema=self.options.schema, notify=self.options.notify)
 
     def _open(self) -> TableConnection:
-        # One of Peewee's databases for each connection: it has neither a lock nor a connection for each thread.
+        # One Peewee database for each connection, without a lock and without a connection for each thread.
         database = ServerDatabase(self._settings, self.options, thread_safe=False)
         database.connect()
         return TableConnection(database, self.options.schema)
 
     def _connect(self) -> Any:
         connection: Any = super()._connect()  # type: ignore[misc]  # not in its types
-        from psycopg.types.string import TextLoader  # noqa: PLC0415  the driver is there by now
+        from psycopg.types.string import TextLoader  # noqa: PLC0415  the driver is imported by now
 
         give_text(connection, TextLoader)
         return connection
@@ -53,10 +53,10 @@ def open_server(url: str, options: PostgreSQLOptions) -> ServerDatabase:
 
     Raises:
         DependencyNotAvailableError: psycopg is not installed.
-        ValidationError: the url is none, or has settings that PostgreSQL's client does not know.
+        ValidationError: the url is invalid, or has settings that libpq does not support.
     """
     try:
-        from psycopg.conninfo import make_conninfo  # noqa: PLC0415  only when PostgreSQL is asked for
+        from psycopg.conninfo import make_conninfo  # noqa: PLC0415  only for PostgreSQL
     except ModuleNotFoundError as error:
         message = "PostgreSQL needs psycopg. Install it: pip install 'asm-backend-peewee[postgresql]'"
         raise DependencyNotAvailableError(message) from error

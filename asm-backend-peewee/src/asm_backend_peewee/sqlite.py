@@ -1,4 +1,4 @@
-"""SQLite files that the backend opens itself, through Peewee."""
+"""SQLite files that the backend opens itself, with Peewee."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 class FileDatabase(SqliteDatabase):
-    """A file, to which core opens the connections; the models query it from any thread."""
+    """A file whose connections core opens; the models query it from any thread."""
 
     def __init__(self, file: SQLiteFile, *, thread_safe: bool | None = None) -> None:
-        """Begin without a connection; a database in memory has one connection for all threads."""
+        """Start without a connection; a database in memory has one connection for all threads."""
         self.file = file
         super().__init__(file.path, thread_safe=not file.in_memory if thread_safe is None else thread_safe)
 
     def store(self) -> SQLite[TableConnection]:
-        """Return core's database, on connections that core pools."""
+        """Return core's database, on core's pool."""
         return SQLite(FileConnections(self.file, self._open, TRANSLATED), self.file)
 
     def _open(self) -> TableConnection:
-        # One of Peewee's databases for each connection: it has neither a lock nor a connection for each thread.
+        # One Peewee database for each connection, without a lock and without a connection for each thread.
         database = self if self.file.in_memory else FileDatabase(self.file, thread_safe=False)
         database.connect(reuse_if_open=True)
         return TableConnection(database)

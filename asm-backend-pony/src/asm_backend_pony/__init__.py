@@ -1,7 +1,6 @@
 """The agent session manager on Pony.
 
-`define` puts the entities on a Pony database of the application's own, for its own queries; what is to be kept is
-written through the ports.
+`define` adds the entities to the application's Pony database, for its own queries. Write through the ports.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ __all__ = ["Models", "PonyBackend", "define"]
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when it is asked for: the plugin is in this package, and listing it must import no ORM.
+    # Imported at first use: the plugin is in this package, and listing it must import no ORM.
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

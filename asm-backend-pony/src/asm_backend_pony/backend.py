@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class PonyBackend(SQLBackend):
     """The four ports on Pony. Safe to share between threads.
 
-    Inside the application's own ``db_session`` the ports join it, without further ado.
+    Inside the application's own ``db_session``, the ports join its transaction.
     """
 
     name = "pony"
@@ -35,32 +35,32 @@ class PonyBackend(SQLBackend):
         schema: str | None = None,
         notify: bool = False,
     ) -> None:
-        """Use a Pony database of the application's, which stays its own.
+        """Use the application's Pony database; it is not closed.
 
         Args:
-            database: bound to SQLite or PostgreSQL; its mapping need not be generated; or what `open` opened.
-            migrate: bring the schema up to date first; a number: up or down to that version.
-            schema: the schema of PostgreSQL in which the tables stand; None: the one that a connection has.
+            database: bound to SQLite or PostgreSQL; its mapping need not be generated; or the result of `open`.
+            migrate: upgrade the schema first; a number: migrate up or down to that version.
+            schema: the PostgreSQL schema of the tables; None: that of the connection.
             notify: have PostgreSQL send a notification of each append. While a caller waits for events, one more
                 connection, which no pool counts, listens for them.
 
         Raises:
-            ValidationError: the database is not bound to one that this backend knows.
+            ValidationError: the database is not bound to SQLite or PostgreSQL.
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
         store = database if isinstance(database, Database) else on_database(database, schema, notify=notify)
         super().__init__(store, migrate=migrate)
 
     def bind(self, connection: PonyDatabase) -> AbstractContextManager[None]:
-        """Return a context in which the ports, in this thread, work inside another Pony database's `db_session`.
+        """Return a context in which the ports of this thread join another Pony database's `db_session`.
 
         Raises:
-            ValidationError: it is no Pony database of the backend's kind, or this thread is in no `db_session`.
+            ValidationError: it is not a Pony database of the same dialect, or this thread is not in a `db_session`.
         """
         if dialect_of_database(connection) is not self._database.dialect:
             message = f"bind() takes a Pony database on {self._database.dialect}, as the backend's own is."
             raise ValidationError(message)
         if not in_session():
-            message = "bind() takes a database with an open transaction; call it inside db_session."
+            message = "bind() takes a database with an open transaction. Call it inside db_session."
             raise ValidationError(message)
         return self._database.bind(SessionConnection(connection, self._database.schema))

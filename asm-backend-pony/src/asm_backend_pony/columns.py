@@ -1,4 +1,4 @@
-"""The attributes of the entities whose columns hold what Pony's own converters would not: times, payloads, names."""
+"""Attributes with converters that Pony does not have: times, payloads, names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class UtcTimeConverter(DatetimeConverter):  # type: ignore[misc]  # Pony has no 
         return check_time(str(self.attr), val)
 
     def sql2py(self, val: Any) -> datetime:
-        """Return the time that the driver gives in the zone of the connection."""
+        """Return the time that the driver returned in the connection's time zone."""
         utc: datetime = val.astimezone(UTC)
         return utc
 
@@ -55,7 +55,7 @@ class AwareTimes(SQLiteDatetimeConverter):  # type: ignore[misc]  # Pony has no 
 
 
 class PayloadConverter(JsonConverter):  # type: ignore[misc]  # Pony has no types
-    """A payload as its JSON text, to the letter; Pony would sort the keys."""
+    """A payload as unchanged JSON text; Pony would sort the keys."""
 
     optimistic = False  # PostgreSQL cannot compare json
 
@@ -70,7 +70,7 @@ class PayloadConverter(JsonConverter):  # type: ignore[misc]  # Pony has no type
 
 
 class _Converted:
-    """An attribute with a converter of its own."""
+    """An attribute with its own converter."""
 
     converters: list[Any]
     entity: Any
@@ -78,7 +78,7 @@ class _Converted:
     on_postgresql: ClassVar[type]
 
     def get_columns(self) -> Any:
-        """Set the converter together with the columns, as Pony does."""
+        """Set the converter with the columns, like Pony."""
         columns = super().get_columns()  # type: ignore[misc]  # Pony's
         provider = self.entity._database_.provider
         kind = self.on_sqlite if provider.dialect == "SQLite" else self.on_postgresql
@@ -123,7 +123,7 @@ def payload(*, null: bool = False) -> Any:
 
 
 def text(*, null: bool = False, **options: Any) -> Any:
-    """Return an attribute that is text, kept with the blanks around it."""
+    """Return an attribute that is text, with surrounding blanks."""
     return Optional(str, nullable=True, autostrip=False) if null else Required(str, autostrip=False, **options)
 
 

@@ -1,4 +1,4 @@
-"""Connections on which core's statements are executed: the backend's own, and that of Pony's `db_session`."""
+"""The connections for core's statements: the backend's own, and that of Pony's `db_session`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class TableConnection(SQLConnection):
-    """Executes core's statements on a connection of the driver's; Pony has none but those of a `db_session`."""
+    """Executes core's statements on a driver's connection, outside of Pony's `db_session`."""
 
     def __init__(self, driver: Any, schema: str | None = None) -> None:
-        """Work on `driver`."""
+        """Use `driver`."""
         self._driver = driver
         self._schema = schema
 
@@ -45,24 +45,24 @@ class SessionConnection(TableConnection):
     """The connection that a Pony database has in this thread's `db_session`."""
 
     def __init__(self, database: PonyDatabase, schema: str | None = None) -> None:
-        """Work on the connection of `database`."""
+        """Use the connection of `database`."""
         super().__init__(None, schema)
         self.database = database
 
     @property
     def driver(self) -> Any:
-        """The driver's connection, to which what the session has changed was sent before."""
+        """The driver's connection, after the changes of the session were flushed."""
         return self.database._get_cache().prepare_connection_for_query_execution()  # noqa: SLF001  begins nothing
 
     def savepoint(self) -> AbstractContextManager[object]:
-        """Return a savepoint in the transaction, which is begun if need be."""
+        """Return a savepoint in the transaction, which is begun if necessary."""
         self.join()
         return super().savepoint()
 
     def join(self) -> None:
-        """Begin a transaction, which ends with the session, if none is open."""
+        """Begin a transaction if none is open; it ends with the session."""
         self.database.get_connection()
-        # What Pony has read before is not to be its answer after a write.
+        # After a write, Pony must not return cached entities.
         self.database._get_cache().query_results.clear()  # noqa: SLF001
 
     def close(self) -> None:

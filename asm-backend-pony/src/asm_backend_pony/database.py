@@ -1,4 +1,4 @@
-"""Which database of Pony the application gave, and its connections."""
+"""The application's Pony database, and its connections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PROVIDERS = {"SQLite": Dialect.SQLITE, "PostgreSQL": Dialect.POSTGRESQL}
 
 
 class PonyConnector(Connector[TableConnection]):
-    """The connections of an application's Pony database: that of a `db_session`, or of one for each call."""
+    """The connections of the application's Pony database: that of its `db_session`, or of a new one for each call."""
 
     errors = TRANSLATED
 
@@ -36,36 +36,35 @@ class PonyConnector(Connector[TableConnection]):
 
     @contextmanager
     def statement(self) -> Iterator[TableConnection]:
-        """Give the connection of a new session."""
+        """Provide the connection of a new session."""
         with db_session:
             yield self._connection
 
     @contextmanager
     def transaction(self) -> Iterator[TableConnection]:
-        """Give the connection of a new session, in a transaction."""
+        """Provide the connection of a new session, in a transaction."""
         with db_session:
             self._connection.join()
             driver = self._connection.driver
             yield self._connection
             if self._is_postgresql and (is_in_error(self._connection.driver) or self._connection.driver is not driver):
-                raise undone()  # Pony went on with another connection, for a statement of the application's
+                raise undone()  # Pony has reconnected, for a statement of the application
 
     def callers_transaction(self) -> TableConnection | None:
-        """Return the connection of the `db_session` that this thread is in."""
+        """Return the connection of this thread's `db_session`."""
         return self._connection if in_session() else None
 
     def connect_alone(self) -> Any:
-        """Connect as Pony's pool does, which has one connection for each thread."""
+        """Connect like Pony's pool, which has one connection for each thread."""
         pool = self._connection.database.provider.pool
         return pool.dbapi_module.connect(*pool.args, **pool.kwargs)
 
 
 def on_database(database: PonyDatabase, schema: str | None, *, notify: bool) -> Database[TableConnection]:
-    """Use a Pony database of the application's.
+    """Use the application's Pony database.
 
     Raises:
-        ValidationError: it is not bound, or bound to what this backend does not know, or to SQLite, which has no
-            schemas and no notifications.
+        ValidationError: it is not bound or not supported, or it is SQLite with options that only PostgreSQL has.
     """
     connector = PonyConnector(database, schema)
     if dialect_of_database(database) is Dialect.POSTGRESQL:
@@ -75,10 +74,10 @@ def on_database(database: PonyDatabase, schema: str | None, *, notify: bool) -> 
 
 
 def dialect_of_database(database: object) -> Dialect:
-    """Return which database a Pony database is bound to.
+    """Return the dialect of a Pony database.
 
     Raises:
-        ValidationError: it is none of Pony's, or bound to none that this backend knows.
+        ValidationError: it is not a Pony database, or its database is not supported.
     """
     provider = database.provider if isinstance(database, PonyDatabase) else None
     dialect = None if provider is None else _PROVIDERS.get(provider.dialect)

@@ -1,4 +1,4 @@
-"""What Pony and the drivers raise, as errors of the design."""
+"""Translation of Pony's and the drivers' errors to `asm_core.errors`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _translate(error: Exception) -> StorageError | None:
     if isinstance(error, (OrmError, DBException)):
         cause = _of_the_driver(error)
         if cause is None:
-            return StorageError(f"Pony refused: {error}.")
+            return StorageError(f"Pony rejected the operation: {error}.")
         translation = _translation(cause)
         translation.__cause__ = cause
         return translation
@@ -25,8 +25,8 @@ def _translate(error: Exception) -> StorageError | None:
 def _translation(error: BaseException) -> StorageError:
     kind = type(error)
     if kind.__module__ == "psycopg2" and kind.__name__ == "InterfaceError":
-        return undone()  # the connection was found lost before, and its transaction is gone
-    # Of a server that ends at once psycopg2 says no more than that.
+        return undone()  # the connection was already lost, with its transaction
+    # psycopg2 reports only this when a server stops immediately.
     return translate(error, is_lost=kind.__module__ == "psycopg2" and kind.__name__ == "DatabaseError")
 
 
@@ -34,7 +34,7 @@ def _of_the_driver(error: BaseException) -> BaseException | None:
     """Return the driver's error inside one of Pony's."""
     inner = getattr(error, "original_exc", None)
     if inner is None:
-        several = getattr(error, "exceptions", None)  # of a commit: triples of kind, error and trace
+        several = getattr(error, "exceptions", None)  # of a commit: triples of type, error and traceback
         inner = several[0][1] if several else None
     if inner is None or is_of_a_driver(inner):
         return inner
@@ -42,4 +42,4 @@ def _of_the_driver(error: BaseException) -> BaseException | None:
 
 
 TRANSLATED: Final = Translating(_translate)
-"""Raises what is raised inside by Pony or a driver as a `StorageError`, the driver's error its cause."""
+"""A context manager that translates errors of Pony and the driver to `StorageError`, with the driver's as cause."""

@@ -1,4 +1,4 @@
-"""The tables as Pony's entities. Core's migrations make the tables; a test holds the two together."""
+"""The Pony entities of the tables. Core's migrations create the tables, and a test compares both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from asm_backend_pony.rows import ArtifactMethods, EventMethods, RunMethods, Ses
 
 
 class Models(NamedTuple):
-    """The entities of one database, for queries; what they hold is written through the ports.
+    """The entities of one database, for queries. Write through the ports.
 
     Runs and events have a `session`, events a `run`; a session has `runs` and `events`, a run `events`.
     """
@@ -24,11 +24,11 @@ class Models(NamedTuple):
 
 
 def define(database: Database, *, schema: str | None = None) -> Models:
-    """Define the entities on a database that is bound, and whose mapping is yet to be generated.
+    """Define the entities on a bound database whose mapping is not generated yet.
 
     Args:
-        database: of the application's own. On SQLite its queries compare aware times as the entities hold them.
-        schema: the schema of PostgreSQL in which the tables stand.
+        database: the application's database. On SQLite, its queries then compare aware times like the entities.
+        schema: the PostgreSQL schema of the tables.
     """
     if database.provider.dialect == "SQLite":
         use_aware_times(database.provider)

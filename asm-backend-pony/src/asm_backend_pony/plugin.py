@@ -1,4 +1,4 @@
-"""What the registry loads when the configuration names ``pony``. Imports no ORM until the backend is opened."""
+"""The plugin of the backend ``pony``. It imports no ORM until the backend is opened."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def asm_backend() -> BackendSpec:
 
 
 def _open(url: str | None, /, *, migrate: bool | int, **options: Any) -> Backend:
-    from asm_backend_pony.backend import PonyBackend  # noqa: PLC0415  only when it is asked for
+    from asm_backend_pony.backend import PonyBackend  # noqa: PLC0415  imported when the backend is opened
 
     return PonyBackend.open(DEFAULT_URL if url is None else url, migrate=migrate, **options)

@@ -1,4 +1,4 @@
-"""PostgreSQL servers to which the backend connects itself, by psycopg2."""
+"""PostgreSQL servers that the backend connects to itself, with psycopg2."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from asm_core.sql import PostgreSQLOptions
 
 _GIVEN_AS_TEXT: Final = {"json": 114, "jsonb": 3802, "timestamp": 1114}
-"""What core's codec decodes: JSON, without loss, and times, faster; by their numbers in pg_type.
+"""The types that core's codec decodes, by their oids: JSON, without loss, and times, faster.
 
-psycopg2 has any server write times as ISO 8601 does.
+psycopg2 sets the DateStyle ISO on every server.
 """
 
 
 def open_server(url: str, options: PostgreSQLOptions) -> PostgreSQL[TableConnection]:
-    """Open the database at `url`, with connections of the backend's own, which core pools.
+    """Open the database at `url`, with the backend's own connections, in core's pool.
 
     Raises:
         DependencyNotAvailableError: psycopg2 is not installed.
-        ValidationError: the url is none, or has settings that PostgreSQL's client does not know.
+        ValidationError: the url is invalid, or has settings that libpq does not support.
     """
     try:
-        import psycopg2  # noqa: PLC0415  only when PostgreSQL is asked for
+        import psycopg2  # noqa: PLC0415  only for PostgreSQL
         from psycopg2.extensions import UNICODE, make_dsn  # noqa: PLC0415
     except ModuleNotFoundError as error:
         message = "PostgreSQL needs psycopg2. Install it: pip install 'asm-backend-pony[postgresql]'"
@@ -40,7 +40,7 @@ def open_server(url: str, options: PostgreSQLOptions) -> PostgreSQL[TableConnect
 
     def connect() -> TableConnection:
         driver = psycopg2.connect(**settings)
-        # Where the driver looks up how to read a type. What register_type() puts there takes three times as long.
+        # The driver's table of type readers. A reader from register_type() takes three times as long.
         driver.string_types.update(dict.fromkeys(_GIVEN_AS_TEXT.values(), UNICODE))
         return PreparingConnection(driver, options.schema, threshold)
 

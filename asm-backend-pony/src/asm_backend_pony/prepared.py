@@ -1,6 +1,6 @@
-"""Statements that are prepared on the server, as psycopg 3 does it by itself and psycopg2 does not.
+"""Prepared statements for psycopg2, which psycopg 3 has built in.
 
-psycopg2 sends values as text within a statement, which the server would parse and plan at each call: an append would
+psycopg2 sends values as text inside the statement, which the server would parse and plan at each call: an append would
 take half as long again.
 """
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST: Final = 100
-"""How many statements one connection keeps prepared: each takes memory of the server's."""
+"""The largest number of prepared statements of a connection: each takes memory of the server."""
 _IDLE: Final = 0
-"""As libpq numbers the states of a transaction."""
+"""The transaction states of libpq."""
 
 
 class PreparingConnection(TableConnection):
-    """Prepares what is executed often enough, outside transactions: a statement that cannot be would undo them."""
+    """Prepares frequent statements, outside of transactions, which a failing PREPARE would abort."""
 
     def __init__(self, driver: Any, schema: str | None, threshold: int) -> None:
-        """Work on `driver`; prepare a statement after so many uses, or with 0 never."""
+        """Use `driver`; prepare a statement after `threshold` uses, or never with 0."""
         super().__init__(driver, schema)
         self._threshold = threshold
         self._uses: Counter[str] = Counter()
@@ -37,7 +37,7 @@ class PreparingConnection(TableConnection):
         if self._threshold and parameters and self.driver.get_transaction_status() == _IDLE:
             call = self._calls.get(sql)
             if call is None and self._is_worth_it(sql):
-                name = f"asm_{next(self._numbers)}"  # not again that of a statement that was prepared and not noted
+                name = f"asm_{next(self._numbers)}"  # not the name of a statement that was prepared but not recorded
                 super()._execute_on(cursor, f"PREPARE {name} AS {_numbered(sql)}", ())
                 call = self._calls[sql] = f"EXECUTE {name} ({', '.join(['%s'] * len(parameters))})"
             sql = call or sql
@@ -47,14 +47,14 @@ class PreparingConnection(TableConnection):
         if len(self._calls) >= _MOST:
             return False
         if len(self._uses) > _MOST:
-            self._uses.clear()  # what is used often is soon back
+            self._uses.clear()  # frequent statements are soon prepared again
         self._uses[sql] += 1
         return self._uses[sql] > self._threshold
 
 
 @lru_cache(maxsize=256)
 def _numbered(sql: str) -> str:
-    """Return a statement with marks for its values as PREPARE takes them."""
+    """Return a statement with the placeholders of PREPARE."""
     numbers = count(1)
     return "%".join("".join(_with_numbers(part.split("%s"), numbers)) for part in sql.split("%%"))
 

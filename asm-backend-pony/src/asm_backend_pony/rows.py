@@ -1,4 +1,4 @@
-"""What the entities do besides holding columns: conversion, and the relations that are no relations of Pony's."""
+"""Conversion of the entities, and the relations that are not Pony relations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OF_SESSION = {"session_id": "session"}
 
 
 class Methods(RowModel[M]):
-    """Convert an entity. What `from_model` returns is stored with the `db_session`, as any new entity is."""
+    """Converts an entity. The entity of `from_model` is stored with the `db_session`, like any new entity."""
 
     __slots__ = ()
 
@@ -53,7 +53,7 @@ class RunMethods(Methods[Run]):
 
 
 class EventMethods(Methods[Event]):
-    """An event. Its run need not be stored, so that Pony may take none for granted."""
+    """An event. Its run need not be stored, so it cannot be a Pony relation."""
 
     __slots__ = ()
 

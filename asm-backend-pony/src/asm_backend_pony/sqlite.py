@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 
 def open_file(file: SQLiteFile) -> SQLite[TableConnection]:
-    """Open a database with connections of the backend's own, which core pools."""
+    """Open a database with the backend's own connections, in core's pool."""
     return SQLite(FileConnections(file, lambda: TableConnection(file.connect()), TRANSLATED), file)

@@ -1,6 +1,6 @@
 """The agent session manager on SQLModel and SQLAlchemy.
 
-The row models are public, for the application's own queries; what is to be kept is written through the ports.
+The row models are public, for the application's own queries. Write through the ports.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when it is asked for: the plugin is in this package, and listing it must import no ORM.
+    # Imported at first use: the plugin is in this package, and listing it must import no ORM.
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

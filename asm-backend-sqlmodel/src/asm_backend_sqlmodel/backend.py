@@ -33,13 +33,13 @@ class SQLModelBackend(SQLBackend):
         schema: str | None = None,
         notify: bool = False,
     ) -> None:
-        """Use an engine of the application's, with its pool and its settings; it is not closed.
+        """Use the application's engine, with its pool and its settings; it is not closed.
 
         Args:
-            engine: the application's; or what `open` opened.
-            migrate: bring the schema up to date first; a number: up or down to that version.
-            schema: the schema of PostgreSQL in which the tables stand; None: the one that a connection has, or that
-                the engine's ``schema_translate_map`` gives for None.
+            engine: the application's engine; or the result of `open`.
+            migrate: upgrade the schema first; a number: migrate up or down to that version.
+            schema: the PostgreSQL schema of the tables; None: that of the connection, or of the engine's
+                ``schema_translate_map`` for None.
             notify: have PostgreSQL send a notification of each append. While a caller waits for events, one more
                 connection, which is not the pool's but opened in the same way, listens for them.
 
@@ -51,7 +51,7 @@ class SQLModelBackend(SQLBackend):
 
     @contextmanager
     def bind(self, connection: Connection | OrmSession) -> Iterator[None]:
-        """Let the ports, in this thread, work inside the transaction of a SQLModel ``Session`` or a ``Connection``."""
+        """Make the ports of this thread join the transaction of a SQLModel ``Session`` or a ``Connection``."""
         joined = TableConnection(connection_of(connection, self._database.dialect), self._database.schema)
         with self._database.bind(joined):
             yield

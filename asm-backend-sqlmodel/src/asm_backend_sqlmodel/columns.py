@@ -1,4 +1,4 @@
-"""How the row models show what columns hold."""
+"""The column types of the row models."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class JsonText(UserDefinedType[str]):
     render_bind_cast = True
 
     def __init__(self, name: str = "json") -> None:
-        """Take ``json``, which keeps the text to the letter, or ``jsonb``, which can be indexed."""
+        """Use ``json``, which keeps the text unchanged, or ``jsonb``, which can be indexed."""
         self.name = name
 
     def get_col_spec(self, **_: Any) -> str:

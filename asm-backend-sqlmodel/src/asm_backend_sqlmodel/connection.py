@@ -1,4 +1,4 @@
-"""A connection of SQLAlchemy, on which core's statements are executed."""
+"""A SQLAlchemy connection, for core's statements."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class TableConnection(SQLConnection):
     """Executes core's statements on the driver's connection.
 
     Attributes:
-        connection: SQLAlchemy's.
+        connection: the SQLAlchemy connection.
     """
 
     __slots__ = ("_schema", "connection")
 
     def __init__(self, connection: Connection, schema: str | None = None) -> None:
-        """Work on `connection`."""
+        """Use `connection`."""
         self.connection = connection
         self._schema = schema
 
@@ -36,18 +36,18 @@ class TableConnection(SQLConnection):
         return self.connection.connection.dbapi_connection
 
     def savepoint(self) -> AbstractContextManager[object]:
-        """Return a savepoint of SQLAlchemy's, which begins the transaction if need be."""
+        """Return a SQLAlchemy savepoint, which begins the transaction if necessary."""
         return self.connection.begin_nested()
 
     def join(self) -> None:
         """Begin a transaction on SQLite; on PostgreSQL it begins with the first statement."""
         if self.connection.dialect.name == Dialect.SQLITE and not self.driver.in_transaction:
             # The driver begins only at the first change; a savepoint before it would commit by itself.
-            # Executed by SQLAlchemy, which commits only the transactions that it knows of.
+            # Executed by SQLAlchemy, which commits only transactions that it has begun.
             self.connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def close(self) -> None:
-        """Give the connection back to its pool."""
+        """Return the connection to its pool."""
         self.connection.close()
 
     def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Any:
@@ -57,7 +57,7 @@ class TableConnection(SQLConnection):
             return super()._execute_on(cursor, sql, parameters)
         except Exception:
             if getattr(self.driver, "closed", False):
-                # SQLAlchemy finds out as well that it is lost, and its pool gives out no other one of the same age.
+                # SQLAlchemy detects the loss too, and its pool discards all connections of the same age.
                 with suppress(SQLAlchemyError):
                     self.connection.exec_driver_sql("SELECT 1")
             raise

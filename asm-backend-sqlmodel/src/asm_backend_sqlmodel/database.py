@@ -1,4 +1,4 @@
-"""Which engine, connection or session of SQLAlchemy the application gave."""
+"""The application's SQLAlchemy engine, connection or session."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database[TableConnection]:
-    """Use an engine of the application's.
+    """Use the application's engine.
 
     Raises:
-        ValidationError: it is of another database, or SQLite, which has no schemas and no notifications.
+        ValidationError: its database is not supported, or it is SQLite with options that only PostgreSQL has.
     """
     _check_synchronous(engine)
     dialect = getattr(getattr(engine, "dialect", None), "name", None)
@@ -48,7 +48,7 @@ def connection_of(given: Connection | OrmSession, dialect: Dialect) -> Connectio
     """Return the connection of a SQLModel ``Session``, or the ``Connection`` itself.
 
     Raises:
-        ValidationError: it is neither, or belongs to asyncio, or is connected to another kind of database.
+        ValidationError: it is neither, belongs to asyncio, or is connected to a database of another dialect.
     """
     _check_synchronous(given)
     if isinstance(given, OrmSession):
@@ -65,7 +65,7 @@ def connection_of(given: Connection | OrmSession, dialect: Dialect) -> Connectio
 
 
 def _check_synchronous(given: object) -> None:
-    """Refuse an engine, a connection or a session that belongs to asyncio, or whose driver does."""
+    """Reject an engine, a connection or a session that belongs to asyncio, or whose driver does."""
     if any(base.__module__.startswith("sqlalchemy.ext.asyncio") for base in type(given).__mro__):
         raise not_for_asyncio(f"The {type(given).__name__}")
     dialect: Any = getattr(given, "dialect", None)

@@ -1,4 +1,4 @@
-"""The fields of the row models, which each definition of the tables shares."""
+"""The fields of the row models, shared by all definitions of the tables."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def _metadata() -> Any:
-    # SQLAlchemy keeps an attribute of this name for itself.
+    # SQLAlchemy reserves an attribute of this name.
     return Field(sa_type=Json, sa_column_kwargs={"name": "metadata"})
 
 
 class SessionFields(SQLModel, RowModel[Session]):
-    """A session; `removing_at` is set while its removal is under way, and then the ports do not read it."""
+    """A session; `removing_at` is set during its removal, and then the ports do not return it."""
 
     row_shape: ClassVar[Any] = SESSION_SHAPE
     row_names: ClassVar[Mapping[str, str]] = {"metadata": "session_metadata"}
@@ -44,7 +44,7 @@ class SessionFields(SQLModel, RowModel[Session]):
 
 
 class RunFields(SQLModel, RowModel[Run]):
-    """A run. The last four columns are taken out of the others for totals."""
+    """A run. The last four columns are derived from the others, for totals."""
 
     row_shape: ClassVar[Any] = RUN_SHAPE
     row_names: ClassVar[Mapping[str, str]] = {"metadata": "run_metadata"}

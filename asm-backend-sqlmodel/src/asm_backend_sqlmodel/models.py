@@ -1,6 +1,6 @@
-"""The tables as SQLModel classes, with metadata of their own or of the application's.
+"""The SQLModel classes of the tables, with their own metadata or the application's.
 
-Core's migrations make the tables; these models only describe them, and a test compares the two.
+Core's migrations create the tables. The models only describe them, and a test compares both.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,15 +29,15 @@ def define(metadata: MetaData | None = None, *, schema: str | None = None) -> Mo
     """Return row models on `metadata`.
 
     Args:
-        metadata: the application's own, such as ``SQLModel.metadata``, so that its tables can refer to these by name;
+        metadata: the application's, such as ``SQLModel.metadata``, so that its tables can reference these by name;
             None: a new one.
-        schema: the schema of PostgreSQL in which the tables stand; None: where a connection finds them.
+        schema: the PostgreSQL schema of the tables; None: that of the connection.
     """
     options = {"schema": None if schema is None else check_schema(schema)}
     to_session = "asm_sessions.id" if schema is None else f"{schema}.asm_sessions.id"
 
     class AsmRow(SQLModel, registry=registry(metadata=MetaData() if metadata is None else metadata)):
-        """What the row models have in common: their metadata."""
+        """The base of the row models, with their metadata."""
 
     class SessionRow(AsmRow, SessionFields, table=True):
         """A session."""
@@ -45,7 +45,7 @@ def define(metadata: MetaData | None = None, *, schema: str | None = None) -> Mo
         __tablename__ = "asm_sessions"
         __table_args__ = options
 
-        # A run is stored after its session, as its foreign key demands; what is deleted is left to the database.
+        # A run is stored after its session, because of the foreign key; the database handles deletions.
         runs = _related("RunRow", "session", order_by="(RunRow.started_at, RunRow.id)", passive_deletes="all")
         events = _events("SessionRow", "session")
 
@@ -59,7 +59,7 @@ def define(metadata: MetaData | None = None, *, schema: str | None = None) -> Mo
         events = _events("RunRow", "run")
 
     class EventRow(AsmRow, EventFields, table=True):
-        """An event. No foreign key leads from it; its run need not be stored, and then `run` is None."""
+        """An event, without foreign keys. If its run is not stored, `run` is None."""
 
         __tablename__ = "asm_events"
         __table_args__ = (UniqueConstraint("session_id", "sequence_number"), options)
@@ -91,19 +91,19 @@ def _related(to: str, back_populates: str, **options: Any) -> Any:
 
 
 def _events(owner: str, name: str) -> Any:
-    """Return the events that name a session or a run."""
+    """Return the events of a session or a run."""
     return _related("EventRow", name, order_by="EventRow.sequence_number", **_join(owner, name))
 
 
 def _join(owner: str, name: str) -> dict[str, Any]:
-    """Return the options of a relation over a column of events that has no foreign key: it is for reading alone."""
+    """Return the options of a read-only relation over a column of events without a foreign key."""
     column = f"EventRow.{name}_id"
     return {"primaryjoin": f"{column} == {owner}.id", "foreign_keys": column, "viewonly": True}
 
 
 def _refuse(table: Any, *_: object, **__: object) -> None:
     message = (
-        f"The table {table.fullname} is made and removed by migrations alone: open the backend with migrate=True "
+        f"Only migrations create and remove the table {table.fullname}. Open the backend with migrate=True "
         "before create_all(), and name your own tables in drop_all(tables=...)."
     )
     raise ValidationError(message)

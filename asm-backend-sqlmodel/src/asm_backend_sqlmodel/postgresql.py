@@ -1,4 +1,4 @@
-"""PostgreSQL through SQLAlchemy and psycopg."""
+"""PostgreSQL with SQLAlchemy and psycopg."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class PostgreSQLEngine(Connector[TableConnection]):
-    """The connections of an engine of the application's."""
+    """The connections of the application's engine."""
 
     errors = TRANSLATED
 
@@ -38,37 +38,37 @@ class PostgreSQLEngine(Connector[TableConnection]):
 
     @contextmanager
     def statement(self) -> Iterator[TableConnection]:
-        """Give a connection of the pool."""
+        """Provide a connection of the pool."""
         with self._autocommitting.connect() as connection:
             yield TableConnection(connection, self._schema)
 
     @contextmanager
     def transaction(self) -> Iterator[TableConnection]:
-        """Give a connection of the pool, in a transaction."""
+        """Provide a connection of the pool, in a transaction."""
         with self._read_committed.begin() as connection:
             yield TableConnection(connection, self._schema)
 
     def connect_alone(self) -> Any:
-        """Connect as the engine's pool does, its events included, but not counted by it."""
+        """Connect like the engine's pool, with its events, but outside of it."""
         connection = self._engine.pool.recreate().connect()
         driver = connection.dbapi_connection
         connection.detach()
         return driver
 
     def leave_to_parent(self) -> None:
-        """Have the engine connect again."""
+        """Make the engine connect again."""
         self._engine.dispose(close=False)
 
 
 def open_server(url: str, options: PostgreSQLOptions) -> PostgreSQL[TableConnection]:
-    """Open the database at `url`, with connections of the backend's own, which core pools.
+    """Open the database at `url`, with the backend's own connections, in core's pool.
 
     Raises:
         DependencyNotAvailableError: psycopg is not installed.
-        ValidationError: the url is none, or has settings that PostgreSQL's client does not know.
+        ValidationError: the url is invalid, or has settings that libpq does not support.
     """
     try:
-        import psycopg  # noqa: PLC0415  only when PostgreSQL is asked for
+        import psycopg  # noqa: PLC0415  only for PostgreSQL
         from psycopg.conninfo import make_conninfo  # noqa: PLC0415
         from psycopg.types.string import TextLoader  # noqa: PLC0415
     except ModuleNotFoundError as error:

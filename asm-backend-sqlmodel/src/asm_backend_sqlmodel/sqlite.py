@@ -1,4 +1,4 @@
-"""SQLite through SQLAlchemy."""
+"""SQLite with SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class SQLiteEngine(Connector[TableConnection]):
-    """The connections of an engine of the application's."""
+    """The connections of the application's engine."""
 
     errors = TRANSLATED
 
@@ -37,16 +37,16 @@ class SQLiteEngine(Connector[TableConnection]):
 
     @contextmanager
     def statement(self) -> Iterator[TableConnection]:
-        """Give a connection of the pool."""
+        """Provide a connection of the pool."""
         with self._autocommitting.connect() as connection:
             yield TableConnection(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[TableConnection]:
-        """Give a connection of the pool, in a transaction; the driver begins it, as SQLAlchemy would too late."""
+        """Provide a connection of the pool, in a transaction of the driver, because SQLAlchemy's begins too late."""
         if self.is_single and self._is_in_transaction():
             message = (
-                "There is one connection, and the application's transaction is open on it; give it to bind(), or end "
+                "There is one connection, and the application's transaction is open on it. Pass it to bind(), or end "
                 "the transaction first."
             )
             raise StorageError(message)
@@ -54,7 +54,7 @@ class SQLiteEngine(Connector[TableConnection]):
             yield connection
 
     def leave_to_parent(self) -> None:
-        """Have the engine connect again; a database in memory is a copy, and the child's own."""
+        """Make the engine connect again; a database in memory is a copy, which belongs to the child."""
         if not self.is_single:
             self._engine.dispose(close=False)
 
@@ -64,7 +64,7 @@ class SQLiteEngine(Connector[TableConnection]):
 
 
 def open_file(file: SQLiteFile) -> SQLite[TableConnection]:
-    """Open a database with connections of the backend's own, which core pools."""
+    """Open a database with the backend's own connections, in core's pool."""
     engine = create_engine(
         "sqlite://",
         creator=file.connect,

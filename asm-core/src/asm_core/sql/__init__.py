@@ -1,7 +1,7 @@
-"""What backends on SQL databases share: the tables and their migrations, how columns hold values, and the append.
+"""The common part of SQL backends: tables, migrations, conversion of values, queries, and the append.
 
-Nothing here opens a connection: a backend hands in a function that executes a statement over its ORM's own connection,
-in the transaction that the ORM opened.
+Nothing here opens a connection: a backend's connector provides the connections of its ORM, on which core executes its
+statements.
 """
 
 from asm_core.sql.backend import SQLBackend

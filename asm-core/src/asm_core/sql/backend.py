@@ -1,4 +1,4 @@
-"""A backend on SQL, whatever the ORM: four ports that stand on one `Database`."""
+"""A SQL backend for any ORM: four ports on one `Database`."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 
 class SQLBackend(Backend):
-    """A backend whose ports stand on one `Database`. Safe to share between threads.
+    """A backend whose ports use one `Database`. Safe to share between threads.
 
-    After a fork the child works on connections of its own; fork while no other thread is in a transaction.
+    After a fork, the child uses its own connections. Fork only while no other thread is in a transaction.
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
 
     def __init__(self, database: Database[Any], *, migrate: bool | int) -> None:
-        """Work on `database`.
+        """Use `database`.
 
         Args:
-            database: where the connections come from.
-            migrate: bring the schema up to date first; a number: up or down to that version.
+            database: the source of connections.
+            migrate: upgrade the schema first; a number: migrate up or down to that version.
 
         Raises:
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
@@ -57,16 +57,16 @@ class SQLBackend(Backend):
 
     @classmethod
     def open(cls, url: str, /, *, migrate: bool | int = False, **options: Any) -> Self:
-        """Open the database at `url`, with connections of its own.
+        """Open the database at `url`, with the backend's own connections.
 
         Args:
             url: ``sqlite:///path`` or ``postgresql://user@host/database``.
-            migrate: make the file if it is not there, and bring its schema up to date, or to this version.
-            options: those of `SQLiteOptions` or `PostgreSQLOptions`.
+            migrate: create a missing file, and migrate the schema to the newest version, or to this one.
+            options: the options of `SQLiteOptions` or `PostgreSQLOptions`.
 
         Raises:
-            ValidationError: the url or an option makes no sense.
-            StorageConnectionError: there is no such file, and `migrate` is not set.
+            ValidationError: the url or an option is invalid.
+            StorageConnectionError: the file does not exist, and `migrate` is not set.
             DependencyNotAvailableError: the driver is not installed.
         """
         if dialect_of(url, backend=cls.name) is Dialect.POSTGRESQL:
@@ -78,12 +78,12 @@ class SQLBackend(Backend):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make one atomic unit of what the ports do inside, in this thread."""
+        """Make all port calls of this thread inside one transaction."""
         with self._database.transaction():
             yield
 
     def migrate(self, version: int | None = None) -> list[int]:
-        """Bring the schema to `version`, up or down; other processes that do so wait for this one."""
+        """Migrate the schema to `version`, up or down; other migrating processes wait."""
         database = self._database
         with database.write() as connection:
             database.check_encoding(connection)
@@ -102,9 +102,9 @@ class SQLBackend(Backend):
     @classmethod
     @abstractmethod
     def _on_file(cls, file: SQLiteFile) -> Any:
-        """Return what `__init__` takes for connections of the backend's own to a SQLite file."""
+        """Return the argument of `__init__` for the backend's own connections to a SQLite file."""
 
     @classmethod
     @abstractmethod
     def _on_server(cls, url: str, options: PostgreSQLOptions) -> Any:
-        """Return what `__init__` takes for connections of the backend's own to a PostgreSQL server."""
+        """Return the argument of `__init__` for the backend's own connections to a PostgreSQL server."""

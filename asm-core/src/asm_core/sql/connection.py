@@ -1,4 +1,4 @@
-"""A connection that an ORM holds, as core uses it."""
+"""A connection of an ORM, as core uses it."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ class SQLConnection(ABC):
 
     @abstractmethod
     def savepoint(self) -> AbstractContextManager[object]:
-        """Return a savepoint in the transaction that is open, by the ORM's own means; not asked for on SQLite."""
+        """Return a savepoint in the open transaction, made by the ORM; not called on SQLite."""
 
-    def join(self) -> None:  # noqa: B027  most need no more
+    def join(self) -> None:  # noqa: B027  optional
         """Check that the application's transaction is open on this connection, or begin it as the ORM does.
 
         Raises:
             ValidationError: no transaction is open, and the ORM begins none here.
-            StorageError: an error has undone the transaction.
+            StorageError: an error has rolled back the transaction.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Close the connection, or give it back to its pool."""
+        """Close the connection, or return it to its pool."""
 
     def execute_sql(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
-        """Execute a statement of core's in the transaction that is open."""
+        """Execute a statement of core in the open transaction."""
         return self._execute_on(self.driver.cursor(), sql, parameters)
 
     def execute_kept(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
-        """Do as `execute_sql`, on a cursor that is kept with the connection: the caller fetches its rows at once."""
+        """Work like `execute_sql`, on a kept cursor of the connection: the caller fetches its rows at once."""
         return self._execute_on(kept_cursor(self.driver), sql, parameters)
 
     def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Cursor:
-        # Without parameters a percent sign is one.
+        # Without parameters, a percent sign needs no escape.
         return (cursor.execute(sql, parameters) if parameters else cursor.execute(sql)) or cursor  # type: ignore[no-any-return]
 
 
@@ -55,7 +55,7 @@ _KEPT = "asm_cursor"
 
 
 def kept_cursor(driver: Any) -> Any:
-    """Return a cursor that is kept with a connection: one of psycopg 3 takes a fifth of an append to warm up."""
+    """Return a kept cursor of a connection: a new one of psycopg 3 costs a fifth of an append."""
     try:
         kept = driver.__dict__
     except AttributeError:

@@ -1,4 +1,4 @@
-"""What an ORM backend writes: a connector, which gives core connections by the ORM's own means."""
+"""The connector, which an ORM backend implements: it provides the ORM's connections."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ C = TypeVar("C", bound=SQLConnection)
 
 
 class Connector(ABC, Generic[C]):
-    """Gives connections for a statement and for a transaction.
+    """Provides connections for statements and for transactions.
 
     Attributes:
-        errors: a context in which errors of the driver and of the ORM become a `StorageError`.
-        is_single: whether there is one connection, for all statements of all threads.
+        errors: a context manager that translates errors of the driver and of the ORM to `StorageError`.
+        is_single: whether there is one connection for all threads.
     """
 
     errors: Translating
@@ -28,41 +28,41 @@ class Connector(ABC, Generic[C]):
 
     @abstractmethod
     def statement(self) -> AbstractContextManager[C]:
-        """Give a connection for one statement, which is committed by itself."""
+        """Provide a connection for one statement, which is committed by itself."""
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[C]:
-        """Give a connection in a new transaction, which is committed at the end and rolled back on an exception.
+        """Provide a connection in a new transaction, which commits at the end and rolls back on an exception.
 
         On SQLite it begins as a writer: one that begins as a reader fails at its first write if another writer came
         first, whatever the timeout.
         """
 
     def savepoint(self, connection: C, *, in_own: bool) -> AbstractContextManager[object]:  # noqa: ARG002  see core's own
-        """Give a savepoint; `in_own`: in a transaction that `transaction` began. Not asked for on SQLite."""
+        """Provide a savepoint; `in_own`: in a transaction that `transaction` began. Not called on SQLite."""
         return connection.savepoint()
 
     def connect_alone(self) -> Any:
-        """Return a new connection of the driver's to listen on, which no pool counts or closes; PostgreSQL only.
+        """Return a new connection of the driver for LISTEN, outside of any pool; PostgreSQL only.
 
         Raises:
-            NotImplementedError: the connector is one of SQLite.
+            NotImplementedError: the connector is for SQLite.
         """
         raise NotImplementedError
 
     def callers_transaction(self) -> C | None:
-        """Return the connection of the transaction that the application has open in this thread; None: there is none.
+        """Return the connection of the application's open transaction in this thread; None without one.
 
-        Where the ORM records none, `Backend.bind` is the only way to join.
+        If the ORM does not record it, `Backend.bind` is the only way to join.
         """
         return None
 
     def change_token(self) -> object:
-        """Return what changes with each commit of another connection; None: the connector cannot find out."""
+        """Return a value that changes with each commit of another connection; None if the connector has none."""
         return None
 
     def leave_to_parent(self) -> None:
-        """Drop, in a forked child, the parent's connections, without closing them."""
+        """Release the parent's connections in a forked child, without closing them."""
 
     def close(self) -> None:
         """Close the connections that the backend opened itself."""

@@ -1,4 +1,4 @@
-"""A database, whatever the ORM: connections to read and to write with; `sqlite` and `postgresql` add what differs."""
+"""A database for any ORM: connections for reading and writing; `sqlite` and `postgresql` derive from it."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 
 class Database(ABC, Generic[C]):
-    """Gives connections of its connector: to read, and to write in one transaction, which a thread's calls join.
+    """Provides its connector's connections for reading, and for writing in a transaction that a thread's calls join.
 
     Attributes:
-        dialect: which database it is.
-        codec: how its columns hold the fields of models.
-        schema: where the tables stand; None: where a connection finds them.
-        transactions: which transaction each thread is in.
+        dialect: the dialect of the database.
+        codec: converts models to rows and back.
+        schema: the schema of the tables; None: that of the connection.
+        transactions: the open transaction of each thread.
     """
 
     def __init__(self, connector: Connector[C], dialect: Dialect, *, schema: str | None = None) -> None:
-        """Begin without a connection."""
+        """Start without a connection."""
         self.dialect = dialect
         self.codec = codec_of(dialect)
         self.schema = schema
@@ -44,7 +44,7 @@ class Database(ABC, Generic[C]):
 
     @contextmanager
     def read(self) -> Iterator[C]:
-        """Give a connection to read with; inside a transaction of this thread, that of the transaction."""
+        """Provide a connection for reading; inside a transaction of this thread, that of the transaction."""
         joined = self._joined()
         with self._connector.errors:
             if joined is not None:
@@ -55,13 +55,13 @@ class Database(ABC, Generic[C]):
 
     @contextmanager
     def write(self) -> Iterator[C]:
-        """Give a connection to write with, in one transaction; inside another one of this thread, in a savepoint."""
+        """Provide a connection for writing, in a transaction; inside another one of this thread, in a savepoint."""
         with self._connector.errors, self._transaction_or_savepoint() as connection:
             yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[C]:
-        """Do as `write`, but raise errors of what is done inside as they are: they may be the caller's own."""
+        """Work like `write`, but do not translate errors of the body: they may belong to the caller."""
         callers: BaseException | None = None
         try:
             with self._transaction_or_savepoint() as connection:
@@ -80,7 +80,7 @@ class Database(ABC, Generic[C]):
 
     @contextmanager
     def bind(self, connection: C) -> Iterator[None]:
-        """Let this thread read and write on the caller's connection, in the caller's transaction."""
+        """Make this thread read and write on the caller's connection, in the caller's transaction."""
         self._check_open()
         with self.transactions.enter(OpenTransaction(connection, is_own=False)):
             with self._connector.errors:
@@ -88,58 +88,58 @@ class Database(ABC, Generic[C]):
             yield
 
     def batch(self) -> AbstractContextManager[C]:
-        """Give a connection to write with, in one transaction, while no other thread is in such a batch."""
+        """Provide a connection for writing, in a transaction, while no other thread is in such a batch."""
         return self.write()
 
     def make_way(self, seconds: float, /) -> None:
-        """Let other writers come first, after a transaction that took so long and before the next one like it."""
+        """Yield to other writers between two transactions, for the duration of the last one."""
 
     @abstractmethod
     def append(self, events: list[Event]) -> list[Event]:
-        """Append events as core's protocol says."""
+        """Append events by core's protocol."""
 
     @abstractmethod
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
-        """Store events with the numbers they bear, inside a transaction; return how many were new."""
+        """Store numbered events, inside a transaction; return the number of new events."""
 
     def change_token(self) -> object:
-        """Return what changes with each commit of another connection; None: the database has nothing like it."""
+        """Return a value that changes with each commit of another connection; None if the database has none."""
         return None
 
     def check_encoding(self, connection: C) -> None:
-        """Refuse a connection over which text does not come back as it was; asks the server nothing.
+        """Reject a connection that would not return text unchanged; does not contact the server.
 
         Raises:
-            ValidationError: its encoding keeps no text.
+            ValidationError: its encoding cannot represent text.
         """
 
     def listening(self, _notify: Callable[[str | None], None], /) -> AbstractContextManager[object]:
-        """Return a context in which appends of other processes are notified, if they can be; see `SessionStore`."""
+        """Return a context in which the store notifies of appends by other processes; see `SessionStore`."""
         return nullcontext()
 
     def close(self) -> None:
-        """Close what the backend opened itself."""
+        """Close the connections that the backend opened itself."""
         self._closed = True
         self._connector.close()
 
     def after_fork(self) -> None:
-        """Leave, in a forked child, to the parent what is its own; the open transaction of this thread too."""
+        """Release the parent's resources in a forked child, also the open transaction of this thread."""
         self.transactions.leave_to_parent()
         self._connector.leave_to_parent()
 
     # -- what differs --------------------------------------------------------------------------------------------------
 
     def _statement(self) -> AbstractContextManager[C]:
-        """Give a connection for one statement."""
+        """Provide a connection for one statement."""
         return self._connector.statement()
 
     def _new_transaction(self) -> AbstractContextManager[C]:
-        """Give a connection in a transaction of its own."""
+        """Provide a connection in a new transaction."""
         return self._connector.transaction()
 
     @abstractmethod
     def _savepoint(self, connection: C, *, in_own: bool) -> AbstractContextManager[object]:
-        """Give a savepoint in the transaction that is open; `in_own`: in one of the backend's, not of the caller."""
+        """Provide a savepoint in the open transaction; `in_own`: in one of the backend, not of the caller."""
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -165,12 +165,12 @@ class Database(ABC, Generic[C]):
             self.transactions.check_begun_here()
 
     def _joined(self) -> C | None:
-        """Return the connection of the transaction that this thread is in; None: it is in none."""
+        """Return the connection of this thread's transaction; None without one."""
         self._check_open()
         transaction = self.transactions.innermost
         return self._connector.callers_transaction() if transaction is None else transaction.connection
 
     def _check_open(self) -> None:
         if self._closed:
-            message = "The backend is closed; open it again."
+            message = "The backend is closed. Open it again."
             raise StorageError(message)

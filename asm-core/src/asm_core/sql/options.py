@@ -1,4 +1,4 @@
-"""The options of a database that a backend opens itself: the same for every ORM."""
+"""The options of a database that a backend opens itself, the same for every ORM."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ T = TypeVar("T", "SQLiteOptions", "PostgreSQLOptions")
 
 _SYNCHRONOUS = ("full", "normal")
 _LONGEST_WAIT = (1 << 31) // 1000
-"""SQLite counts milliseconds, in 32 bits."""
+"""SQLite counts milliseconds in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SQLiteOptions:
-    """How to open a SQLite file.
+    """The options of a SQLite file.
 
     Attributes:
-        busy_timeout: how many seconds a call waits for another writer before it fails with a retryable error.
-        synchronous: ``full`` keeps what was acknowledged even when the power fails; ``normal`` may then lose the last
-            commits, is several times as fast, and keeps everything when only the process dies.
-        wal_autocheckpoint: after how many pages of the write-ahead log they are copied into the file.
-        readers: how many connections read at the same time.
-        private: give a file that is made, and those beside it, the mode 0600: what is recorded may hold secrets. False
-            leaves the mode to the umask. The mode of a file that is there is never changed.
+        busy_timeout: seconds that a call waits for another writer, before it raises a retryable error.
+        synchronous: ``full`` keeps all acknowledged commits after a power failure; ``normal`` may lose the last ones
+            then, is several times as fast, and loses nothing when only the process ends.
+        wal_autocheckpoint: the number of pages of the write-ahead log after which they are copied into the file.
+        readers: the number of connections for reading.
+        private: create the file, and its log files, with the mode 0600, because recorded data may contain secrets.
+            False leaves the mode to the umask. The mode of an existing file is never changed.
     """
 
     busy_timeout: float = 30.0
@@ -39,7 +39,7 @@ class SQLiteOptions:
         """Check the options.
 
         Raises:
-            ValidationError: one has a value that makes no sense.
+            ValidationError: an option has an invalid value.
         """
         _check_seconds("busy_timeout", self.busy_timeout)
         if self.synchronous not in _SYNCHRONOUS:
@@ -52,17 +52,17 @@ class SQLiteOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgreSQLOptions:
-    """How to connect to PostgreSQL.
+    """The options of a PostgreSQL connection.
 
     Attributes:
-        pool_size: how many connections are open at the most.
-        pool_timeout: how many seconds a call waits for one of them before it fails with a retryable error.
-        connect_timeout: how many seconds to wait for the server when a connection is opened.
-        application_name: what the server's own views call these connections.
-        schema: the schema in which the tables stand; None: the one that a connection has, usually ``public``.
-        prepare_threshold: after how many uses a statement is prepared on the server; 0 is never, as poolers want it
-            that give out connections by transaction.
-        notify: tell of each append by NOTIFY; and, while somebody waits, listen on one connection more.
+        pool_size: the largest number of open connections.
+        pool_timeout: seconds that a call waits for a connection, before it raises a retryable error.
+        connect_timeout: seconds to wait for the server when a connection is opened.
+        application_name: the name of these connections in the server's views.
+        schema: the schema of the tables; None: that of the connection, usually ``public``.
+        prepare_threshold: the number of uses after which a statement is prepared on the server; 0 is never, as
+            transaction poolers need it.
+        notify: send a NOTIFY with each append; and, while there are waiters, LISTEN on one more connection.
     """
 
     pool_size: int = 5
@@ -77,7 +77,7 @@ class PostgreSQLOptions:
         """Check the options.
 
         Raises:
-            ValidationError: one has a value that makes no sense.
+            ValidationError: an option has an invalid value.
         """
         _check_integer("pool_size", self.pool_size)
         _check_integer("connect_timeout", self.connect_timeout)
@@ -92,15 +92,15 @@ class PostgreSQLOptions:
 
 
 def chosen(kind: type[T], options: dict[str, Any], *, backend: str) -> T:
-    """Return the options of `kind` with those that a user has chosen.
+    """Return the options of `kind` with the given values.
 
     Raises:
-        ValidationError: there is no such option, or it has a value that makes no sense.
+        ValidationError: an option is unknown, or has an invalid value.
     """
     known = [field.name for field in fields(kind)]
     for option in options:
         if option not in known:
-            message = f"The backend {backend!r} has no option {shown(option)} for this database. It has: "
+            message = f"The backend {backend!r} has no option {shown(option)} for this database. Its options: "
             raise ValidationError(message + f"{', '.join(known)}.")
     return kind(**options)
 
@@ -109,7 +109,7 @@ def check_flag(name: str, value: object) -> bool:
     """Return `value` if it is True or False.
 
     Raises:
-        ValidationError: it is neither.
+        ValidationError: it is another value.
     """
     if not isinstance(value, bool):
         message = f"{name} must be True or False, not {shown(value)}."
@@ -118,16 +118,16 @@ def check_flag(name: str, value: object) -> bool:
 
 
 def refuse_on_sqlite(schema: object, notify: object) -> None:
-    """Refuse what only PostgreSQL has, for a SQLite database that an application opened.
+    """Reject options for PostgreSQL, for a SQLite database that an application opened.
 
     Raises:
         ValidationError: `schema` or `notify` is set.
     """
     if schema is not None:
-        message = f"SQLite has no schemas, so that the tables cannot stand in {shown(schema)}; leave schema out."
+        message = f"SQLite has no schemas, so the tables cannot be in {shown(schema)}. Leave schema out."
         raise ValidationError(message)
     if check_flag("notify", notify):
-        message = "SQLite sends no notifications; leave notify out: waiting readers poll for new events."
+        message = "SQLite sends no notifications. Leave notify out: waiting readers poll for new events."
         raise ValidationError(message)
 
 

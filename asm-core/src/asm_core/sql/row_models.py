@@ -125,7 +125,7 @@ class RowModel(Generic[M]):
         """Return a row that holds `model`; once the ORM has stored it, the ports read the same model.
 
         The row is one row. It makes no counter, gives no event a number, and notifies no watcher: what is to be
-        recorded goes through the ports.
+        recorded is written with the ports.
 
         Raises:
             ValidationError: `model` is of another class, has a value that cannot be kept, or is an event without a

@@ -1,4 +1,4 @@
-"""The open transaction of each thread, which the thread's further calls join."""
+"""The open transaction of each thread, which further calls of the thread join."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class OpenTransaction(Generic[C]):
-    """A transaction that calls can join. It is open as long as something refers to this.
+    """A transaction that calls can join. It is open while this object is referenced.
 
     Attributes:
         connection: the connection on which the transaction is open.
@@ -26,7 +26,7 @@ class OpenTransaction(Generic[C]):
     __slots__ = ("__weakref__", "connection", "is_over", "is_own")
 
     def __init__(self, connection: C, *, is_own: bool) -> None:
-        """Describe what is open on `connection`."""
+        """Describe the open transaction of `connection`."""
         self.connection = connection
         self.is_own = is_own
         self.is_over = False
@@ -35,35 +35,35 @@ class OpenTransaction(Generic[C]):
 class _Innermost(threading.local, Generic[C]):
     """A reference to the innermost transaction of this thread.
 
-    Nothing but a reference, so that no interruption leaves a thread in a transaction that is over.
+    Only a reference, so that no interruption leaves a thread in a finished transaction.
     """
 
     reference: ref[OpenTransaction[C]] | None = None
 
 
 class Transactions(Generic[C]):
-    """Records which transaction each thread is in."""
+    """Records the open transaction of each thread."""
 
     def __init__(self) -> None:
-        """Begin with no transaction."""
+        """Start without a transaction."""
         self._innermost = _Innermost[C]()
         self._inherited: tuple[int, ref[OpenTransaction[C]]] | None = None
 
     @property
     def innermost(self) -> OpenTransaction[C] | None:
-        """The innermost transaction that this thread is in."""
+        """The innermost transaction of this thread."""
         reference = self._innermost.reference
         return None if reference is None else reference()
 
     def is_own(self) -> bool:
-        """Return whether this thread is in a transaction, and the backend began it."""
+        """Return whether this thread is in a transaction that the backend began."""
         transaction = self.innermost
         return transaction is not None and transaction.is_own
 
     @contextmanager
     def enter(self, transaction: OpenTransaction[C]) -> Iterator[None]:
-        """Let the calls of this thread join a transaction, until the context ends."""
-        # Not what the connector finds: that ends with the caller's transaction.
+        """Make the calls of this thread join a transaction, until the context ends."""
+        # Not the connection from the connector: that ends with the caller's transaction.
         outer = self._innermost.reference
         try:
             self._innermost.reference = ref(transaction)
@@ -73,17 +73,17 @@ class Transactions(Generic[C]):
             self._innermost.reference = outer
 
     def leave_to_parent(self) -> None:
-        """Leave, in a forked child, all transactions; the one that this thread is in remains the parent's."""
+        """Release all transactions in a forked child; that of this thread belongs to the parent."""
         transaction = self.innermost
         self._innermost = _Innermost[C]()
         if transaction is not None:
             self._inherited = threading.get_ident(), ref(transaction)
 
     def check_begun_here(self) -> None:
-        """Refuse to write in, or to commit, a transaction that was begun before the fork.
+        """Reject a write in, or the commit of, a transaction that was begun before the fork.
 
         Raises:
-            StorageError: the transaction that this thread is in is the parent's.
+            StorageError: the transaction of this thread belongs to the parent.
         """
         if self._inherited is None:
             return
@@ -93,7 +93,7 @@ class Transactions(Generic[C]):
             self._inherited = None
         elif thread == threading.get_ident():
             message = (
-                "This transaction was begun before the fork and is the parent's: nothing can be written in it here. "
-                "Leave its `with` block first, or fork outside."
+                "This transaction was begun before the fork and belongs to the parent process. It cannot be written "
+                "here. Leave its `with` block first, or fork outside of it."
             )
             raise StorageError(message)

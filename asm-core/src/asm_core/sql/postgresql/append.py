@@ -1,13 +1,13 @@
-"""The append on PostgreSQL: one statement raises the counters and stores the events, whatever their number.
+"""The append on PostgreSQL: one statement raises the counters and stores any number of events.
 
-It follows the same protocol as the append on SQLite: whoever appends holds the session's counter from the raise to the
-commit, so that numbers are given out in the order of commits. Ids are not looked up first: an id that is stored, or is
-being stored by somebody else, makes the statement fail as a whole, counters included, and only then is it asked which.
+It follows the same protocol as the append on SQLite: an append holds the lock of the session's counter until the
+commit, so that numbers are assigned in the order of commits. There is no lookup of ids: an id that is stored, or that
+another writer is storing, makes the statement fail as a whole, counters included, and only then is it identified.
 
-No two writers wait for each other, because all lock in one order: first sessions, then counters, then events, each by
-id. An append locks no session, so it makes no counter either: the foreign key would look for the session, and who
-removes that waits for the append's other counters. Where a counter is not there yet, nothing is done, and the first
-append to a session goes the longer way.
+Writers cannot deadlock, because all lock in one order: first sessions, then counters, then events, each by id. An
+append locks no session, so it cannot create a counter: the foreign key would lock the session, while a removal of the
+session waits for the append's other counters. If a counter does not exist yet, nothing is done, and the first append to
+a session takes the longer path.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _CODEC: Final = codec_of(Dialect.POSTGRESQL)
 _TRIES: Final = 100
 
 CHANNEL: Final = "asm_appended"
-"""Where it is told, on demand, that a session has new events: once they are committed, and only then."""
+"""The channel for notifications of new events, which the server sends with the commit."""
 _TELLING: Final = f", pg_notify('{CHANNEL}', session_id)"
-"""Behind the last column that an append returns; the server folds what one transaction tells twice."""
+"""Added after the last column of RETURNING; the server merges equal notifications of a transaction."""
 _TELL: Final = f"SELECT pg_notify('{CHANNEL}', %s::text)"
 
 _TYPES: Final = {"timestamp": "timestamptz", "schema_version": "bigint", "sequence_number": "bigint"}
@@ -83,7 +83,7 @@ INSERT INTO asm_events ({", ".join(_GIVEN)}, sequence_number)
 SELECT {", ".join(f"{name}::json" if name in _JSON else name for name in _GIVEN)}, last_sequence - given.events + nth
 FROM given JOIN counters USING (session_id) ORDER BY id COLLATE "C"
 RETURNING id, sequence_number"""
-"""A counter is never null: where a session was deleted while this waited for its counter, the statement fails."""
+"""A counter is never null: if a session was deleted during the wait for its counter, the statement fails."""
 _COUNTER: Final = "SELECT last_sequence FROM counter"
 _TELLING_COUNTER: Final = f"SELECT last_sequence{_TELLING} FROM counter"
 _APPEND_ONE_TELLING: Final = _APPEND_ONE + _TELLING
@@ -113,20 +113,20 @@ _SESSIONS: Final = (
 )
 
 _COLLISION: Final = {"23502", "23503", "23505"}
-"""The SQLSTATEs of a counter that may not be raised (not null), of a session that is not there, of an id that is."""
+"""The SQLSTATEs of a deleted counter (not null), a missing session, and an existing id."""
 
 
 def append_events(
     statement: Executing, transaction: Executing, events: list[Event], *, notify: bool = False
 ) -> list[Event]:
-    """Append `events`; return each as stored, in the order given.
+    """Append `events`; return each as stored, in the given order.
 
     Args:
-        statement: opens a context for a statement that is committed, or undone, by itself: without a transaction, or
-            with a savepoint in the caller's.
-        transaction: opens a transaction, or a savepoint in the caller's.
+        statement: opens a context for one statement that commits or rolls back by itself: without a transaction, or in
+            a savepoint of the caller's.
+        transaction: opens a transaction, or a savepoint of the caller's.
         events: checked events without numbers.
-        notify: tell the channel of the sessions.
+        notify: notify the channel of the sessions.
 
     Raises:
         SessionNotFoundError: a session does not exist.
@@ -139,19 +139,19 @@ def append_events(
         if stored is not None:
             return ordered(events, stored) if repeats else stored
         stored = _append_rest(transaction, first, notify=notify)
-    message = f"Other writers stored events of the same ids {_TRIES} times meanwhile; try again."
+    message = f"Other writers stored events with the same ids {_TRIES} times. Retry."
     raise StorageError(message)
 
 
 def restore_events(
     execute: Execute, session_id: str, events: list[Event], last_sequence: int, *, notify: bool = False
 ) -> int:
-    """Store events with the numbers they bear, and raise the session's counter; return how many were new.
+    """Store numbered events, and raise the session's counter; return the number of new events.
 
-    With `notify`, tell the channel of the session.
+    With `notify`, notify the channel of the session.
 
     Raises:
-        AlreadyExistsError: an id or a number is taken by another event.
+        AlreadyExistsError: another event has an id or a number.
     """
     execute(_RAISE_TO, (session_id, last_sequence, utc_now()))
     first, _ = split_repeats(events)
@@ -177,7 +177,7 @@ def _numbers(execute: Execute, session_id: str, low: int, high: int) -> set[int]
 
 
 def _append_new(statement: Executing, events: list[Event], *, notify: bool) -> list[Event] | None:
-    """Append events; None, with nothing done, if an id is stored or a session or its counter does not take them."""
+    """Append events; return None without effect if an id is stored, or a counter does not accept them."""
     try:
         with statement() as execute:
             return _append(execute, events, notify=notify) or None
@@ -188,7 +188,7 @@ def _append_new(statement: Executing, events: list[Event], *, notify: bool) -> l
 
 
 def _append_rest(transaction: Executing, events: list[Event], *, notify: bool) -> list[Event] | None:
-    """Append those events that are not stored; None, with nothing done, if somebody else just stored one."""
+    """Append the events that are not stored; return None without effect if another writer just stored one."""
     try:
         with transaction() as execute:
             _lock_counters(execute, sorted({event.session_id for event in events}))
@@ -205,7 +205,7 @@ def _append_rest(transaction: Executing, events: list[Event], *, notify: bool) -
 
 
 def _lock_counters(execute: Execute, session_ids: list[str]) -> None:
-    """Take counters, in the order in which all take them, and make those that are not there."""
+    """Lock the counters in the common order, and create missing ones."""
     known = {row[0]: row[1:] for row in execute(_SESSIONS, (session_ids,)).fetchall()}
     for session_id in session_ids:
         if session_id not in known:
@@ -219,7 +219,7 @@ def _lock_counters(execute: Execute, session_ids: list[str]) -> None:
 
 
 def _append(execute: Execute, events: list[Event], *, notify: bool) -> list[Event]:
-    """Append events and return them as stored; none, with nothing done, if there are none or a counter takes none."""
+    """Append events and return them as stored; return none without effect if a counter does not accept them."""
     if not events:
         return []
     if len(events) == 1:
@@ -259,10 +259,10 @@ def _append_to_one(
 
 @lru_cache(maxsize=128)
 def _append_statement(shared: tuple[str, ...], own: tuple[str, ...], *, is_sorted: bool) -> str:
-    """Return the append to one session, but its answer.
+    """Build the append to one session, without its RETURNING clause.
 
-    What the events have in common is sent once, the rest as an array each; but JSON, which is full of quotes, as lines,
-    a tenth of the time of the whole. Ids that are in order need not be put in order.
+    Shared values are sent once, and the others as one array for each column. JSON, which has many quotes, is sent as
+    lines, which saves a tenth of the time. Sorted ids need no ORDER BY.
     """
     values = [*(f"%s::{_TYPES.get(name, 'text')}" for name in shared), *own]
     casts = ["::json" if name in _JSON else "" for name in (*shared, *own)]
@@ -280,17 +280,17 @@ WITH counter AS (
 
 
 def _list_mark(column: str) -> str:
-    """Return the mark for the values of a column, which is an array of them."""
+    """Return the placeholder for the values of a column, which are an array."""
     return "string_to_array(%s::text, chr(10))" if column in _JSON else f"%s::{_TYPES.get(column, 'text')}[]"
 
 
 def _list_parameter(column: str, values: Sequence[Any]) -> str:
-    """Return what stands for that mark; in JSON as core writes it no line ends."""
+    """Return the parameter for that placeholder; core's JSON contains no newlines."""
     return "\n".join(values) if column in _JSON else array_literal(values)
 
 
 def is_collision(error: BaseException | None) -> bool:
-    """Return whether the driver's error, or the one it was translated to, tells of a collision."""
+    """Return whether the driver's error, or its translation, is a collision."""
     while error is not None:
         if (getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)) in _COLLISION:
             return True

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL that the backend opens itself, whatever the ORM that works on them."""
+"""Connections to PostgreSQL that the backend opens itself, for any ORM."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class ServerConnections(Connector[C]):
     """A pool of the ORM's connections."""
 
     def __init__(self, options: PostgreSQLOptions, connect: Callable[[], C], errors: Translating) -> None:
-        """Begin without a connection.
+        """Start without a connection.
 
         Args:
-            options: how many connections, and how long to wait for one.
-            connect: has the ORM open a connection, psycopg 3 or psycopg2, that no pool of the ORM keeps.
-            errors: the ORM's.
+            options: the size and the timeout of the pool.
+            connect: opens a connection of the ORM, psycopg 3 or psycopg2, outside of the ORM's pool.
+            errors: the error translation of the ORM.
         """
         self.errors = errors
         self._connect = connect
@@ -33,7 +33,7 @@ class ServerConnections(Connector[C]):
 
     @contextmanager
     def statement(self) -> Iterator[C]:
-        """Lend a connection, in autocommit mode unless its isolation is another one than a statement needs."""
+        """Lend a connection, in autocommit mode unless a statement needs another isolation than the connection's."""
         with self._pool.lend() as pooled:
             if pooled.begins:
                 with pooled.transaction():
@@ -48,15 +48,15 @@ class ServerConnections(Connector[C]):
             yield pooled.connection
 
     def savepoint(self, connection: C, *, in_own: bool) -> AbstractContextManager[object]:
-        """Give a savepoint; the ORM has not begun the transactions of the pool's connections."""
+        """Provide a savepoint; the ORM has not begun the transactions of the pool's connections."""
         return savepoint(connection.execute_sql) if in_own else connection.savepoint()
 
     def connect_alone(self) -> Any:
-        """Return a new connection of the driver's, which the pool neither counts nor closes."""
+        """Return a new connection of the driver, outside of the pool."""
         return self._connect().driver
 
     def leave_to_parent(self) -> None:
-        """Drop the parent's connections."""
+        """Release the parent's connections."""
         self._pool.forget()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""PostgreSQL, whatever the ORM: the append in one statement, and who waits for whom."""
+"""PostgreSQL for any ORM: the append in one statement, and the locks of maintenance."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 _TRIES: Final = 20
 _LONGEST_REST: Final = 0.02
-"""Seconds before an append is tried again; a random part of them, so that not all come back at once."""
+"""Seconds before an append is retried; a random part of them, so that writers do not retry together."""
 _BATCHES: Final = "SELECT pg_advisory_xact_lock(72379734, hashtext('asm_sessions'::regclass::oid::text))"
-"""One batch of maintenance at a time in these tables; the first number is this project's own."""
+"""Serialises batches of maintenance in these tables; the first number is arbitrary."""
 
 
 class PostgreSQL(Database[C]):
-    """PostgreSQL, whose row locks let many write at once."""
+    """PostgreSQL, whose row locks allow many concurrent writers."""
 
     def __init__(self, connector: Connector[C], *, schema: str | None = None, notify: bool = False) -> None:
         """Use the connections of `connector`, with the tables in `schema`.
@@ -43,7 +43,7 @@ class PostgreSQL(Database[C]):
         With `notify`, appends send notifications, and a connection listens for them while a caller waits.
 
         Raises:
-            ValidationError: the schema is no name of one, or `notify` no boolean.
+            ValidationError: the schema name is invalid, or `notify` is not a boolean.
         """
         place = None if schema is None else check_schema(schema)
         super().__init__(connector, Dialect.POSTGRESQL, schema=place)
@@ -52,13 +52,13 @@ class PostgreSQL(Database[C]):
 
     @contextmanager
     def batch(self) -> Iterator[C]:
-        """Give a connection to write with, in one transaction, while no other transaction is in such a batch."""
+        """Provide a connection for writing, in a transaction, while no other transaction is in such a batch."""
         with self.write() as connection:
             connection.execute_sql(_BATCHES)
             yield connection
 
     def append(self, events: list[Event]) -> list[Event]:
-        """Append events: one statement, committed by itself where no transaction is open."""
+        """Append events: one statement, committed by itself if no transaction is open."""
         joined = self._joined() is not None
         self.transactions.check_begun_here()
         if joined:
@@ -71,36 +71,36 @@ class PostgreSQL(Database[C]):
         return self._append_again(events)
 
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
-        """Store events with the numbers they bear, inside a transaction; return how many were new."""
+        """Store numbered events, inside a transaction; return the number of new events."""
         with self._execute_together() as execute:
             return restore_events(execute, session_id, events, last_sequence, notify=self._notify)
 
     def listening(self, notify: Callable[[str | None], None], /) -> AbstractContextManager[object]:
-        """Return a context in which appends of other processes are notified, with the option `notify`."""
+        """Return a context in which the server notifies of appends by other processes, with the option `notify`."""
         self._joined()
         return self._listener(notify) if self._notify else nullcontext()
 
     def check_encoding(self, connection: C) -> None:
-        """Refuse a connection whose encoding is none: drivers give bytes there, and take ASCII alone.
+        """Reject a connection in SQL_ASCII: drivers return bytes there, and accept only ASCII.
 
         Raises:
-            ValidationError: it is an application's, which did not say which encoding it has.
+            ValidationError: it is a connection of the application, in SQL_ASCII.
         """
         if connection.driver.info.parameter_status("client_encoding") == "SQL_ASCII":
             message = (
-                "The connections of the application have the client_encoding SQL_ASCII, in which no text can be sent "
-                "but ASCII. Let the application connect with client_encoding=utf8."
+                "The connections of the application have the client_encoding SQL_ASCII, which can only send ASCII. "
+                "Connect with client_encoding=utf8."
             )
             raise ValidationError(message)
 
     def close(self) -> None:
-        """Close what the backend opened itself, and what it opened to listen."""
+        """Close the backend's own connections, and the one that listens."""
         for listener in self._listeners.copy():
             listener.end()
         super().close()
 
     def after_fork(self) -> None:
-        """Leave to the parent what is its own."""
+        """Release the parent's resources."""
         super().after_fork()
         self._listeners = []
 
@@ -111,14 +111,14 @@ class PostgreSQL(Database[C]):
         return append_events(statement, self._execute_together, events, notify=self._notify)
 
     def _append_again(self, events: list[Event]) -> list[Event]:
-        """Append in transactions, until one is not undone: the isolation of a statement alone is the connection's."""
+        """Append in transactions, until one is not rolled back: a single statement has the connection's isolation."""
         for _ in range(_TRIES):
             try:
                 return self._append(self._execute_together, events)
             except StorageError as error:
                 if not is_serialization_failure(error):
                     raise
-            time.sleep(random.uniform(0, _LONGEST_REST))  # noqa: S311  no secret
+            time.sleep(random.uniform(0, _LONGEST_REST))  # noqa: S311  not a secret
         return self._append(self._execute_together, events)
 
     @contextmanager
@@ -143,13 +143,13 @@ class PostgreSQL(Database[C]):
 
 
 def give_text(driver: Any, text_loader: type) -> None:
-    """Have a connection of psycopg 3 give as text what core's codec decodes: JSON, without loss, and times, faster.
+    """Make a psycopg 3 connection return values as text for core's codec: JSON, without loss, and times, faster.
 
     Args:
         driver: a new connection.
-        text_loader: ``psycopg.types.string.TextLoader``; core knows no driver.
+        text_loader: ``psycopg.types.string.TextLoader``; core imports no driver.
     """
-    # Where the server writes times in a way of its own, the driver knows it.
+    # If the server has another DateStyle, the driver decodes times.
     times = ("timestamp",) if driver.info.parameter_status("DateStyle").startswith("ISO") else ()
     for kind in ("json", "jsonb", *times):
         driver.adapters.register_loader(kind, text_loader)

@@ -1,7 +1,7 @@
 """Connections to PostgreSQL that a backend opened itself, lent for a statement or for a transaction.
 
-They are in autocommit mode, and transactions begin with a statement that says their isolation: nothing is set in the
-session, so that a pooler may give each transaction another connection of the server's.
+They are in autocommit mode, and transactions begin with a statement that sets their isolation. Nothing is set in the
+session, so that a pooler can use another server connection for each transaction.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from asm_core.sql.options import PostgreSQLOptions
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
-"""What an append needs: it waits for the counter, and goes on with the number that it finds then."""
+"""The isolation that an append needs: it waits for the counter, and continues with the number that it then reads."""
 _IDLE, _IN_ERROR = 0, 3
-"""As libpq numbers the states of a transaction, and both drivers do."""
+"""The transaction states of libpq and of both drivers."""
 _ISOLATION: Final = "SHOW default_transaction_isolation"
 _ORMS: Final = {"sqlalchemy", "peewee", "playhouse", "pony"}
 _OURS: Final = ("asm_core.", "asm_backend_")
@@ -35,14 +35,14 @@ class Pooled(Generic[C]):
     """A connection of a pool.
 
     Attributes:
-        connection: the ORM's.
+        connection: the connection of the ORM.
         driver: the driver's connection, psycopg 3 or psycopg2.
-        is_settled: whether the work on it came to an end that leaves it as it was. False while it is lent.
-        begins: whether a statement by itself needs a transaction: the isolation that it has otherwise is another one.
+        is_settled: whether the last work on it was completed. False while it is lent.
+        begins: whether a single statement needs a transaction, because the default isolation is another one.
     """
 
     def __init__(self, connection: C) -> None:
-        """Hold a new connection; ask the server once how it isolates."""
+        """Hold a new connection; query its default isolation once."""
         driver = connection.driver
         leave_in_child(driver)
         self.connection = connection
@@ -57,14 +57,14 @@ class Pooled(Generic[C]):
         return self.is_settled and not self.driver.closed and _status(self.driver) == _IDLE
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
-        """Execute a statement; return the cursor, which is the connection's kept one."""
+        """Execute a statement on the connection's kept cursor; return the cursor."""
         cursor = kept_cursor(self.driver)
         cursor.execute(sql, parameters or None)
         return cursor
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make what is executed inside one transaction."""
+        """Execute the body in one transaction."""
         self.execute(_BEGIN)
         try:
             yield
@@ -84,10 +84,10 @@ class Pooled(Generic[C]):
 
 
 class PostgreSQLPool(Generic[C]):
-    """A pool of connections, which keeps none whose state is unsure."""
+    """A pool of connections, which keeps no connection in an uncertain state."""
 
     def __init__(self, connect: Callable[[], C], options: PostgreSQLOptions) -> None:
-        """Begin without a connection; open them with `connect`."""
+        """Start without connections; open them with `connect`."""
         self._connect = connect
         self._pool = Pool(
             self._open, size=options.pool_size, timeout=options.pool_timeout, is_usable=lambda pooled: pooled.is_usable
@@ -97,10 +97,10 @@ class PostgreSQLPool(Generic[C]):
 
     @contextmanager
     def lend(self) -> Iterator[Pooled[C]]:
-        """Lend a connection; it is closed afterwards unless what was done with it came to an end.
+        """Lend a connection; it is closed afterwards unless the work on it was completed.
 
-        An exception of a signal handler may leave a statement half done, or prepared and not noted. An error of the
-        server's does not; but after some of them another connection finds what this one does not.
+        An exception of a signal handler may leave a statement incomplete, or prepared but not recorded. An error of the
+        server does not; but after some of them, a new connection may succeed.
         """
         with self._pool.lend() as pooled:
             pooled.is_settled = False
@@ -121,13 +121,13 @@ class PostgreSQLPool(Generic[C]):
 
 
 def is_in_error(driver: Any) -> bool:
-    """Return whether an error has undone the transaction of a connection: its commit would roll back, without one."""
+    """Return whether an error has aborted the transaction of a connection: its commit would roll back silently."""
     return _status(driver) == _IN_ERROR
 
 
 @contextmanager
 def savepoint(execute: Execute) -> Iterator[None]:
-    """Make what is executed inside a savepoint of the transaction that is open."""
+    """Execute the body in a savepoint of the open transaction."""
     execute("SAVEPOINT asm_write")
     try:
         yield
@@ -139,7 +139,7 @@ def savepoint(execute: Execute) -> Iterator[None]:
 
 
 def _status(driver: Any) -> int:
-    """Return the state of the transaction, as libpq numbers it."""
+    """Return the transaction state of libpq."""
     return int(driver.info.transaction_status)
 
 
@@ -149,7 +149,7 @@ def _try_to(execute: Execute, sql: str) -> None:
     except Exception as error:
         if not _is_of_the_database(error):
             raise
-        # The connection is lost, or in the middle of a statement: so is the transaction, and the pool closes it.
+        # The connection is lost or inside a statement, and so is the transaction: the pool closes it.
 
 
 def _is_settled(error: BaseException) -> bool:
@@ -166,7 +166,7 @@ def _is_of_the_database(error: BaseException) -> bool:
 def _is_of_the_caller(error: BaseException) -> bool:
     """Return whether `error` was raised inside `Backend.transaction()`, and not in a call of ours there.
 
-    The frames of ours end then with that of `transaction`, and others follow.
+    Then our last frame is that of `transaction`, and others follow.
     """
     trace, last = error.__traceback__, None
     while trace is not None:

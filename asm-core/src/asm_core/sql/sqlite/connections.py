@@ -1,4 +1,4 @@
-"""Connections to a SQLite file that the backend opens itself, whatever the ORM that works on them."""
+"""Connections to a SQLite file that the backend opens itself, for any ORM."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class FileConnections(Connector[C]):
-    """One connection that writes, which is kept, and a pool of others that read; in memory there is only the first."""
+    """One kept connection for writing, and a pool for reading; in memory there is only the first one."""
 
     def __init__(self, file: SQLiteFile, connect: Callable[[], C], errors: Translating) -> None:
-        """Begin without a connection.
+        """Start without a connection.
 
         Args:
-            file: where the database is.
-            connect: has the ORM open a connection by `file.connect`.
-            errors: the ORM's.
+            file: the database file.
+            connect: opens a connection of the ORM with `file.connect`.
+            errors: the error translation of the ORM.
         """
         self.errors = errors
         self.is_single = file.in_memory
@@ -39,17 +39,17 @@ class FileConnections(Connector[C]):
 
     @contextmanager
     def statement(self) -> Iterator[C]:
-        """Lend a connection that reads."""
+        """Lend a connection for reading."""
         self._check_file()
         with self._readers.lend() as connection:
             yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[C]:
-        """Give the connection that writes, in a transaction; the caller has the turn."""
+        """Provide the connection for writing, in a transaction; the caller holds the turn."""
         connection = self._take_writer()
         try:
-            # The driver's own: of a connection that an interruption broke, an ORM may not return it again.
+            # The driver's connection: an ORM may not return it again after an interruption.
             with immediate(connection.driver):
                 yield connection
             self._check_file(connection)
@@ -59,14 +59,14 @@ class FileConnections(Connector[C]):
             raise
 
     def change_token(self) -> object:
-        """Return what changes with each commit of another connection."""
+        """Return a value that changes with each commit of another connection."""
         if self.is_single:
             return None
         self._check_file()
         return self._file.data_version()
 
     def leave_to_parent(self) -> None:
-        """Drop the parent's connections; a database in memory is a copy, and the child's own."""
+        """Release the parent's connections; a database in memory is a copy, which belongs to the child."""
         if not self.is_single:
             self._writer = None
             self._file.forget()
@@ -97,7 +97,7 @@ class FileConnections(Connector[C]):
             self._writer = None
 
     def _is_usable(self, connection: C) -> bool:
-        """Return whether a connection may be used again, and end what is open on it."""
+        """Return whether a connection can be reused, and end its open statements."""
         try:
             driver = connection.driver
             driver.finish()
@@ -107,9 +107,9 @@ class FileConnections(Connector[C]):
         return is_idle and driver.identity == self._file.identity
 
     def _check_file(self, written: C | None = None) -> None:
-        """Raise an error if the file, or the one to which `written` is connected, is no longer the one in its place."""
+        """Raise an error if the file, or the one of the connection `written`, was replaced."""
         identity = self._file.identity if written is None else written.driver.identity
         if not self._file.is_the_same() or identity != self._file.identity:
-            # What was written since went into a file that nobody will find again: it must not be acknowledged.
+            # Later writes went into a file that is no longer reachable: they must not be acknowledged.
             self._readers.dispose()
             raise self._file.gone()

@@ -1,4 +1,4 @@
-"""SQLite, whatever the ORM: one writer at a time."""
+"""SQLite for any ORM: one writer at a time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OLDEST_SQLITE: Final = (3, 37, 0)
 """The first version with STRICT tables."""
 _PATIENCE: Final = 30.0
 _REST: Final = 0.1
-"""Seconds between two looks of a writer that has waited long: https://www.sqlite.org/c3ref/busy_timeout.html."""
+"""Seconds between two polls of a waiting writer: https://www.sqlite.org/c3ref/busy_timeout.html."""
 
 
 class SQLite(Database[C]):
@@ -40,32 +40,32 @@ class SQLite(Database[C]):
         """Use the connections of `connector`.
 
         Args:
-            connector: the ORM's.
+            connector: the connector of the ORM.
             file: the file that the backend opened itself; None: the application opened the database.
         """
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-            message = f"SQLite {sqlite3.sqlite_version} is too old; this needs 3.37 or newer."
+            message = f"SQLite {sqlite3.sqlite_version} is too old. Version 3.37 or newer is required."
             raise StorageError(message)
         super().__init__(connector, Dialect.SQLITE)
         self._is_own = file is not None
         self._busy_timeout = _PATIENCE if file is None else file.options.busy_timeout
-        # All that write to one file in this process take turns.
+        # All writers of one file in this process share a fair lock.
         self._place = None if file is None or file.in_memory else os.path.realpath(file.path)
         self._turns = self._new_turns()
 
     @contextmanager
     def batch(self) -> Iterator[C]:
-        """Give a connection to write with, in one transaction; then make way for other writers."""
+        """Provide a connection for writing, in a transaction; then yield to other writers."""
         with self.write() as connection:
             begun = time.perf_counter()
             yield connection
         self.make_way(time.perf_counter() - begun)
 
     def make_way(self, seconds: float, /) -> None:
-        """Leave the file to other writers for as long as it was written to.
+        """Leave the file to other writers for the duration of the last write.
 
-        A writer of another process looks only now and then whether it is free, less often the longer it waits. It would
-        hardly find the moment between two transactions.
+        A writer of another process polls for the lock, less often the longer it waits. It would rarely find the moment
+        between two transactions.
         """
         if self._joined() is None:
             time.sleep(min(seconds, _REST))
@@ -76,47 +76,47 @@ class SQLite(Database[C]):
             with self.write() as connection:
                 return append_events(connection.execute_sql, events)
         self.transactions.check_begun_here()
-        # No further call has to find this transaction.
+        # No further call needs to find this transaction.
         with self._connector.errors, self._new_transaction() as connection:
             return append_events(connection.execute_sql, events)
 
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
-        """Store events with the numbers they bear, inside a transaction; return how many were new."""
+        """Store numbered events, inside a transaction; return the number of new events."""
         with self.write() as connection:
             return restore_events(connection.execute_sql, session_id, events, last_sequence)
 
     def change_token(self) -> object:
-        """Return what changes with each commit of another connection; None where the application opened the file."""
+        """Return a value that changes with commits of other connections; None if the application opened the file."""
         self._check_open()
         with self._connector.errors:
             return self._connector.change_token()
 
     def close(self) -> None:
-        """Close what the backend opened itself, while no thread writes."""
+        """Close the backend's own connections, while no thread writes."""
         self._closed = True
         if self._is_own:
             with nullcontext() if self._turns.is_mine() else self._turns.taken(), self._connector.errors:
                 self._connector.close()
 
     def after_fork(self) -> None:
-        """Leave to the parent what is its own."""
+        """Release the parent's resources."""
         super().after_fork()
         self._turns = self._new_turns()
 
     def _statement(self) -> AbstractContextManager[C]:
-        # What another thread has written on the only connection, and not committed, must not be read.
+        # Uncommitted writes of another thread on the only connection must not be read.
         return self.write() if self._connector.is_single else self._connector.statement()
 
     @contextmanager
     def _new_transaction(self) -> Iterator[C]:
         if self._turns.is_mine():
-            message = "The database is busy: this thread is in the middle of another write to it; end that first."
+            message = "The database is busy: this thread is in another write to it. End that first."
             raise StorageConnectionError(message)
         turns, turn = self._turns, list[Place]()
         try:
             if not turns.take(turn, self._busy_timeout):
                 message = f"The database is busy: another thread has been writing for {self._busy_timeout} seconds; "
-                message += "try again, or raise busy_timeout."
+                message += "retry, or raise busy_timeout."
                 raise StorageConnectionError(message)
             with self._connector.transaction() as connection:
                 yield connection

@@ -1,4 +1,4 @@
-"""Transactions and savepoints on a connection of the driver's that is in autocommit mode."""
+"""Transactions and savepoints on a driver's connection in autocommit mode."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def immediate(driver: Any) -> Iterator[None]:
-    """Make what is executed inside one transaction, which begins as a writer."""
+    """Execute the body in one transaction, which begins as a writer."""
     try:
         driver.execute("BEGIN IMMEDIATE")
         yield
@@ -31,22 +31,22 @@ def immediate(driver: Any) -> Iterator[None]:
 
 @contextmanager
 def savepoint(connection: SQLConnection, *, in_own: bool) -> Iterator[None]:
-    """Make what is executed inside a savepoint; `in_own`: of a transaction of the backend's, not of the caller's."""
+    """Execute the body in a savepoint; `in_own`: of a transaction of the backend, not of the caller."""
     driver = connection.driver
     if not driver.in_transaction:
-        # A savepoint would be a transaction of its own, and commit by itself.
+        # A savepoint would be a transaction itself, and commit.
         if in_own:
-            message = "The transaction was undone by an error inside it (a full disk, say); leave it and begin again."
+            message = "An error in the transaction, such as a full disk, rolled it back. Leave it and begin a new one."
             raise StorageError(message)
         connection.join()
     driver.execute("SAVEPOINT asm_write")
     try:
         yield
     except BaseException:
-        with suppress(sqlite3.ProgrammingError):  # closed already, and undone with that
+        with suppress(sqlite3.ProgrammingError):  # already closed, which rolls back
             if driver.in_transaction:
                 driver.execute("ROLLBACK TO asm_write")
-                # Not while an interrupted statement is referred to; an open savepoint without changes does no harm.
+                # Not while an interrupted statement is referenced; an open savepoint without changes is harmless.
                 with suppress(sqlite3.OperationalError):
                     driver.execute("RELEASE asm_write")
         raise
