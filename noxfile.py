@@ -17,7 +17,7 @@ nox.options.reuse_venv = "yes"
 BACKENDS = ("asm-backend-peewee", "asm-backend-pony", "asm-backend-sqlmodel")
 DISTRIBUTIONS = ("asm-core", *BACKENDS, "asm-contract-tests")
 EDITABLE = [
-    *("-e", "./asm-core[cli]", "-e", "./asm-contract-tests"),
+    *("-e", "./asm-core[cli,prices]", "-e", "./asm-contract-tests"),
     *(part for name in BACKENDS for part in ("-e", f"./{name}[postgresql]")),
 ]
 GROUPS = nox.project.load_toml("pyproject.toml")

@@ -12,7 +12,7 @@ import pytest
 import asm_core as asm
 from asm_core.event_log.waiting import Watcher
 from asm_core.querying.heads import Head
-from asm_core.querying.summaries import check_pricing_table
+from asm_core.querying.prices import check_pricing_table
 from asm_core.recording.emitter import Emitter
 from asm_core.recording.recorder import Recorder
 from asm_core.sql.urls import dialect_of

@@ -54,13 +54,13 @@ from asm_core.ports import (
     SessionStore,
 )
 from asm_core.querying.pages import Page
+from asm_core.querying.prices import TokenPrice
 from asm_core.querying.summaries import (
     ArtifactStats,
     CostRow,
     CostSummary,
     SessionExport,
     SessionStats,
-    TokenPrice,
     UsageRow,
     UsageSummary,
 )

@@ -13,6 +13,7 @@ from asm_core.models.statuses import check_event_type, check_run_status, check_s
 from asm_core.querying.cursors import decode_cursor
 from asm_core.querying.heads import GONE
 from asm_core.querying.pages import Page, cut_page
+from asm_core.querying.prices import prices_of
 from asm_core.querying.queries import (
     EVENT_ORDERS,
     RUN_ORDERS,
@@ -28,7 +29,7 @@ from asm_core.querying.queries import (
     check_order,
     without_needless_bound,
 )
-from asm_core.querying.summaries import CostSummary, SessionExport, SessionStats, UsageSummary, check_pricing_table
+from asm_core.querying.summaries import CostSummary, SessionExport, SessionStats, UsageSummary
 from asm_core.values.ids import check_name
 from asm_core.values.times import check_optional_time
 
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus
+    from asm_core.querying.prices import Prices, PricingTable
     from asm_core.querying.reader import Reader
-    from asm_core.querying.summaries import CostTotals, EventTotals, PricingTable, RunTotals, UsageRow
+    from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageRow
 
 
 class QueryAPI(ABC):
@@ -245,7 +247,7 @@ class QueryAPI(ABC):
         provider: str | Iterable[str] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-        pricing_table: PricingTable | None = None,
+        pricing_table: PricingTable | Prices | None = None,
     ) -> CostSummary:
         """Return the costs of runs, in total and by provider and model, for the same runs as `get_usage_summary`.
 
@@ -255,12 +257,11 @@ class QueryAPI(ABC):
             provider: only runs of this provider.
             since: only runs started at this time or later.
             until: only runs started before this time.
-            pricing_table: prices for runs without a recorded cost, as ``{provider: {model: {"input": Decimal, "output":
-                Decimal}}}`` in US dollars per million tokens.
+            pricing_table: prices for runs without a recorded cost, as ``{provider: {model: TokenPrice}}``, or `Prices`.
         """
-        pricing = check_pricing_table({} if pricing_table is None else pricing_table)
+        prices = prices_of(pricing_table)
         query = _usage_query(session_id, agent_id, provider, since, until)
-        return CostSummary.of([] if allows_nothing(query) else self._total_costs(query), pricing)
+        return CostSummary.of([] if allows_nothing(query) else self._total_costs(query), prices)
 
     def export_session(self, session_id: str, *, include_artifacts: bool = False) -> SessionExport:
         """Return a session with its runs, events and artifacts; for large sessions, `asm_core.transfer` writes a file.

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
 from asm_core.models import Artifact, Event, Run, RunStatus, Session
 from asm_core.models.base import Model
-from asm_core.values.money import check_optional_usd, exactly, total_usd
+from asm_core.values.money import exactly, total_usd
 
-_MILLION = 1_000_000
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from asm_core.querying.prices import Prices
+
 _ZERO = Decimal(0)
 
 
@@ -125,22 +127,6 @@ class UsageSummary(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
-    """The price of a model, in US dollars per million tokens."""
-
-    input: Decimal
-    output: Decimal
-
-
-_PRICING_FORM: Final = (
-    "A pricing table is {{provider: {{model: {{'input': Decimal, 'output': Decimal}}}}}}, in US dollars per million "
-    "tokens, not {}."
-)
-
-PricingTable = Mapping[str, Mapping[str, TokenPrice]]
-"""Prices by provider, then by model."""
-
-
 class CostRow(msgspec.Struct, frozen=True, kw_only=True):
     """The costs of the runs of one provider and model, in US dollars.
 
@@ -164,10 +150,10 @@ class CostSummary(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[CostRow]
 
     @classmethod
-    def of(cls, rows: Iterable[CostTotals], pricing: PricingTable) -> Self:
+    def of(cls, rows: Iterable[CostTotals], prices: Prices) -> Self:
         """Build the costs from a backend's totals."""
         with exactly():
-            costs = [_cost_row(row, pricing) for row in sorted(rows, key=_provider_and_model)]
+            costs = [_cost_row(row, prices) for row in sorted(rows, key=_provider_and_model)]
         return cls(
             run_count=sum(row.run_count for row in costs),
             unpriced_run_count=sum(row.unpriced_run_count for row in costs),
@@ -204,57 +190,11 @@ class SessionExport(Model, frozen=True, kw_only=True):
         )
 
 
-def check_pricing_table(value: Any) -> PricingTable:
-    """Check a pricing table, ``{provider: {model: {"input": usd, "output": usd}}}`` per million tokens.
-
-    Raises:
-        ValidationError: it has another shape, or a price is not a decimal number.
-    """
-    return {
-        _check_name_of("provider", provider): {
-            _check_name_of("model", model): _check_price(f"The price of {shown(model)}", price)
-            for model, price in _check_table(models).items()
-        }
-        for provider, models in _check_table(value).items()
-    }
-
-
-def _check_table(value: object) -> Mapping[Any, Any]:
-    if not isinstance(value, Mapping):
-        raise ValidationError(_PRICING_FORM.format(shown(value)))
-    return value
-
-
-def _check_name_of(kind: str, value: object) -> str:
-    if not isinstance(value, str):
-        message = f"A {kind} in a pricing table must be a string, not {shown(value)}."
-        raise ValidationError(message)
-    return value
-
-
-def _check_price(field: str, price: object) -> TokenPrice:
-    amounts = {"input": price.input, "output": price.output} if isinstance(price, TokenPrice) else _check_table(price)
-    if missing := [name for name in ("input", "output") if amounts.get(name) is None]:
-        message = f"{field} has no {missing[0]}: {_PRICING_FORM.format(shown(price))}"
-        raise ValidationError(message)
-    return TokenPrice(**{name: _check_amount(f"{field} ({name})", amounts[name]) for name in ("input", "output")})
-
-
-def _check_amount(field: str, value: object) -> Decimal:
-    if isinstance(value, str):
-        try:
-            value = Decimal(value)
-        except ArithmeticError:
-            message = f"{field} must be a decimal number, not {shown(value)}."
-            raise ValidationError(message) from None
-    return check_optional_usd(field, value) or Decimal(0)
-
-
-def _cost_row(row: CostTotals, pricing: PricingTable) -> CostRow:
-    price = pricing.get(row.provider or "", {}).get(row.model or "")
+def _cost_row(row: CostTotals, prices: Prices) -> CostRow:
+    price = prices.price_of(row.provider, row.model)
     cost, unpriced = row.cost_usd, row.unpriced_run_count
     if price is not None:
-        cost += (row.unpriced_input_tokens * price.input + row.unpriced_output_tokens * price.output) / _MILLION
+        cost += (row.unpriced_input_tokens * price.input + row.unpriced_output_tokens * price.output) / 1_000_000
         unpriced = 0
     return CostRow(
         provider=row.provider, model=row.model, run_count=row.run_count, unpriced_run_count=unpriced, cost_usd=cost

@@ -12,7 +12,8 @@ from asm_core.cli.store import with_backend
 from asm_core.cli.toml import read_toml
 from asm_core.cli.when import TIME_HELP, parse_time
 from asm_core.ports import Backend
-from asm_core.querying.summaries import CostRow, CostSummary, UsageRow, UsageSummary, check_pricing_table
+from asm_core.querying.prices import check_pricing_table
+from asm_core.querying.summaries import CostRow, CostSummary, UsageRow, UsageSummary
 
 COLUMNS = ("provider", "model", "runs", "input", "output", "total", "cost", "unpriced")
 NUMBERS = COLUMNS[2:]
