@@ -11,8 +11,9 @@ import pytest
 from processes import LIMIT, ended
 
 from asm_core import AlreadyExistsError, Event, SessionNotFoundError
-from asm_core.sql import Dialect, migrate
+from asm_core.sql import Dialect, migrate, words_of
 from asm_core.sql.postgresql.append import append_events
+from asm_core.sql.postgresql.append_statements import append_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,8 @@ SESSION = (
     "VALUES (%s, 'a', 'active', '{}', '{}', '[]', now(), now())"
 )
 WRITERS = 8
+WORDS = words_of(Dialect.POSTGRESQL)
+STATEMENTS = append_statements(WORDS, notify=False)
 
 
 class Store:
@@ -40,7 +43,7 @@ class Store:
             yield self.connection.execute
 
     def append(self, *events: Event) -> list[Event]:
-        return append_events(self.statement, self.transaction, list(events))
+        return append_events(self.statement, self.transaction, list(events), STATEMENTS)
 
     def log(self, session: str = "s") -> list[tuple[Any, ...]]:
         return self.connection.execute(
@@ -56,7 +59,7 @@ class Store:
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
     opened = Store(url)
-    migrate(opened.connection.execute, Dialect.POSTGRESQL)
+    migrate(opened.connection.execute, WORDS)
     for name in ("s", "t"):
         opened.connection.execute(SESSION, (name,))
     yield opened
@@ -111,8 +114,8 @@ def test_a_missing_session_is_reported(store: Store) -> None:
 def test_inside_a_transaction_of_the_caller_it_is_part_of_that(store: Store) -> None:
     event = an_event()
     with store.connection.transaction(force_rollback=True):
-        [stored] = append_events(store.transaction, store.transaction, [event])
-        assert append_events(store.transaction, store.transaction, [an_event(), event])[1] == stored
+        [stored] = append_events(store.transaction, store.transaction, [event], STATEMENTS)
+        assert append_events(store.transaction, store.transaction, [an_event(), event], STATEMENTS)[1] == stored
         assert store.last() == 2
     assert (store.last(), store.log()) == (0, [])
 

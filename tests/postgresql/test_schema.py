@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from asm_core.sql import LATEST_VERSION, Dialect, ddl, find_faults, migrate, schema_version
+from asm_core.sql import LATEST_VERSION, Dialect, ddl, find_faults, migrate, schema_version, words_of
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -22,6 +22,7 @@ CONSTRAINTS = (
     "WHERE connamespace = 'public'::regnamespace ORDER BY conname"
 )
 VERSIONS = range(LATEST_VERSION + 1)
+WORDS = words_of(Dialect.POSTGRESQL)
 
 
 @pytest.fixture
@@ -42,42 +43,42 @@ def run(connection: Connection, statements: list[str]) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_up_down_and_up_again_is_the_same(connection: Connection, version: int) -> None:
-    assert migrate(connection.execute, Dialect.POSTGRESQL) == list(VERSIONS[1:])
+    assert migrate(connection.execute, WORDS) == list(VERSIONS[1:])
     made = schema(connection)
-    migrate(connection.execute, Dialect.POSTGRESQL, version)
-    assert schema_version(connection.execute, Dialect.POSTGRESQL) == version
-    migrate(connection.execute, Dialect.POSTGRESQL)
+    migrate(connection.execute, WORDS, version)
+    assert schema_version(connection.execute, WORDS) == version
+    migrate(connection.execute, WORDS)
     assert schema(connection) == made
 
 
 def test_down_to_0_leaves_nothing(connection: Connection) -> None:
-    migrate(connection.execute, Dialect.POSTGRESQL)
-    migrate(connection.execute, Dialect.POSTGRESQL, 0)
+    migrate(connection.execute, WORDS)
+    migrate(connection.execute, WORDS, 0)
     assert schema(connection) == [[], [], []]
 
 
 def test_what_is_printed_is_what_migrating_runs(connection: Connection) -> None:
     run(connection, ddl(Dialect.POSTGRESQL))
     made = schema(connection)
-    assert schema_version(connection.execute, Dialect.POSTGRESQL) == LATEST_VERSION
+    assert schema_version(connection.execute, WORDS) == LATEST_VERSION
     run(connection, ddl(Dialect.POSTGRESQL, start=LATEST_VERSION, stop=0))
-    migrate(connection.execute, Dialect.POSTGRESQL)
+    migrate(connection.execute, WORDS)
     assert schema(connection) == made
 
 
 def test_text_is_ordered_as_on_sqlite(connection: Connection) -> None:
-    migrate(connection.execute, Dialect.POSTGRESQL)
+    migrate(connection.execute, WORDS)
     columns = connection.execute(COLUMNS).fetchall()
     assert {collation for *_, kind, _, collation in columns if kind == "text"} == {"C"}
 
 
 def test_a_fresh_schema_is_healthy(connection: Connection) -> None:
-    migrate(connection.execute, Dialect.POSTGRESQL)
-    assert find_faults(connection.execute) == []
+    migrate(connection.execute, WORDS)
+    assert find_faults(connection.execute, WORDS) == []
 
 
 def test_alembic_can_run_the_statements(connection: Connection, url: str) -> None:
-    migrate(connection.execute, Dialect.POSTGRESQL)
+    migrate(connection.execute, WORDS)
     made = schema(connection)
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
     with engine.begin() as own:

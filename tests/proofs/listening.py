@@ -12,7 +12,7 @@ import pytest
 from asm_contract_tests.together import PATIENCE
 from asm_core.event_log import waiting
 from asm_core.sql.postgresql import listening
-from asm_core.sql.postgresql.append import CHANNEL
+from asm_core.sql.postgresql.append_statements import CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

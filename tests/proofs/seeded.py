@@ -13,7 +13,7 @@ from psycopg import sql
 from seeding import fill
 from sqlalchemy import make_url
 
-from asm_core.sql import Dialect, migrate
+from asm_core.sql import Dialect, migrate, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def new_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
             url = make_url(server).set(database=name).render_as_string(hide_password=False)
         with connected(url) as connection:
             connection.execute("BEGIN IMMEDIATE" if dialect is Dialect.SQLITE else "BEGIN")
-            migrate(connection.execute, dialect)
+            migrate(connection.execute, words_of(dialect))
             connection.execute("COMMIT")
         fill(url, factor, analyze=analyze)
         return url

@@ -57,15 +57,15 @@ class PeeweeBackend(SQLBackend):
             store: Database[TableConnection] = database.store()
         else:
             store = on_database(database, schema, notify=notify)
-        self.models = define(database, store.dialect, schema=store.schema)
+        self.models = define(database, store.words.dialect, schema=store.words.schema)
         super().__init__(store, migrate=migrate)
 
     @contextmanager
     def bind(self, connection: peewee.Database | peewee.Proxy) -> Iterator[None]:
         """Make the ports of this thread join the open transaction of another Peewee database."""
         dialect = dialect_of_database(connection)
-        if dialect is not self._database.dialect:
-            message = f"bind() takes a database on {self._database.dialect}, not on {dialect}."
+        if dialect is not self._database.words.dialect:
+            message = f"bind() takes a database on {self._database.words.dialect}, not on {dialect}."
             raise ValidationError(message)
-        with self._database.bind(TableConnection(connection, self._database.schema)):
+        with self._database.bind(TableConnection(connection)):
             yield

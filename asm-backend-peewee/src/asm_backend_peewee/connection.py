@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from peewee import SqliteDatabase
 
 from asm_core import ValidationError
-from asm_core.sql import SQLConnection, failures, qualified
+from asm_core.sql import SQLConnection, failures
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
 
@@ -21,12 +20,11 @@ class TableConnection(SQLConnection):
         database: the Peewee database.
     """
 
-    __slots__ = ("_schema", "database")
+    __slots__ = ("database",)
 
-    def __init__(self, database: Any, schema: str | None = None) -> None:
+    def __init__(self, database: Any) -> None:
         """Use `database`."""
         self.database = database
-        self._schema = schema
 
     @property
     def driver(self) -> Any:
@@ -57,6 +55,3 @@ class TableConnection(SQLConnection):
         self.database.close()
         if is_lost and hasattr(self.database, "close_idle"):
             self.database.close_idle()
-
-    def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Any:
-        return super()._execute_on(cursor, sql if self._schema is None else qualified(sql, self._schema), parameters)

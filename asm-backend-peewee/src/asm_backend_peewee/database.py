@@ -38,9 +38,9 @@ class PeeweeConnector(Connector[TableConnection]):
     errors = TRANSLATED
     _is_inherited = False
 
-    def __init__(self, database: Any, dialect: Dialect, schema: str | None = None) -> None:
+    def __init__(self, database: Any, dialect: Dialect) -> None:
         """Use a Peewee database, with its connections and its settings."""
-        self._connection = TableConnection(database, schema)
+        self._connection = TableConnection(database)
         self._database = database
         self._begin = "IMMEDIATE" if dialect is Dialect.SQLITE else "READ COMMITTED"
 
@@ -93,7 +93,7 @@ def on_database(database: peewee.Database | Proxy, schema: str | None, *, notify
         ValidationError: it is unsupported or not initialized, or SQLite with options that only PostgreSQL has.
     """
     dialect = dialect_of_database(database)
-    connector = PeeweeConnector(database, dialect, schema)
+    connector = PeeweeConnector(database, dialect)
     if dialect is Dialect.POSTGRESQL:
         return PostgreSQL(connector, schema=schema, notify=notify)
     refuse_on_sqlite(schema, notify)

@@ -38,7 +38,7 @@ class ServerDatabase(PostgresqlDatabase):
         # One Peewee database for each connection, without a lock and without a connection for each thread.
         database = ServerDatabase(self._settings, self.options, thread_safe=False)
         database.connect()
-        return TableConnection(database, self.options.schema)
+        return TableConnection(database)
 
     def _connect(self) -> Any:
         connection: Any = super()._connect()  # type: ignore[misc]  # not in its types

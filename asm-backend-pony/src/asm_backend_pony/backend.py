@@ -57,10 +57,10 @@ class PonyBackend(SQLBackend):
         Raises:
             ValidationError: it is not a Pony database of the same dialect, or this thread is not in a `db_session`.
         """
-        if dialect_of_database(connection) is not self._database.dialect:
-            message = f"bind() takes a Pony database on {self._database.dialect}, as the backend's own is."
+        if dialect_of_database(connection) is not self._database.words.dialect:
+            message = f"bind() takes a Pony database on {self._database.words.dialect}, as the backend's own is."
             raise ValidationError(message)
         if not in_session():
             message = "bind() takes a database with an open transaction. Call it inside db_session."
             raise ValidationError(message)
-        return self._database.bind(SessionConnection(connection, self._database.schema))
+        return self._database.bind(SessionConnection(connection))

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from pony.orm.core import local
 
-from asm_core.sql import SQLConnection, qualified
+from asm_core.sql import SQLConnection
 from asm_core.sql.postgresql.pool import savepoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from pony.orm import Database as PonyDatabase
@@ -19,10 +18,9 @@ if TYPE_CHECKING:
 class TableConnection(SQLConnection):
     """Executes core's statements on a driver's connection, outside of Pony's `db_session`."""
 
-    def __init__(self, driver: Any, schema: str | None = None) -> None:
+    def __init__(self, driver: Any) -> None:
         """Use `driver`."""
         self._driver = driver
-        self._schema = schema
 
     @property
     def driver(self) -> Any:
@@ -37,16 +35,13 @@ class TableConnection(SQLConnection):
         """Close the connection."""
         self.driver.close()
 
-    def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Any:
-        return super()._execute_on(cursor, sql if self._schema is None else qualified(sql, self._schema), parameters)
-
 
 class SessionConnection(TableConnection):
     """The connection that a Pony database has in this thread's `db_session`."""
 
-    def __init__(self, database: PonyDatabase, schema: str | None = None) -> None:
+    def __init__(self, database: PonyDatabase) -> None:
         """Use the connection of `database`."""
-        super().__init__(None, schema)
+        super().__init__(None)
         self.database = database
 
     @property

@@ -29,9 +29,9 @@ class PonyConnector(Connector[TableConnection]):
 
     errors = TRANSLATED
 
-    def __init__(self, database: PonyDatabase, schema: str | None = None) -> None:
+    def __init__(self, database: PonyDatabase) -> None:
         """Use `database`. In a forked child Pony connects again by itself."""
-        self._connection = SessionConnection(database, schema)
+        self._connection = SessionConnection(database)
         self._is_postgresql = dialect_of_database(database) is Dialect.POSTGRESQL
 
     @contextmanager
@@ -66,7 +66,7 @@ def on_database(database: PonyDatabase, schema: str | None, *, notify: bool) -> 
     Raises:
         ValidationError: it is not bound or not supported, or it is SQLite with options that only PostgreSQL has.
     """
-    connector = PonyConnector(database, schema)
+    connector = PonyConnector(database)
     if dialect_of_database(database) is Dialect.POSTGRESQL:
         return PostgreSQL(connector, schema=schema, notify=notify)
     refuse_on_sqlite(schema, notify)

@@ -42,6 +42,6 @@ def open_server(url: str, options: PostgreSQLOptions) -> PostgreSQL[TableConnect
         driver = psycopg2.connect(**settings)
         # The driver's table of type readers. A reader from register_type() takes three times as long.
         driver.string_types.update(dict.fromkeys(_GIVEN_AS_TEXT.values(), UNICODE))
-        return PreparingConnection(driver, options.schema, threshold)
+        return PreparingConnection(driver, threshold)
 
     return PostgreSQL(ServerConnections(options, connect, TRANSLATED), schema=options.schema, notify=options.notify)

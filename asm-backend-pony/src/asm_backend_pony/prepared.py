@@ -25,9 +25,9 @@ _IDLE: Final = 0
 class PreparingConnection(TableConnection):
     """Prepares frequent statements, outside of transactions, which a failing PREPARE would abort."""
 
-    def __init__(self, driver: Any, schema: str | None, threshold: int) -> None:
+    def __init__(self, driver: Any, threshold: int) -> None:
         """Use `driver`; prepare a statement after `threshold` uses, or never with 0."""
-        super().__init__(driver, schema)
+        super().__init__(driver)
         self._threshold = threshold
         self._uses: Counter[str] = Counter()
         self._calls: dict[str, str] = {}

@@ -52,6 +52,5 @@ class SQLModelBackend(SQLBackend):
     @contextmanager
     def bind(self, connection: Connection | OrmSession) -> Iterator[None]:
         """Make the ports of this thread join the transaction of a SQLModel ``Session`` or a ``Connection``."""
-        joined = TableConnection(connection_of(connection, self._database.dialect), self._database.schema)
-        with self._database.bind(joined):
+        with self._database.bind(TableConnection(connection_of(connection, self._database.words.dialect))):
             yield

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from asm_core.sql import Dialect, SQLConnection, qualified
+from asm_core.sql import Dialect, SQLConnection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,12 +23,11 @@ class TableConnection(SQLConnection):
         connection: the SQLAlchemy connection.
     """
 
-    __slots__ = ("_schema", "connection")
+    __slots__ = ("connection",)
 
-    def __init__(self, connection: Connection, schema: str | None = None) -> None:
+    def __init__(self, connection: Connection) -> None:
         """Use `connection`."""
         self.connection = connection
-        self._schema = schema
 
     @property
     def driver(self) -> Any:
@@ -51,8 +50,6 @@ class TableConnection(SQLConnection):
         self.connection.close()
 
     def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Any:
-        if self._schema is not None:
-            sql = qualified(sql, self._schema)
         try:
             return super()._execute_on(cursor, sql, parameters)
         except Exception:

@@ -39,7 +39,7 @@ def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database[T
     if schema is None:
         schema = engine.get_execution_options().get("schema_translate_map", {}).get(None)
     if dialect == Dialect.POSTGRESQL:
-        return PostgreSQL(PostgreSQLEngine(engine, schema), schema=schema, notify=notify)
+        return PostgreSQL(PostgreSQLEngine(engine), schema=schema, notify=notify)
     refuse_on_sqlite(schema, notify)
     return SQLite(SQLiteEngine(engine))
 

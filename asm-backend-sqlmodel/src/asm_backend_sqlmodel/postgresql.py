@@ -29,9 +29,8 @@ class PostgreSQLEngine(Connector[TableConnection]):
 
     errors = TRANSLATED
 
-    def __init__(self, engine: Engine, schema: str | None = None) -> None:
+    def __init__(self, engine: Engine) -> None:
         """Use an engine, its pool and its settings."""
-        self._schema = schema
         self._engine = engine
         self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._read_committed = engine.execution_options(isolation_level="READ COMMITTED")
@@ -40,13 +39,13 @@ class PostgreSQLEngine(Connector[TableConnection]):
     def statement(self) -> Iterator[TableConnection]:
         """Provide a connection of the pool."""
         with self._autocommitting.connect() as connection:
-            yield TableConnection(connection, self._schema)
+            yield TableConnection(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[TableConnection]:
         """Provide a connection of the pool, in a transaction."""
         with self._read_committed.begin() as connection:
-            yield TableConnection(connection, self._schema)
+            yield TableConnection(connection)
 
     def connect_alone(self) -> Any:
         """Connect like the engine's pool, with its events, but outside of it."""
@@ -88,5 +87,5 @@ def open_server(url: str, options: PostgreSQLOptions) -> PostgreSQL[TableConnect
         poolclass=NullPool,
         pool_reset_on_return=None,
     )
-    connections = ServerConnections(options, lambda: TableConnection(engine.connect(), options.schema), TRANSLATED)
+    connections = ServerConnections(options, lambda: TableConnection(engine.connect()), TRANSLATED)
     return PostgreSQL(connections, schema=options.schema, notify=options.notify)

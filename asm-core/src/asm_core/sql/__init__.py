@@ -20,8 +20,9 @@ from asm_core.sql.postgresql.append import is_collision
 from asm_core.sql.queries import Statement
 from asm_core.sql.queries.integrity import find_faults
 from asm_core.sql.queries.tags import TagClauses, clause_parts, tag_clauses, tag_list
+from asm_core.sql.queries.words import Words, words_of
 from asm_core.sql.schema.migrator import LATEST_VERSION, check_version, ddl, migrate, schema_version
-from asm_core.sql.schema.named import check_schema, qualified
+from asm_core.sql.schema.named import check_schema
 from asm_core.sql.sqlite.append import append_events, restore_events
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "SQLiteOptions",
     "Statement",
     "TagClauses",
+    "Words",
     "append_events",
     "check_schema",
     "check_version",
@@ -53,9 +55,9 @@ __all__ = [
     "find_faults",
     "is_collision",
     "migrate",
-    "qualified",
     "restore_events",
     "schema_version",
     "tag_clauses",
     "tag_list",
+    "words_of",
 ]

@@ -87,13 +87,13 @@ class SQLBackend(Backend):
         database = self._database
         with database.write() as connection:
             database.check_encoding(connection)
-            return migrate(connection.execute_sql, database.dialect, version, schema=database.schema)
+            return migrate(connection.execute_sql, database.words, version)
 
     def schema_version(self) -> int:
         """Return the version of the schema."""
         with self._database.read() as connection:
             self._database.check_encoding(connection)
-            return schema_version(connection.execute_sql, self._database.dialect)
+            return schema_version(connection.execute_sql, self._database.words)
 
     def close(self) -> None:
         """Close the connections, if the backend opened them itself."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Generic
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.concurrency.forking import renew_in_child
 from asm_core.errors import StorageError
-from asm_core.sql.codec import codec_of
 from asm_core.sql.connector import C
 from asm_core.sql.transactions import OpenTransaction, Transactions
 
@@ -19,24 +18,22 @@ if TYPE_CHECKING:
 
     from asm_core.models import Event
     from asm_core.sql.connector import Connector
-    from asm_core.sql.dialects import Dialect
+    from asm_core.sql.queries.words import Words
 
 
 class Database(ABC, Generic[C]):
     """Provides its connector's connections for reading, and for writing in a transaction that a thread's calls join.
 
     Attributes:
-        dialect: the dialect of the database.
+        words: the syntax of its dialect, and the names of the tables.
         codec: converts models to rows and back.
-        schema: the schema of the tables; None: that of the connection.
         transactions: the open transaction of each thread.
     """
 
-    def __init__(self, connector: Connector[C], dialect: Dialect, *, schema: str | None = None) -> None:
+    def __init__(self, connector: Connector[C], words: Words) -> None:
         """Start without a connection."""
-        self.dialect = dialect
-        self.codec = codec_of(dialect)
-        self.schema = schema
+        self.words = words
+        self.codec = words.codec
         self.transactions = Transactions[C]()
         self._connector = connector
         self._closed = False

@@ -15,20 +15,6 @@ class Dialect(StrEnum):
     SQLITE = "sqlite"
     POSTGRESQL = "postgresql"
 
-    @property
-    def mark(self) -> str:
-        """The placeholder of a parameter."""
-        return "?" if self is Dialect.SQLITE else "%s"
-
-    @property
-    def among(self) -> str:
-        """The condition after a column that must have one of several values, encoded by `encode_several`."""
-        return "IN (SELECT value FROM json_each(?))" if self is Dialect.SQLITE else "= ANY(%s::text[])"
-
-    def locking(self, strength: str) -> str:
-        """Return the clause that locks the rows of a SELECT (UPDATE, KEY SHARE); empty without row locks."""
-        return "" if self is Dialect.SQLITE else f" FOR {strength}"
-
 
 class Cursor(Protocol):
     """The used part of a cursor of PEP 249."""

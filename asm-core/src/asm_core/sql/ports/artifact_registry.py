@@ -27,7 +27,7 @@ class SQLArtifactRegistry(ArtifactRegistry):
     def __init__(self, database: Database[Any]) -> None:
         """Register in `database`."""
         self._database = database
-        self._queries = ArtifactQueries(database.dialect)
+        self._queries = ArtifactQueries(database.words)
 
     def _register(self, artifact: Artifact) -> None:
         for _ in range(_TRIES):

@@ -34,9 +34,9 @@ class SQLQueryAPI(QueryAPI):
         super().__init__(reader)
         self._answer = reader.answer
         self._codec = database.codec
-        self._reads = ReadQueries(database.dialect)
-        self._totals = TotalQueries(database.dialect)
-        self._artifacts = ArtifactQueries(database.dialect)
+        self._reads = ReadQueries(database.words)
+        self._totals = TotalQueries(database.words)
+        self._artifacts = ArtifactQueries(database.words)
 
     def _count_sessions(self, query: SessionQuery) -> int:
         return self._count(self._reads.session_count(_whole(query)))

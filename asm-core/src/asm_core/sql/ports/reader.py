@@ -29,7 +29,7 @@ class SQLReader(Reader):
         """Read from `database`."""
         self._database = database
         self._codec = database.codec
-        self._reads = ReadQueries(database.dialect)
+        self._reads = ReadQueries(database.words)
 
     def load_session(self, session_id: str) -> Session | None:
         return next(iter(self.find_sessions(SessionQuery(ids=(session_id,), include_deleted=True))), None)

@@ -42,25 +42,25 @@ class SQLRetentionStore(SQLReader, RetentionStore):
     def __init__(self, database: Database[Any]) -> None:
         """Maintain `database`."""
         super().__init__(database)
-        self._queries = RetentionQueries(database.dialect)
-        self._stretches = StretchQueries(database.dialect)
-        self._removing = removing_in(database.dialect)
-        self._artifacts = ArtifactQueries(database.dialect)
+        self._queries = RetentionQueries(database.words)
+        self._stretches = StretchQueries(database.words)
+        self._removing = removing_in(database.words)
+        self._artifacts = ArtifactQueries(database.words)
 
     def batch(self) -> AbstractContextManager[object]:
         return self._database.batch()
 
     def find_expired(self, query: ExpiredSessions) -> Found:
-        return self._look("asm_sessions", self._queries.expired(query), query)
+        return self._look("sessions", self._queries.expired(query), query)
 
     def find_deleted(self, query: DeletedSessions) -> Found:
-        return self._look("asm_sessions", self._queries.deleted(query), query)
+        return self._look("sessions", self._queries.deleted(query), query)
 
     def find_oversized(self, query: OversizedSessions) -> Found:
-        return self._look("asm_sessions", self._queries.oversized(query), query)
+        return self._look("sessions", self._queries.oversized(query), query)
 
     def find_removable(self, query: RemovableArtifacts) -> Found:
-        return self._look("asm_artifacts", self._queries.removable(query), query)
+        return self._look("artifacts", self._queries.removable(query), query)
 
     def find_prunable(self, query: PrunableSessions) -> list[str]:
         return self._ids(self._queries.prunable(query))
@@ -81,11 +81,11 @@ class SQLRetentionStore(SQLReader, RetentionStore):
 
     def soft_delete_sessions(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._database.write() as connection:
-            soft_delete(connection.execute_sql, self._database.dialect, session_ids, at)
+            soft_delete(connection.execute_sql, self._database.words, session_ids, at)
 
     def undelete_session(self, session_id: str) -> None:
         with self._database.write() as connection:
-            undelete(connection.execute_sql, self._database.dialect, session_id)
+            undelete(connection.execute_sql, self._database.words, session_id)
 
     def mark_removals(self, session_ids: Sequence[str], at: datetime) -> None:
         with self._database.write() as connection:
@@ -106,7 +106,7 @@ class SQLRetentionStore(SQLReader, RetentionStore):
 
     def check_integrity(self) -> list[str]:
         with self._database.read() as connection:
-            return find_faults(connection.execute_sql)
+            return find_faults(connection.execute_sql, self._database.words)
 
     def _look(self, table: str, where: Where, query: Any) -> Found:
         """Search the next rows for those that meet conditions; with given ids, lock these rows."""

@@ -61,7 +61,7 @@ class SQLSessionStore(SessionStore):
 
     def _delete_session(self, session_id: str) -> None:
         # A marked session is invisible to readers, so other writers need not wait for its last row.
-        removing, is_first = removing_in(self._database.dialect), True
+        removing, is_first = removing_in(self._database.words), True
         while True:
             with self._database.write() as connection:
                 begun, execute = time.perf_counter(), connection.execute_sql
@@ -82,4 +82,4 @@ class SQLSessionStore(SessionStore):
 
     @property
     def _saving(self) -> Saving:
-        return saving_in(self._database.dialect)
+        return saving_in(self._database.words)

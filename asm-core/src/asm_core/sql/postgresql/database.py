@@ -15,7 +15,9 @@ from asm_core.sql.dialects import Dialect
 from asm_core.sql.failures import is_serialization_failure
 from asm_core.sql.options import check_flag
 from asm_core.sql.postgresql.append import append_events, restore_events
+from asm_core.sql.postgresql.append_statements import append_statements
 from asm_core.sql.postgresql.listening import Listener
+from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.named import check_schema
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 _TRIES: Final = 20
 _LONGEST_REST: Final = 0.02
 """Seconds before an append is retried; a random part of them, so that writers do not retry together."""
-_BATCHES: Final = "SELECT pg_advisory_xact_lock(72379734, hashtext('asm_sessions'::regclass::oid::text))"
+_BATCHES: Final = "SELECT pg_advisory_xact_lock(72379734, hashtext('{}'::regclass::oid::text))"
 """Serialises batches of maintenance in these tables; the first number is arbitrary."""
 
 
@@ -46,15 +48,16 @@ class PostgreSQL(Database[C]):
             ValidationError: the schema name is invalid, or `notify` is not a boolean.
         """
         place = None if schema is None else check_schema(schema)
-        super().__init__(connector, Dialect.POSTGRESQL, schema=place)
+        super().__init__(connector, words_of(Dialect.POSTGRESQL, place))
         self._notify = check_flag("notify", notify)
+        self._statements = append_statements(self.words, notify=notify)
         self._listeners: list[Listener] = []
 
     @contextmanager
     def batch(self) -> Iterator[C]:
         """Provide a connection for writing, in a transaction, while no other transaction is in such a batch."""
         with self.write() as connection:
-            connection.execute_sql(_BATCHES)
+            connection.execute_sql(_BATCHES.format(self.words.sessions))
             yield connection
 
     def append(self, events: list[Event]) -> list[Event]:
@@ -73,7 +76,7 @@ class PostgreSQL(Database[C]):
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
         """Store numbered events, inside a transaction; return the number of new events."""
         with self._execute_together() as execute:
-            return restore_events(execute, session_id, events, last_sequence, notify=self._notify)
+            return restore_events(execute, session_id, events, last_sequence, self._statements)
 
     def listening(self, notify: Callable[[str | None], None], /) -> AbstractContextManager[object]:
         """Return a context in which the server notifies of appends by other processes, with the option `notify`."""
@@ -108,7 +111,7 @@ class PostgreSQL(Database[C]):
         return self._connector.savepoint(connection, in_own=in_own)
 
     def _append(self, statement: Executing, events: list[Event]) -> list[Event]:
-        return append_events(statement, self._execute_together, events, notify=self._notify)
+        return append_events(statement, self._execute_together, events, self._statements)
 
     def _append_again(self, events: list[Event]) -> list[Event]:
         """Append in transactions, until one is not rolled back: a single statement has the connection's isolation."""

@@ -13,7 +13,7 @@ from selectors import EVENT_READ, DefaultSelector
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.sql.failures import translate
-from asm_core.sql.postgresql.append import CHANNEL
+from asm_core.sql.postgresql.append_statements import CHANNEL
 from asm_core.sql.postgresql.sockets import leave_in_child
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from asm_core.sql.queries.saves import insertion
 from asm_core.sql.queries.totals import halves
 from asm_core.sql.queries.where import Statement, Where
-from asm_core.sql.queries.words import SELECTED, words_of
 from asm_core.sql.schema.tables import ARTIFACT_COLUMNS
 
 if TYPE_CHECKING:
@@ -15,22 +14,23 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core.models import Artifact
-    from asm_core.sql.dialects import Dialect
+    from asm_core.sql.queries.words import Words
 
 
 class ArtifactQueries:
     """The statements of the registry, in one dialect."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """Use the syntax of `dialect`."""
-        self._words = words_of(dialect)
-        self._select = f"SELECT {SELECTED[dialect]['a']} FROM asm_artifacts a"
-        self._insert = insertion("asm_artifacts", ARTIFACT_COLUMNS, dialect)
+    def __init__(self, words: Words) -> None:
+        """Use the syntax of `words`."""
+        self._words = words
+        self._select = f"SELECT {words.selected['a']} FROM {words.artifacts} a"
+        self._insert = insertion(words.artifacts, "a", ARTIFACT_COLUMNS, words)
 
     def session(self, session_id: str) -> Statement:
         """Select a row if the session exists."""
         return Statement(
-            f"SELECT 1 FROM asm_sessions WHERE id = {self._words.mark} AND removing_at IS NULL", (session_id,)
+            f"SELECT 1 FROM {self._words.sessions} s WHERE s.id = {self._words.mark} AND s.removing_at IS NULL",
+            (session_id,),
         )
 
     def like(self, artifact: Artifact) -> Statement:
@@ -45,8 +45,8 @@ class ArtifactQueries:
     def remove(self, artifact_ids: Sequence[str]) -> Statement:
         """Remove the artifacts with these ids."""
         where = Where(self._words)
-        where.one_of("id", artifact_ids)
-        return where.statement(f"DELETE FROM asm_artifacts {where}")
+        where.one_of("a.id", artifact_ids)
+        return where.statement(f"DELETE FROM {self._words.artifacts} AS a {where}")
 
     def by_key(self, key: str) -> Statement:
         """Select the live artifact of a key."""
@@ -63,15 +63,15 @@ class ArtifactQueries:
     def total(self, session_id: str) -> Statement:
         """Select the number of live artifacts of a session, and the halves of the sum of their bytes."""
         return Statement(
-            f"SELECT count(*), {halves('a.byte_size')} FROM asm_artifacts a "
+            f"SELECT count(*), {halves('a.byte_size')} FROM {self._words.artifacts} a "
             f"WHERE a.session_id = {self._words.mark} AND a.deleted_at IS NULL",
             (session_id,),
         )
 
     def soft_delete(self, key: str, at: datetime) -> Statement:
         """Mark the live artifact of a key as deleted."""
-        mark = self._words.mark
+        mark, artifacts = self._words.mark, self._words.artifacts
         return Statement(
-            f"UPDATE asm_artifacts SET deleted_at = {mark} WHERE key = {mark} AND deleted_at IS NULL",
+            f"UPDATE {artifacts} AS a SET deleted_at = {mark} WHERE a.key = {mark} AND a.deleted_at IS NULL",
             (self._words.codec.encode_time(at), key),
         )

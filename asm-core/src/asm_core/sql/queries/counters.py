@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from asm_core.sql.dialects import Dialect, Execute
-
-_MAKE: Final = (
-    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at, deleted_at) "
-    "SELECT id, 0, created_at, deleted_at FROM {source} ON CONFLICT (session_id) DO NOTHING"
-)
+    from asm_core.sql.queries.words import Words
 
 
-def make_counter(execute: Execute, dialect: Dialect, session_id: str) -> None:
-    """Create the counter of a stored session if it has none, in the transaction that stores the session.
+def making(words: Words) -> str:
+    """Return the statement that creates the counter of a stored session if it has none.
 
     The database assigns the random id of the log. An existing counter is neither changed nor locked.
     """
-    execute(_MAKE.format(source=f"asm_sessions WHERE id = {dialect.mark}"), (session_id,))
+    return _making(words, f"{words.sessions} s WHERE s.id = {words.mark}")
 
 
-def with_counter(insert: str) -> str:
-    """Extend an insert into `asm_sessions` without RETURNING to create the counter too, in one PostgreSQL statement.
+def with_counter(insert: str, words: Words) -> str:
+    """Extend an insert of a session without RETURNING to create the counter too, in one PostgreSQL statement.
 
     It returns the stored `deleted_at` and `removing_at`. If the insert stores or updates no row, no counter is created.
     """
     return (
-        f"WITH saved AS ({insert} RETURNING id, created_at, deleted_at, removing_at), "
-        f"counter AS ({_MAKE.format(source='saved')}) "
-        "SELECT deleted_at AT TIME ZONE 'UTC', removing_at FROM saved"
+        f"WITH saved AS ({insert} RETURNING s.id, s.created_at, s.deleted_at, s.removing_at), "
+        f"counter AS ({_making(words, 'saved s')}) "
+        "SELECT saved.deleted_at AT TIME ZONE 'UTC', saved.removing_at FROM saved"
+    )
+
+
+def _making(words: Words, source: str) -> str:
+    return (
+        f"INSERT INTO {words.counters} (session_id, last_sequence, updated_at, deleted_at) "
+        f"SELECT s.id, 0, s.created_at, s.deleted_at FROM {source} ON CONFLICT (session_id) DO NOTHING"
     )

@@ -6,44 +6,42 @@ from typing import TYPE_CHECKING
 
 from asm_core.sql.queries.tags import tag_list
 from asm_core.sql.queries.where import Statement, Where, limit, order_by
-from asm_core.sql.queries.words import SELECTED, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery
-    from asm_core.sql.dialects import Dialect
     from asm_core.sql.queries.words import Words
 
 
 class ReadQueries:
     """The statements that find and count, in one dialect."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """Use the words of `dialect`."""
-        self._words = words_of(dialect)
-        self._selected = SELECTED[dialect]
+    def __init__(self, words: Words) -> None:
+        """Write statements with `words`."""
+        self._words = words
 
     def sessions(self, query: SessionQuery) -> Statement:
         """Select the sessions that match a query, in its order, from its start on."""
         where = self._sessions_passing(query)
         where.after("s", query.order, query.after_key)
         return where.statement(
-            f"SELECT {self._selected['s']} FROM asm_sessions s {where} "
+            f"SELECT {self._words.selected['s']} FROM {self._words.sessions} s {where} "
             f"{order_by('s', query.order)} {limit(query.limit, query.offset)}"
         )
 
     def session_count(self, query: SessionQuery) -> Statement:
         """Select the number of sessions that match the filters of a query."""
         where = self._sessions_passing(query)
-        return where.statement(f"SELECT count(*) FROM asm_sessions s {where}")
+        return where.statement(f"SELECT count(*) FROM {self._words.sessions} s {where}")
 
     def runs(self, query: RunQuery) -> Statement:
         """Select the runs that match a query, in its order, from its start on."""
         where = runs_passing(query, self._words)
         where.after("r", query.order, query.after_key)
         return where.statement(
-            f"SELECT {self._selected['r']} FROM asm_runs r {where} {order_by('r', query.order)} {limit(query.limit)}"
+            f"SELECT {self._words.selected['r']} FROM {self._words.runs} r {where} "
+            f"{order_by('r', query.order)} {limit(query.limit)}"
         )
 
     def events(self, query: EventQuery) -> Statement:
@@ -51,13 +49,14 @@ class ReadQueries:
         where = events_passing(query, self._words)
         where.after("e", query.order, query.after_key)
         return where.statement(
-            f"SELECT {self._selected['e']} FROM asm_events e {where} {order_by('e', query.order)} {self._page(query)}"
+            f"SELECT {self._words.selected['e']} FROM {self._words.events} e {where} "
+            f"{order_by('e', query.order)} {self._page(query)}"
         )
 
     def event_count(self, query: EventQuery) -> Statement:
         """Select the number of events that match the filters of a query."""
         where = events_passing(query, self._words)
-        return where.statement(f"SELECT count(*) FROM asm_events e {where}")
+        return where.statement(f"SELECT count(*) FROM {self._words.events} e {where}")
 
     def heads(self, session_ids: Sequence[str]) -> Statement:
         """Select the id of each of these sessions, and the fields of its head."""
@@ -66,7 +65,7 @@ class ReadQueries:
         where.add("s.removing_at IS NULL")
         return where.statement(
             "SELECT s.id, coalesce(c.last_sequence, 0), c.log_id, c.updated_at "
-            f"FROM asm_sessions s LEFT JOIN asm_session_sequences c ON c.session_id = s.id {where}"
+            f"FROM {self._words.sessions} s LEFT JOIN {self._words.counters} c ON c.session_id = s.id {where}"
         )
 
     def _sessions_passing(self, query: SessionQuery) -> Where:
@@ -82,7 +81,7 @@ class ReadQueries:
             where.add(carried, tag_list(query.tags))
         if query.providers is not None:
             provided, providers = where.chosen(f"{words.unindexed}r.provider", query.providers)
-            where.add(f"EXISTS (SELECT 1 FROM asm_runs r WHERE r.session_id = s.id AND {provided})", providers)
+            where.add(f"EXISTS (SELECT 1 FROM {words.runs} r WHERE r.session_id = s.id AND {provided})", providers)
         where.add("s.removing_at IS NULL")
         if not query.include_deleted:
             where.add("s.deleted_at IS NULL")

@@ -9,18 +9,18 @@ All rows are deleted explicitly, because cascading foreign keys are disabled whi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from asm_core.models.base import MAX_INTEGER
 from asm_core.retention import Removal
-from asm_core.sql.codec import codec_of
-from asm_core.sql.dialects import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from asm_core.sql.dialects import Cursor, Execute
+    from asm_core.sql.queries.words import Words
 
 
 class Removing:
@@ -30,40 +30,42 @@ class Removing:
     event is never locked without its session.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, words: Words) -> None:
         """Build the statements once."""
-        self._codec = codec_of(dialect)
-        mark, among, lock = dialect.mark, dialect.among, dialect.locking("UPDATE")
-        greatest = "MAX" if dialect is Dialect.SQLITE else "GREATEST"
-        self._hold_sessions = f"SELECT id FROM asm_sessions WHERE id {among} ORDER BY id{lock}"
+        self._codec = words.codec
+        mark, among, lock = words.mark, words.one_of, words.locking("UPDATE")
+        sessions, counters, events, runs = words.sessions, words.counters, words.events, words.runs
+        self._hold_sessions = f"SELECT s.id FROM {sessions} s WHERE s.id {among} ORDER BY s.id{lock}"
         self._hold_counters = (
-            f"SELECT session_id FROM asm_session_sequences WHERE session_id {among} ORDER BY session_id{lock}"
+            f"SELECT c.session_id FROM {counters} c WHERE c.session_id {among} ORDER BY c.session_id{lock}"
         )
         self._mark_sessions = (
-            f"UPDATE asm_sessions SET removing_at = {mark}, deleted_at = COALESCE(deleted_at, {mark}) "
-            f"WHERE id {among} AND removing_at IS NULL"
+            f"UPDATE {sessions} AS s SET removing_at = {mark}, deleted_at = COALESCE(s.deleted_at, {mark}) "
+            f"WHERE s.id {among} AND s.removing_at IS NULL"
         )
         # A number after the counter's is a fault, but the event must be removed too.
+        last = f"(SELECT MAX(e.sequence_number) FROM {events} e WHERE e.session_id = c.session_id)"
         self._mark_counters = (
-            f"UPDATE asm_session_sequences SET deleted_at = COALESCE(deleted_at, {mark}), "
-            f"last_sequence = {greatest}(last_sequence, COALESCE((SELECT MAX(sequence_number) FROM asm_events "
-            f"WHERE asm_events.session_id = asm_session_sequences.session_id), 0)) WHERE session_id {among}"
+            f"UPDATE {counters} AS c SET deleted_at = COALESCE(c.deleted_at, {mark}), "
+            f"last_sequence = {words.greatest}(c.last_sequence, COALESCE({last}, 0)) WHERE c.session_id {among}"
         )
-        self._marked = f"SELECT id FROM asm_sessions WHERE removing_at IS NOT NULL AND id > {mark} ORDER BY id LIMIT "
+        self._marked = (
+            f"SELECT s.id FROM {sessions} s WHERE s.removing_at IS NOT NULL AND s.id > {mark} ORDER BY s.id LIMIT "
+        )
         self._hold_marked = (
-            f"SELECT id FROM asm_sessions WHERE id {among} AND removing_at IS NOT NULL ORDER BY id{lock}"
+            f"SELECT s.id FROM {sessions} s WHERE s.id {among} AND s.removing_at IS NOT NULL ORDER BY s.id{lock}"
         )
-        self._heads = f"SELECT session_id, last_sequence FROM asm_session_sequences WHERE session_id {among}"
-        self._set_head = f"UPDATE asm_session_sequences SET last_sequence = {mark} WHERE session_id = {mark}"
-        up_to = f"FROM asm_events WHERE session_id = {mark} AND sequence_number <= {mark}"
-        self._next_head = f"SELECT MAX(sequence_number) {up_to}"
-        self._delete_events = f"DELETE {up_to} AND sequence_number > {mark}"
+        self._heads = f"SELECT c.session_id, c.last_sequence FROM {counters} c WHERE c.session_id {among}"
+        self._set_head = f"UPDATE {counters} AS c SET last_sequence = {mark} WHERE c.session_id = {mark}"
+        up_to = f"FROM {events} AS e WHERE e.session_id = {mark} AND e.sequence_number <= {mark}"
+        self._next_head = f"SELECT MAX(e.sequence_number) {up_to}"
+        self._delete_events = f"DELETE {up_to} AND e.sequence_number > {mark}"
         self._delete_runs = (
-            f"DELETE FROM asm_runs WHERE id IN (SELECT id FROM asm_runs WHERE session_id = {mark} "
-            "ORDER BY started_at, id LIMIT {limit})"
+            f"DELETE FROM {runs} WHERE id IN (SELECT r.id FROM {runs} r WHERE r.session_id = {mark} "
+            "ORDER BY r.started_at, r.id LIMIT {limit})"
         )
-        self._delete_counters = f"DELETE FROM asm_session_sequences WHERE session_id {among}"
-        self._delete_sessions = f"DELETE FROM asm_sessions WHERE id {among}"
+        self._delete_counters = f"DELETE FROM {counters} AS c WHERE c.session_id {among}"
+        self._delete_sessions = f"DELETE FROM {sessions} AS s WHERE s.id {among}"
 
     def mark(self, execute: Execute, session_ids: Sequence[str], at: datetime) -> None:
         """Mark sessions, unless they are marked."""
@@ -129,12 +131,10 @@ class Removing:
         return found[0][0] or 0
 
 
-_REMOVINGS: Final = {dialect: Removing(dialect) for dialect in Dialect}
-
-
-def removing_in(dialect: Dialect) -> Removing:
-    """Return the removals of a dialect."""
-    return _REMOVINGS[dialect]
+@lru_cache(maxsize=64)
+def removing_in(words: Words) -> Removing:
+    """Return the removals of a dialect and schema."""
+    return Removing(words)
 
 
 def _first(cursor: Cursor) -> list[str]:

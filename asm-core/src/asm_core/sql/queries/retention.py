@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from asm_core.models import TERMINAL_SESSION_STATUSES
 from asm_core.sql.queries.tags import tag_list
 from asm_core.sql.queries.where import Statement, Where
-from asm_core.sql.queries.words import words_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,19 +19,18 @@ if TYPE_CHECKING:
         PrunableSessions,
         RemovableArtifacts,
     )
-    from asm_core.sql.dialects import Dialect
+    from asm_core.sql.queries.words import Words
 
 _ENDED: Final = tuple(sorted(TERMINAL_SESSION_STATUSES))
-_OWNER: Final = "EXISTS (SELECT 1 FROM asm_sessions s WHERE s.id = a.session_id AND {})"
 
 
 class RetentionQueries:
     """The conditions and statements of one dialect."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """Use the syntax of `dialect`."""
-        self._dialect = dialect
-        self._words = words_of(dialect)
+    def __init__(self, words: Words) -> None:
+        """Use the syntax of `words`."""
+        self._words = words
+        self._owner = f"EXISTS (SELECT 1 FROM {words.sessions} s WHERE s.id = a.session_id AND {{}})"
 
     def expired(self, query: ExpiredSessions) -> Where:
         """Return the conditions of sessions to soft-delete."""
@@ -55,14 +53,15 @@ class RetentionQueries:
     def oversized(self, query: OversizedSessions) -> Where:
         """Return the conditions of sessions that may have too many events, by their last sequence number."""
         where = self._touchable(query.exempt, not_due=query.deleted_before)
-        numbers = "EXISTS (SELECT 1 FROM asm_session_sequences c WHERE c.session_id = s.id AND c.last_sequence > {})"
-        where.add(numbers.format(self._words.mark), query.max_events)
+        counters, mark = self._words.counters, self._words.mark
+        beyond = f"EXISTS (SELECT 1 FROM {counters} c WHERE c.session_id = s.id AND c.last_sequence > {mark})"
+        where.add(beyond, query.max_events)
         return where
 
     def removable(self, query: RemovableArtifacts) -> Where:
         """Return the conditions of artifacts to remove."""
         orphaned = Where(self._words)
-        orphaned.add(f"a.session_id IS NOT NULL AND NOT {_OWNER.format('s.removing_at IS NULL')}")
+        orphaned.add(f"a.session_id IS NOT NULL AND NOT {self._owner.format('s.removing_at IS NULL')}")
         reasons = [orphaned]
         if query.deleted_before is not None:
             reasons.append(Where(self._words))
@@ -71,7 +70,7 @@ class RetentionQueries:
             due = self._touchable(query.exempt)
             due.compare("s.deleted_at <", query.gone_before)
             reasons.append(Where(self._words))
-            reasons[-1].add(_OWNER.format(due.conditions), *due.parameters)
+            reasons[-1].add(self._owner.format(due.conditions), *due.parameters)
         where = Where(self._words)
         where.either(*reasons)
         return where
@@ -80,28 +79,32 @@ class RetentionQueries:
         """Select the ids of the sessions whose events may be pruned; lock them if they must not be removed."""
         where = self._touchable(query.exempt, not_due=query.deleted_before)
         where.one_of("s.id", query.ids)
-        lock = self._dialect.locking("KEY SHARE") if query.hold else ""
-        return where.statement(f"SELECT s.id FROM asm_sessions s {where} ORDER BY s.id{lock}")
+        lock = self._words.locking("KEY SHARE") if query.hold else ""
+        return where.statement(f"SELECT s.id FROM {self._words.sessions} s {where} ORDER BY s.id{lock}")
 
     def ahead(self, table: str, after: str, rows: int) -> Statement:
         """Select the id that is `rows` after another one."""
         mark = self._words.mark
-        ahead = f"SELECT id FROM {table} WHERE id > {mark} ORDER BY id LIMIT 1 OFFSET {rows - 1}"
+        name, alias = self._words.tables[table], table[0]
+        ahead = (
+            f"SELECT {alias}.id FROM {name} {alias} WHERE {alias}.id > {mark} "
+            f"ORDER BY {alias}.id LIMIT 1 OFFSET {rows - 1}"
+        )
         return Statement(ahead, (after,))
 
     def between(self, table: str, where: Where, ids: tuple[str, str | None], limit: int) -> Statement:
         """Select the ids of rows that meet conditions, after one id and up to another."""
-        alias = table[len("asm_")]
+        name, alias = self._words.tables[table], table[0]
         where.add(f"{alias}.id > {self._words.mark}", ids[0])
         where.compare(f"{alias}.id <=", ids[1])
-        return where.statement(f"SELECT {alias}.id FROM {table} {alias} {where} ORDER BY {alias}.id LIMIT {limit}")
+        return where.statement(f"SELECT {alias}.id FROM {name} {alias} {where} ORDER BY {alias}.id LIMIT {limit}")
 
     def among(self, table: str, where: Where, ids: tuple[str, ...]) -> Statement:
         """Lock the rows with these ids that meet conditions, and select their ids."""
-        alias = table[len("asm_")]
+        name, alias = self._words.tables[table], table[0]
         where.one_of(f"{alias}.id", ids)
-        lock = self._dialect.locking("UPDATE")
-        return where.statement(f"SELECT {alias}.id FROM {table} {alias} {where} ORDER BY {alias}.id{lock}")
+        lock = self._words.locking("UPDATE")
+        return where.statement(f"SELECT {alias}.id FROM {name} {alias} {where} ORDER BY {alias}.id{lock}")
 
     def _touchable(self, exemption: Exemption, *, not_due: datetime | None = None) -> Where:
         """Return the conditions of sessions that may be changed, except those that will be removed anyway."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from asm_core.errors import SessionDeletedError, SessionNotFoundError, StorageError
 from asm_core.event_log.idempotency import run_refused, run_taken
 from asm_core.models.statuses import TERMINAL_RUN_STATUSES
-from asm_core.sql.codec import codec_of
 from asm_core.sql.dialects import Dialect
-from asm_core.sql.queries.counters import make_counter, with_counter
+from asm_core.sql.queries.counters import making, with_counter
 from asm_core.sql.schema.tables import RUN_COLUMNS, SESSION_COLUMNS
 
 if TYPE_CHECKING:
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from asm_core.models import Run, Session
     from asm_core.sql.dialects import Execute
+    from asm_core.sql.queries.words import Words
 
 _FINAL: Final = ", ".join(f"'{status}'" for status in sorted(TERMINAL_RUN_STATUSES))
-_OF_SESSION: Final = "asm_runs.session_id = excluded.session_id"
-_STEPS_ON: Final = f"(asm_runs.status = excluded.status OR asm_runs.status NOT IN ({_FINAL}))"
+_OF_SESSION: Final = "r.session_id = excluded.session_id"
+_STEPS_ON: Final = f"(r.status = excluded.status OR r.status NOT IN ({_FINAL}))"
 
 
 class Saving:
@@ -31,23 +32,23 @@ class Saving:
     itself, so that no other writer can interfere between a check and the write.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, words: Words) -> None:
         """Build the statements once."""
-        self._dialect = dialect
-        self._codec = codec_of(dialect)
-        mark = dialect.mark
-        hold = f"SELECT deleted_at IS NOT NULL, removing_at IS NOT NULL FROM asm_sessions WHERE id = {mark}"
-        self._hold_session = hold + dialect.locking("KEY SHARE")
-        self._lock_session = hold + dialect.locking("UPDATE")
-        self._mark_counter = f"UPDATE asm_session_sequences SET deleted_at = {mark} WHERE session_id = {mark}"
-        self._stored_run = f"SELECT session_id, status FROM asm_runs WHERE id = {mark}"
-        session = insertion("asm_sessions", SESSION_COLUMNS, dialect)
+        self._codec = words.codec
+        mark, sessions = words.mark, words.sessions
+        hold = f"SELECT s.deleted_at IS NOT NULL, s.removing_at IS NOT NULL FROM {sessions} s WHERE s.id = {mark}"
+        self._hold_session = hold + words.locking("KEY SHARE")
+        self._lock_session = hold + words.locking("UPDATE")
+        self._make_counter = making(words)
+        self._mark_counter = f"UPDATE {words.counters} AS c SET deleted_at = {mark} WHERE c.session_id = {mark}"
+        self._stored_run = f"SELECT r.session_id, r.status FROM {words.runs} r WHERE r.id = {mark}"
+        session = insertion(sessions, "s", SESSION_COLUMNS, words)
         self._add_session = f"{session} ON CONFLICT (id) DO NOTHING"
         self._copy_session = _upsert(session, SESSION_COLUMNS)
         save = _upsert(session, [column for column in SESSION_COLUMNS if column != "deleted_at"])
-        self._counted = dialect is Dialect.POSTGRESQL
-        self._save_session = with_counter(save) if self._counted else f"{save} RETURNING deleted_at, removing_at"
-        run = insertion("asm_runs", RUN_COLUMNS, dialect)
+        self._counted = words.dialect is Dialect.POSTGRESQL
+        self._save_session = with_counter(save, words) if self._counted else f"{save} RETURNING deleted_at, removing_at"
+        run = insertion(words.runs, "r", RUN_COLUMNS, words)
         self._add_run = f"{run} ON CONFLICT (id) DO NOTHING"
         self._copy_run = f"{_upsert(run, RUN_COLUMNS)} WHERE {_OF_SESSION}"
         self._save_run = f"{self._copy_run} AND {_STEPS_ON}"
@@ -62,7 +63,7 @@ class Saving:
         if removing_at is not None:
             raise SessionDeletedError(session.id, in_removal=True)
         if not self._counted:
-            make_counter(execute, self._dialect, session.id)
+            execute(self._make_counter, (session.id,))
         return None if deleted_at is None else self._codec.decode_time(deleted_at)
 
     def save_run(self, execute: Execute, run: Run) -> None:
@@ -93,7 +94,7 @@ class Saving:
         """
         self._hold_for_copy(execute, self._hold_session, session.id)
         execute(self._add_session, self._codec.session_row(session))
-        make_counter(execute, self._dialect, session.id)
+        execute(self._make_counter, (session.id,))
         for run in runs:
             if execute(self._add_run, self._codec.run_row(run)).rowcount == 0:
                 self._check_owner(execute, run)
@@ -108,7 +109,7 @@ class Saving:
         self._hold_for_copy(execute, self._lock_session, session.id)
         row = self._codec.session_row(session)
         execute(self._copy_session, row)
-        make_counter(execute, self._dialect, session.id)
+        execute(self._make_counter, (session.id,))
         for run in runs:
             if execute(self._copy_run, self._codec.run_row(run)).rowcount == 0:
                 self._check_owner(execute, run)
@@ -131,10 +132,10 @@ class Saving:
                 raise run_taken(session_id, run)
 
 
-def insertion(table: str, columns: Sequence[str], dialect: Dialect) -> str:
+def insertion(table: str, alias: str, columns: Sequence[str], words: Words) -> str:
     """Return the statement that inserts a row."""
-    marks = ", ".join([dialect.mark] * len(columns))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+    marks = ", ".join([words.mark] * len(columns))
+    return f"INSERT INTO {table} AS {alias} ({', '.join(columns)}) VALUES ({marks})"
 
 
 def _upsert(insert: str, columns: Sequence[str]) -> str:
@@ -142,9 +143,7 @@ def _upsert(insert: str, columns: Sequence[str]) -> str:
     return f"{insert} ON CONFLICT (id) DO UPDATE SET {changes}"
 
 
-_SAVINGS: Final = {dialect: Saving(dialect) for dialect in Dialect}
-
-
-def saving_in(dialect: Dialect) -> Saving:
-    """Return the saves of a dialect."""
-    return _SAVINGS[dialect]
+@lru_cache(maxsize=64)
+def saving_in(words: Words) -> Saving:
+    """Return the saves of a dialect and schema."""
+    return Saving(words)

@@ -10,62 +10,63 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asm_core.errors import SessionDeletedError, SessionNotFoundError
-from asm_core.sql.codec import codec_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from asm_core.sql.dialects import Dialect, Execute
+    from asm_core.sql.dialects import Execute
+    from asm_core.sql.queries.words import Words
 
 
-def soft_delete(execute: Execute, dialect: Dialect, session_ids: Sequence[str], at: datetime) -> None:
+def soft_delete(execute: Execute, words: Words, session_ids: Sequence[str], at: datetime) -> None:
     """Set `deleted_at` of the sessions that have none, and of their counters, in the caller's write transaction."""
-    codec = codec_of(dialect)
+    codec = words.codec
     ids = codec.encode_several(list(session_ids))
-    _lock(execute, dialect, ids)
+    _lock(execute, words, ids)
     execute(
-        f"UPDATE asm_sessions SET deleted_at = {dialect.mark} WHERE id {dialect.among} AND deleted_at IS NULL",
+        f"UPDATE {words.sessions} AS s SET deleted_at = {words.mark} "
+        f"WHERE s.id {words.one_of} AND s.deleted_at IS NULL",
         (codec.encode_time(at), ids),
     )
-    _mark_counters(execute, dialect, ids)
+    _mark_counters(execute, words, ids)
 
 
-def undelete(execute: Execute, dialect: Dialect, session_id: str) -> None:
+def undelete(execute: Execute, words: Words, session_id: str) -> None:
     """Clear `deleted_at` of a session and its counter, in the caller's write transaction.
 
     Raises:
         SessionDeletedError: the removal of the session has begun.
     """
-    ids = codec_of(dialect).encode_several([session_id])
-    if any(is_in_removal for (is_in_removal,) in _lock(execute, dialect, ids)):
+    ids = words.codec.encode_several([session_id])
+    if any(is_in_removal for (is_in_removal,) in _lock(execute, words, ids)):
         raise SessionDeletedError(session_id, in_removal=True)
-    execute(f"UPDATE asm_sessions SET deleted_at = NULL WHERE id {dialect.among}", (ids,))
-    _mark_counters(execute, dialect, ids)
+    execute(f"UPDATE {words.sessions} AS s SET deleted_at = NULL WHERE s.id {words.one_of}", (ids,))
+    _mark_counters(execute, words, ids)
 
 
-def refusal(execute: Execute, dialect: Dialect, session_id: str) -> SessionNotFoundError | SessionDeletedError:
+def refusal(execute: Execute, words: Words, session_id: str) -> SessionNotFoundError | SessionDeletedError:
     """Return the error for a soft-deleted session."""
-    sql = f"SELECT removing_at IS NOT NULL FROM asm_sessions WHERE id = {dialect.mark}"
+    sql = f"SELECT s.removing_at IS NOT NULL FROM {words.sessions} s WHERE s.id = {words.mark}"
     found = execute(sql, (session_id,)).fetchall()
     return SessionDeletedError(session_id, in_removal=bool(found[0][0])) if found else SessionNotFoundError(session_id)
 
 
-def _lock(execute: Execute, dialect: Dialect, ids: str) -> list[Any]:
+def _lock(execute: Execute, words: Words, ids: str) -> list[Any]:
     """Lock sessions and their counters; return for each session whether its removal has begun."""
-    lock = dialect.locking("UPDATE")
-    sessions = f"SELECT removing_at IS NOT NULL FROM asm_sessions WHERE id {dialect.among} ORDER BY id{lock}"
+    lock = words.locking("UPDATE")
+    sessions = f"SELECT s.removing_at IS NOT NULL FROM {words.sessions} s WHERE s.id {words.one_of} ORDER BY s.id{lock}"
     held = execute(sessions, (ids,)).fetchall()
     if lock:
-        counters = f"SELECT 1 FROM asm_session_sequences WHERE session_id {dialect.among} ORDER BY session_id{lock}"
+        counters = f"SELECT 1 FROM {words.counters} c WHERE c.session_id {words.one_of} ORDER BY c.session_id{lock}"
         execute(counters, (ids,)).fetchall()
     return held
 
 
-def _mark_counters(execute: Execute, dialect: Dialect, ids: str) -> None:
+def _mark_counters(execute: Execute, words: Words, ids: str) -> None:
     # Copied, so that a counter that differs is repaired.
     execute(
-        "UPDATE asm_session_sequences SET deleted_at = (SELECT deleted_at FROM asm_sessions WHERE id = session_id) "
-        f"WHERE session_id {dialect.among}",
+        f"UPDATE {words.counters} AS c SET deleted_at = (SELECT s.deleted_at FROM {words.sessions} s "
+        f"WHERE s.id = c.session_id) WHERE c.session_id {words.one_of}",
         (ids,),
     )

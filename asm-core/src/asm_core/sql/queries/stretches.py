@@ -9,13 +9,13 @@ from asm_core.retention import EventMark, Stretch, key_fields
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.postgresql.arrays import array_literal
 from asm_core.sql.queries.where import Where
-from asm_core.sql.queries.words import words_of
 from asm_core.values.payloads import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asm_core.sql.dialects import Execute
+    from asm_core.sql.queries.words import Words
 
     Key = tuple[Any, ...]
 
@@ -28,28 +28,27 @@ _NUMBERS: Final = 4 * _SIZE
 class StretchQueries:
     """Counts, lists and removes events by ranges of their keys."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """Use the syntax of `dialect`."""
-        self._dialect = dialect
-        self._words = words_of(dialect)
+    def __init__(self, words: Words) -> None:
+        """Use the syntax of `words`."""
+        self._words = words
         self._codec = self._words.codec
         self._marked = self._words.columns("e", EventMark.__struct_fields__)
         self._keyed = self._words.columns("e", key_fields(None))
 
     def next_of_session(self, execute: Execute, session_id: str, after: Key | None) -> Stretch | None:
         """Return the next stretch of a session's log."""
-        begin = 0 if after is None else after[0]
+        begin, events = 0 if after is None else after[0], self._words.events
         while True:
             part = self._between(session_id, (begin,), (min(begin + _NUMBERS, MAX_INTEGER),))
             counted = (
-                "SELECT count(*), max(sequence_number) FROM (SELECT e.sequence_number FROM asm_events e "
+                f"SELECT count(*), max(stretch.sequence_number) FROM (SELECT e.sequence_number FROM {events} e "
                 f"{part} ORDER BY e.sequence_number LIMIT {_SIZE}) AS stretch"
             )
             ((count, last),) = execute(counted, part.parameters).fetchall()
             if count:
                 return Stretch(after=after, until=(last,), count=count)
             rest = self._between(session_id, (begin,), None)
-            smallest = f"SELECT min(e.sequence_number) FROM asm_events e {rest}"
+            smallest = f"SELECT min(e.sequence_number) FROM {events} e {rest}"
             ((first,),) = execute(smallest, rest.parameters).fetchall()
             if first is None:
                 return None
@@ -58,7 +57,8 @@ class StretchQueries:
     def next_of_all(self, execute: Execute, after: Key | None) -> Stretch | None:
         """Return the next stretch of all events by age."""
         rest = self._between(None, after, None)
-        listed = f"SELECT {self._keyed} FROM asm_events e {rest} ORDER BY e.timestamp, e.session_id, e.sequence_number"
+        order = "ORDER BY e.timestamp, e.session_id, e.sequence_number"
+        listed = f"SELECT {self._keyed} FROM {self._words.events} e {rest} {order}"
         count = _SIZE
         last = execute(f"{listed} LIMIT 1 OFFSET {_SIZE - 1}", rest.parameters).fetchall()
         if not last:
@@ -73,7 +73,7 @@ class StretchQueries:
         """Return the events of a stretch, in the order of their keys."""
         part = self._between(session_id, stretch.after, stretch.until)
         order = ", ".join(f"e.{field}" for field in key_fields(session_id))
-        listed = f"SELECT {self._marked} FROM asm_events e {part} ORDER BY {order}"
+        listed = f"SELECT {self._marked} FROM {self._words.events} e {part} ORDER BY {order}"
         decode_time = self._codec.decode_time
         return [
             EventMark(id_, session, number, kind, decode_time(time), run_id)
@@ -82,11 +82,11 @@ class StretchQueries:
 
     def remove(self, execute: Execute, events: Sequence[EventMark]) -> int:
         """Remove events by session and number; return their number."""
-        return execute(_REMOVE[self._dialect], self._listed(events)).rowcount
+        return execute(_REMOVE[self._words.dialect].format(self._words.events), self._listed(events)).rowcount
 
     def _listed(self, events: Sequence[EventMark]) -> list[str]:
         sessions, numbers = [event.session_id for event in events], [event.sequence_number for event in events]
-        if self._dialect is Dialect.POSTGRESQL:
+        if self._words.dialect is Dialect.POSTGRESQL:
             return [array_literal(sessions), array_literal(numbers)]
         return [encode_json(list(zip(sessions, numbers, strict=True))).decode()]
 
@@ -105,12 +105,11 @@ class StretchQueries:
 # Each key of a sorted list is looked up in the index, so that rows are locked in one order.
 _REMOVE: Final = {
     Dialect.SQLITE: (
-        "DELETE FROM asm_events WHERE rowid IN (SELECT asm_events.rowid "
-        "FROM json_each(?) AS gone CROSS JOIN asm_events "
-        "WHERE session_id = json_extract(gone.value, '$[0]') AND sequence_number = json_extract(gone.value, '$[1]'))"
+        "DELETE FROM {0} WHERE rowid IN (SELECT e.rowid FROM json_each(?) AS gone CROSS JOIN {0} e WHERE "
+        "e.session_id = json_extract(gone.value, '$[0]') AND e.sequence_number = json_extract(gone.value, '$[1]'))"
     ),
     Dialect.POSTGRESQL: (
-        "DELETE FROM asm_events USING unnest(%s::text[], %s::bigint[]) AS gone (session_id, sequence_number) "
-        "WHERE asm_events.session_id = gone.session_id AND asm_events.sequence_number = gone.sequence_number"
+        "DELETE FROM {0} e USING unnest(%s::text[], %s::bigint[]) AS gone (session_id, sequence_number) "
+        "WHERE e.session_id = gone.session_id AND e.sequence_number = gone.sequence_number"
     ),
 }

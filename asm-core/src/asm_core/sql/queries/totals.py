@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from asm_core.sql.queries.reads import events_passing, runs_passing
 from asm_core.sql.queries.where import Statement, Where
-from asm_core.sql.queries.words import words_of
 from asm_core.sql.summing import HALF
 
 if TYPE_CHECKING:
     from asm_core.querying.queries import EventQuery, RunQuery, UsageQuery
-    from asm_core.sql.dialects import Dialect
+    from asm_core.sql.queries.words import Words
 
 _LOW: Final = (1 << HALF) - 1
 
@@ -38,9 +37,9 @@ _RUN_TOTALS: Final = f"count(*), {halves(*_TOKENS, 'r.cost_nanos')}"
 class TotalQueries:
     """The statements for totals, in one dialect."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """Use the syntax of `dialect`."""
-        self._words = words_of(dialect)
+    def __init__(self, words: Words) -> None:
+        """Use the syntax of `words`."""
+        self._words = words
 
     def usage(self, query: UsageQuery) -> Statement:
         """Select rows for `usage_row` of the runs that match a query, with plain sums."""
@@ -58,7 +57,8 @@ class TotalQueries:
         """Select rows for `run_totals` of the runs that match a query, by session and status."""
         where = runs_passing(query, self._words)
         return where.statement(
-            f"SELECT r.session_id, r.status, {_RUN_TOTALS} FROM asm_runs r {where} GROUP BY r.session_id, r.status"
+            f"SELECT r.session_id, r.status, {_RUN_TOTALS} FROM {self._words.runs} r {where} "
+            "GROUP BY r.session_id, r.status"
         )
 
     def events(self, query: EventQuery) -> Statement:
@@ -67,7 +67,7 @@ class TotalQueries:
         where = events_passing(query, self._words)
         return where.statement(
             f"SELECT e.session_id, count(*), min(e.timestamp){utc}, max(e.timestamp){utc} "
-            f"FROM asm_events e {where} GROUP BY e.session_id"
+            f"FROM {self._words.events} e {where} GROUP BY e.session_id"
         )
 
     def _by_provider_and_model(self, query: UsageQuery, totals: str) -> Statement:
@@ -80,8 +80,8 @@ class TotalQueries:
         where.add(words.readable.format(column="r.session_id"))
         if query.agent_ids is not None:
             of_agents, agents = where.chosen("s.agent_id", query.agent_ids)
-            where.add(f"r.session_id IN (SELECT s.id FROM asm_sessions s WHERE {of_agents})", agents)
+            where.add(f"r.session_id IN (SELECT s.id FROM {words.sessions} s WHERE {of_agents})", agents)
         return where.statement(
-            f"SELECT r.provider, r.model, {totals} FROM asm_runs r {where} "
+            f"SELECT r.provider, r.model, {totals} FROM {words.runs} r {where} "
             f"GROUP BY {words.unindexed}r.provider, r.model"
         )

@@ -1,12 +1,13 @@
-"""The syntax in which SQLite and PostgreSQL differ in a query."""
+"""The syntax in which SQLite and PostgreSQL differ in a statement, and the names of the tables."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
-from asm_core.sql.codec import Codec, codec_of
+from asm_core.sql.codec import codec_of
 from asm_core.sql.dialects import Dialect
-from asm_core.sql.queries.tags import TagClauses, tag_clauses
+from asm_core.sql.queries.tags import tag_clauses
 from asm_core.sql.schema.tables import ARTIFACT_COLUMNS, EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
 
 if TYPE_CHECKING:
@@ -15,10 +16,17 @@ if TYPE_CHECKING:
 _TIMES: Final = frozenset({"created_at", "updated_at", "deleted_at", "started_at", "ended_at", "timestamp"})
 
 
-class Words(NamedTuple):
-    """The syntax of one dialect.
+class Words:
+    """The syntax of one dialect, with the tables in one schema.
 
     Attributes:
+        dialect: the dialect.
+        schema: the schema of the tables; None: the one of the connection.
+        codec: encodes parameters and decodes rows.
+        tags: the conditions on a session's tags.
+        tables: the name of each table in a statement, by ``sessions``, ``runs``, ``events``, ``counters``,
+            ``artifacts``, ``migrations``; attributes of these names are the same.
+        selected: the columns of sessions ``s``, runs ``r``, events ``e``, artifacts ``a``, as the codec decodes them.
         mark: the placeholder of a parameter.
         one_of: the condition after a column that must have one of several values, which are one parameter.
         unindexed: the prefix of a column whose index must not be used. Without statistics (before ANALYZE), SQLite
@@ -26,65 +34,72 @@ class Words(NamedTuple):
         utc: the suffix of a time, so that the driver returns it in UTC in any time zone of the connection.
         at_most: limits a page of one session's log. PostgreSQL plans for the rows that a literal limit leaves by its
             statistics, which a new table lacks; a subquery keeps it on the index.
+        greatest: the function that returns the greatest of its arguments.
         readable: the condition that the session of a row, with its id in ``column``, is not in removal. Usually no
             session is, and then the condition costs one lookup in an empty index.
-        tags: the conditions on a session's tags.
-        codec: encodes parameters.
     """
 
-    mark: str
-    one_of: str
-    unindexed: str
-    utc: str
-    at_most: str
-    readable: str
-    tags: TagClauses
-    codec: Codec
+    mark = "?"
+    one_of = "IN (SELECT value FROM json_each(?))"
+    # https://www.sqlite.org/optoverview.html, "Disqualifying WHERE Clause Terms Using Unary-+"
+    unindexed = "+"
+    utc = ""
+    at_most = "LIMIT {}"
+    greatest = "MAX"
+
+    def __init__(self, dialect: Dialect, schema: str | None = None) -> None:
+        """Use the tables in `schema`, a checked name."""
+        self.dialect = dialect
+        self.schema = schema
+        self.codec = codec_of(dialect)
+        self.tags = tag_clauses(dialect)
+        place = "" if schema is None else f'"{schema}".'
+        self.sessions = f"{place}asm_sessions"
+        self.runs = f"{place}asm_runs"
+        self.events = f"{place}asm_events"
+        self.counters = f"{place}asm_session_sequences"
+        self.artifacts = f"{place}asm_artifacts"
+        self.migrations = f"{place}asm_schema_migrations"
+        names = ("sessions", "runs", "events", "counters", "artifacts", "migrations")
+        self.tables = {name: getattr(self, name) for name in names}
+        self.selected = {
+            "s": self.columns("s", SESSION_COLUMNS),
+            "r": self.columns("r", RUN_COLUMNS),
+            "e": self.columns("e", EVENT_COLUMNS),
+            "a": self.columns("a", ARTIFACT_COLUMNS),
+        }
+        self.readable = self._readable()
 
     def columns(self, alias: str, names: Iterable[str]) -> str:
         """Return columns to select, in the form that the codec decodes."""
         return ", ".join(f"{alias}.{name}{self.utc if name in _TIMES else ''}" for name in names)
 
+    def locking(self, strength: str) -> str:  # noqa: ARG002  SQLite locks the file
+        """Return what follows a SELECT to lock its rows, where the database has row locks: UPDATE, KEY SHARE."""
+        return ""
 
-def words_of(dialect: Dialect) -> Words:
-    """Return the syntax of a dialect."""
-    return _WORDS[dialect]
-
-
-_REMOVALS: Final = "FROM asm_sessions WHERE removing_at IS NOT NULL"
-_READABLE: Final = f"{{column}} NOT IN (SELECT id {_REMOVALS})"
-_WORDS: Final = {
-    # https://www.sqlite.org/optoverview.html, "Disqualifying WHERE Clause Terms Using Unary-+"
-    Dialect.SQLITE: Words(
-        mark="?",
-        one_of="IN (SELECT value FROM json_each(?))",
-        unindexed="+",
-        utc="",
-        at_most="LIMIT {}",
+    def _readable(self) -> str:
+        removals = f"FROM {self.sessions} m WHERE m.removing_at IS NOT NULL"
         # SQLite would look up each row even in an empty list.
-        readable=f"(NOT EXISTS (SELECT 1 {_REMOVALS}) OR {_READABLE})",
-        tags=tag_clauses(Dialect.SQLITE),
-        codec=codec_of(Dialect.SQLITE),
-    ),
-    Dialect.POSTGRESQL: Words(
-        mark="%s",
-        one_of="= ANY(CAST(%s AS text[]))",
-        unindexed="",
-        utc=" AT TIME ZONE 'UTC'",
-        at_most="LIMIT (SELECT {})",
-        readable=_READABLE,
-        tags=tag_clauses(Dialect.POSTGRESQL),
-        codec=codec_of(Dialect.POSTGRESQL),
-    ),
-}
+        return f"(NOT EXISTS (SELECT 1 {removals}) OR {{column}} NOT IN (SELECT m.id {removals}))"
 
-SELECTED: Final = {
-    dialect: {
-        "s": words.columns("s", SESSION_COLUMNS),
-        "r": words.columns("r", RUN_COLUMNS),
-        "e": words.columns("e", EVENT_COLUMNS),
-        "a": words.columns("a", ARTIFACT_COLUMNS),
-    }
-    for dialect, words in _WORDS.items()
-}
-"""The columns of each table, by the letter of the table."""
+
+class _PostgreSQLWords(Words):
+    mark = "%s"
+    one_of = "= ANY(CAST(%s AS text[]))"
+    unindexed = ""
+    utc = " AT TIME ZONE 'UTC'"
+    at_most = "LIMIT (SELECT {})"
+    greatest = "GREATEST"
+
+    def locking(self, strength: str) -> str:
+        return f" FOR {strength}"
+
+    def _readable(self) -> str:
+        return f"{{column}} NOT IN (SELECT m.id FROM {self.sessions} m WHERE m.removing_at IS NOT NULL)"
+
+
+@lru_cache(maxsize=64)
+def words_of(dialect: Dialect, schema: str | None = None) -> Words:
+    """Return the syntax of a dialect; the same object for the same schema."""
+    return (_PostgreSQLWords if dialect is Dialect.POSTGRESQL else Words)(dialect, schema)

@@ -6,24 +6,26 @@ from typing import TYPE_CHECKING, Final
 
 from asm_core.errors import MigrationRequiredError, ValidationError, shown
 from asm_core.sql.dialects import Dialect
+from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.migrations import MIGRATIONS
-from asm_core.sql.schema.named import check_schema, creation, exists, qualified
+from asm_core.sql.schema.named import check_schema, creation, exists
 
 if TYPE_CHECKING:
     from asm_core.sql.dialects import Execute
+    from asm_core.sql.queries.words import Words
     from asm_core.sql.schema.migrations.migration import Migration
 
 LATEST_VERSION: Final = MIGRATIONS[-1].version
 
 _BOOKKEEPING: Final = {
     Dialect.SQLITE: """\
-CREATE TABLE IF NOT EXISTS asm_schema_migrations (
+CREATE TABLE IF NOT EXISTS {migrations} (
     version INTEGER NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,
     applied_at TEXT NOT NULL
 ) STRICT""",
     Dialect.POSTGRESQL: """\
-CREATE TABLE IF NOT EXISTS asm_schema_migrations (
+CREATE TABLE IF NOT EXISTS {migrations} (
     version bigint NOT NULL PRIMARY KEY,
     name text COLLATE "C" NOT NULL,
     applied_at timestamptz NOT NULL
@@ -31,7 +33,7 @@ CREATE TABLE IF NOT EXISTS asm_schema_migrations (
 }
 _TABLE_EXISTS: Final = {
     Dialect.SQLITE: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'asm_schema_migrations'",
-    Dialect.POSTGRESQL: "SELECT 1 WHERE to_regclass('asm_schema_migrations') IS NOT NULL",
+    Dialect.POSTGRESQL: "SELECT 1 WHERE to_regclass('{migrations}') IS NOT NULL",
 }
 _LOCK: Final = "SELECT pg_advisory_xact_lock(7237973420)"
 """Serialises migrations on PostgreSQL; on SQLite the caller's write transaction does. The number is arbitrary."""
@@ -39,37 +41,36 @@ _LOCK: Final = "SELECT pg_advisory_xact_lock(7237973420)"
 _NOW: Final = {Dialect.SQLITE: "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", Dialect.POSTGRESQL: "now()"}
 
 
-def schema_version(execute: Execute, dialect: Dialect) -> int:
+def schema_version(execute: Execute, words: Words) -> int:
     """Return the version of the schema; 0 if there is none."""
-    if not execute(_TABLE_EXISTS[dialect]).fetchall():
+    if not execute(_TABLE_EXISTS[words.dialect].format(**words.tables)).fetchall():
         return 0
-    version: int = execute("SELECT COALESCE(MAX(version), 0) FROM asm_schema_migrations").fetchall()[0][0]
+    version: int = execute(f"SELECT COALESCE(MAX(m.version), 0) FROM {words.migrations} m").fetchall()[0][0]
     return version
 
 
-def migrate(execute: Execute, dialect: Dialect, version: int | None = None, *, schema: str | None = None) -> list[int]:
+def migrate(execute: Execute, words: Words, version: int | None = None) -> list[int]:
     """Migrate the schema to `version` (None: the newest); return the applied versions, in order.
 
     Args:
-        execute: executes a statement, with the tables in `schema` if that is given.
-        dialect: the dialect of the database.
+        execute: executes a statement.
+        words: the dialect and the schema; a named schema is created if it does not exist.
         version: the target version.
-        schema: the named schema, which is created if it does not exist.
 
     Raises:
         ValidationError: unknown version.
         MigrationRequiredError: the schema is newer than this version of asm-core; nothing is changed.
     """
     target = check_target(LATEST_VERSION if version is None else version)
-    if dialect == Dialect.POSTGRESQL:
+    if words.dialect is Dialect.POSTGRESQL:
         execute(_LOCK).fetchall()
-    current = schema_version(execute, dialect)
+    current = schema_version(execute, words)
     _refuse_newer(current)
     if target == current:
         return []
-    if schema is not None and not exists(execute, schema):
-        execute(creation(schema))
-    for statement in ddl(dialect, start=current, stop=target):
+    if words.schema is not None and not exists(execute, words.schema):
+        execute(creation(words.schema))
+    for statement in _ddl(words, current, target):
         execute(statement)
     return [migration.version for migration in steps(current, target)]
 
@@ -93,28 +94,26 @@ def ddl(dialect: Dialect | str, *, start: int = 0, stop: int | None = None, sche
     Raises:
         ValidationError: the dialect or a version is unknown, or the schema name is invalid.
     """
-    if schema is None:
-        return _ddl(dialect, start, stop)
-    if dialect == Dialect.SQLITE:
-        message = "SQLite has no schemas. Name one for postgresql only."
-        raise ValidationError(message)
-    name = check_schema(schema)
-    statements = [qualified(statement, name) for statement in _ddl(dialect, start, stop)]
-    return statements if start or not statements else [creation(name), *statements]
-
-
-def _ddl(dialect: Dialect | str, start: int, stop: int | None) -> list[str]:
     if dialect not in list(Dialect):
         message = f"Unknown dialect: {shown(dialect)}. Known dialects: {', '.join(Dialect)}."
         raise ValidationError(message)
-    dialect, start = Dialect(dialect), check_target(start)
-    stop = check_target(LATEST_VERSION if stop is None else stop)
-    found = steps(start, stop)
+    if schema is not None and dialect == Dialect.SQLITE:
+        message = "SQLite has no schemas. Name one for postgresql only."
+        raise ValidationError(message)
+    words = words_of(Dialect(dialect), None if schema is None else check_schema(schema))
+    statements = _ddl(words, check_target(start), check_target(LATEST_VERSION if stop is None else stop))
+    return statements if schema is None or start or not statements else [creation(schema), *statements]
+
+
+def _ddl(words: Words, start: int, stop: int) -> list[str]:
+    found, dialect = steps(start, stop), words.dialect
     if stop >= start:
-        begin = [] if start or not found else [_BOOKKEEPING[dialect]]
-        return begin + [statement for step in found for statement in (*step.up[dialect], _entry(step, dialect))]
-    end = [] if stop else ["DROP TABLE asm_schema_migrations"]
-    return [statement for step in found for statement in (*step.down[dialect], _removal(step))] + end
+        texts = [] if start or not found else [_BOOKKEEPING[dialect]]
+        texts += [text for step in found for text in (*step.up[dialect], _entry(step, dialect))]
+    else:
+        texts = [text for step in found for text in (*step.down[dialect], _removal(step))]
+        texts += [] if stop else ["DROP TABLE {migrations}"]
+    return [text.format(**words.tables) for text in texts]
 
 
 def check_version(current: int, *, store: str) -> None:
@@ -150,11 +149,11 @@ def check_target(value: object) -> int:
 
 def _entry(step: Migration, dialect: Dialect) -> str:
     columns = "version, name, applied_at"
-    return f"INSERT INTO asm_schema_migrations ({columns}) VALUES ({step.version}, '{step.name}', {_NOW[dialect]})"
+    return f"INSERT INTO {{migrations}} ({columns}) VALUES ({step.version}, '{step.name}', {_NOW[dialect]})"
 
 
 def _removal(step: Migration) -> str:
-    return f"DELETE FROM asm_schema_migrations WHERE version = {step.version}"
+    return f"DELETE FROM {{migrations}} WHERE version = {step.version}"
 
 
 def _refuse_newer(current: int) -> None:

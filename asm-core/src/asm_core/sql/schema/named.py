@@ -1,12 +1,12 @@
 """Tables in a named PostgreSQL schema.
 
-Every statement names the schema. Nothing is set in the session, which transaction poolers share between clients.
+Every statement names the schema, by `Words`. Nothing is set in the session, which transaction poolers share between
+clients.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from asm_core.errors import ValidationError, shown
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from asm_core.sql.dialects import Execute
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_TABLE: Final = re.compile(r'(?<!")\basm_(?:sessions|runs|events|session_sequences|artifacts|schema_migrations)\b')
 
 
 def check_schema(name: object) -> str:
@@ -28,12 +27,6 @@ def check_schema(name: object) -> str:
         message = f"schema must be a name of at most 63 letters, digits and underscores, not {shown(name)}."
         raise ValidationError(message)
     return name
-
-
-@lru_cache(maxsize=256)
-def qualified(sql: str, schema: str) -> str:
-    """Return a statement of core with its tables in `schema`, a checked name."""
-    return _TABLE.sub(lambda found: f'"{schema}".{found[0]}', sql)
 
 
 def creation(schema: str) -> str:

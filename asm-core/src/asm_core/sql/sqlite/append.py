@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 from asm_core.errors import StorageError
 from asm_core.event_log.batches import number_all
 from asm_core.event_log.idempotency import check_restored, ensure_idempotent, ordered, split_repeats
-from asm_core.sql.codec import codec_of
 from asm_core.sql.columns import event_columns, split_columns
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.queries.soft_deletion import refusal
+from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.tables import EVENT_COLUMNS
 from asm_core.values.times import utc_now
 
@@ -28,27 +28,30 @@ if TYPE_CHECKING:
     from asm_core.models import Event
     from asm_core.sql.dialects import Execute
 
-_CODEC: Final = codec_of(Dialect.SQLITE)
+_WORDS: Final = words_of(Dialect.SQLITE)
+_CODEC: Final = _WORDS.codec
 
 _RAISE: Final = (
-    "UPDATE asm_session_sequences SET last_sequence = last_sequence + ?, updated_at = ? "
+    f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence + ?, updated_at = ? "
     "WHERE session_id = ? AND deleted_at IS NULL RETURNING last_sequence"
 )
 _BEGIN_COUNT: Final = (
-    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) "
-    "SELECT id, ?, ? FROM asm_sessions WHERE id = ? AND deleted_at IS NULL "
+    f"INSERT INTO {_WORDS.counters} (session_id, last_sequence, updated_at) "
+    f"SELECT s.id, ?, ? FROM {_WORDS.sessions} s WHERE s.id = ? AND s.deleted_at IS NULL "
     "ON CONFLICT (session_id) DO NOTHING RETURNING last_sequence"
 )
 _RAISE_TO: Final = (
-    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) VALUES (?, ?, ?) "
+    f"INSERT INTO {_WORDS.counters} (session_id, last_sequence, updated_at) VALUES (?, ?, ?) "
     "ON CONFLICT (session_id) DO UPDATE SET last_sequence = MAX(last_sequence, excluded.last_sequence)"
 )
-_NUMBERS: Final = "SELECT sequence_number FROM asm_events WHERE session_id = ? AND sequence_number BETWEEN ? AND ?"
+_NUMBERS: Final = (
+    f"SELECT sequence_number FROM {_WORDS.events} WHERE session_id = ? AND sequence_number BETWEEN ? AND ?"
+)
 _COLUMNS: Final = ", ".join(EVENT_COLUMNS)
 _PLACES: Final = f"({', '.join('?' * len(EVENT_COLUMNS))})"
-_SELECT: Final = f"SELECT {_COLUMNS} FROM asm_events WHERE "
+_SELECT: Final = f"SELECT {_COLUMNS} FROM {_WORDS.events} WHERE "
 
-_INSERT_ONE: Final = f"INSERT INTO asm_events ({_COLUMNS}) VALUES {_PLACES} ON CONFLICT (id) DO NOTHING"
+_INSERT_ONE: Final = f"INSERT INTO {_WORDS.events} ({_COLUMNS}) VALUES {_PLACES} ON CONFLICT (id) DO NOTHING"
 
 # Few sizes, so that the statements stay in the driver's cache; more rows in a statement gain nothing.
 _CHUNKS: Final = (500, 64, 8, 1)
@@ -152,7 +155,7 @@ def _raise(execute: Execute, session_id: str, size: int, now: str) -> int:
     parameters = (size, now, session_id)
     rows = execute(_RAISE, parameters).fetchall() or execute(_BEGIN_COUNT, parameters).fetchall()
     if not rows:
-        raise refusal(execute, Dialect.SQLITE, session_id)
+        raise refusal(execute, _WORDS, session_id)
     last: int = rows[0][0]
     return last
 
@@ -180,7 +183,7 @@ def _insert_statement(shared: tuple[str, ...], own: tuple[str, ...], size: int) 
     selected = ", ".join([*("?" for _ in shared), *(f"column{place}" for place in range(1, len(own) + 1))])
     # OR IGNORE cannot fail halfway, so SQLite needs no statement journal: a tenth of the time.
     return (
-        f"INSERT OR IGNORE INTO asm_events ({', '.join((*shared, *own))}) SELECT {selected} "
+        f"INSERT OR IGNORE INTO {_WORDS.events} ({', '.join((*shared, *own))}) SELECT {selected} "
         f"FROM (VALUES {', '.join([row] * size)})"
     )
 

@@ -14,6 +14,7 @@ from asm_core.errors import StorageConnectionError, StorageError
 from asm_core.sql.connector import C
 from asm_core.sql.database import Database
 from asm_core.sql.dialects import Dialect
+from asm_core.sql.queries.words import words_of
 from asm_core.sql.sqlite.append import append_events, restore_events
 from asm_core.sql.sqlite.fair_lock import Turns, turns_of
 from asm_core.sql.sqlite.transactions import savepoint
@@ -46,7 +47,7 @@ class SQLite(Database[C]):
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             message = f"SQLite {sqlite3.sqlite_version} is too old. Version 3.37 or newer is required."
             raise StorageError(message)
-        super().__init__(connector, Dialect.SQLITE)
+        super().__init__(connector, words_of(Dialect.SQLITE))
         self._is_own = file is not None
         self._busy_timeout = _PATIENCE if file is None else file.options.busy_timeout
         # All writers of one file in this process share a fair lock.

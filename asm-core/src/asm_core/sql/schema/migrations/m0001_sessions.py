@@ -9,7 +9,7 @@ from asm_core.sql.schema.migrations.migration import Migration
 
 _SQLITE: Final = (
     """\
-CREATE TABLE asm_sessions (
+CREATE TABLE {sessions} (
     id TEXT NOT NULL PRIMARY KEY,
     agent_id TEXT NOT NULL,
     status TEXT NOT NULL,
@@ -22,9 +22,9 @@ CREATE TABLE asm_sessions (
     deleted_at TEXT
 ) STRICT""",
     """\
-CREATE TABLE asm_runs (
+CREATE TABLE {runs} (
     id TEXT NOT NULL PRIMARY KEY,
-    session_id TEXT NOT NULL REFERENCES asm_sessions (id) ON DELETE CASCADE,
+    session_id TEXT NOT NULL REFERENCES {sessions} (id) ON DELETE CASCADE,
     status TEXT NOT NULL,
     input TEXT,
     output TEXT,
@@ -43,13 +43,13 @@ CREATE TABLE asm_runs (
     model TEXT
 ) STRICT""",
     """\
-CREATE TABLE asm_session_sequences (
-    session_id TEXT NOT NULL PRIMARY KEY REFERENCES asm_sessions (id) ON DELETE CASCADE,
+CREATE TABLE {counters} (
+    session_id TEXT NOT NULL PRIMARY KEY REFERENCES {sessions} (id) ON DELETE CASCADE,
     last_sequence INTEGER NOT NULL,
     updated_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID""",
     """\
-CREATE TABLE asm_events (
+CREATE TABLE {events} (
     id TEXT NOT NULL PRIMARY KEY,
     session_id TEXT NOT NULL,
     sequence_number INTEGER NOT NULL,
@@ -67,7 +67,7 @@ CREATE TABLE asm_events (
 
 _POSTGRESQL: Final = (
     """\
-CREATE TABLE asm_sessions (
+CREATE TABLE {sessions} (
     id text COLLATE "C" NOT NULL PRIMARY KEY,
     agent_id text COLLATE "C" NOT NULL,
     status text COLLATE "C" NOT NULL,
@@ -80,9 +80,9 @@ CREATE TABLE asm_sessions (
     deleted_at timestamptz
 )""",
     """\
-CREATE TABLE asm_runs (
+CREATE TABLE {runs} (
     id text COLLATE "C" NOT NULL PRIMARY KEY,
-    session_id text COLLATE "C" NOT NULL REFERENCES asm_sessions (id) ON DELETE CASCADE,
+    session_id text COLLATE "C" NOT NULL REFERENCES {sessions} (id) ON DELETE CASCADE,
     status text COLLATE "C" NOT NULL,
     input json,
     output json,
@@ -101,13 +101,13 @@ CREATE TABLE asm_runs (
     model text COLLATE "C"
 )""",
     """\
-CREATE TABLE asm_session_sequences (
-    session_id text COLLATE "C" NOT NULL PRIMARY KEY REFERENCES asm_sessions (id) ON DELETE CASCADE,
+CREATE TABLE {counters} (
+    session_id text COLLATE "C" NOT NULL PRIMARY KEY REFERENCES {sessions} (id) ON DELETE CASCADE,
     last_sequence bigint NOT NULL,
     updated_at timestamptz NOT NULL
 )""",
     """\
-CREATE TABLE asm_events (
+CREATE TABLE {events} (
     id text COLLATE "C" NOT NULL PRIMARY KEY,
     session_id text COLLATE "C" NOT NULL,
     sequence_number bigint NOT NULL,
@@ -127,27 +127,27 @@ CREATE TABLE asm_events (
 # filters by type and provider have none: they are combined with a session, a time or an order, whose index is used.
 # Queries of maintenance scan all sessions once, and have none either.
 _INDEXES: Final = (
-    "CREATE INDEX asm_sessions_by_creation ON asm_sessions (created_at, id)",
-    "CREATE INDEX asm_sessions_by_update ON asm_sessions (updated_at, id)",
-    "CREATE INDEX asm_sessions_by_agent ON asm_sessions (agent_id, updated_at, id)",
-    "CREATE INDEX asm_sessions_by_status ON asm_sessions (status, updated_at, id)",
-    "CREATE INDEX asm_sessions_of_agent ON asm_sessions (agent_id, created_at, id)",
-    "CREATE INDEX asm_sessions_in_status ON asm_sessions (status, created_at, id)",
-    "CREATE INDEX asm_runs_of_session ON asm_runs (session_id, started_at, id)",
-    "CREATE INDEX asm_runs_by_start ON asm_runs (started_at, id)",
-    "CREATE INDEX asm_runs_by_provider ON asm_runs (provider, started_at, id)",
-    "CREATE INDEX asm_runs_by_status ON asm_runs (status, started_at, id)",
-    "CREATE INDEX asm_runs_by_tokens ON asm_runs (total_tokens, id)",
-    "CREATE INDEX asm_events_by_time ON asm_events (timestamp, session_id, sequence_number)",
-    "CREATE INDEX asm_events_of_run ON asm_events (run_id) WHERE run_id IS NOT NULL",
-    "CREATE INDEX asm_events_correlated ON asm_events (correlation_id) WHERE correlation_id IS NOT NULL",
+    "CREATE INDEX asm_sessions_by_creation ON {sessions} (created_at, id)",
+    "CREATE INDEX asm_sessions_by_update ON {sessions} (updated_at, id)",
+    "CREATE INDEX asm_sessions_by_agent ON {sessions} (agent_id, updated_at, id)",
+    "CREATE INDEX asm_sessions_by_status ON {sessions} (status, updated_at, id)",
+    "CREATE INDEX asm_sessions_of_agent ON {sessions} (agent_id, created_at, id)",
+    "CREATE INDEX asm_sessions_in_status ON {sessions} (status, created_at, id)",
+    "CREATE INDEX asm_runs_of_session ON {runs} (session_id, started_at, id)",
+    "CREATE INDEX asm_runs_by_start ON {runs} (started_at, id)",
+    "CREATE INDEX asm_runs_by_provider ON {runs} (provider, started_at, id)",
+    "CREATE INDEX asm_runs_by_status ON {runs} (status, started_at, id)",
+    "CREATE INDEX asm_runs_by_tokens ON {runs} (total_tokens, id)",
+    "CREATE INDEX asm_events_by_time ON {events} (timestamp, session_id, sequence_number)",
+    "CREATE INDEX asm_events_of_run ON {events} (run_id) WHERE run_id IS NOT NULL",
+    "CREATE INDEX asm_events_correlated ON {events} (correlation_id) WHERE correlation_id IS NOT NULL",
 )
 
 _DOWN: Final = (
-    "DROP TABLE asm_events",
-    "DROP TABLE asm_session_sequences",
-    "DROP TABLE asm_runs",
-    "DROP TABLE asm_sessions",
+    "DROP TABLE {events}",
+    "DROP TABLE {counters}",
+    "DROP TABLE {runs}",
+    "DROP TABLE {sessions}",
 )
 
 MIGRATION: Final = Migration(
@@ -158,7 +158,7 @@ MIGRATION: Final = Migration(
         Dialect.POSTGRESQL: (
             *_POSTGRESQL,
             *_INDEXES,
-            "CREATE INDEX asm_sessions_by_tag ON asm_sessions USING gin (tags)",
+            "CREATE INDEX asm_sessions_by_tag ON {sessions} USING gin (tags)",
         ),
     },
     down={Dialect.SQLITE: _DOWN, Dialect.POSTGRESQL: _DOWN},

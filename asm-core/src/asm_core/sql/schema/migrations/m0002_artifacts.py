@@ -11,7 +11,7 @@ from asm_core.sql.dialects import Dialect
 from asm_core.sql.schema.migrations.migration import Migration
 
 _SQLITE: Final = """\
-CREATE TABLE asm_artifacts (
+CREATE TABLE {artifacts} (
     id TEXT NOT NULL PRIMARY KEY,
     session_id TEXT,
     run_id TEXT,
@@ -27,7 +27,7 @@ CREATE TABLE asm_artifacts (
 ) STRICT"""
 
 _POSTGRESQL: Final = """\
-CREATE TABLE asm_artifacts (
+CREATE TABLE {artifacts} (
     id text COLLATE "C" NOT NULL PRIMARY KEY,
     session_id text COLLATE "C",
     run_id text COLLATE "C",
@@ -42,9 +42,9 @@ CREATE TABLE asm_artifacts (
     deleted_at timestamptz
 )"""
 
-_INDEXES: Final = ("CREATE INDEX asm_artifacts_of_session ON asm_artifacts (session_id, created_at, id)",)
+_INDEXES: Final = ("CREATE INDEX asm_artifacts_of_session ON {artifacts} (session_id, created_at, id)",)
 
-_DOWN: Final = ("DROP TABLE asm_artifacts",)
+_DOWN: Final = ("DROP TABLE {artifacts}",)
 
 MIGRATION: Final = Migration(
     version=2,

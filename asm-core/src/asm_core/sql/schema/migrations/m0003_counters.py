@@ -11,36 +11,32 @@ from typing import Final
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.schema.migrations.migration import Migration
 
-_ASIDE: Final = (
-    "CREATE TABLE asm_counters_aside AS SELECT session_id, last_sequence, updated_at FROM asm_session_sequences"
-)
+_ASIDE: Final = "CREATE TABLE asm_counters_aside AS SELECT session_id, last_sequence, updated_at FROM {counters}"
 _BACK: Final = (
-    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) "
+    "INSERT INTO {counters} (session_id, last_sequence, updated_at) "
     "SELECT session_id, last_sequence, updated_at FROM asm_counters_aside"
 )
 _MISSING: Final = (
-    "INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at) "
-    "SELECT id, 0, created_at FROM asm_sessions "
-    "WHERE NOT EXISTS (SELECT 1 FROM asm_session_sequences WHERE session_id = asm_sessions.id)"
+    "INSERT INTO {counters} (session_id, last_sequence, updated_at) "
+    "SELECT id, 0, created_at FROM {sessions} "
+    "WHERE NOT EXISTS (SELECT 1 FROM {counters} WHERE session_id = {sessions}.id)"
 )
 _DELETED: Final = (
-    "UPDATE asm_session_sequences SET deleted_at = (SELECT deleted_at FROM asm_sessions WHERE id = session_id) "
-    "WHERE session_id IN (SELECT id FROM asm_sessions WHERE deleted_at IS NOT NULL)"
+    "UPDATE {counters} SET deleted_at = (SELECT deleted_at FROM {sessions} WHERE id = session_id) "
+    "WHERE session_id IN (SELECT id FROM {sessions} WHERE deleted_at IS NOT NULL)"
 )
-_REMOVALS: Final = (
-    "CREATE INDEX asm_sessions_in_removal ON asm_sessions (id, removing_at) WHERE removing_at IS NOT NULL"
-)
-_UNMARKED: Final = "ALTER TABLE asm_sessions DROP COLUMN removing_at"
+_REMOVALS: Final = "CREATE INDEX asm_sessions_in_removal ON {sessions} (id, removing_at) WHERE removing_at IS NOT NULL"
+_UNMARKED: Final = "ALTER TABLE {sessions} DROP COLUMN removing_at"
 
 # SQLite cannot add a column with a random default, so the table is rebuilt.
 _SQLITE_UP: Final = (
-    "ALTER TABLE asm_sessions ADD COLUMN removing_at TEXT",
+    "ALTER TABLE {sessions} ADD COLUMN removing_at TEXT",
     _REMOVALS,
     _ASIDE,
-    "DROP TABLE asm_session_sequences",
+    "DROP TABLE {counters}",
     """\
-CREATE TABLE asm_session_sequences (
-    session_id TEXT NOT NULL PRIMARY KEY REFERENCES asm_sessions (id) ON DELETE CASCADE,
+CREATE TABLE {counters} (
+    session_id TEXT NOT NULL PRIMARY KEY REFERENCES {sessions} (id) ON DELETE CASCADE,
     last_sequence INTEGER NOT NULL,
     updated_at TEXT NOT NULL,
     log_id TEXT NOT NULL DEFAULT (lower(hex(randomblob(16)))),
@@ -55,10 +51,10 @@ _SQLITE_DOWN: Final = (
     "DROP INDEX asm_sessions_in_removal",
     _UNMARKED,
     _ASIDE,
-    "DROP TABLE asm_session_sequences",
+    "DROP TABLE {counters}",
     """\
-CREATE TABLE asm_session_sequences (
-    session_id TEXT NOT NULL PRIMARY KEY REFERENCES asm_sessions (id) ON DELETE CASCADE,
+CREATE TABLE {counters} (
+    session_id TEXT NOT NULL PRIMARY KEY REFERENCES {sessions} (id) ON DELETE CASCADE,
     last_sequence INTEGER NOT NULL,
     updated_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID""",
@@ -68,9 +64,9 @@ CREATE TABLE asm_session_sequences (
 
 # Sessions before counters, the lock order of writers.
 _POSTGRESQL_UP: Final = (
-    "ALTER TABLE asm_sessions ADD COLUMN removing_at timestamptz",
+    "ALTER TABLE {sessions} ADD COLUMN removing_at timestamptz",
     _REMOVALS,
-    "ALTER TABLE asm_session_sequences "
+    "ALTER TABLE {counters} "
     """ADD COLUMN log_id text COLLATE "C" NOT NULL DEFAULT replace(gen_random_uuid()::text, '-', ''), """
     "ADD COLUMN deleted_at timestamptz",
     _MISSING,
@@ -78,7 +74,7 @@ _POSTGRESQL_UP: Final = (
 )
 _POSTGRESQL_DOWN: Final = (
     _UNMARKED,  # its index too, which is in the same schema
-    "ALTER TABLE asm_session_sequences DROP COLUMN log_id, DROP COLUMN deleted_at",
+    "ALTER TABLE {counters} DROP COLUMN log_id, DROP COLUMN deleted_at",
 )
 
 MIGRATION: Final = Migration(

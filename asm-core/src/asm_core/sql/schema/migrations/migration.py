@@ -10,7 +10,10 @@ from asm_core.sql.dialects import Dialect
 
 
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
-    """One numbered change of the schema: the statements that apply it and those that revert it, per dialect."""
+    """One numbered change of the schema: the statements that apply it and those that revert it, per dialect.
+
+    Their fields, as ``{sessions}``, stand for the tables of `Words`.
+    """
 
     version: int
     name: str
