@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from peewee import SqliteDatabase
@@ -10,7 +11,10 @@ from asm_core import ValidationError
 from asm_core.sql import SQLConnection, failures
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
+
+_LOGGER = logging.getLogger("peewee")
 
 
 class TableConnection(SQLConnection):
@@ -48,6 +52,14 @@ class TableConnection(SQLConnection):
             raise ValidationError(message)
         if isinstance(self.database, SqliteDatabase) and not self.driver.in_transaction:
             raise failures.undone()
+
+    def is_observed(self) -> bool:
+        """Return whether Peewee logs statements."""
+        return _LOGGER.isEnabledFor(logging.DEBUG)
+
+    def execute_observed(self, sql: str, parameters: Sequence[Any]) -> Any:
+        """Execute a statement of core's by Peewee."""
+        return self.database.execute_sql(sql, parameters)
 
     def close(self) -> None:
         """Close the connection, or return it to its pool; if it was lost, the idle ones of the pool are lost too."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pony.orm.core import local
+from pony.orm.core import local, log_sql
 
 from asm_core.sql import SQLConnection
 from asm_core.sql.postgresql.pool import savepoint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from pony.orm import Database as PonyDatabase
@@ -30,6 +31,15 @@ class TableConnection(SQLConnection):
     def savepoint(self) -> AbstractContextManager[object]:
         """Return a savepoint."""
         return savepoint(self.execute_sql)
+
+    def is_observed(self) -> bool:
+        """Return whether Pony shows the statements of this thread: ``set_sql_debug``, ``sql_debugging``."""
+        return bool(local.debug)
+
+    def execute_observed(self, sql: str, parameters: Sequence[Any]) -> Any:
+        """Let Pony show a statement of core's, and execute it."""
+        log_sql(sql, tuple(parameters))
+        return self._execute_on(self.driver.cursor(), sql, parameters)
 
     def close(self) -> None:
         """Close the connection."""

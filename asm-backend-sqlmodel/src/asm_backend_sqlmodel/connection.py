@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
 
 class TableConnection(SQLConnection):
@@ -45,6 +46,23 @@ class TableConnection(SQLConnection):
             # Executed by SQLAlchemy, which commits only transactions that it has begun.
             self.connection.exec_driver_sql("BEGIN IMMEDIATE")
 
+    def is_observed(self) -> bool:
+        """Return whether the engine echoes, or something listens to the execution of cursors."""
+        connection, engine = self.connection, self.connection.engine
+        if engine.logger.isEnabledFor(logging.INFO):
+            return True
+        if connection._has_events or engine._has_events:  # noqa: SLF001  the dispatch takes ten times as long
+            dispatch = connection.dispatch
+            return bool(dispatch.before_cursor_execute or dispatch.after_cursor_execute)
+        return False
+
+    def execute_observed(self, sql: str, parameters: Sequence[Any]) -> Any:
+        """Execute a statement of core's by SQLAlchemy."""
+        self.connection._echo = self.connection.engine.logger.isEnabledFor(logging.INFO)  # noqa: SLF001  it may be new
+        options = {"no_parameters": not parameters, "preserve_rowcount": True}
+        result = self.connection.exec_driver_sql(sql, tuple(parameters), execution_options=options)
+        return result.cursor if result.returns_rows else result
+
     def close(self) -> None:
         """Return the connection to its pool."""
         self.connection.close()
@@ -58,3 +76,19 @@ class TableConnection(SQLConnection):
                 with suppress(SQLAlchemyError):
                     self.connection.exec_driver_sql("SELECT 1")
             raise
+
+
+class Variant:
+    """An engine of the application's with an isolation level; its `echo` is that of the application's engine."""
+
+    def __init__(self, engine: Engine, isolation_level: str) -> None:
+        """Use the pool of `engine`."""
+        self._of = engine
+        self._engine = engine.execution_options(isolation_level=isolation_level)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; SQLAlchemy copies `echo` when the variant is made, and the application may set it later."""
+        if self._engine.logger.isEnabledFor(logging.INFO) != self._of.logger.isEnabledFor(logging.INFO):
+            self._engine.echo = self._of.echo
+        return self._engine

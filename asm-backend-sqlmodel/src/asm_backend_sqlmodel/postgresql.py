@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from asm_backend_sqlmodel.connection import TableConnection
+from asm_backend_sqlmodel.connection import TableConnection, Variant
 from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_core import DependencyNotAvailableError
 from asm_core.concurrency.contexts import contextmanager
@@ -32,19 +32,19 @@ class PostgreSQLEngine(Connector[TableConnection]):
     def __init__(self, engine: Engine) -> None:
         """Use an engine, its pool and its settings."""
         self._engine = engine
-        self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._read_committed = engine.execution_options(isolation_level="READ COMMITTED")
+        self._autocommitting = Variant(engine, "AUTOCOMMIT")
+        self._read_committed = Variant(engine, "READ COMMITTED")
 
     @contextmanager
     def statement(self) -> Iterator[TableConnection]:
         """Provide a connection of the pool."""
-        with self._autocommitting.connect() as connection:
+        with self._autocommitting.engine.connect() as connection:
             yield TableConnection(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[TableConnection]:
         """Provide a connection of the pool, in a transaction."""
-        with self._read_committed.begin() as connection:
+        with self._read_committed.engine.begin() as connection:
             yield TableConnection(connection)
 
     def connect_alone(self) -> Any:

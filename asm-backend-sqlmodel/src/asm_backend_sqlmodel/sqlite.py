@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool, StaticPool
 
-from asm_backend_sqlmodel.connection import TableConnection
+from asm_backend_sqlmodel.connection import TableConnection, Variant
 from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_core import StorageError
 from asm_core.concurrency.contexts import contextmanager
@@ -33,12 +33,12 @@ class SQLiteEngine(Connector[TableConnection]):
         """Use an engine, its pool and its settings."""
         self.is_single = isinstance(engine.pool, StaticPool)
         self._engine = engine
-        self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._autocommitting = Variant(engine, "AUTOCOMMIT")
 
     @contextmanager
     def statement(self) -> Iterator[TableConnection]:
         """Provide a connection of the pool."""
-        with self._autocommitting.connect() as connection:
+        with self._autocommitting.engine.connect() as connection:
             yield TableConnection(connection)
 
     @contextmanager

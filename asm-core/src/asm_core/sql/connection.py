@@ -40,11 +40,23 @@ class SQLConnection(ABC):
 
     def execute_sql(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
         """Execute a statement of core in the open transaction."""
+        if self.is_observed():
+            return self.execute_observed(sql, parameters)
         return self._execute_on(self.driver.cursor(), sql, parameters)
 
     def execute_kept(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
         """Work like `execute_sql`, on a kept cursor of the connection: the caller fetches its rows at once."""
+        if self.is_observed():
+            return self.execute_observed(sql, parameters)
         return self._execute_on(kept_cursor(self.driver), sql, parameters)
+
+    def is_observed(self) -> bool:
+        """Return whether a listener or a log of the ORM is to see the statements; called for each."""
+        return False
+
+    def execute_observed(self, sql: str, parameters: Sequence[Any]) -> Cursor:
+        """Execute a statement as the ORM does it, so that its listeners and logs see it."""
+        raise NotImplementedError
 
     def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Cursor:
         # Without parameters, a percent sign needs no escape.
