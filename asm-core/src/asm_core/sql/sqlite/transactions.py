@@ -36,7 +36,7 @@ def savepoint(connection: SQLConnection, *, in_own: bool) -> Iterator[None]:
     if not driver.in_transaction:
         # A savepoint would be a transaction itself, and commit.
         if in_own:
-            message = "An error in the transaction, such as a full disk, rolled it back. Leave it and begin a new one."
+            message = "The transaction was rolled back by an error inside it (a full disk, say). Leave it and begin a new one."
             raise StorageError(message)
         connection.join()
     driver.execute("SAVEPOINT asm_write")
