@@ -87,7 +87,7 @@ def test_a_transaction_that_the_database_undid_goes_on_no_more(backend: asm.Back
             backend._database.transactions.innermost.connection.driver.execute("ROLLBACK")  # type: ignore[attr-defined]
             backend.session_store.append_event(asm.Event.new(type="session_started", session_id=session.id))
 
-    with pytest.raises(asm.StorageError, match="was undone"):
+    with pytest.raises(asm.StorageError, match="was rolled back"):
         go_on()
     assert backend.session_store.get_latest_sequence(session.id) == 0
 
