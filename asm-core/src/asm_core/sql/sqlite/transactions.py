@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from asm_core.concurrency.contexts import contextmanager
-from asm_core.errors import StorageError
+from asm_core.sql.failures import undone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +36,7 @@ def savepoint(connection: SQLConnection, *, in_own: bool) -> Iterator[None]:
     if not driver.in_transaction:
         # A savepoint would be a transaction itself, and commit.
         if in_own:
-            message = "The transaction was rolled back by an error inside it (a full disk, say). Leave it and begin a new one."
-            raise StorageError(message)
+            raise undone()
         connection.join()
     driver.execute("SAVEPOINT asm_write")
     try:
