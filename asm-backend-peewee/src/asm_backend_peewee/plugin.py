@@ -17,7 +17,12 @@ CAPABILITIES: Final = frozenset(Capability)
 def asm_backend() -> BackendSpec:
     """Describe the Peewee backend."""
     return BackendSpec(
-        name="peewee", open=_open, capabilities=CAPABILITIES, port_version=2, databases=("SQLite", "PostgreSQL")
+        name="peewee",
+        open=_open,
+        capabilities=CAPABILITIES,
+        port_version=2,
+        databases=("SQLite", "PostgreSQL"),
+        requires=("peewee",),
     )
 
 

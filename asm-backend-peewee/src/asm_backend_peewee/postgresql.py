@@ -8,7 +8,7 @@ from peewee import PostgresqlDatabase
 
 from asm_backend_peewee.connection import TableConnection
 from asm_backend_peewee.errors import TRANSLATED
-from asm_core import DependencyNotAvailableError
+from asm_core.plugins import check_installed
 from asm_core.sql.postgresql.connections import ServerConnections
 from asm_core.sql.postgresql.database import PostgreSQL, give_text
 from asm_core.sql.urls import psycopg_settings
@@ -55,11 +55,9 @@ def open_server(url: str, options: PostgreSQLOptions) -> ServerDatabase:
         DependencyNotAvailableError: psycopg is not installed.
         ValidationError: the url is invalid, or has settings that libpq does not support.
     """
-    try:
-        from psycopg.conninfo import make_conninfo  # noqa: PLC0415  only for PostgreSQL
-    except ModuleNotFoundError as error:
-        message = "PostgreSQL needs psycopg. Install it: pip install 'asm-backend-peewee[postgresql]'"
-        raise DependencyNotAvailableError(message) from error
+    check_installed("psycopg", user="PostgreSQL", distribution="asm-backend-peewee[postgresql]")
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415  only when PostgreSQL is asked for
+
     settings = psycopg_settings(url, options, make_conninfo)
     database = settings.pop("dbname", _DEFAULT)
     return ServerDatabase({**settings, "database": database}, options)

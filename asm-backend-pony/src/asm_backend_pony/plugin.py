@@ -17,7 +17,12 @@ CAPABILITIES: Final = frozenset(Capability)
 def asm_backend() -> BackendSpec:
     """Describe the Pony backend."""
     return BackendSpec(
-        name="pony", open=_open, capabilities=CAPABILITIES, port_version=2, databases=("SQLite", "PostgreSQL")
+        name="pony",
+        open=_open,
+        capabilities=CAPABILITIES,
+        port_version=2,
+        databases=("SQLite", "PostgreSQL"),
+        requires=("pony",),
     )
 
 

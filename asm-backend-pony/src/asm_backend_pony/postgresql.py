@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from asm_backend_pony.errors import TRANSLATED
 from asm_backend_pony.prepared import PreparingConnection
-from asm_core import DependencyNotAvailableError
+from asm_core.plugins import check_installed
 from asm_core.sql.postgresql.connections import ServerConnections
 from asm_core.sql.postgresql.database import PostgreSQL
 from asm_core.sql.urls import psycopg_settings
@@ -29,12 +29,10 @@ def open_server(url: str, options: PostgreSQLOptions) -> PostgreSQL[TableConnect
         DependencyNotAvailableError: psycopg2 is not installed.
         ValidationError: the url is invalid, or has settings that libpq does not support.
     """
-    try:
-        import psycopg2  # noqa: PLC0415  only for PostgreSQL
-        from psycopg2.extensions import UNICODE, make_dsn  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        message = "PostgreSQL needs psycopg2. Install it: pip install 'asm-backend-pony[postgresql]'"
-        raise DependencyNotAvailableError(message) from error
+    check_installed("psycopg2", user="PostgreSQL", distribution="asm-backend-pony[postgresql]")
+    import psycopg2  # noqa: PLC0415  only when PostgreSQL is asked for
+    from psycopg2.extensions import UNICODE, make_dsn  # noqa: PLC0415
+
     settings = psycopg_settings(url, options, make_dsn)
     threshold = settings.pop("prepare_threshold") or 0
 

@@ -17,7 +17,12 @@ CAPABILITIES: Final = frozenset(Capability)
 def asm_backend() -> BackendSpec:
     """Describe the SQLModel backend."""
     return BackendSpec(
-        name="sqlmodel", open=_open, capabilities=CAPABILITIES, port_version=2, databases=("SQLite", "PostgreSQL")
+        name="sqlmodel",
+        open=_open,
+        capabilities=CAPABILITIES,
+        port_version=2,
+        databases=("SQLite", "PostgreSQL"),
+        requires=("sqlmodel",),
     )
 
 

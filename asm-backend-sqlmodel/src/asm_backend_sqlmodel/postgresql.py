@@ -9,8 +9,8 @@ from sqlalchemy.pool import NullPool
 
 from asm_backend_sqlmodel.connection import TableConnection, Variant
 from asm_backend_sqlmodel.errors import TRANSLATED
-from asm_core import DependencyNotAvailableError
 from asm_core.concurrency.contexts import contextmanager
+from asm_core.plugins import check_installed
 from asm_core.sql import Connector
 from asm_core.sql.postgresql.connections import ServerConnections
 from asm_core.sql.postgresql.database import PostgreSQL, give_text
@@ -66,13 +66,11 @@ def open_server(url: str, options: PostgreSQLOptions) -> PostgreSQL[TableConnect
         DependencyNotAvailableError: psycopg is not installed.
         ValidationError: the url is invalid, or has settings that libpq does not support.
     """
-    try:
-        import psycopg  # noqa: PLC0415  only for PostgreSQL
-        from psycopg.conninfo import make_conninfo  # noqa: PLC0415
-        from psycopg.types.string import TextLoader  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        message = "PostgreSQL needs psycopg. Install it: pip install 'asm-backend-sqlmodel[postgresql]'"
-        raise DependencyNotAvailableError(message) from error
+    check_installed("psycopg", user="PostgreSQL", distribution="asm-backend-sqlmodel[postgresql]")
+    import psycopg  # noqa: PLC0415  only when PostgreSQL is asked for
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415
+    from psycopg.types.string import TextLoader  # noqa: PLC0415
+
     settings = psycopg_settings(url, options, make_conninfo)
 
     def connect() -> Any:

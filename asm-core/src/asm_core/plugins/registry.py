@@ -24,6 +24,7 @@ from asm_core.errors import (
     ValidationError,
 )
 from asm_core.escaping import described, shown, visible
+from asm_core.plugins.dependencies import check_installed
 from asm_core.plugins.discovery import Offer, find_offers
 from asm_core.plugins.foreign import signal_exceptions
 from asm_core.plugins.specs import BackendInfo, BackendSpec, checked_spec
@@ -65,6 +66,7 @@ def open_backend(
         UnknownBackendError: no backend of this name is installed.
         BrokenBackendError: it cannot be loaded.
         IncompatibleBackendError: it is for another version of the ports.
+        DependencyNotAvailableError: its ORM or its driver is not installed.
         MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         ValidationError: an option is unknown.
     """
@@ -136,6 +138,7 @@ def load_spec(name: str) -> BackendSpec:
         UnknownBackendError: no backend of this name is installed.
         BrokenBackendError: it cannot be loaded.
         IncompatibleBackendError: it is for another version of the ports.
+        DependencyNotAvailableError: its ORM is not installed.
     """
     return _load(_find(name))
 
@@ -215,6 +218,7 @@ def _load(offer: Offer) -> BackendSpec:
         raise from_signals[0]
     if spec.port_version != PORT_VERSION:
         raise _incompatible(offer, spec.port_version)
+    check_installed(*spec.requires, user=f"The backend {shown(offer.name)}", distribution=visible(offer.distribution))
     return spec
 
 

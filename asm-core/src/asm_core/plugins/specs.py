@@ -24,6 +24,7 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
         capabilities: the declared capabilities.
         port_version: the `asm_core.PORT_VERSION` that the backend implements.
         databases: the supported databases, by their usual names.
+        requires: the top-level modules that `open` imports and that can be missing, such as the ORM.
     """
 
     name: str
@@ -31,6 +32,7 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: frozenset[Capability]
     port_version: int
     databases: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
 
 
 class BackendInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,12 +71,13 @@ def checked_spec(given: object, name: str) -> BackendSpec:
     _check(fields, "port_version", "asm_core.PORT_VERSION, an integer", ok=type(fields["port_version"]) is int)
     _check(fields, "open", "a function", ok=callable(fields["open"]))
     if fields["port_version"] != PORT_VERSION:
-        return BackendSpec(**{**fields, "capabilities": frozenset(), "databases": ()})
-    declared, databases = fields["capabilities"], fields["databases"]
+        return BackendSpec(**{**fields, "capabilities": frozenset(), "databases": (), "requires": ()})
+    declared = fields["capabilities"]
     members = type(declared) in _SETS and all(type(one) is Capability for one in declared)
     _check(fields, "capabilities", "a frozenset of asm_core.Capability", ok=members)
-    strings = type(databases) is tuple and all(type(one) is str for one in databases)
-    _check(fields, "databases", "a tuple of strings", ok=strings)
+    for field in ("databases", "requires"):
+        strings = type(fields[field]) is tuple and all(type(one) is str for one in fields[field])
+        _check(fields, field, "a tuple of strings", ok=strings)
     return BackendSpec(**{**fields, "capabilities": frozenset(declared)})
 
 
