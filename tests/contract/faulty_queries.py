@@ -120,6 +120,38 @@ class PagesByOffset(MemoryReader):
         return found
 
 
+@caught_by("test_the_last_events_are_read_by_number", "test_events_that_were_just_appended_are_the_last")
+class LimitAppliedBeforeTheDirection(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        if query.order.name != "sequence_desc" or query.after_key is not None:
+            return super().find_events(query)
+        return super().find_events(changed(query, order=changed(query.order, descending=False)))[::-1]
+
+
+@caught_by("test_the_last_events_are_right_after_pruning")
+class LastNumbersByTheCounter(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        if query.order.name == "sequence_desc" and query.session_ids and query.limit:
+            last = self._state.counters.get(query.session_ids[0], 0)
+            query = changed(query, after=max(query.after or 0, last - query.limit))
+        return super().find_events(query)
+
+
+@caught_by("test_pages_by_number_continue_in_the_next_session")
+class PagesDownWithinOneSession(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        found = super().find_events(query)
+        if query.order.name != "sequence_desc" or query.after_key is None:
+            return found
+        return [event for event in found if event.session_id == query.after_key[0]]
+
+
+@caught_by("test_an_unknown_event_is_not_found")
+class EventOfAnotherSessionFound(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        return super().find_events(query if query.ids is None else changed(query, session_ids=None))
+
+
 @caught_by("test_a_page_takes_as_much_memory_of_a_large_store_as_of_a_small_one")
 class ReadAsAWholeAndCut(MemoryReader):
     def find_runs(self, query: RunQuery) -> list[Run]:

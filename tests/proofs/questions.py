@@ -20,8 +20,10 @@ LATE: Final = START + timedelta(days=144)
 """When nearly everything has happened."""
 EARLY: Final = START + timedelta(days=1)
 """When next to nothing has."""
+EVENT: Final = "evt_0000001"
 LOG: Final = "asm_events_session_id_sequence_number_key"
 """What numbers a session's events, as PostgreSQL calls it; SQLite has another name for it."""
+EVENTS: Final = "asm_events_pkey"
 
 
 class Question(NamedTuple):
@@ -98,6 +100,9 @@ PAGES: Final = {
     "runs after then, back": runs("started_at_desc", "by_start", started_after=EARLY),
     "runs before then, back": runs("started_at_desc", "by_start", started_before=LATE),
     "events": events("sequence_asc", LOG),
+    "events, back": events("sequence_desc", LOG),
+    "events of a session, back": events("sequence_desc", LOG, session_ids=LONG),
+    "events of sessions, back": events("sequence_desc", LOG, session_ids=[LONG, SESSION]),
     "events of a session": events("sequence_asc", LOG, session_ids=LONG),
     "events of sessions": events("sequence_asc", LOG, session_ids=[LONG, SESSION]),
     "events by time": events("timestamp_asc", "asm_events_by_time"),
@@ -135,6 +140,9 @@ OTHERS: Final = {
     ),
     "the active run": Question(lambda b: b.session_store.get_active_run(SESSION), ("asm_runs_of_session",)),
     "a log from a number on": Question(lambda b: b.session_store.get_events(LONG, after=3, limit=9), (LOG,)),
+    "the last events of a log": Question(lambda b: b.session_store.get_events(LONG, order="desc", limit=9), (LOG,)),
+    "an event of a session": Question(lambda b: b.session_store.get_event(EVENT, session_id=LONG), (LOG, EVENTS)),
+    "an event": Question(lambda b: b.session_store.get_event(EVENT), (EVENTS,)),
     "the end of a log": Question(lambda b: b.session_store.get_events(SESSION, after=30), (LOG,)),
     "a log of a run": Question(
         lambda b: b.session_store.get_events(SESSION, run_id="run_0000104"), (LOG, "asm_events_of_run")

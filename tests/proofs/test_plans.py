@@ -24,6 +24,7 @@ FACTOR = 5
 """Large enough that PostgreSQL finds an index worth its while."""
 ON_SQLITE = {
     LOG: "sqlite_autoindex_asm_events_2",
+    "asm_events_pkey": "sqlite_autoindex_asm_events_1",
     "asm_sessions_pkey": "sqlite_autoindex_asm_sessions_1",
     "asm_runs_pkey": "sqlite_autoindex_asm_runs_1",
     "asm_artifacts_key_key": "sqlite_autoindex_asm_artifacts_2",

@@ -69,7 +69,9 @@ def find_checked(reader: Reader, query: EventQuery, last: Event) -> tuple[list[E
         LogSetBackError: another event has its number.
     """
     number = number_of(last)
-    if query.after == number and (query.before is None or query.before > number) and event_matches(last, query):
+    # In descending order, the page need not reach `last`.
+    is_next = query.after == number and not query.order.descending
+    if is_next and (query.before is None or query.before > number) and event_matches(last, query):
         limit = None if query.limit is None else query.limit + 1
         found = reader.find_events(msgspec.structs.replace(query, after=number - 1, limit=limit))
         stored = found.pop(0) if found and number_of(found[0]) == number else None

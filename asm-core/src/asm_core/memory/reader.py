@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from asm_core.querying.heads import Head
 from asm_core.querying.matching import event_matches, run_matches, select, session_matches
+from asm_core.querying.queries import BY_NUMBER
 from asm_core.querying.reader import Reader
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class MemoryReader(Reader):
     def find_events(self, query: EventQuery) -> list[Event]:
         with self._state.lock:
             events = self.passing_events(query)
-            if query.order.name == "sequence_asc":
+            if query.order.key == BY_NUMBER:
                 return [event.checked() for event in islice(events, query.limit)]
             return select(events, query)
 
@@ -81,23 +82,35 @@ class MemoryReader(Reader):
         )
 
     def passing_events(self, query: EventQuery) -> Iterator[Event]:
-        """Yield the events in the order of (session_id, sequence_number), from the start of a query in that order."""
-        by_number = query.order.name == "sequence_asc"
-        start = query.after_key if by_number and query.after_key else ("", 0)
-        ids = self._state.logs if query.session_ids is None else query.session_ids
-        for session_id in sorted(wanted for wanted in ids if wanted >= start[0] and wanted not in self._state.removing):
-            after = max(query.after or 0, start[1] if session_id == start[0] else 0)
-            last = self._state.counters.get(session_id, 0)
-            before = last + 1 if query.before is None else min(query.before, last + 1)
+        """Yield the events by session and number, in the direction and from the start of a query in such an order."""
+        is_down = query.order.descending and query.order.key == BY_NUMBER
+        start = query.after_key if query.order.key == BY_NUMBER else None
+        ids = self._logs_of(query)
+        for session_id in sorted(ids if start is None else _from(ids, start[0], is_down=is_down), reverse=is_down):
+            after, before = query.after or 0, self._state.counters.get(session_id, 0) + 1
+            before = before if query.before is None else min(query.before, before)
+            if start is not None and session_id == start[0]:
+                after, before = (after, min(start[1], before)) if is_down else (max(start[1], after), before)
             log = self._state.logs.get(session_id, {})
-            for number in _numbers(log, after, before):
+            for number in _numbers(log, after, before, is_down=is_down):
                 event = log.get(number)
                 if event is not None and event_matches(event, query):
                     yield event
 
+    def _logs_of(self, query: EventQuery) -> set[str]:
+        """Return the sessions whose logs a query reads."""
+        ids = set(self._state.logs if query.session_ids is None else query.session_ids)
+        if query.ids is not None:
+            ids &= {event.session_id for event in map(self._state.events.get, query.ids) if event is not None}
+        return ids.difference(self._state.removing)
 
-def _numbers(log: Collection[int], after: int, before: int) -> Iterable[int]:
-    """Return all numbers of a log between two, exclusive, ascending; others may be among them."""
+
+def _from(ids: Iterable[str], start: str, *, is_down: bool) -> Iterator[str]:
+    return (name for name in ids if (name <= start if is_down else name >= start))
+
+
+def _numbers(log: Collection[int], after: int, before: int, *, is_down: bool) -> Iterable[int]:
+    """Return all numbers of a log between two, exclusive, in order; others may be among them."""
     if before - after > 2 * len(log):  # pruning and restoring leave gaps of any size
-        return sorted(number for number in log if after < number < before)
-    return range(after + 1, before)
+        return sorted((number for number in log if after < number < before), reverse=is_down)
+    return range(before - 1, after, -1) if is_down else range(after + 1, before)

@@ -15,6 +15,7 @@ from asm_core.querying.heads import GONE
 from asm_core.querying.pages import Page, cut_page
 from asm_core.querying.prices import prices_of
 from asm_core.querying.queries import (
+    BY_NUMBER,
     EVENT_ORDERS,
     RUN_ORDERS,
     SESSION_ORDERS,
@@ -173,8 +174,8 @@ class QueryAPI(ABC):
             since: only events with this timestamp or a later one.
             until: only events with an earlier timestamp.
             correlation_id: only events with this correlation id.
-            order_by: ``sequence_asc`` (by session id, then number), ``timestamp_asc`` or ``timestamp_desc`` (ties are
-                ordered by session id and number, in the same direction).
+            order_by: ``sequence_asc`` or ``sequence_desc`` (by session id, then number), ``timestamp_asc`` or
+                ``timestamp_desc`` (ties are ordered by session id and number, in the same direction).
             limit: the size of the page.
             cursor: the cursor of the previous page.
         """
@@ -283,8 +284,8 @@ class QueryAPI(ABC):
         )
 
     def _page_of_events(self, query: EventQuery) -> list[Event]:
-        ids = query.session_ids
-        if query.after_key is None or ids is None or query.order.name != "sequence_asc":
+        ids, is_down = query.session_ids, query.order.descending
+        if query.after_key is None or ids is None or query.order.key != BY_NUMBER:
             return self.reader.find_events(without_needless_bound(query))
         # The rest of the session in which the previous page ended, then the sessions after it. In one query, the
         # database would scan that session from its beginning.
@@ -292,10 +293,11 @@ class QueryAPI(ABC):
         query, size = msgspec.structs.replace(query, after_key=None), query.limit or MAX_INTEGER
         found = []
         if session_id in ids:
-            found = self.reader.find_events(msgspec.structs.replace(query, session_ids=(session_id,), after=number))
-        behind = tuple(other for other in ids if other > session_id)
-        if behind and len(found) < size:
-            query = msgspec.structs.replace(query, session_ids=behind, limit=size - len(found))
+            bound = {"before" if is_down else "after": number}
+            found = self.reader.find_events(msgspec.structs.replace(query, session_ids=(session_id,), **bound))
+        rest = tuple(other for other in ids if (other < session_id if is_down else other > session_id))
+        if rest and len(found) < size:
+            query = msgspec.structs.replace(query, session_ids=rest, limit=size - len(found))
             found += self.reader.find_events(query)
         return found
 

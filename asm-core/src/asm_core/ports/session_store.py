@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from asm_core.errors import RunNotFoundError, SessionNotFoundError, ValidationError, shown
+from asm_core.errors import NotFoundError, RunNotFoundError, SessionNotFoundError, ValidationError, shown
 from asm_core.event_log.batches import check_new_events
 from asm_core.event_log.following import Follower
 from asm_core.event_log.resuming import check_last, find_after, head_of
@@ -21,6 +21,7 @@ from asm_core.models.base import check_natural
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
 from asm_core.querying.heads import GONE
 from asm_core.querying.queries import (
+    EVENT_ORDERS,
     RUN_ORDERS,
     EventQuery,
     RunQuery,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from asm_core.models import EventType, SessionStatus
     from asm_core.querying.heads import Head
+    from asm_core.querying.queries import Order
     from asm_core.querying.reader import Reader
 
 
@@ -258,9 +260,12 @@ class SessionStore(ABC):
         after: int | Event | None = None,
         before: int | None = None,
         limit: int | None = None,
+        order: str = "asc",
         wait_timeout: float = 0.0,
     ) -> list[Event]:
         """Return the events of a session in the order of their numbers.
+
+        The last events of a log, ``order="desc", limit=20``, cost as much as the first, however long the log is.
 
         Args:
             session_id: the session.
@@ -270,7 +275,8 @@ class SessionStore(ABC):
             after: only events after this number, or after this event, as the store returned it. For an event, the log
                 is checked to still contain it.
             before: only events before this number.
-            limit: the largest number of events to return.
+            limit: the largest number of events to return; 0 returns none.
+            order: ``asc``, from the first number, or ``desc``, from the last.
             wait_timeout: if no event matches, wait up to this many seconds for the first.
 
         Raises:
@@ -286,6 +292,7 @@ class SessionStore(ABC):
             after=None if after is None else _check_after(session_id, after),
             before=None if before is None else check_natural("before", before),
             limit=check_optional_limit(limit),
+            order=_check_direction(order),
         )
         timeout = check_wait("wait_timeout", wait_timeout)
         nothing = allows_nothing(query)
@@ -305,6 +312,28 @@ class SessionStore(ABC):
             head = self._watcher.wait(session_id, (head,), left)
             events = find_after(self.reader, query, last)
         return events
+
+    def get_event(self, event_id: str, *, session_id: str | None = None) -> Event:
+        """Return the event with this id.
+
+        Args:
+            event_id: the id of the event.
+            session_id: the session whose log contains the event, if the caller has it. An event of another session is
+                not found.
+
+        Raises:
+            NotFoundError: the event does not exist, or was pruned.
+        """
+        query = EventQuery(
+            ids=(check_name("event_id", event_id),),
+            session_ids=None if session_id is None else (check_name("session_id", session_id),),
+            limit=1,
+        )
+        for event in self.reader.find_events(query):
+            return event
+        where = "" if session_id is None else f" in session {shown(session_id)}"
+        message = f"No event has the id {shown(event_id)}{where}. It was never stored, or was pruned."
+        raise NotFoundError(message, details={"event_id": event_id, "session_id": session_id})
 
     def get_latest_sequence(self, session_id: str) -> int:
         """Return the last sequence number of a session; 0 before the first event.
@@ -490,6 +519,14 @@ def _check_instance(kind: Any, value: Any) -> Any:
         message = f"Expected a {kind.__name__}, not {shown(value)}."
         raise ValidationError(message)
     return value
+
+
+def _check_direction(order: object) -> Order:
+    """Return the order of a log: ascending or descending."""
+    if not isinstance(order, str) or order not in {"asc", "desc"}:
+        message = f'order must be "asc" or "desc", not {shown(order)}.'
+        raise ValidationError(message)
+    return EVENT_ORDERS[f"sequence_{order}"]
 
 
 def _check_after(session_id: str, after: object) -> int:

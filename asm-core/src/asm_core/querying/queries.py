@@ -54,8 +54,11 @@ RUN_ORDERS: Final = _orders(
     started_at_desc=("started_at", "id"),
     token_usage_desc=("total_tokens", "id"),
 )
+BY_NUMBER: Final = ("session_id", "sequence_number")
+"""The key of the orders in which logs are stored."""
 EVENT_ORDERS: Final = _orders(
-    sequence_asc=("session_id", "sequence_number"),
+    sequence_asc=BY_NUMBER,
+    sequence_desc=BY_NUMBER,
     timestamp_asc=("timestamp", "session_id", "sequence_number"),
     timestamp_desc=("timestamp", "session_id", "sequence_number"),
 )
@@ -160,8 +163,10 @@ def without_needless_bound(query: Q) -> Q:
 
 
 def allows_nothing(query: SessionQuery | RunQuery | EventQuery | UsageQuery) -> bool:
-    """Return whether a filter of `query` is empty, so that nothing can match."""
-    return any(getattr(query, field) == () for field in query.__struct_fields__ if field != "tags")
+    """Return whether a filter of `query` is empty or its limit is 0, so that nothing can match."""
+    return getattr(query, "limit", None) == 0 or any(
+        getattr(query, field) == () for field in query.__struct_fields__ if field != "tags"
+    )
 
 
 def check_choice(field: str, value: object, check: Callable[[str, object], T]) -> tuple[T, ...] | None:
@@ -193,13 +198,13 @@ def check_size(field: str, choices: Sized) -> None:
 
 
 def check_limit(value: object) -> int:
-    """Return `value` if it is a valid limit: an integer of at least 1."""
+    """Return `value` if it is a valid size of a page: an integer of at least 1."""
     return check_natural("limit", value, least=1)
 
 
 def check_optional_limit(value: object) -> int | None:
-    """Return `value` if it is a valid limit or None."""
-    return None if value is None else check_limit(value)
+    """Return `value` if it is a valid limit of a list or None; 0 returns nothing."""
+    return None if value is None else check_natural("limit", value)
 
 
 def check_order(orders: dict[str, Order], value: object) -> Order:

@@ -116,6 +116,7 @@ SOUND: Final[dict[str, Any]] = {
     "event": an_event("s"),
     "events": [an_event("s")],
     "result": ExecutionResult(a_session()),
+    "event_id": "e",
     "session_id": "s",
     "session_ids": ["s"],
     "run_id": "r",

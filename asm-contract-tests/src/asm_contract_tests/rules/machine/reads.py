@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from asm_contract_tests.rules.machine.calls import (
     DAYS,
+    EVENT_IDS,
     KEYS,
     KINDS,
     TIMES,
@@ -67,8 +68,10 @@ of_the_store: st.SearchStrategy[Call] = st.one_of(
         since=time_of(TIMES),
         after=numbers,
         before=numbers,
-        limit=limits,
+        limit=st.integers(0, 4),
+        order=st.sampled_from(["asc", "desc"]),
     )("session_store", "get_events", session_id=session_ids),
+    given(session_id=session_ids)("session_store", "get_event", event_id=st.sampled_from(EVENT_IDS)),
     given(after=numbers, run_id=choice(run_ids), type=kinds)(
         "session_store", "follow_events", session_id=session_ids, idle_timeout=st.just(0)
     ),
@@ -104,7 +107,7 @@ searches: st.SearchStrategy[Call] = st.one_of(
     given(**_events)(
         "query_api",
         "search_events",
-        order_by=st.sampled_from(["sequence_asc", "timestamp_asc", "timestamp_desc"]),
+        order_by=st.sampled_from(["sequence_asc", "sequence_desc", "timestamp_asc", "timestamp_desc"]),
         limit=limits,
     ),
 )

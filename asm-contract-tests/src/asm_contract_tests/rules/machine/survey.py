@@ -44,6 +44,7 @@ def _of_a_session(session_id: str) -> Iterator[Call]:
     for number in range(4):
         yield Call("session_store", "get_events", {**given, "after": number, "limit": 2})
         yield Call("session_store", "get_events", {**given, "before": number})
+        yield Call("session_store", "get_events", {**given, "after": number, "limit": 2, "order": "desc"})
         yield Call("session_store", "get_events", {**given, "since": TIMES[number]})
         yield Call("session_store", "follow_events", {**given, "after": number, "idle_timeout": 0})
         yield Call("session_store", "list_runs", {**given, "limit": number + 1})
@@ -69,7 +70,7 @@ def _searches() -> Iterator[Call]:
         yield from _each("search_runs", bound, _BOUNDS)
     for order in ("started_at_asc", "started_at_desc", "token_usage_desc"):
         yield from _each("search_runs", "limit", (1, 2), order_by=order)
-    for order in ("sequence_asc", "timestamp_asc", "timestamp_desc"):
+    for order in ("sequence_asc", "sequence_desc", "timestamp_asc", "timestamp_desc"):
         yield from _each("search_events", "limit", (1, 3), order_by=order)
 
 

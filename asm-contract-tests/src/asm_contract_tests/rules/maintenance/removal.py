@@ -87,7 +87,7 @@ class RemovalContract(Contract):
         """Check the searches and totals: each leaves out what belongs to a marked session."""
         assert query.search_sessions(include_deleted=True).items == []
         assert query.search_runs().items == query.search_runs(session_id="due").items == []
-        for order in ("sequence_asc", "timestamp_asc", "timestamp_desc"):
+        for order in ("sequence_asc", "sequence_desc", "timestamp_asc", "timestamp_desc"):
             assert query.search_events(order_by=order).items == query.search_events(run_ids="run of due").items == []
         assert query.count_events() == query.count_events(session_ids="due") == 0
         assert query.count_events(correlation_id="due") == 0

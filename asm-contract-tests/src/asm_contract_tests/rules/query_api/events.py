@@ -84,6 +84,7 @@ class SearchEventsContract(Contract):
         ("order", "expected"),
         [
             ("sequence_asc", ["e1", "e2", "e3", "e4", "e5"]),
+            ("sequence_desc", ["e5", "e4", "e3", "e2", "e1"]),
             ("timestamp_asc", ["e3", "e4", "e1", "e5", "e2"]),
             ("timestamp_desc", ["e2", "e5", "e1", "e4", "e3"]),
         ],
@@ -126,7 +127,7 @@ class SearchEventsContract(Contract):
             {"correlation_id": ["\ud800"]},
             {"since": at(0).replace(tzinfo=None)},
             {"until": "now"},
-            {"order_by": "sequence_desc"},
+            {"order_by": "sequence"},
             {"order_by": "started_at_asc"},
             {"limit": 0},
             {"limit": "1"},

@@ -1,4 +1,4 @@
-"""Every listing that pages: three resources, three orders each."""
+"""Every listing that pages: three resources, each in all its orders."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ LISTINGS = [
     Listing("search_runs", "started_at_desc", lambda run: (run.started_at, run.id)),
     Listing("search_runs", "token_usage_desc", lambda run: (run.total_tokens, run.id)),
     Listing("search_events", "sequence_asc", lambda event: (event.session_id, event.sequence_number)),
+    Listing("search_events", "sequence_desc", lambda event: (event.session_id, event.sequence_number)),
     Listing("search_events", "timestamp_asc", lambda event: (event.timestamp, event.session_id, event.sequence_number)),
     Listing(
         "search_events", "timestamp_desc", lambda event: (event.timestamp, event.session_id, event.sequence_number)

@@ -5,6 +5,7 @@ from asm_contract_tests.rules.session_store.batches import BatchesContract
 from asm_contract_tests.rules.session_store.deleting import DeleteSessionContract
 from asm_contract_tests.rules.session_store.flushing import FlushContract
 from asm_contract_tests.rules.session_store.following import FollowEventsContract
+from asm_contract_tests.rules.session_store.last_events import LastEventsContract
 from asm_contract_tests.rules.session_store.listing import ListSessionsContract
 from asm_contract_tests.rules.session_store.reading import GetEventsContract
 from asm_contract_tests.rules.session_store.repeats import RepeatsContract
@@ -33,6 +34,7 @@ class SessionStoreContract(
     BatchesContract,
     FlushContract,
     GetEventsContract,
+    LastEventsContract,
     WaitingContract,
     SetBackContract,
     RestoreContract,

@@ -167,7 +167,7 @@ class GetEventsContract(Contract):
             {"after": 2**63},
             {"before": -1},
             {"before": 1.5},
-            {"limit": 0},
+            {"limit": -1},
             {"limit": "1"},
             {"wait_timeout": -1},
             {"wait_timeout": float("nan")},
