@@ -161,3 +161,12 @@ def test_deleted_sessions_can_be_shown(
     deleted = Session.from_dict({**session.to_dict(), "deleted_at": "2026-01-01T00:00:00Z"})
     backend.session_store.restore_session(deleted, replace=True)
     assert "deleted\t2026-01-01 00:00:00.000Z\n" in asm("show", session.id[:-4]).stdout
+
+
+def test_a_custom_type_is_shown_and_followed(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
+) -> None:
+    session = fill(1)
+    backend.session_store.append_event(Event.new(type="acme.thinking", session_id=session.id, data={"text": "hm"}))
+    assert "\tacme.thinking\t" in asm("show", session.id).stdout
+    assert asm("tail", session.id, "--type", "acme.thinking").stdout.count("acme.thinking") == 1

@@ -11,6 +11,7 @@ import faulty_processes
 import faulty_queries
 import faulty_stores
 import faulty_transactions
+import faulty_types
 import pytest
 from fault_registry import FAULTS
 
@@ -30,6 +31,7 @@ ADAPTERS = (
     faulty_forks,
     faulty_inputs,
     faulty_deletions,
+    faulty_types,
 )
 INNER = """
 import pytest

@@ -11,6 +11,7 @@ from msgspec.structs import astuple, replace
 from asm_core.errors import ValidationError, shown
 from asm_core.models import Event, EventType
 from asm_core.models.base import MAX_INTEGER
+from asm_core.models.statuses import RESERVED, check_new_type, is_custom_type
 from asm_core.values.ids import are_plain
 from asm_core.values.payloads import copy_payloads
 
@@ -87,7 +88,7 @@ def _fields_are_normal(columns: Columns) -> bool:
         and are_plain(columns["id"])
         and are_plain(names)
         and are_plain(others - {None})
-        and set(map(type, columns["type"])) == {EventType}
+        and _types_are_normal(columns["type"])
         and set(map(type, columns["schema_version"])) == {int}
         and min(versions) >= 1
         and max(versions) <= MAX_INTEGER
@@ -97,11 +98,22 @@ def _fields_are_normal(columns: Columns) -> bool:
     )
 
 
+def _types_are_normal(kinds: Sequence[object]) -> bool:
+    """Return whether all are members of the enum, or custom types that are not reserved."""
+    if set(map(type, kinds)) == {EventType}:
+        return True
+    others = {kind for kind in kinds if type(kind) is str}
+    return set(map(type, kinds)) <= {EventType, str} and all(
+        is_custom_type(kind) and not kind.startswith(RESERVED) for kind in others
+    )
+
+
 def _check_new(event: object) -> Event:
     if not isinstance(event, Event):
         message = f"Expected an Event, not {shown(event)}."
         raise ValidationError(message)
     checked = event.checked()
+    check_new_type(checked.type)
     if checked.sequence_number is not None:
         message = (
             f"Event {checked.id} already has the sequence_number {checked.sequence_number}. Append an event without "

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import msgspec
 
 from asm_core.models.base import Model, check_natural
-from asm_core.models.statuses import EventType, check_event_type
+from asm_core.models.statuses import EventType, check_event_type, check_new_type
 from asm_core.values.ids import check_name, check_optional_name, new_id
 from asm_core.values.payloads import Payload, check_payload, encode_sorted
 from asm_core.values.times import check_time, utc_now
@@ -20,7 +20,7 @@ class Event(Model, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         id: ``evt_`` and 32 hex digits, or an id that the caller chose. Appending is idempotent by id.
-        type: the type of the event.
+        type: a member of `EventType`, or a custom type: a string with a dot, such as ``acme.thinking``.
         timestamp: the time of the event, by the clock of its recorder. The log is ordered by number, not by time.
         session_id: the session whose log contains it.
         run_id: the run it belongs to; the run need not be stored.
@@ -33,7 +33,7 @@ class Event(Model, frozen=True, kw_only=True, gc=False):
     """
 
     id: str
-    type: EventType
+    type: str
     timestamp: datetime
     session_id: str
     run_id: str | None = None
@@ -64,12 +64,12 @@ class Event(Model, frozen=True, kw_only=True, gc=False):
         """Return a new event, not yet appended, with defaults for all fields that are not given.
 
         Raises:
-            InvalidEventTypeError: unknown event type.
+            InvalidEventTypeError: unknown event type without a dot, or a type that begins with ``asm.``.
             ValidationError: a field has an invalid value.
         """
         return cls(
             id=new_id("evt") if id is None else id,
-            type=check_event_type(type),
+            type=check_new_type(type),
             timestamp=utc_now() if timestamp is None else timestamp,
             session_id=session_id,
             run_id=run_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -34,7 +35,7 @@ class RunStatus(StrEnum):
 
 
 class EventType(StrEnum):
-    """The type of an event."""
+    """The types of events that this project defines. An application's own types are strings with a dot."""
 
     SESSION_CREATED = "session_created"
     SESSION_STARTED = "session_started"
@@ -116,17 +117,57 @@ def check_run_status(value: object) -> RunStatus:
     return status
 
 
-def check_event_type(value: object) -> EventType:
-    """Return the event type named `value`.
+_CUSTOM: Final = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+_LONGEST: Final = 512
+RESERVED: Final = "asm."
+"""The prefix of the types that only this project records."""
+
+
+def is_custom_type(value: str) -> bool:
+    """Return whether `value` is a valid event type of an application: words with dots between them."""
+    return _CUSTOM.fullmatch(value) is not None and len(value.encode()) <= _LONGEST
+
+
+def check_event_type(value: object) -> str:
+    """Return the event type named `value`: a member of `EventType`, or a custom type as a string.
 
     Raises:
-        InvalidEventTypeError: unknown event type.
+        InvalidEventTypeError: unknown event type without a dot, or an invalid name.
     """
-    kind = EVENT_TYPES.get(value) if isinstance(value, str) else None
-    if kind is None:
-        message = f"Unknown event type: {shown(value)}. Known types: {', '.join(EventType)}."
+    if isinstance(value, str):
+        kind = EVENT_TYPES.get(value)
+        if kind is not None:
+            return kind
+        if is_custom_type(value):
+            return str.__str__(value)
+    message = (
+        f"Unknown event type: {shown(value)}. Known types: {', '.join(EventType)}. A custom type has letters, digits, "
+        "_ and -, with at least one dot between them, such as acme.thinking."
+    )
+    raise InvalidEventTypeError(message)
+
+
+def check_new_type(value: object) -> str:
+    """Return the type of a new event.
+
+    Raises:
+        InvalidEventTypeError: as for `check_event_type`, or the type is reserved.
+    """
+    kind = check_event_type(value)
+    if kind.startswith(RESERVED):
+        message = f"The event type {shown(kind)} is reserved: {RESERVED} is the prefix of this project. Use your own."
         raise InvalidEventTypeError(message)
     return kind
+
+
+class TypesOfRows(dict[str, str]):
+    """Event types by their stored names, custom types included; any other name is a KeyError."""
+
+    def __missing__(self, name: str) -> str:
+        """Return a custom type."""
+        if is_custom_type(name):
+            return name
+        raise KeyError(name)
 
 
 def check_step(of: str, steps: Mapping[Status, Collection[Status]], old: Status, new: Status) -> None:

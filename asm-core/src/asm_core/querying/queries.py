@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from asm_core.errors import ValidationError, shown
-from asm_core.models import EventType, RunStatus, SessionStatus
+from asm_core.models import RunStatus, SessionStatus
 from asm_core.models.base import check_natural
 
 T = TypeVar("T")
@@ -108,7 +108,7 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
     ids: tuple[str, ...] | None = None
     session_ids: tuple[str, ...] | None = None
     run_ids: tuple[str, ...] | None = None
-    types: tuple[EventType, ...] | None = None
+    types: tuple[str, ...] | None = None
     providers: tuple[str, ...] | None = None
     correlation_ids: tuple[str, ...] | None = None
     since: datetime | None = None

@@ -135,7 +135,7 @@ class EventMark(msgspec.Struct, frozen=True):
             id=event.id,
             session_id=event.session_id,
             sequence_number=event.sequence_number or 0,
-            type=event.type.value,
+            type=str(event.type),
             timestamp=event.timestamp,
             run_id=event.run_id,
         )

@@ -12,6 +12,7 @@ import msgspec
 
 from asm_core.errors import StorageError, shown
 from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session, TokenUsage
+from asm_core.models.statuses import TypesOfRows
 from asm_core.sql.columns import text_of_time
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.postgresql.arrays import array_literal
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", Session, Run, Event)
 Row = tuple[Any, ...]
+
+_EVENT_TYPES: Final = TypesOfRows(EVENT_TYPES)
 
 UNREADABLE: Final = (
     ArithmeticError,
@@ -180,7 +183,7 @@ class Codec:
             event.id,
             event.session_id,
             event.sequence_number,
-            event.type.value,
+            str(event.type),
             self.encode_time(event.timestamp),
             event.run_id,
             encode_payload(event.data),
@@ -203,7 +206,7 @@ class Codec:
         try:
             return Event(
                 id=id_,
-                type=EVENT_TYPES[kind],
+                type=_EVENT_TYPES[kind],
                 timestamp=self.decode_time(timestamp),
                 session_id=session_id,
                 run_id=run_id,

@@ -34,7 +34,7 @@ def event_columns(events: list[Event]) -> Columns:
     return {
         "id": columns["id"],
         "session_id": columns["session_id"],
-        "type": [kind._value_ for kind in columns["type"]],
+        "type": list(map(str, columns["type"])),
         "timestamp": _texts_of_times(columns["timestamp"]),
         "run_id": columns["run_id"],
         "data": columns["data"],

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from asm_contract_tests.making import MICROSECOND, SHA256, at, changed, days_ago
 from asm_contract_tests.rules.inputs.payloads import payloads
-from asm_core import Artifact, Event, EventType, ExecutionResult, Run, RunStatus, Session, SessionStatus, TokenUsage
+from asm_core import Artifact, Event, ExecutionResult, Run, RunStatus, Session, SessionStatus, TokenUsage
+from asm_core.models.statuses import check_event_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ EVENT_IDS: Final = tuple(f"e{place}" for place in range(12))
 KEYS: Final = ("k1", "k2")
 DAYS: Final = tuple(days_ago(days).replace(microsecond=days) for days in (200, 100, 40, 5))
 TIMES: Final = (at(0), at(0) + MICROSECOND, at(1), at(2))
-KINDS: Final = ("message_streamed", "message_sent", "run_started", "error_occurred")
+KINDS: Final = ("message_streamed", "message_sent", "run_started", "error_occurred", "acme.thinking")
 
 session_ids = st.sampled_from(SESSION_IDS[:3] * 3 + SESSION_IDS)
 run_ids = st.sampled_from(RUN_IDS)
@@ -90,7 +91,7 @@ runs = st.builds(
 events = st.builds(
     Event,
     id=st.sampled_from(EVENT_IDS),
-    type=st.sampled_from([EventType(kind) for kind in KINDS]),
+    type=st.sampled_from(KINDS).map(check_event_type),
     timestamp=st.sampled_from(TIMES),
     session_id=st.sampled_from(SESSION_IDS[:1] * 4 + SESSION_IDS),
     run_id=often(run_ids),

@@ -2,6 +2,7 @@
 
 from asm_contract_tests.rules.session_store.appending import AppendContract
 from asm_contract_tests.rules.session_store.batches import BatchesContract
+from asm_contract_tests.rules.session_store.custom_types import CustomTypesContract
 from asm_contract_tests.rules.session_store.deleting import DeleteSessionContract
 from asm_contract_tests.rules.session_store.flushing import FlushContract
 from asm_contract_tests.rules.session_store.following import FollowEventsContract
@@ -35,6 +36,7 @@ class SessionStoreContract(
     FlushContract,
     GetEventsContract,
     LastEventsContract,
+    CustomTypesContract,
     WaitingContract,
     SetBackContract,
     RestoreContract,

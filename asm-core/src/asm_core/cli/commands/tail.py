@@ -52,9 +52,7 @@ def tail_session(
             sys.stdout.flush()
 
 
-def start_of_last(
-    store: SessionStore, session_id: str, head: int, count: int, types: Iterable[EventType] | None
-) -> int:
+def start_of_last(store: SessionStore, session_id: str, head: int, count: int, types: Iterable[str] | None) -> int:
     """Return the number before the last `count` events that end at number `head`."""
     before = head + 1
     while count and before > 1:
@@ -74,7 +72,7 @@ def event_at(store: SessionStore, session_id: str, number: int) -> Event | None:
 
 
 def follow_to_end(
-    store: SessionStore, session_id: str, after: int | Event, types: frozenset[EventType] | None
+    store: SessionStore, session_id: str, after: int | Event, types: frozenset[str] | None
 ) -> Iterator[Event]:
     """Yield the events after a number or an event as they arrive, until the session has ended and all were yielded.
 

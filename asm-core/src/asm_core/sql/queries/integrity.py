@@ -62,7 +62,8 @@ _QUESTIONS: Final = (
     ),
     (
         "Event {0} has the unknown type {1}.",
-        f"SELECT id, type FROM {{events}} WHERE type NOT IN ({_names(EVENT_TYPES)})",
+        f"SELECT id, type FROM {{events}} WHERE type NOT IN ({_names(EVENT_TYPES)}) "
+        "AND replace(type, '.', '') = type",  # a custom type has a dot
     ),
     (
         "Session {0} and its counter have different times of deletion; soft_delete_session() or undelete_session() "
