@@ -73,7 +73,7 @@ def _in_process(place: Place, backend: str) -> list[Measured]:
 
 
 class _Quiet(NamedTuple):
-    """Who waits through the minute for one backend on one database."""
+    """The waiter of one backend on one database, during the minute of silence."""
 
     place: Place
     backend: str
@@ -135,7 +135,7 @@ def _idled(quiet: _Quiet) -> list[Measured]:
 
 
 def follow(port: Port, session_id: str, count: int, *, idle_timeout: float = _LONGEST) -> dict[str, float]:
-    """Follow a log until so many events were seen; return when, by their ids."""
+    """Follow a log until `count` events were seen; return the times, by event id."""
     seen: dict[str, float] = {}
     for event in port.store.follow_events(session_id, idle_timeout=idle_timeout):
         seen[event.id] = time.monotonic()

@@ -50,7 +50,7 @@ _READ_AFTER: Final = (
 )
 _PAGE: Final = f"SELECT {_SESSION} FROM asm_sessions WHERE deleted_at IS NULL"
 _COUNT: Final = "SELECT count(*) FROM asm_sessions WHERE deleted_at IS NULL"
-# Without the plus sign SQLite goes through the index of providers, and looks up each run by itself: three times as
+# Without the plus sign, SQLite scans the index of providers and looks up each run separately: three times as
 # long.
 _USAGE: Final = (
     "SELECT provider, model, count(*), sum(input_tokens), sum(output_tokens), sum(total_tokens) FROM asm_runs "

@@ -34,7 +34,7 @@ def by_writers(ground: Ground, backend: str) -> Iterator[Point]:
 
 
 def by_option(ground: Ground, backend: str) -> Iterator[Point]:
-    """Turn what can be turned."""
+    """Measure the effect of each option."""
     yield from (_on_sqlite if ground.database == "sqlite" else _on_postgresql)(ground, backend)
 
 
@@ -74,7 +74,7 @@ def appends_a_second(place: Place, backend: str, writers: int, sessions: int, **
 
 
 def _appends(place: Place, backend: str, count: int, **options: Any) -> tuple[float, float]:
-    """Return the milliseconds of an append, at the mean and at the most."""
+    """Return the mean and the maximum time of an append in milliseconds."""
     rounds = []
     for _ in range(REPEATS):
         with closing(place.contender(backend, place.new_url(), **options)) as contender:

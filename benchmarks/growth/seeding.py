@@ -53,13 +53,13 @@ FROM {numbers}"""
 
 
 def name_of(count: int) -> str:
-    """Return the id of the session that has so many events."""
+    """Return the id of the session with `count` events."""
     return f"ses_with_{count}"
 
 
 @cache
 def with_events(place: Place, counts: Sequence[int]) -> str:
-    """Return the URL of a database with sessions that have so many events."""
+    """Return the URL of a database with sessions of these sizes."""
     url = place.new_url(name_of(count) for count in counts)
     data = encode(payload(1)).decode()
     for count in counts:

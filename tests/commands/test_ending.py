@@ -33,7 +33,7 @@ def cancel_once(done: Execution, _data: dict[str, Any]) -> None:
 
 
 def soon_gone(group: int) -> bool:
-    """Return whether a group that was killed is gone, once its orphans were reaped by whoever adopted them."""
+    """Return whether a killed group has ended, after its orphans were reaped by the process that adopted them."""
     deadline = time.monotonic() + ENOUGH
     while is_alive(group) and time.monotonic() < deadline:
         time.sleep(0.001)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def linger(seconds: float = 0.002) -> None:
-    """Give others, and whoever kills, the time for it."""
+    """Give other processes, and the killer, time to act."""
     time.sleep(seconds)
 
 
@@ -91,7 +91,7 @@ class ImpatientLock(FileLock):
                 try:
                     fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    raise StorageError("somebody else is writing") from None
+                    raise StorageError("another process is writing") from None
         super().__enter__()
 
 

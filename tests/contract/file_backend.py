@@ -69,7 +69,7 @@ class FileLock:
     def _save(self) -> None:
         new = self._path.with_suffix(".new")
         new.write_bytes(pickle.dumps({table: getattr(self._state, table) for table in TABLES}))
-        os.replace(new, self._path)  # noqa: PTH105  whoever is killed leaves the old file or the new one
+        os.replace(new, self._path)  # noqa: PTH105  a killed process leaves the old file or the new one
         self._seen = self.version()
 
 

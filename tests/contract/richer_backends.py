@@ -36,7 +36,7 @@ class MigratingFile(FileBackend):
                 setattr(self._state, table, {})
             new = self._path.with_suffix(".new")
             new.write_text(str(target))
-            new.replace(self._path)  # whoever is killed leaves the old version or the new one
+            new.replace(self._path)  # a killed process leaves the old version or the new one
             return list(range(current + 1, target + 1) if target > current else range(current, target, -1))
 
 

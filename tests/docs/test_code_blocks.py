@@ -1,4 +1,4 @@
-"""Every code block of the documentation is run, as what its language says."""
+"""Every code block of the documentation is run, according to its language."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ README = ROOT / "README.md"
 POSTGRESQL = "postgresql://me@localhost/application"
 """What the pages call the test's own database."""
 SET_UP = [block for block in blocks_of(README) if block.language == "bash"][:2]
-"""What .ci/run runs, to the letter: it sets up a machine, which is none of a test's business."""
+"""The blocks that .ci/run runs unchanged: they set up a machine, which a test must not do."""
 
 
 class Reader:
-    """Does with a page what its reader would do, block after block, in a directory of its own."""
+    """Executes the blocks of a page in order, like its reader, in a separate directory."""
 
     def __init__(self, place: Path, environment: Environment, postgresql_url: str) -> None:
         self.place = place
@@ -55,7 +55,7 @@ class Reader:
         self.environment.run("bash", "-e", "-o", "pipefail", "-c", block.text, cwd=self.place)
 
     def toml(self, block: Block) -> None:
-        """Hand it to whatever of ours reads such a file."""
+        """Pass it to the command that reads such a file."""
         path = self.place / "block.toml"
         path.write_text(block.text, "utf-8")
         table = tomllib.loads(block.text)
@@ -67,7 +67,7 @@ class Reader:
             assert start([*store, "usage", "--pricing", str(path)]) == 0
 
     def shown(self, block: Block) -> None:
-        """Pass over a picture, or what something looks like: there is nothing to run."""
+        """Skip an example of text: there is nothing to run."""
         assert block.text.strip()
 
     def json(self, block: Block) -> None:

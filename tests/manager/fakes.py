@@ -82,7 +82,7 @@ HookedStore: Any = _hooked(SessionStore)
 
 
 class Outage:
-    """A hook: from the first append of an event with this text on, the store fails so many times (or for ever)."""
+    """A hook: from the first append of an event with this text on, the store fails `times` times (or always)."""
 
     def __init__(self, text: str, times: float, error: BaseException | None = None) -> None:
         self.text = text

@@ -1,4 +1,4 @@
-"""Events are stored as they happen, in batches of what has gathered, and whoever is faster than the store waits."""
+"""Events are stored during the run, in batches, and a provider that is faster than the store blocks."""
 
 from __future__ import annotations
 

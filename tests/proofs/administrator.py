@@ -36,7 +36,7 @@ class Administrator:
         return len(ended.fetchall())
 
     def renew(self, backend: asm.Backend) -> None:
-        """Have the backend, which has one connection or none in use, connect anew: with the settings of now."""
+        """Make the backend, which uses at most one connection, connect again with the current settings."""
         self.terminate()
         with pytest.raises(asm.StorageConnectionError):
             backend.session_store.list_sessions(limit=1)
@@ -59,7 +59,7 @@ class Administrator:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Let nobody else read or write a table meanwhile."""
+        """Block all other reads and writes of a table."""
         with psycopg.connect(self.url) as holder:
             holder.execute(f"LOCK TABLE {', '.join(TABLES)} IN ACCESS EXCLUSIVE MODE")  # type: ignore[call-overload]
             yield

@@ -1,4 +1,4 @@
-"""Who makes calls while the database comes and goes."""
+"""Clients that make calls while the database stops and starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Client(threading.Thread):
     """Makes calls, one after the other, each until it was answered; only a retryable error is taken for an answer."""
 
     def __init__(self, work: Callable[[], Callable[[], Any]]) -> None:
-        """Do what `work` gives, again and again, each time anew."""
+        """Repeat the calls that `work` returns."""
         super().__init__()
         self._work = work
         self._changed = threading.Condition()

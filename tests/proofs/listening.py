@@ -1,4 +1,4 @@
-"""Who listens to PostgreSQL, and what is told there."""
+"""Listeners and notifications of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Listeners:
 
     @contextmanager
     def told(self) -> Iterator[list[str]]:
-        """Give what is told meanwhile, which is there when the context ends."""
+        """Collect the notifications during the context, complete at its end."""
         told: list[str] = []
         self._connection.execute(f"LISTEN {CHANNEL}")  # type: ignore[call-overload]
         yield told
-        # What was committed before this is told before it.
+        # Notifications of earlier commits arrive first.
         self._connection.execute(f"NOTIFY {CHANNEL}, 'end'")  # type: ignore[call-overload]
         for found in self._connection.notifies(timeout=PATIENCE):
             if found.payload == "end":
@@ -79,5 +79,5 @@ def no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def short_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let who cannot listen try again soon."""
+    """Make listeners reconnect soon after a failure."""
     monkeypatch.setattr(listening, "SHORTEST_REST", 0.01)

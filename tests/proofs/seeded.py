@@ -23,7 +23,7 @@ class NewStore(Protocol):
     """Makes a store."""
 
     def __call__(self, database: str, factor: float, *, analyze: bool = True) -> str:
-        """Return the URL of a new store of so many times the smallest size."""
+        """Return the URL of a new store, `factor` times the smallest size."""
 
 
 @pytest.fixture(scope="module")

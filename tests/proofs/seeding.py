@@ -239,6 +239,6 @@ def fill(url: str, factor: float, *, analyze: bool = True) -> Sizes:
         connection.execute(artifacts(dialect, size))
         connection.execute("COMMIT")
         if analyze:
-            # PostgreSQL does so by itself, and SQLite only when it is told.
+            # PostgreSQL does so automatically, and SQLite only on ANALYZE.
             connection.execute("ANALYZE")
     return size

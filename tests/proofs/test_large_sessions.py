@@ -1,4 +1,4 @@
-"""Maintenance of sessions of any size, in statements and transactions that stay small; with a soak, to the letter."""
+"""Maintenance of sessions of any size, in small statements and transactions; exact bounds with --soak."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""With notify=True PostgreSQL tells of appends as they are committed; without it nobody says anything, or listens."""
+"""With notify=True, PostgreSQL notifies of committed appends; without it, nothing notifies or listens."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ backend.close()
 
 @pytest.fixture
 def database() -> str:
-    """SQLite cannot tell of anything."""
+    """SQLite sends no notifications."""
     return "postgresql"
 
 
@@ -83,14 +83,14 @@ def session(telling: asm.Backend) -> asm.Session:
 
 
 class TestContractWithNotify(SessionStoreContract):
-    """What is told besides changes no answer."""
+    """Notifications change no result."""
 
     @pytest.fixture
     def open_backend(self, backend_name: str, url: str) -> OpenBackend:
         return lambda: asm.open_backend(backend_name, url=url, migrate=True, notify=True)
 
 
-# -- what is told --------------------------------------------------------------------------------------------------
+# -- notifications -------------------------------------------------------------------------------------------------
 
 
 def append_again(store: asm.SessionStore) -> None:
@@ -161,7 +161,7 @@ def test_a_rolled_back_append_does_not_notify(telling: asm.Backend, listeners: L
     assert told == ["t"]
 
 
-# -- who is told ---------------------------------------------------------------------------------------------------
+# -- listeners -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("no_polling")

@@ -30,7 +30,7 @@ def with_engine(url: str) -> Opened:
     if place.get_backend_name() == "sqlite":
         engine = create_engine(place)
     else:
-        # Two: one for who waits, one for who looks.
+        # Two: one for the waiter, one for the watcher.
         engine = create_engine(place.set(drivername="postgresql+psycopg"), pool_size=2, max_overflow=0)
     return engine, SQLModelBackend, engine.dispose
 
@@ -44,7 +44,7 @@ def with_peewee(url: str) -> Opened:
 
 
 def with_a_pool_of_peewee(url: str) -> Opened:
-    # One each for who appends, who follows, and what looks for news; what listens is not counted.
+    # One each for the writer, the follower and the watcher; the listener is not counted.
     pool = PooledPostgresqlDatabase(url, prefer_psycopg3=True, max_connections=3)
     proxy = peewee.DatabaseProxy()
     proxy.initialize(pool)

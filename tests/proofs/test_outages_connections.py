@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def database() -> str:
-    """SQLite has no connections that somebody else could end."""
+    """SQLite has no connections that an administrator could end."""
     return "postgresql"
 
 

@@ -1,4 +1,4 @@
-"""All connections are in use, or somebody else is writing: a call waits, up to a timeout, and says what to do."""
+"""All connections are in use, or another writer is active: a call waits, up to a timeout, and raises with advice."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ NOBODY = 65534
 
 
 def as_nobody(backend_name: str, place: Path) -> str:
-    """Return what appending gives to who may not do everything there, in a process of its own."""
+    """Return the result of an append without all permissions, in a separate process."""
 
     def work(_: asm.Backend) -> str:
         if os.geteuid() == 0:

@@ -36,7 +36,7 @@ Plans = dict[str, list[Step]]
 
 
 def goes_on(plan: list[Step]) -> bool:
-    """Return whether it begins behind the last part of a key."""
+    """Return whether it begins after the last part of a key."""
     return any(re.search(r"(\bid|sequence_number)\)? ?[<>]", step.begins) for step in plan)
 
 

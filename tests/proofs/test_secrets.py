@@ -1,4 +1,4 @@
-"""The password in a URL is told to nobody: not by errors and what caused them, not by logs, not by any listing."""
+"""The password in a URL is never shown: not by errors and their causes, not by logs, not by any listing."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 def compiled(kind: Any, dialect: Any) -> str:
-    """Return what a type is called in a database, without what is said of its collation."""
+    """Return the name of a type in a database, without its collation."""
     name = kind.dialect_impl(dialect).compile(dialect).partition(" COLLATE")[0]
     return "INTEGER" if name == "BIGINT" and dialect.name == "sqlite" else str(name)
 

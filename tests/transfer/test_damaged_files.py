@@ -99,7 +99,7 @@ def test_a_file_changed_between_the_check_and_the_writing_is_rolled_back() -> No
 
     class Changing(io.BytesIO):
         def seek(self, offset: int, whence: int = 0) -> int:
-            if whence == 0 and offset == 0:  # reading begins anew: the check is over
+            if whence == 0 and offset == 0:  # reading starts again: the check is over
                 super().seek(0)
                 self.write(changed)
                 self.truncate()

@@ -97,7 +97,7 @@ def test_ones_own_group_may_write(monkeypatch: pytest.MonkeyPatch) -> None:
     group = type("Group", (), {"gr_gid": found.st_gid, "gr_name": me, "gr_mem": []})
     monkeypatch.setattr("grp.getgrgid", lambda _gid: group)
     assert resolve_store().options == {"readers": 1}
-    group.gr_mem = ["somebody"]  # type: ignore[attr-defined]
+    group.gr_mem = ["mallory"]  # type: ignore[attr-defined]
     with pytest.raises(ValidationError, match="others can write it"):
         resolve_store()
 

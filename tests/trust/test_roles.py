@@ -1,4 +1,4 @@
-"""The roles of docs/security.md can do on PostgreSQL what the page promises, and no more."""
+"""The roles of docs/security.md have exactly the documented privileges on PostgreSQL."""
 
 from __future__ import annotations
 

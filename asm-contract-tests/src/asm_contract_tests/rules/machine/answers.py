@@ -56,7 +56,7 @@ def empty(backend: Backend) -> None:
 
 
 def shape(value: Any) -> Any:
-    """Return a value as plain lists and texts: types, the order of keys and 1, 1.0 and True are told apart.
+    """Return a value as plain lists and texts that distinguish types, the order of keys, and 1, 1.0 and True.
 
     Times of the last minutes are those at which the store deleted something; two stores never agree on them.
     """
