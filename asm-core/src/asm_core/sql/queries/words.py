@@ -34,6 +34,8 @@ class Words:
         utc: the suffix of a time, so that the driver returns it in UTC in any time zone of the connection.
         at_most: limits a page of one session's log. PostgreSQL plans for the rows that a literal limit leaves by its
             statistics, which a new table lacks; a subquery keeps it on the index.
+        in_order: the end of a subquery that reads a log in order, so that other conditions do not change its plan.
+            PostgreSQL estimates the rows that pass them, and would sort all of too few; empty on SQLite.
         greatest: the function that returns the greatest of its arguments.
         readable: the condition that the session of a row, with its id in ``column``, is not in removal. Usually no
             session is, and then the condition costs one lookup in an empty index.
@@ -45,6 +47,7 @@ class Words:
     unindexed = "+"
     utc = ""
     at_most = "LIMIT {}"
+    in_order = ""
     greatest = "MAX"
 
     def __init__(self, dialect: Dialect, schema: str | None = None) -> None:
@@ -90,6 +93,7 @@ class _PostgreSQLWords(Words):
     unindexed = ""
     utc = " AT TIME ZONE 'UTC'"
     at_most = "LIMIT (SELECT {})"
+    in_order = f"LIMIT (SELECT {(1 << 62) - 1})"
     greatest = "GREATEST"
 
     def locking(self, strength: str) -> str:
