@@ -146,7 +146,7 @@ def test_text_that_the_database_cannot_keep_is_refused_and_nothing_is_written(
         with pytest.raises(asm.StorageError, match=r"cannot represent this text .*LATIN1.*ENCODING 'UTF8'") as raised:
             store.append_events(events)
         assert not raised.value.retryable
-        with pytest.raises(asm.StorageError, match="encoding cannot represent"):
+        with pytest.raises(asm.StorageError, match="encoding of the database cannot represent"):
             store.save_session(a_session(metadata={"a": text}))
     assert store.get_events(session.id) == []
     assert store.list_sessions() == [session]
