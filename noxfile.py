@@ -37,26 +37,26 @@ def group(name: str) -> list[str]:
 
 
 def pytest(session: nox.Session, *args: str) -> None:
-    """Install everything editable and run pytest; positional arguments of nox take the place of the paths."""
+    """Install everything editable and run pytest; positional arguments of nox replace the paths."""
     session.install(*EDITABLE, *group("test"))
     session.run("pytest", *PARALLEL, *(session.posargs or args))
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Test what is neither the contract nor the documentation."""
+    """Run all tests except the contract and the documentation."""
     pytest(session, "tests", "--ignore=tests/contract", "--ignore=tests/docs")
 
 
 @nox.session
 def contract(session: nox.Session) -> None:
-    """Hold every backend, on every database, to the contract suite."""
+    """Run the contract tests of every backend on every database."""
     pytest(session, "tests/contract")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run the code blocks of the documentation and the examples in docstrings; check that nothing is left out."""
+    """Run the code blocks of the documentation and the examples in docstrings; check for completeness."""
     pytest(session, "tests/docs", "--doctest-modules", *(f"{name}/src" for name in DISTRIBUTIONS))
 
 
@@ -79,14 +79,14 @@ def types(session: nox.Session) -> None:
 
 @nox.session(venv_backend="uv")
 def minimums(session: nox.Session) -> None:
-    """Hold backend and command line to their promises with the lowest declared dependencies (only uv finds these)."""
+    """Test backend and command line with the lowest declared dependencies (needs uv)."""
     session.install("--resolution", "lowest-direct", *EDITABLE, *group("test"))
     session.run("pytest", *PARALLEL, *(session.posargs or ON_MINIMUMS))
 
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """Build the wheels, install them in a bare environment outside the repository, do the main job there."""
+    """Build the wheels, install them in an empty environment outside the repository, and record a command."""
     session.install(*group("package"))
     build = ("python", "-m", "build", "--wheel", "--no-isolation")
     with tempfile.TemporaryDirectory() as room:
@@ -101,7 +101,7 @@ def package(session: nox.Session) -> None:
 
 
 def use_wheels(session: nox.Session, room: Path) -> None:
-    """Do the main job with what the wheels in a directory give, first without the extra and then with it."""
+    """Record a command with the wheels in a directory, first without the extra and then with it."""
     core, *backends, suite = (str(next(room.glob(f"{name.replace('-', '_')}-*.whl"))) for name in DISTRIBUTIONS)
     scripts = room / "bare" / ("Scripts" if os.name == "nt" else "bin")
     # Nothing of the session's environment may be seen from the bare one.
@@ -128,7 +128,7 @@ def use_wheels(session: nox.Session, room: Path) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """Go on many times as long with what concurrency, kills, hostile input and a million events may bring to light."""
+    """Run the tests of concurrency, kills, hostile input and a million events many times as long."""
     session.install(*EDITABLE, *group("test"))
     pytest = ("pytest", *PARALLEL, "--timeout=3600", "-m", "soak")
     session.run(*pytest, "--soak=20", "tests/contract", *session.posargs)
@@ -137,7 +137,7 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure the backends against a hand-written floor; positional arguments of nox say what, and how often."""
+    """Measure the backends against a hand-written floor; positional arguments of nox select workloads and rounds."""
     # Compiled, as pip installs, where a shell may keep Python from doing so: `asm run` is measured with its start.
     session.install(*EDITABLE, *group("bench"), env={"UV_COMPILE_BYTECODE": "1"})
     session.run("python", "-m", "benchmarks", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})

@@ -25,7 +25,7 @@ PROGRESS = Console(stderr=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; return 1 when a bar is not kept."""
+    """Run the command line; return 1 if a bar is missed."""
     chosen = _parser().parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 200)
     with places(tuple(chosen.database or DATABASES)) as where:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _grow(setting: Setting, directory: Path) -> int:
-    from benchmarks.growth import grow  # noqa: PLC0415  where it is asked for
+    from benchmarks.growth import grow  # noqa: PLC0415  needed for --growth only
 
     try:
         is_whole = grow(setting, directory, environment(setting.places.values()), PROGRESS.print)
@@ -73,12 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--backend", action="append", help="a backend; may be repeated (default: all that are installed)")
     add("--database", action="append", choices=DATABASES, help="a database; may be repeated (default: both)")
-    add("--workload", action="append", help="how the names begin of what is measured, as W1; may be repeated")
-    add("--rounds", type=int, default=5, help="how often floor and backend take turns (default: 5)")
-    add("--json", type=Path, metavar="FILE", help="write the figures, and what they were measured on")
-    add("--into", type=Path, metavar="PAGE", help="put the table between the markers of a page")
-    add("--growth", type=Path, metavar="DIRECTORY", help="instead, draw how cost grows, and what the options change")
-    add("--profile", action="store_true", help="instead, show where the time goes")
+    add("--workload", action="append", help="a prefix of workload names, such as W1; may be repeated")
+    add("--rounds", type=int, default=5, help="the number of rounds of floor and backend (default: 5)")
+    add("--json", type=Path, metavar="FILE", help="write the figures and the environment as JSON")
+    add("--into", type=Path, metavar="PAGE", help="write the table between the markers of a page")
+    add("--growth", type=Path, metavar="DIRECTORY", help="draw the growth of cost and the effects of options instead")
+    add("--profile", action="store_true", help="show a profile instead")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""What is measured does: the floor and each backend, each on a database of its own."""
+"""The contenders of a measurement: the floor and each backend, each on its own database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Usage = dict[tuple[str | None, str | None], tuple[int, int, int, int]]
 
 
 class Contender(Protocol):
-    """Does the work of each workload; events to append are made before the clock runs."""
+    """Executes the workloads; events to append are created before the measurement."""
 
     def facts(self, numbers: Sequence[int], session_id: str = SESSION, *, size: int = 100) -> list[Any]:
         """Return events to append, in whatever form the contender takes them."""

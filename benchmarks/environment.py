@@ -1,4 +1,4 @@
-"""What it was measured on."""
+"""The environment of a measurement."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def sql_backends() -> dict[str, str]:
 
 
 def environment(places: Iterable[Place]) -> dict[str, str]:
-    """Return the versions of all that has a say in the figures."""
+    """Return the versions of all components that affect the figures."""
     names = sorted({name for distribution in sql_backends().values() for name in _requirements(distribution)})
     return {
         "system": f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores",

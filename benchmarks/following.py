@@ -1,4 +1,4 @@
-"""W7: how soon who follows a log has what was committed, and what it costs to wait."""
+"""W7: the latency of followers, and the cost of waiting."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Moments = list[tuple[str, float]]
 
 
 def within_a_second(setting: Setting) -> Iterator[Measured]:
-    """Yield how soon the events of another process are seen that come every half second or so."""
+    """Yield the latency of events of another process, appended about every half second."""
     for place in _places(setting):
         choices: list[dict[str, Any]] = [{}, {"notify": True}] if place.database == "postgresql" else [{}]
         for backend in setting.backends:
@@ -59,7 +59,7 @@ def _seen_soon(place: Place, backend: str, options: dict[str, Any]) -> list[floa
 
 
 def in_the_same_process(setting: Setting) -> Iterator[Measured]:
-    """Yield how soon a follower in another thread has what this one appends."""
+    """Yield the latency of a follower in another thread."""
     for place in _places(setting):
         for backend in setting.backends:
             yield from attempt(IN_PROCESS, place.database, backend, _in_process, place, backend)
@@ -84,7 +84,7 @@ class _Quiet(NamedTuple):
 
 
 def after_silence(setting: Setting) -> Iterator[Measured]:
-    """Yield how soon an event is seen after a minute without one, and what it cost to wait; all in the same minute."""
+    """Yield the latency after a minute of silence, and the cost of waiting; all measured in the same minute."""
     pairs = [(place, backend) for place in _places(setting) for backend in setting.backends]
     with ExitStack() as stack:
         minute = _Minute(stack, len(pairs))
@@ -99,7 +99,7 @@ def after_silence(setting: Setting) -> Iterator[Measured]:
 
 
 class _Minute:
-    """The minute through which all wait."""
+    """The common minute of silence."""
 
     def __init__(self, stack: ExitStack, count: int) -> None:
         """Have room for so many backends."""

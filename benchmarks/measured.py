@@ -1,4 +1,4 @@
-"""One line of the result: what a workload showed of a backend on a database."""
+"""One line of the result: the figures of a workload for a backend on a database."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def in_rounds(take: Callable[[], T], rounds: int, result: Callable[[list[T]], li
 def attempt(
     workload: str, database: str, backend: str, measure: Callable[..., list[Measured]], *arguments: Any
 ) -> Iterator[Measured]:
-    """Yield what `measure` returns; a backend that fails, or does something wrong, gets a line that says so."""
+    """Yield the results of `measure`; a failing backend gets a line with the error."""
     try:
         found = measure(*arguments)
     except Exception as error:  # noqa: BLE001  the others are still measured

@@ -35,7 +35,7 @@ class Place:
         self._made: list[str] = []
 
     def title(self, *, is_writing: bool) -> str:
-        """Return what it is called in the table."""
+        """Return its name in the table."""
         return f"{self.database}, durable" if is_writing and self.durable else self.database
 
     def new_url(self, sessions: Iterable[str] = (SESSION,)) -> str:
@@ -65,7 +65,7 @@ class Place:
             return str(connection.info.parameter_status("server_version"))
 
     def settle(self, url: str) -> None:
-        """See to it that what was stored has reached its place, and that a server will not look at it by itself."""
+        """Flush stored data to disk, and run VACUUM and ANALYZE, because a server would run them later."""
         if self._server is None:
             with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
                 file.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,4 +1,4 @@
-"""Where the time of a workload goes."""
+"""The profile of a workload."""
 
 from __future__ import annotations
 

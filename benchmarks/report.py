@@ -1,4 +1,4 @@
-"""What was measured, as a table for a terminal, for a page, and as JSON."""
+"""The results as a table for a terminal or a page, and as JSON."""
 
 from __future__ import annotations
 
@@ -72,6 +72,6 @@ def write_into(page: Path, rows: Sequence[Measured], environment: dict[str, str]
 
 
 def write_json(path: Path, rows: Sequence[Measured], environment: dict[str, str]) -> None:
-    """Write all figures, and what they were measured on."""
+    """Write all figures, and the environment."""
     found: dict[str, Any] = {"environment": environment, "measured": [row.as_json() for row in rows]}
     path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

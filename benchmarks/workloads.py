@@ -1,4 +1,4 @@
-"""What floor and backends do in turn. Each workload yields the seconds of its steps, and checks what was done."""
+"""The workloads. Each yields the seconds of its steps, and checks the result."""
 
 from __future__ import annotations
 

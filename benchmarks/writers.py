@@ -109,11 +109,11 @@ class Writers:
 
     @property
     def name(self) -> str:
-        """What it is called in the table."""
+        """Its name in the table."""
         return f"W3 {COUNT} {self.kind} append to {self.sessions} session{'s' * (self.sessions > 1)}"
 
     def measure(self, setting: Setting) -> Iterator[Measured]:
-        """Yield what each backend took."""
+        """Yield the times of each backend."""
         with {"threads": threads, "processes": processes}[self.kind]() as crew:
             for place in setting.places.values():
                 database = place.title(is_writing=True)

@@ -1,4 +1,4 @@
-"""How cost grows with what is stored and with who writes, and what the options change; as points and as pictures."""
+"""The growth of cost with stored data and with writers, and the effects of options, as points and as charts."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class MemoryReader(Reader):
     """The reader in memory.
 
-    Everything is handed out as a copy: the payloads of a model are dicts, and a caller may change what it got.
+    All results are copies: the payloads of a model are dicts, which a caller may change.
     """
 
     def __init__(self, state: State) -> None:

@@ -43,10 +43,10 @@ class Emitter:
         self._recorder.put(CheckedEvents([event]), len(encode_json(event.data)))
 
     def many(self, type: EventType, items: list[Payload], size: int) -> None:  # noqa: A002  the field's name
-        """Hand over an event for each of `items`, of about `size` bytes together: a tenth of the cost of one by one.
+        """Emit an event for each of `items`, of about `size` bytes in total: a tenth of the cost of single events.
 
-        For payloads that are in JSON's own shapes by the way they were made, as `asm_core.commands.Lines` makes them,
-        and that nobody changes any more: they are not checked again.
+        The payloads must consist of JSON types, like those of `asm_core.commands.Lines`, and must not change later:
+        they are not checked.
 
         Raises:
             StorageError: events could not be stored.

@@ -95,7 +95,7 @@ class RowShape(Generic[M]):
 
 _OPTIONAL: Final[Mapping[type, frozenset[str]]] = {
     Session: frozenset({"parent_session_id", "deleted_at"}),
-    # What totals are made of is no field of a run.
+    # The columns for totals are not fields of a run.
     Run: frozenset({"input", "output", "error", "ended_at", "provider", "cost_nanos", *RUN_COLUMNS[-4:]}),
     Event: frozenset({"run_id", "provider", "correlation_id"}),
     Artifact: frozenset({"session_id", "run_id", "content_type", "deleted_at"}),
