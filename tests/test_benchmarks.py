@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from benchmarks import growth, places, plan, report, workloads, writers
+from benchmarks import growth, places, report, setting, workloads, writers
 from benchmarks.__main__ import main
 from benchmarks.contender import Port
 from benchmarks.growth import amounts, load, points
@@ -44,7 +44,7 @@ def test_figures_and_what_they_were_measured_on_come_out_as_json(tmp_path: Path)
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_many_writers_are_measured(kind: str) -> None:
     with places.places(("sqlite",)) as where:
-        rows = list(writers.Writers(kind, 8).measure(plan.Setting(where, ("peewee",), 1)))
+        rows = list(writers.Writers(kind, 8).measure(setting.Setting(where, ("peewee",), 1)))
     assert [row.failure for row in rows] == [None] * len(rows)
     assert [row.unit for row in rows] == (["x", "ms"] * 2 if kind == "threads" else ["x"] * 2)
 
@@ -71,7 +71,7 @@ def test_growth_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(load, name, value)
     with places.places(("sqlite",)) as where:
         told: list[str] = []
-        series, is_whole = growth.measured(plan.Setting(where, ("peewee",), 1), told.append)
+        series, is_whole = growth.measured(setting.Setting(where, ("peewee",), 1), told.append)
     assert is_whole, told
     assert {each["picture"] for each in series} == {"events", "sessions", "writers", "payload", "batch", "options"}
     assert all(len(each["x"]) == len(each["y"]) == 2 and min(each["y"]) > 0 for each in series)
