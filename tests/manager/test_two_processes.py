@@ -110,7 +110,7 @@ def test_a_run_of_a_live_process_cannot_be_cancelled_or_executed(executed_elsewh
     manager = SessionManager(store, ScriptedProvider())
     with pytest.raises(ProviderError, match=f"process {process.pid} on host .* Call cancel_run there"):
         manager.cancel_run(run.id)
-    with pytest.raises(InvalidTransitionError, match=f"running already: process {process.pid}"):
+    with pytest.raises(InvalidTransitionError, match=f"already running in process {process.pid}"):
         manager.execute_run(run.id)
     assert close_abandoned(store) == []
     process.communicate("end\n", timeout=ENOUGH)
