@@ -11,9 +11,10 @@ import pytest
 from processes import LIMIT, ended
 
 from asm_core import AlreadyExistsError, Event, SessionNotFoundError
-from asm_core.sql import Dialect, migrate, words_of
+from asm_core.sql import Dialect, migrate
 from asm_core.sql.postgresql.append import append_events
 from asm_core.sql.postgresql.append_statements import append_statements
+from asm_core.sql.queries.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from asm_core.sql import LATEST_VERSION, Dialect, ddl, find_faults, migrate, schema_version, words_of
+from asm_core.sql import LATEST_VERSION, Dialect, ddl, migrate, schema_version
+from asm_core.sql.queries.integrity import find_faults
+from asm_core.sql.queries.words import words_of
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -13,7 +13,8 @@ from psycopg import sql
 from seeding import fill
 from sqlalchemy import make_url
 
-from asm_core.sql import Dialect, migrate, words_of
+from asm_core.sql import Dialect, migrate
+from asm_core.sql.queries.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

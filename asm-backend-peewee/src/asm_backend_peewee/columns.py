@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import SQL, Field, ForeignKeyAccessor, ForeignKeyField, NodeList, Value
 
-from asm_core.sql import Dialect, clause_parts, codec_of, tag_clauses, tag_list
+from asm_core.sql import Dialect, codec_of
+from asm_core.sql.queries.tags import clause_parts, tag_clauses, tag_list
 from asm_core.values.payloads import decode_json, encode_json
 from asm_core.values.times import check_time
 

@@ -12,7 +12,7 @@ from sqlmodel import Relationship, SQLModel
 
 from asm_backend_sqlmodel.fields import ArtifactFields, EventFields, RunFields, SequenceFields, SessionFields
 from asm_core import ValidationError
-from asm_core.sql import check_schema
+from asm_core.sql.schema.named import check_schema
 
 
 class Models(NamedTuple):

@@ -37,6 +37,14 @@ class BackendShapeContract(Contract):
         assert isinstance(backend.maintenance, Maintenance)
         assert isinstance(backend.artifact_registry, ArtifactRegistry)
 
+    @pytest.mark.parametrize("port", [SessionStore, QueryAPI, Maintenance, ArtifactRegistry])
+    def test_no_public_method_of_a_port_is_overridden(self, backend: Backend, port: type) -> None:
+        """Check the classes of the ports: they implement primitives, and leave the public methods to core."""
+        ports = (backend.session_store, backend.query_api, backend.maintenance, backend.artifact_registry)
+        adapter = next(type(one) for one in ports if isinstance(one, port))
+        public = [name for name in vars(port) if not name.startswith("_")]
+        assert [name for name in public if getattr(adapter, name) is not getattr(port, name)] == []
+
     def test_capabilities_are_known_ones(self, backend: Backend) -> None:
         """Check `capabilities`: a frozenset of `Capability`."""
         assert isinstance(backend.capabilities, frozenset)
