@@ -85,7 +85,7 @@ LANGUAGES: dict[str, Callable[[Reader, Block], None]] = {
 }
 
 
-@pytest.mark.timeout(300)  # one page runs the contract suite
+@pytest.mark.timeout(600)  # two pages run the contract suite
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_blocks_of_a_page_run(
     page: Path, tmp_path: Path, environment: Environment, postgresql_url: str, monkeypatch: pytest.MonkeyPatch

@@ -56,7 +56,7 @@ class SQLConnection(ABC):
 
     def execute_observed(self, sql: str, parameters: Sequence[Any]) -> Cursor:
         """Execute a statement as the ORM does it, so that its listeners and logs see it."""
-        raise NotImplementedError
+        return self._execute_on(self.driver.cursor(), sql, parameters)
 
     def _execute_on(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> Cursor:
         # Without parameters, a percent sign needs no escape.
