@@ -48,7 +48,9 @@ def test_what_sql_backends_share_is_documented(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [Reader, asm.SessionStore, asm.QueryAPI, RetentionStore, asm.ArtifactRegistry], ids=lambda kind: kind.__name__
+    "kind",
+    [Reader, asm.SessionStore, asm.QueryAPI, RetentionStore, asm.ArtifactRegistry],
+    ids=lambda kind: kind.__name__,
 )
 def test_every_primitive_is_documented(kind: type) -> None:
     for name in kind.__abstractmethods__:  # type: ignore[attr-defined]
