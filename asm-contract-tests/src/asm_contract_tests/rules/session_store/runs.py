@@ -70,7 +70,7 @@ class RunsContract(Contract):
 
     @pytest.mark.guarantee("G9")
     def test_token_counts_come_back_as_token_usage(self, store: SessionStore, session: Session) -> None:
-        """Look at how `load_run` builds `token_usage`: `TokenUsage`, whose total is derived after each addition."""
+        """Check how `load_run` builds `token_usage`: `TokenUsage`, whose total is derived after each addition."""
         used = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
         run = store.save_run(a_run(session, token_usage=used))
         store.save_run(store.get_run(run.id).add_token_usage({"input_tokens": 5, "output_tokens": 1}))
