@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from fault_registry import caught_by
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core import Event, Run
+    from asm_core.event_log.updating import Expected
 
 changed = msgspec.structs.replace
 
@@ -29,11 +30,11 @@ class DeletedSessionTakesEverything(MemorySessionStore):
         if session_id not in self._state.sessions:
             raise SessionNotFoundError(session_id)
 
-    def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
+    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[Event]:
         with self._state.transaction():
-            self._save_session(session)
+            self._save_session(session, expected.session)
             if run is not None:
-                self._save_run(run)
+                self._save_run(run, expected.run)
             return self._append(events)
 
 
@@ -68,14 +69,14 @@ class RepeatsBeforeDeletions(MemorySessionStore):
 
 @caught_by("test_saving_a_session_keeps_its_deletion")
 class SavingTakesTheDeletionBack(MemorySessionStore):
-    def _save_session(self, session: Session) -> datetime | None:
+    def _save_session(self, session: Session, expected: int | None) -> Session:  # noqa: ARG002
         self._put_session(session)
-        return None
+        return session
 
 
 @caught_by("test_saving_a_session_deletes_none")
 class SavingDeletes(MemorySessionStore):
-    def save_session(self, session: Session) -> Session:
+    def save_session(self, session: Session, **_: Any) -> Session:  # type: ignore[override]
         self._put_session(session)
         return session
 
@@ -93,17 +94,18 @@ class WritesWithoutWaiting(MemorySessionStore):
 
 @caught_by("test_a_run_never_moves_to_another_session", "test_a_run_that_has_ended_keeps_its_status")
 class RunReplacedByAny(MemorySessionStore):
-    def _save_run(self, run: Run) -> None:
+    def _save_run(self, run: Run, expected: int | None) -> Run:  # noqa: ARG002
         with self._state.transaction():
             self._require_session(run.session_id)
             self._state.put(self._state.runs, run.id, run.checked())
+            return run
 
 
 @caught_by("test_a_run_that_has_ended_is_saved_again_with_its_status")
 class EndedRunIsFrozen(MemorySessionStore):
-    def _save_run(self, run: Run) -> None:
+    def _save_run(self, run: Run, expected: int | None) -> Run:
         stored = self._state.runs.get(run.id)
-        super()._save_run(run if stored is None or stored.status == "running" else stored)
+        return super()._save_run(run if stored is None or stored.status == "running" else stored, expected)
 
 
 @caught_by("test_a_copied_run_never_moves_to_another_session")

@@ -16,8 +16,6 @@ from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.memory.session_store import MemorySessionStore
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from asm_core import Artifact, Event, Page, Session
     from asm_core.querying.queries import SessionQuery
     from asm_core.retention import ExpiredSessions
@@ -33,9 +31,10 @@ class KeysTrimmed(MemoryArtifactRegistry):
 
 @caught_by("test_hostile_text_is_refused_or_stored_as_it_is")
 class TextFormatted(MemorySessionStore):
-    def _save_session(self, session: Session) -> datetime | None:
+    def _save_session(self, session: Session, expected: int | None) -> Session:
         return super()._save_session(
-            changed(session, metadata={key.replace("%%", "%"): session.metadata[key] for key in session.metadata})
+            changed(session, metadata={key.replace("%%", "%"): session.metadata[key] for key in session.metadata}),
+            expected,
         )
 
 
@@ -56,8 +55,8 @@ class HugeTextsCut(MemorySessionStore):
 
 @caught_by("test_thousands_of_tags_are_stored_and_found")
 class ManyTagsCut(MemorySessionStore):
-    def _save_session(self, session: Session) -> datetime | None:
-        return super()._save_session(changed(session, tags=session.tags[:1000]))
+    def _save_session(self, session: Session, expected: int | None) -> Session:
+        return super()._save_session(changed(session, tags=session.tags[:1000]), expected)
 
 
 @caught_by("test_a_filter_finds_by_as_many_tags_as_it_may_name")

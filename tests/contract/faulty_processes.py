@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asm_core import Event, Run, Session
+    from asm_core.event_log.updating import Expected
 
 
 def linger(seconds: float = 0.002) -> None:
@@ -106,10 +107,10 @@ class FailsWhenBusy(FileBackend):
     "test_the_others_go_on_when_a_process_is_killed",
 )
 class FlushInParts(FileSessionStore):
-    def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
-        self._save_session(session)
+    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[Event]:
+        self._save_session(session, expected.session)
         if run is not None:
-            self._save_run(run)
+            self._save_run(run, expected.run)
         linger(0.3)
         return self._append(events) if events else []
 

@@ -18,9 +18,9 @@ from asm_core.memory.session_store import MemorySessionStore
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import datetime
 
     from asm_core import Event, Run
+    from asm_core.event_log.updating import Expected
     from asm_core.querying.heads import Head
     from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery
 
@@ -55,10 +55,10 @@ class HalfABatch(MemorySessionStore):
 
 @caught_by("test_a_flush_that_fails_changes_nothing", "test_a_flush_that_fails_makes_no_session")
 class FlushWithoutRollback(MemorySessionStore):
-    def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
-        self._save_session(session)
+    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[Event]:
+        self._save_session(session, expected.session)
         if run is not None:
-            self._save_run(run)
+            self._save_run(run, expected.run)
         return self._append(events)
 
 
@@ -131,16 +131,16 @@ class WaitEndsAtOnce(MemorySessionStore):
 
 @caught_by("test_saving_a_session_again_replaces_all_but_the_id")
 class UpsertForgetsAField(MemorySessionStore):
-    def _save_session(self, session: Session) -> datetime | None:
+    def _save_session(self, session: Session, expected: int | None) -> Session:
         old = self.reader.load_session(session.id)
-        return super()._save_session(session if old is None else changed(session, tags=old.tags))
+        return super()._save_session(session if old is None else changed(session, tags=old.tags), expected)
 
 
 @caught_by("test_saving_a_session_again_keeps_its_runs_events_and_numbers")
 class UpsertDeletesAndInserts(MemorySessionStore):
-    def _save_session(self, session: Session) -> datetime | None:
+    def _save_session(self, session: Session, expected: int | None) -> Session:
         self._delete_session(session.id)
-        return super()._save_session(session)
+        return super()._save_session(session, expected)
 
 
 @caught_by("test_runs_of_an_unknown_session_are_not_listed")
@@ -194,15 +194,14 @@ class CounterNotLocked(MemorySessionStore):
 
 @caught_by("test_changing_a_payload_later_changes_nothing_stored")
 class PayloadShared(MemorySessionStore):
-    def _save_session(self, session: Session) -> datetime | None:
+    def _save_session(self, session: Session, expected: int | None) -> Session:  # noqa: ARG002
         with self._state.transaction():
             self._state.put(self._state.sessions, session.id, session)
-        return None
-
-    def save_session(self, session: Session) -> Session:
-        session.checked()
-        self._save_session(session)
         return session
+
+    def save_session(self, session: Session, **_: Any) -> Session:  # type: ignore[override]
+        session.checked()
+        return self._save_session(session, None)
 
 
 @caught_by("test_a_session_that_is_created_again_begins_at_one")

@@ -9,6 +9,7 @@ import faulty_inputs
 import faulty_keepers
 import faulty_processes
 import faulty_queries
+import faulty_revisions
 import faulty_stores
 import faulty_transactions
 import faulty_types
@@ -32,6 +33,7 @@ ADAPTERS = (
     faulty_inputs,
     faulty_deletions,
     faulty_types,
+    faulty_revisions,
 )
 INNER = """
 import pytest

@@ -69,6 +69,7 @@ def _sessions(base: Any, dialect: Dialect) -> Any:
         created_at = UtcTimeField(dialect)
         updated_at = UtcTimeField(dialect)
         deleted_at = UtcTimeField(dialect, null=True)
+        revision = BigIntegerField()
         removing_at = UtcTimeField(dialect, null=True)
 
         class Meta:
@@ -97,6 +98,7 @@ def _runs(base: Any, dialect: Dialect, sessions: Any) -> Any:
         provider = TextField(null=True)
         provider_metadata = JsonField(dialect)
         cost_nanos = BigIntegerField(null=True)
+        revision = BigIntegerField()
         input_tokens = BigIntegerField()
         output_tokens = BigIntegerField()
         total_tokens = BigIntegerField()

@@ -36,6 +36,7 @@ class SessionFields(SQLModel, RowModel[Session]):
     created_at: datetime = Field(sa_type=UtcTime)
     updated_at: datetime = Field(sa_type=UtcTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    revision: int = Field(sa_type=BigInteger)
     removing_at: datetime | None = Field(default=None, sa_type=UtcTime)
 
     if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class RunFields(SQLModel, RowModel[Run]):
     provider: str | None = Field(default=None, sa_type=Text)
     provider_metadata: dict[str, Any] = Field(sa_type=Json)
     cost_nanos: int | None = Field(default=None, sa_type=BigInteger)
+    revision: int = Field(sa_type=BigInteger)
     input_tokens: int = Field(sa_type=BigInteger)
     output_tokens: int = Field(sa_type=BigInteger)
     total_tokens: int = Field(sa_type=BigInteger)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from asm_core import Artifact, Event, Run, Session, SessionStore
 
 M = TypeVar("M", Artifact, Event, Run, Session)
+R = TypeVar("R", Run, Session)
 
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -55,6 +58,11 @@ def changed(model: M, **fields: Any) -> M:
     return type(model)(**{**{name: getattr(model, name) for name in model.__struct_fields__}, **fields})
 
 
+def as_saved(model: R, revision: int = 1) -> R:
+    """Return a session or run as the store returns it after this number of saves."""
+    return msgspec.structs.replace(model, revision=revision)
+
+
 def deleted(session: Session, *, days: float = 0) -> Session:
     """Return the session as soft-deleted `days` ago."""
     return changed(session, deleted_at=days_ago(days))
@@ -62,7 +70,7 @@ def deleted(session: Session, *, days: float = 0) -> Session:
 
 def soft_deleted(store: SessionStore, session: Session, *, days: float = 0) -> Session:
     """Store the session, or mark the stored one, as soft-deleted `days` ago; return it."""
-    copy = deleted(session, days=days)
+    copy = as_saved(deleted(session, days=days), session.revision or 1)
     store.restore_session(copy, replace=True)
     return copy
 

@@ -12,6 +12,7 @@
     │   ├── SessionNotFoundError         session_not_found
     │   └── RunNotFoundError             run_not_found
     ├── AlreadyExistsError               already_exists
+    ├── RevisionConflictError            revision_conflict
     ├── SessionDeletedError              session_deleted
     ├── StorageError                     storage_error
     │   ├── StorageConnectionError       storage_connection_failed   (retryable)
@@ -144,6 +145,32 @@ class AlreadyExistsError(AsmError):
     """The id, key or number is already in use."""
 
     code = "already_exists"
+
+
+class RevisionConflictError(AsmError):
+    """The session or run was saved by another writer after it was read."""
+
+    code = "revision_conflict"
+
+    def __init__(self, kind: str, record_id: str, *, expected: int, stored: int) -> None:
+        name = f"{kind.capitalize()} {shown(record_id)}"
+        if not stored:
+            message = f"{name} is not stored, but revision {expected} was expected. expected_revision=0 creates it."
+        elif not expected:
+            message = f"{name} is already stored, with revision {stored}; expected_revision=0 only creates."
+        else:
+            message = (
+                f"{name} has revision {stored}, not {expected}: another writer saved it. Read it again and repeat the "
+                f"change, as update_{kind}() does."
+            )
+        details = {"kind": kind, "id": record_id, "expected_revision": expected, "revision": stored}
+        super().__init__(message, details=details)
+
+    def __reduce__(self) -> tuple[partial[RevisionConflictError], tuple[str, str]]:
+        """Rebuild from the constructor's arguments, so that the error can be pickled."""
+        details = self.details
+        build = partial(type(self), expected=details["expected_revision"], stored=details["revision"])
+        return build, (details["kind"], details["id"])
 
 
 class SessionDeletedError(AsmError):

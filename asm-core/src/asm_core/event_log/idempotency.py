@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from asm_core.errors import AlreadyExistsError, InvalidTransitionError
+import msgspec
+
+from asm_core.errors import AlreadyExistsError, InvalidTransitionError, RevisionConflictError
+from asm_core.models import Run, Session
 from asm_core.models.statuses import TERMINAL_RUN_STATUSES
+from asm_core.values.payloads import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from asm_core.models import Artifact, Event, Run
+    from asm_core.models import Artifact, Event
+
+M = TypeVar("M", Session, Run)
 
 
 def ensure_idempotent(stored: Event, given: Event) -> Event:
@@ -118,6 +124,41 @@ def run_taken(session_id: str, given: Run) -> AlreadyExistsError:
         "the new run another id.",
         details={"run_id": given.id, "session_id": session_id},
     )
+
+
+def check_revision(kind: str, record_id: str, *, expected: int | None, stored: int) -> None:
+    """Check that a stored session or run has the expected revision; None expects nothing.
+
+    Args:
+        kind: ``session`` or ``run``.
+        record_id: its id.
+        expected: the expected revision; 0 expects that it is not stored.
+        stored: its stored revision; 0 if it is not stored.
+
+    Raises:
+        RevisionConflictError: it has another one.
+    """
+    if expected is not None and expected != stored:
+        raise RevisionConflictError(kind, record_id, expected=expected, stored=stored)
+
+
+def is_repeat(stored: M, given: M, expected: int) -> bool:
+    """Return whether a stored session or run is exactly the given one, under the revision after the expected one.
+
+    Then the save that expected that revision was made before, and only its reply was lost.
+    """
+    if stored.revision != expected + 1:
+        return False
+    own = msgspec.structs.replace(given, revision=stored.revision)
+    if isinstance(stored, Session):
+        own = msgspec.structs.replace(own, deleted_at=stored.deleted_at)
+    # In Python 1, 1.0 and True are equal; in JSON they are not.
+    return own == stored and encode_json(own) == encode_json(stored)
+
+
+def with_revision(record: M) -> M:
+    """Return a copy to store: what was never stored gets the revision of a first save."""
+    return record if record.revision else msgspec.structs.replace(record, revision=1)
 
 
 def artifact_taken(stored: Artifact, given: Artifact) -> AlreadyExistsError:

@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from asm_core.errors import SessionDeletedError, SessionNotFoundError
-from asm_core.event_log.idempotency import ensure_idempotent, number_taken, run_refused, run_taken, split_repeats
+from asm_core.event_log.idempotency import (
+    check_revision,
+    ensure_idempotent,
+    number_taken,
+    run_refused,
+    run_taken,
+    split_repeats,
+    with_revision,
+)
 from asm_core.memory.reader import MemoryReader
 from asm_core.memory.removing import remove_marked
 from asm_core.models.base import MAX_INTEGER
 from asm_core.ports import SessionStore
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from asm_core.event_log.updating import Expected
     from asm_core.memory.state import State
     from asm_core.models import Event, Run, Session
 
@@ -29,12 +36,16 @@ class MemorySessionStore(SessionStore):
         super().__init__(reader or MemoryReader(state))
         self._state = state
 
-    def _save_session(self, session: Session) -> datetime | None:
+    def _save_session(self, session: Session, expected: int | None) -> Session:
         with self._state.transaction():
+            self._refuse_removal(session.id)
             stored = self._state.sessions.get(session.id)
+            revision = 0 if stored is None else stored.revision
+            check_revision("session", session.id, expected=expected, stored=revision)
             deleted_at = None if stored is None else stored.deleted_at
-            self._put_session(msgspec.structs.replace(session, deleted_at=deleted_at))
-            return deleted_at
+            saved = msgspec.structs.replace(session, deleted_at=deleted_at, revision=revision + 1)
+            self._put_session(saved)
+            return saved
 
     def _put_session(self, session: Session) -> None:
         with self._state.transaction():
@@ -44,14 +55,20 @@ class MemorySessionStore(SessionStore):
                 self._state.put(self._state.counters, session.id, self._state.counters.get(session.id, 0))
                 self._state.put(self._state.log_ids, session.id, token_hex(16))
 
-    def _save_run(self, run: Run) -> None:
+    def _save_run(self, run: Run, expected: int | None) -> Run:
         with self._state.transaction():
             self._require_session(run.session_id)
             stored = self._state.runs.get(run.id)
+            if stored is not None and stored.session_id != run.session_id:
+                raise run_taken(stored.session_id, run)
+            revision = 0 if stored is None else stored.revision
+            check_revision("run", run.id, expected=expected, stored=revision)
             refused = None if stored is None else run_refused(stored.session_id, stored.status, run)
             if refused is not None:
                 raise refused
-            self._state.put(self._state.runs, run.id, run.checked())
+            saved = msgspec.structs.replace(run, revision=revision + 1)
+            self._state.put(self._state.runs, run.id, saved.checked())
+            return saved
 
     def _delete_session(self, session_id: str) -> None:
         with self._state.transaction():
@@ -65,12 +82,12 @@ class MemorySessionStore(SessionStore):
                 self._require_session(session_id)
             return [self._append_one(event) for event in events]
 
-    def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
+    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[Event]:
         with self._state.transaction():
-            if self._save_session(session) is not None:
+            if self._save_session(session, expected.session).deleted_at is not None:
                 raise SessionDeletedError(session.id)
             if run is not None:
-                self._save_run(run)
+                self._save_run(run, expected.run)
             return self._append(events)
 
     def _restore(
@@ -79,7 +96,7 @@ class MemorySessionStore(SessionStore):
         with self._state.transaction():
             self._refuse_removal(session.id)
             if replace or session.id not in self._state.sessions:
-                self._put_session(session)
+                self._put_session(with_revision(session))
             for run in runs:
                 self._restore_run(run, replace=replace)
             count = sum(self._restore_one(event) for event in events)
@@ -104,7 +121,7 @@ class MemorySessionStore(SessionStore):
         if stored is not None and stored.session_id != run.session_id:
             raise run_taken(stored.session_id, run)
         if replace or stored is None:
-            self._state.put(self._state.runs, run.id, run.checked())
+            self._state.put(self._state.runs, run.id, with_revision(run).checked())
 
     def _restore_one(self, event: Event) -> bool:
         stored = self._state.events.get(event.id)

@@ -36,6 +36,7 @@ class Run(Model, frozen=True, kw_only=True):
         provider: the name of the provider that executed it.
         provider_metadata: metadata of the provider; usage is summed by its key ``model``.
         cost_usd: its cost in US dollars, exact to 10**-9.
+        revision: the number of its saves, as the store counts them; 0 while it is not stored.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Run(Model, frozen=True, kw_only=True):
     provider: str | None = None
     provider_metadata: Payload = msgspec.field(default_factory=dict)
     cost_usd: Decimal | None = None
+    revision: int = 0
 
     named: ClassVar[Mapping[str, Callable[[object], object]]] = {"status": check_run_status}
 
@@ -105,6 +107,7 @@ class Run(Model, frozen=True, kw_only=True):
             provider=check_optional_name("provider", self.provider),
             provider_metadata=check_payload("provider_metadata", self.provider_metadata),
             cost_usd=check_optional_usd("cost_usd", self.cost_usd),
+            revision=check_natural("revision", self.revision),
         )
         check_optional_name("The model of provider_metadata", run.model)
         return run

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from asm_core.errors import ValidationError, shown
-from asm_core.models.base import Model
+from asm_core.models.base import Model, check_natural
 from asm_core.models.statuses import SESSION_STEPS, SessionStatus, check_session_status, check_step
 from asm_core.values.ids import check_name, check_optional_name, new_id
 from asm_core.values.payloads import Payload, check_payload
@@ -30,6 +30,7 @@ class Session(Model, frozen=True, kw_only=True):
         created_at: the time of its creation.
         updated_at: the time of its last change.
         deleted_at: the time of its soft deletion; None while it is live.
+        revision: the number of its saves, as the store counts them; 0 while it is not stored.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Session(Model, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
+    revision: int = 0
 
     named: ClassVar[Mapping[str, Callable[[object], object]]] = {"status": check_session_status}
 
@@ -94,6 +96,7 @@ class Session(Model, frozen=True, kw_only=True):
             created_at=check_time("created_at", self.created_at),
             updated_at=check_time("updated_at", self.updated_at),
             deleted_at=check_optional_time("deleted_at", self.deleted_at),
+            revision=check_natural("revision", self.revision),
         )
 
     def with_status(self, status: SessionStatus | str) -> Self:

@@ -11,10 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from asm_core.errors import NotFoundError, RunNotFoundError, SessionNotFoundError, ValidationError, shown
+from asm_core.errors import (
+    NotFoundError,
+    RevisionConflictError,
+    RunNotFoundError,
+    SessionNotFoundError,
+    ValidationError,
+    shown,
+)
 from asm_core.event_log.batches import check_new_events
 from asm_core.event_log.following import Follower
+from asm_core.event_log.idempotency import is_repeat
 from asm_core.event_log.resuming import check_last, find_after, head_of
+from asm_core.event_log.updating import Expected, check_change, check_expected, find_repeated, update
 from asm_core.event_log.waiting import Watcher, check_wait
 from asm_core.models import Event, Run, RunStatus, Session
 from asm_core.models.base import check_natural
@@ -53,12 +62,16 @@ class ExecutionResult(msgspec.Struct, frozen=True):
         run: the run in its new state, if there is one.
         events: the events to append, in this order.
         provider_metadata: keys to merge into the run's `provider_metadata`.
+        expected_session_revision: store nothing unless the stored session has this revision; 0: is not stored.
+        expected_run_revision: the same for the run.
     """
 
     session: Session
     run: Run | None = None
     events: Sequence[Event] = ()
     provider_metadata: Payload | None = None
+    expected_session_revision: int | None = None
+    expected_run_revision: int | None = None
 
 
 class SessionStore(ABC):
@@ -79,15 +92,45 @@ class SessionStore(ABC):
 
     # -- sessions ------------------------------------------------------------------------------------------------
 
-    def save_session(self, session: Session) -> Session:
+    def save_session(self, session: Session, *, expected_revision: int | None = None) -> Session:
         """Insert the session, or replace the stored one except for `deleted_at`; return it as stored.
 
         Only maintenance sets and clears `deleted_at`. The value in `session` is ignored: a stored session keeps its
-        own, and a new one has none.
+        own, and a new one has none. The store counts saves in `revision`; the value in `session` is ignored too.
+
+        With `expected_revision`, save only if the stored session has this revision; 0: only if it is not stored. If
+        the same content is stored under the next revision, this save is a repeat, and succeeds.
+
+        Raises:
+            RevisionConflictError: it has another revision: another writer saved it.
         """
         session = _live(_check_instance(Session, session).checked())
-        deleted_at = self._save_session(session)
-        return session if deleted_at is None else msgspec.structs.replace(session, deleted_at=deleted_at)
+        expected = check_expected("expected_revision", expected_revision)
+        try:
+            return self._save_session(session, expected)
+        except RevisionConflictError:
+            stored = self.reader.load_session(session.id)
+            if expected is None or stored is None or not is_repeat(stored, session, expected):
+                raise
+            return stored
+
+    def update_session(self, session_id: str, change: Callable[[Session], Session]) -> Session:
+        """Read the session, save what `change` returns for it, and return that as stored. No update is lost.
+
+        If another writer saves the session at the same time, it is read again and changed again, so `change` must
+        have no other effects. After a lost connection nothing is repeated: the change may be stored.
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+            RevisionConflictError: other writers saved the session at each of many attempts.
+            ValidationError: `change` returns another session, or no session.
+        """
+        check_change(change)
+        return update(
+            lambda: self.get_session(session_id),
+            lambda read: _live(_check_instance(Session, change(read)).checked()),
+            self._save_session,
+        )
 
     def get_session(self, session_id: str) -> Session:
         """Return the session, also if it is soft-deleted.
@@ -129,10 +172,13 @@ class SessionStore(ABC):
 
     # -- runs ----------------------------------------------------------------------------------------------------
 
-    def save_run(self, run: Run) -> Run:
+    def save_run(self, run: Run, *, expected_revision: int | None = None) -> Run:
         """Insert the run, or replace the stored one; return it as stored.
 
+        `revision` and `expected_revision` are those of `save_session`.
+
         Raises:
+            RevisionConflictError: the run has another revision than the expected one.
             SessionNotFoundError: its session does not exist.
             SessionDeletedError: its session is soft-deleted.
             AlreadyExistsError: a run of another session has the id.
@@ -140,8 +186,32 @@ class SessionStore(ABC):
                 another status.
         """
         run = _check_instance(Run, run).checked()
-        self._save_run(run)
-        return run
+        expected = check_expected("expected_revision", expected_revision)
+        try:
+            return self._save_run(run, expected)
+        except RevisionConflictError:
+            stored = self.reader.load_run(run.id)
+            if expected is None or stored is None or not is_repeat(stored, run, expected):
+                raise
+            return stored
+
+    def update_run(self, run_id: str, change: Callable[[Run], Run]) -> Run:
+        """Read the run, save what `change` returns for it, and return that as stored, as `update_session` does.
+
+        Raises:
+            RunNotFoundError: the run does not exist.
+            RevisionConflictError: other writers saved the run at each of many attempts.
+            ValidationError: `change` returns another run, or no run.
+            SessionDeletedError: its session is soft-deleted.
+            InvalidTransitionError: the run has ended, and `change` returns another status.
+        """
+        check_change(change)
+
+        def changed(read: Run) -> Run:
+            run: Run = _check_instance(Run, change(read)).checked()
+            return run
+
+        return update(lambda: self.get_run(run_id), changed, self._save_run)
 
     def get_run(self, run_id: str) -> Run:
         """Return the run.
@@ -235,6 +305,8 @@ class SessionStore(ABC):
             SessionDeletedError: one of these sessions is soft-deleted.
             AlreadyExistsError: as for `append_events` and `save_run`.
             InvalidTransitionError: as for `save_run`.
+            RevisionConflictError: the session or the run has another revision than the expected one. A repeat of a
+                flush that was stored succeeds.
         """
         result = _check_instance(ExecutionResult, result)
         session = _live(_check_instance(Session, result.session).checked())
@@ -246,7 +318,17 @@ class SessionStore(ABC):
                 raise ValidationError(message)
             run = run.with_provider_metadata(metadata)
         events = check_new_events(_check_iterable("events", result.events))
-        stored = self._flush(session, run, events)
+        expected = Expected(
+            check_expected("expected_session_revision", result.expected_session_revision),
+            check_expected("expected_run_revision", result.expected_run_revision),
+        )
+        try:
+            stored = self._flush(session, run, events, expected)
+        except RevisionConflictError:
+            repeated = find_repeated(self.reader, session, run, events, expected)
+            if repeated is None:
+                raise
+            return repeated
         self._notify()
         return stored
 
@@ -433,15 +515,19 @@ class SessionStore(ABC):
     # -- what an adapter writes ----------------------------------------------------------------------------------
 
     @abstractmethod
-    def _save_session(self, session: Session) -> datetime | None:
-        """Insert the session without `deleted_at`, or replace all other fields of the stored one; return it."""
+    def _save_session(self, session: Session, expected: int | None) -> Session:
+        """Insert the session with revision 1, or replace the stored one, atomically; return it as stored.
+
+        A stored session keeps its `deleted_at`, and its revision is raised by one, whatever `session` has in them. If
+        `expected` is given, check the stored revision (`asm_core.event_log.idempotency.check_revision`).
+        """
 
     @abstractmethod
-    def _save_run(self, run: Run) -> None:
-        """Insert the run, or replace the stored one, atomically.
+    def _save_run(self, run: Run, expected: int | None) -> Run:
+        """Insert the run with revision 1, or replace the stored one, atomically; return it as stored.
 
         SessionNotFoundError without its session, SessionDeletedError if that is soft-deleted, and for a stored run the
-        result of `asm_core.event_log.idempotency.run_refused`.
+        result of `asm_core.event_log.idempotency.run_refused`, after `check_revision` for a run of this session.
         """
 
     @abstractmethod
@@ -460,8 +546,8 @@ class SessionStore(ABC):
         """
 
     @abstractmethod
-    def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
-        """Save the session and the run and append the events, in one transaction.
+    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[Event]:
+        """Save the session and the run with their expected revisions and append the events, in one transaction.
 
         SessionDeletedError if the stored session is soft-deleted.
         """

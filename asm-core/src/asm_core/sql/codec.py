@@ -95,6 +95,7 @@ class Codec:
             self.encode_time(session.created_at),
             self.encode_time(session.updated_at),
             self._encode_optional_time(session.deleted_at),
+            session.revision,
         )
 
     def session(self, row: Sequence[Any]) -> Session:
@@ -106,7 +107,7 @@ class Codec:
         return self._all(self._session, rows)
 
     def _session(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> Session:
-        id_, agent, status, parent, metadata, context, tags, created_at, updated_at, deleted_at = row
+        id_, agent, status, parent, metadata, context, tags, created_at, updated_at, deleted_at, revision = row
         try:
             return Session(
                 id=id_,
@@ -119,6 +120,7 @@ class Codec:
                 created_at=self.decode_time(created_at),
                 updated_at=self.decode_time(updated_at),
                 deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
+                revision=revision,
             )
         except UNREADABLE as error:
             raise unreadable(f"Session {shown(id_)}", id_, error) from error
@@ -140,6 +142,7 @@ class Codec:
             run.provider,
             encode_payload(run.provider_metadata),
             None if run.cost_usd is None else nanos_from_usd(run.cost_usd),
+            run.revision,
             run.token_usage.input_tokens,
             run.token_usage.output_tokens,
             run.total_tokens,
@@ -156,7 +159,7 @@ class Codec:
 
     def _run(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> Run:
         id_, session_id, status, input_, output, error, metadata, turns, usage, started_at, ended_at = row[:11]
-        provider, provider_metadata, nanos = row[11:14]
+        provider, provider_metadata, nanos, revision = row[11:15]
         try:
             return Run(
                 id=id_,
@@ -173,6 +176,7 @@ class Codec:
                 provider=provider,
                 provider_metadata=decode_payload(provider_metadata),
                 cost_usd=None if nanos is None else usd_from_nanos(nanos),
+                revision=revision,
             )
         except UNREADABLE as error:
             raise unreadable(f"Run {shown(id_)}", id_, error) from error

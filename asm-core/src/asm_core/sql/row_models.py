@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
 
+import msgspec
+
 from asm_core.errors import ValidationError, shown
 from asm_core.models import Artifact, Event, Run, Session
 from asm_core.models.base import Model
@@ -73,7 +75,10 @@ class RowShape(Generic[M]):
                 "the event that this returns."
             )
             raise ValidationError(message)
-        row = zip(self.columns, self._encode(checked), strict=True)
+        kept: Any = checked
+        if not getattr(kept, "revision", 1):  # was never saved, so this row is its first save
+            kept = msgspec.structs.replace(kept, revision=1)
+        row = zip(self.columns, self._encode(kept), strict=True)
         return {name: decode_json(value) if name in _JSON and value is not None else value for name, value in row}
 
     def model(self, values: Mapping[str, Any]) -> M:

@@ -8,7 +8,7 @@ from itertools import chain
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, ids, numbers, some_events
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, as_saved, ids, numbers, some_events
 from asm_contract_tests.together import in_threads
 from asm_core import (
     AlreadyExistsError,
@@ -164,7 +164,9 @@ class ConcurrencyContract(Contract):
                 store.save_session(version)
 
         in_threads(*(partial(save, *pair) for pair in zip(stores, versions, strict=True)))
-        assert stores[0].get_session(session.id) in versions
+        stored = stores[0].get_session(session.id)
+        assert as_saved(stored, 0) in versions
+        assert stored.revision == 1 + THREADS * ROUNDS
 
     def test_one_key_is_registered_once(self, backend: Backend, other_backend: Backend) -> None:
         """Check two registrations of one key that both find it free."""

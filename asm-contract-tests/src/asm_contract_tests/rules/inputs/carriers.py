@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, ids
+from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, as_saved, ids
 from asm_contract_tests.rules.inputs.grammar import hostile_payload
 from asm_contract_tests.rules.inputs.payloads import exactly
 from asm_core import AsmError, Backend, ExecutionResult, NotFoundError, ValidationError
@@ -33,9 +33,10 @@ def session_names(backend: Backend, text: str) -> Iterator[None]:
     """Name a session so, its agent and its tag."""
     store, query = backend.session_store, backend.query_api
     given = a_session(id=text, agent_id=text, parent_session_id=text, tags=[text, "all"], metadata={text: text})
-    assert store.save_session(given) == given
+    saved = store.save_session(given)
+    assert saved == as_saved(given, saved.revision)
     yield
-    assert store.get_session(text) == given
+    assert store.get_session(text) == saved
     assert ids(store.list_sessions(agent_id=text)) == [text]
     assert ids(query.search_sessions(tags=[text, "all"])) == [text]
     assert query.search_sessions(agent_id=[text], limit=1).total_count == 1
@@ -45,9 +46,10 @@ def run_names(backend: Backend, text: str) -> Iterator[None]:
     """Name a run so, its provider and its model."""
     store, query = backend.session_store, backend.query_api
     given = a_run(HOLDER, id=text, provider=text, provider_metadata={"model": text}, input={text: text})
-    store.save_run(given)
+    saved = store.save_run(given)
+    assert saved == as_saved(given, saved.revision)
     yield
-    assert store.get_run(text) == given
+    assert store.get_run(text) == saved
     assert ids(query.search_runs(provider=text)) == [text]
     assert [(row.provider, row.model) for row in query.get_usage_summary(provider=text).rows] == [(text, text)]
 

@@ -90,7 +90,7 @@ class HostileTextsContract(Contract):
         """Return a session that is stored with events, and that nothing may touch."""
         session = a_session(id="ses_bystander", agent_id="bystander", status="active")
         store.flush(ExecutionResult(session, a_run(session), some_events(session, 3)))
-        return session
+        return store.get_session(session.id)
 
     @pytest.mark.guarantee("G9")
     @pytest.mark.guarantee("G15")

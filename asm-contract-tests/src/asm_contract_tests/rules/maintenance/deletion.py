@@ -16,6 +16,7 @@ from asm_contract_tests.making import (
     a_run,
     a_session,
     an_event,
+    as_saved,
     changed,
     days_ago,
     deleted,
@@ -122,7 +123,7 @@ class SoftDeletedContract(Contract):
     def test_saving_a_session_deletes_none(self, store: SessionStore, session: Session) -> None:
         """Check `save_session`: the time of deletion is maintenance's to set."""
         for given in (session, a_session()):
-            assert store.save_session(deleted(given, days=3)) == given
+            assert store.save_session(deleted(given, days=3)) == as_saved(given, given.revision + 1)
             assert store.append_event(an_event(given)).sequence_number == 1
 
     @pytest.mark.guarantee("G8")
@@ -156,7 +157,7 @@ class SoftDeletedContract(Contract):
             assert maintenance.undelete_session(session.id) == session
         assert store.list_sessions() == [session]
         assert numbers(store.append_events(some_events(session, 2))) == [3, 4]
-        assert store.save_run(run) == run
+        assert store.save_run(run) == as_saved(run, 2)
 
     def test_an_unknown_session_is_neither_deleted_nor_undeleted(self, maintenance: Maintenance) -> None:
         """Check both calls: an unknown session is SessionNotFoundError."""

@@ -11,6 +11,7 @@ from asm_contract_tests.rules.session_store.listing import ListSessionsContract
 from asm_contract_tests.rules.session_store.reading import GetEventsContract
 from asm_contract_tests.rules.session_store.repeats import RepeatsContract
 from asm_contract_tests.rules.session_store.restoring import RestoreContract
+from asm_contract_tests.rules.session_store.revisions import RevisionContract
 from asm_contract_tests.rules.session_store.run_listing import ListRunsContract
 from asm_contract_tests.rules.session_store.runs import RunsContract
 from asm_contract_tests.rules.session_store.sessions import SessionsContract
@@ -26,6 +27,7 @@ class WaitingContract(WaitForEventsContract, FollowEventsContract):
 
 class SessionStoreContract(
     SessionsContract,
+    RevisionContract,
     ListSessionsContract,
     DeleteSessionContract,
     RunsContract,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_event, changed, numbers, some_events
+from asm_contract_tests.making import a_run, a_session, an_event, as_saved, changed, numbers, some_events
 from asm_core import (
     AlreadyExistsError,
     ExecutionResult,
@@ -35,8 +35,8 @@ class FlushContract(Contract):
         events = some_events(session, 3, run_id=run.id)
         stored = store.flush(ExecutionResult(session, run, events))
         assert stored == [event.numbered(place) for place, event in enumerate(events, 1)]
-        assert store.get_session(session.id) == session
-        assert store.get_run(run.id) == run
+        assert store.get_session(session.id) == as_saved(session)
+        assert store.get_run(run.id) == as_saved(run)
         assert store.get_events(session.id) == stored
 
     @pytest.mark.guarantee("G8")
@@ -46,14 +46,14 @@ class FlushContract(Contract):
         store.append_event(an_event(session))
         ended, completed = session.with_status("active"), run.with_status("completed")
         assert numbers(store.flush(ExecutionResult(ended, completed, [an_event(session)]))) == [2]
-        assert store.get_session(session.id) == ended
-        assert store.get_run(run.id) == completed
+        assert store.get_session(session.id) == as_saved(ended, 2)
+        assert store.get_run(run.id) == as_saved(completed, 2)
 
     def test_a_flush_needs_neither_run_nor_events(self, store: SessionStore) -> None:
         """Check `_flush`: run None and no events are not an error."""
         session = a_session()
         assert store.flush(ExecutionResult(session)) == []
-        assert store.get_session(session.id) == session
+        assert store.get_session(session.id) == as_saved(session)
         assert store.list_runs(session.id) == []
 
     @pytest.mark.guarantee("G3")
@@ -84,7 +84,7 @@ class FlushContract(Contract):
         run = a_run(session)
         stored = store.flush(ExecutionResult(new, run, [an_event(session), an_event(new)]))
         assert numbers(stored) == [1, 1]
-        assert store.list_runs(session.id) == [run]
+        assert store.list_runs(session.id) == [as_saved(run)]
 
     @pytest.mark.guarantee("G5")
     @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_event, at, changed, deleted, numbers
+from asm_contract_tests.making import a_run, a_session, an_event, as_saved, at, changed, deleted, numbers
 from asm_core import (
     AlreadyExistsError,
     AsmError,
@@ -26,7 +26,7 @@ class RestoreContract(Contract):
     @pytest.fixture
     def copied(self) -> Session:
         """Return a session that is not stored."""
-        return a_session(id="ses_copy", created_at=at(0))
+        return as_saved(a_session(id="ses_copy", created_at=at(0)), 3)
 
     @pytest.fixture
     def copied_events(self) -> list[Event]:
@@ -37,7 +37,7 @@ class RestoreContract(Contract):
         self, store: SessionStore, copied: Session, copied_events: list[Event]
     ) -> None:
         """Check `_restore`: session, runs and events as they were, numbers and gaps included."""
-        run = a_run(copied)
+        run = as_saved(a_run(copied), 2)
         assert store.restore_session(copied, [run], copied_events, last_sequence=9) == 3
         assert store.get_session(copied.id) == copied
         assert store.list_runs(copied.id) == [run]
@@ -96,7 +96,7 @@ class RestoreContract(Contract):
         """Check `_restore` with `replace`: session and runs become equal to the copies, `deleted_at` included."""
         stored = store.save_session(a_session(id=copied.id, agent_id="another"))
         store.save_run(a_run(stored, id="run_1", status="completed"))
-        gone, run = deleted(copied, days=2), a_run(copied, id="run_1", status="running")
+        gone, run = deleted(copied, days=2), as_saved(a_run(copied, id="run_1", status="running"))
         for session in (gone, copied):
             store.restore_session(session, [run], replace=True)
             assert store.get_session(copied.id) == session

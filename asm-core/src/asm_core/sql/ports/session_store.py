@@ -15,8 +15,8 @@ from asm_core.values.times import utc_now
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from datetime import datetime
 
+    from asm_core.event_log.updating import Expected
     from asm_core.models import Event, Run, Session
     from asm_core.sql.database import Database
 
@@ -32,23 +32,23 @@ class SQLSessionStore(SessionStore):
         super().__init__(SQLReader(database))
         self._database = database
 
-    def _save_session(self, session: Session) -> datetime | None:
+    def _save_session(self, session: Session, expected: int | None) -> Session:
         with self._database.write() as connection:
-            return self._saving.save_session(connection.execute_sql, session)
+            return self._saving.save_session(connection.execute_sql, session, expected)
 
-    def _save_run(self, run: Run) -> None:
+    def _save_run(self, run: Run, expected: int | None) -> Run:
         with self._database.write() as connection:
-            self._saving.save_run(connection.execute_sql, run)
+            return self._saving.save_run(connection.execute_sql, run, expected)
 
     def _append(self, events: list[Event]) -> list[Event]:
         return self._database.append(events)
 
-    def _flush(self, session: Session, run: Run | None, events: list[Event]) -> list[Event]:
+    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[Event]:
         with self._database.write():
-            if self._save_session(session) is not None:
+            if self._save_session(session, expected.session).deleted_at is not None:
                 raise SessionDeletedError(session.id)
             if run is not None:
-                self._save_run(run)
+                self._save_run(run, expected.run)
             return self._append(events) if events else []
 
     def _restore(

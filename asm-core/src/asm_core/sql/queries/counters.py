@@ -19,12 +19,13 @@ def making(words: Words) -> str:
 def with_counter(insert: str, words: Words) -> str:
     """Extend an insert of a session without RETURNING to create the counter too, in one PostgreSQL statement.
 
-    It returns the stored `deleted_at` and `removing_at`. If the insert stores or updates no row, no counter is created.
+    It returns the stored `deleted_at`, `removing_at` and `revision`. If the insert stores or updates no row, no counter
+    is created.
     """
     return (
-        f"WITH saved AS ({insert} RETURNING s.id, s.created_at, s.deleted_at, s.removing_at), "
+        f"WITH saved AS ({insert} RETURNING s.id, s.created_at, s.deleted_at, s.removing_at, s.revision), "
         f"counter AS ({_making(words, 'saved s')}) "
-        "SELECT saved.deleted_at AT TIME ZONE 'UTC', saved.removing_at FROM saved"
+        "SELECT saved.deleted_at AT TIME ZONE 'UTC', saved.removing_at, saved.revision FROM saved"
     )
 
 

@@ -15,6 +15,7 @@ SESSION_COLUMNS: Final = (
     "created_at",
     "updated_at",
     "deleted_at",
+    "revision",
 )
 REMOVING: Final = "removing_at"
 """An additional column of sessions, not in the model: the time at which the removal of a session began."""
@@ -33,6 +34,7 @@ RUN_COLUMNS: Final = (
     "provider",
     "provider_metadata",
     "cost_nanos",
+    "revision",
     # Values for totals, derived from the fields above when a run is saved:
     "input_tokens",
     "output_tokens",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from asm_core.sql.schema.migrations import m0001_sessions, m0002_artifacts, m0003_counters
+from asm_core.sql.schema.migrations import m0001_sessions, m0002_artifacts, m0003_counters, m0004_revisions
 
 if TYPE_CHECKING:
     from asm_core.sql.schema.migrations.migration import Migration
@@ -13,4 +13,5 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     m0001_sessions.MIGRATION,
     m0002_artifacts.MIGRATION,
     m0003_counters.MIGRATION,
+    m0004_revisions.MIGRATION,
 )
