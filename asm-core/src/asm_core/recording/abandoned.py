@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from asm_core.errors import AlreadyExistsError, InvalidTransitionError, SessionDeletedError, SessionNotFoundError
+from asm_core.errors import (
+    AlreadyExistsError,
+    InvalidTransitionError,
+    NotFoundError,
+    RevisionConflictError,
+    SessionDeletedError,
+    SessionNotFoundError,
+)
 from asm_core.models import Event, EventType, Run, RunStatus, Session, SessionStatus
 from asm_core.ports import ExecutionResult
 from asm_core.querying.queries import RUN_ORDERS, SESSION_ORDERS, RunQuery, SessionQuery
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 100
 _OPEN: Final = (SessionStatus.PENDING, SessionStatus.ACTIVE)
-_ATTEMPTS: Final = 3
+_ATTEMPTS: Final = 20
 """The number of retries when another process ends a run or session at the same time."""
 
 
@@ -69,7 +76,9 @@ def _is_left(recorded: Session | Run, own: Payload) -> bool:
 def _close(session_store: SessionStore, listed: Session, own: Payload) -> bool:
     """Close a session; return whether this call did it."""
     for _ in range(_ATTEMPTS):
-        with contextlib.suppress(AlreadyExistsError, InvalidTransitionError):  # ended meanwhile
+        with contextlib.suppress(
+            AlreadyExistsError, InvalidTransitionError, RevisionConflictError
+        ):  # changed meanwhile
             try:
                 return _close_as_it_is(session_store, listed.id, own)
             except (SessionNotFoundError, SessionDeletedError):
@@ -85,32 +94,46 @@ def _close_as_it_is(session_store: SessionStore, session_id: str, own: Payload) 
         return False  # closed by another process
     error = _error(session, own)
     for run in runs[:-1]:
-        session_store.flush(ExecutionResult(session, _failed_run(run, error), _run_events(session, run, error)))
+        session_store.flush(_failing(session, session, run, _run_events(session, run, error)))
+        session = msgspec.structs.replace(session, revision=session.revision + 1)
     last = runs[-1] if runs else None
     events = _run_events(session, last, error)
     events.append(
         Event.new(id=end_id(session), type=EventType.SESSION_FAILED, session_id=session.id, data={"error": error})
     )
-    if session.status is SessionStatus.PENDING:
-        session = session.with_status(SessionStatus.ACTIVE)
-    failed_run = None if last is None else _failed_run(last, error)
-    stored = session_store.flush(ExecutionResult(session.with_status(SessionStatus.FAILED), failed_run, events))
+    active = session.with_status(SessionStatus.ACTIVE) if session.status is SessionStatus.PENDING else session
+    stored = session_store.flush(_failing(session, active.with_status(SessionStatus.FAILED), last, events))
     # The second process receives the events that the first has stored.
     return stored[-1].timestamp == events[-1].timestamp
 
 
 def _close_run(session_store: SessionStore, run: Run, own: Payload) -> bool:
     """Close a run but not its session; return whether this call did it."""
-    try:
-        session = session_store.get_session(run.session_id)
-        if session.deleted_at is not None:
-            return False
-        error = _error(run, own)
-        events = _run_events(session, run, error)
-        stored = session_store.flush(ExecutionResult(session, _failed_run(run, error), events))
-    except (AlreadyExistsError, InvalidTransitionError, SessionDeletedError, SessionNotFoundError):
-        return False  # ended or deleted meanwhile
-    return stored[-1].timestamp == events[-1].timestamp
+    for _ in range(_ATTEMPTS):
+        try:
+            session, run = session_store.get_session(run.session_id), session_store.get_run(run.id)
+            if session.deleted_at is not None or run.status is not RunStatus.RUNNING:
+                return False
+            error = _error(run, own)
+            events = _run_events(session, run, error)
+            stored = session_store.flush(_failing(session, session, run, events))
+        except RevisionConflictError:
+            continue  # changed meanwhile
+        except (AlreadyExistsError, InvalidTransitionError, NotFoundError, SessionDeletedError):
+            return False  # ended or deleted meanwhile
+        return stored[-1].timestamp == events[-1].timestamp
+    return False
+
+
+def _failing(read: Session, changed: Session, run: Run | None, events: list[Event]) -> ExecutionResult:
+    """Return the flush that fails a run, with the error of the first event, if nothing changes meanwhile."""
+    return ExecutionResult(
+        changed,
+        None if run is None else _failed_run(run, events[0].data["error"]),
+        events,
+        expected_session_revision=read.revision,
+        expected_run_revision=None if run is None else run.revision,
+    )
 
 
 def _failed_run(run: Run, error: Payload) -> Run:

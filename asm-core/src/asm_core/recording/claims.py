@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from asm_core.errors import InvalidTransitionError, ProviderError
 from asm_core.models import Event, EventType, Run, RunStatus, Session
+from asm_core.ports import ExecutionResult
 from asm_core.recording.process_identity import STAMP_KEY, describe_stamp, is_gone, make_stamp, recording
 from asm_core.values.ids import new_id
+
+if TYPE_CHECKING:
+    from asm_core.ports import SessionStore
 
 _NAMESPACE: Final = uuid.UUID("8f5c1f8e-5a0b-5d0a-9d58-2f6b3f0f5c11")
 """The namespace for the ids of events that may happen once (RFC 9562, section 5.5)."""
@@ -76,6 +80,19 @@ def check_not_executed(run: Run) -> None:
             "there, or end that process and call cancel_run or close_abandoned on its host."
         )
     raise ProviderError(message, details={"run_id": run.id, "session_id": run.session_id})
+
+
+def opened(session_store: SessionStore, run: Run, events: list[Event]) -> ExecutionResult:
+    """Return the flush that begins a run, with the session as it is stored, if neither changes meanwhile."""
+    return closed(session_store, run, run, events)
+
+
+def closed(session_store: SessionStore, read: Run, changed: Run, events: list[Event]) -> ExecutionResult:
+    """Return the flush that stores a changed run and events, if neither the run nor its session changes meanwhile."""
+    session = session_store.get_session(read.session_id)
+    return ExecutionResult(
+        session, changed, events, expected_session_revision=session.revision, expected_run_revision=read.revision
+    )
 
 
 def first_events(run: Run) -> list[Event]:

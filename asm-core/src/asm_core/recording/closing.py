@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import random
+import time
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from asm_core.errors import AlreadyExistsError, InvalidTransitionError
+import msgspec
+
+from asm_core.errors import AlreadyExistsError, InvalidTransitionError, RevisionConflictError
+from asm_core.event_log.idempotency import is_repeat
+from asm_core.event_log.updating import Expected
 from asm_core.models import TERMINAL_RUN_STATUSES, SessionStatus
 from asm_core.ports import ExecutionResult
 from asm_core.recording.outcomes import ended_as
@@ -18,8 +24,9 @@ if TYPE_CHECKING:
     from asm_core.ports import Provider, SessionStore
     from asm_core.recording.outcomes import Outcome
 
-_ATTEMPTS: Final = 3
-"""The number of retries when another process changes the session at the same time."""
+_ATTEMPTS: Final = 50
+"""The number of attempts while others change the session or the run at the same time."""
+_LONGEST_PAUSE: Final = 0.02
 
 
 class Closing:
@@ -58,23 +65,43 @@ class Closing:
 
             try:
                 self._on_stored(persist(flush, patience))
-            except (AlreadyExistsError, InvalidTransitionError):
+            except (AlreadyExistsError, InvalidTransitionError, RevisionConflictError):
+                if closing is not None and self._was_stored(closing):
+                    self._on_stored(self._store.append_events(closing.events))
+                    return
                 run = self._store.get_run(self._run.id)
                 if run.status in TERMINAL_RUN_STATUSES:
                     self._close_after(run)
                 if attempt == _ATTEMPTS - 1:
                     raise
+                time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311  no secret
             else:
                 return
 
     def _closing(self, outcome: Outcome) -> ExecutionResult:
-        # Read the session again: its tags or metadata may have changed.
-        session = self._store.get_session(self._run.session_id)
+        # Read both again: their metadata may have changed. Expect that nothing changes until the flush.
+        session, run = self._store.get_session(self._run.session_id), self._store.get_run(self._run.id)
+        read = Expected(session.revision, run.revision)
+        if run.status in TERMINAL_RUN_STATUSES:
+            message = f"Run {run.id} has ended as {run.status}."
+            raise InvalidTransitionError(message)
+        run = msgspec.structs.replace(run, status=self._run.status)
         events = [outcome.run_event(self._run)]
         if self._closes_session and session.status is SessionStatus.ACTIVE:
             events.append(outcome.session_event(session))
             session = session.with_status(outcome.session_status)
-        return ExecutionResult(session, outcome.close_run(self._run), events)
+        return ExecutionResult(
+            session,
+            outcome.close_run(run),
+            events,
+            expected_session_revision=read.session,
+            expected_run_revision=read.run,
+        )
+
+    def _was_stored(self, closing: ExecutionResult) -> bool:
+        """Return whether this end is stored: its reply was lost, and the session has changed since."""
+        run, expected = closing.run, closing.expected_run_revision
+        return run is not None and expected is not None and is_repeat(self._store.get_run(run.id), run, expected)
 
     def _close_after(self, run: Run) -> NoReturn:
         """Store the end of the session of a run that another process ended, and raise."""
@@ -88,8 +115,8 @@ class Closing:
         if self._closes_session and session.status is SessionStatus.ACTIVE:
             outcome = ended_as(run.status, error)
             event = outcome.session_event(session)
-            with contextlib.suppress(AlreadyExistsError, InvalidTransitionError):  # that process ended the session too
-                self._on_stored(
-                    self._store.flush(ExecutionResult(session.with_status(outcome.session_status), None, [event]))
-                )
+            with contextlib.suppress(AlreadyExistsError, InvalidTransitionError, RevisionConflictError):
+                ended = session.with_status(outcome.session_status)
+                closing = ExecutionResult(ended, None, [event], expected_session_revision=session.revision)
+                self._on_stored(self._store.flush(closing))
         raise error

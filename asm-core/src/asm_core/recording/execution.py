@@ -13,7 +13,8 @@ import msgspec
 
 from asm_core.concurrency.latches import Latch, start_thread
 from asm_core.concurrency.threads import begin_thread
-from asm_core.errors import AlreadyExistsError, AsmError, InvalidTransitionError
+from asm_core.errors import AlreadyExistsError, AsmError, InvalidTransitionError, RevisionConflictError
+from asm_core.recording.claims import begun, opened
 from asm_core.recording.closing import Closing
 from asm_core.recording.emitter import Emitter
 from asm_core.recording.listeners import OnEvent, notify
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 _BLINK: Final = 0.25
 """Seconds of the longest single wait. An interruption that could not wake the other threads is found after it."""
+
+_ATTEMPTS: Final = 50
+"""The number of attempts to begin while another process changes the session or the run at the same time."""
 
 _ASK_AGAIN: Final = 0.1
 """Seconds between two cancel requests to the provider: at the first one it may not have begun the run."""
@@ -174,7 +178,8 @@ class Execution:
         recording.update(own)
         failure: BaseException | None = None
         try:
-            self._announce(self._open(opening))
+            opening, events = self._open(opening)
+            self._announce(events)
             outcome = self._execute(opening)
             failure = self._unheard if outcome.raises is None else outcome.raises
             if outcome.result is not None:
@@ -186,12 +191,21 @@ class Execution:
             del self._executions[run.id]
             self._end(failure)
 
-    def _open(self, opening: ExecutionResult) -> list[Event]:
-        try:
-            return self._store.flush(opening)
-        except AlreadyExistsError as error:
-            message = f"Run {self._run.id} was begun or ended by another process or manager meanwhile."
-            raise InvalidTransitionError(message) from error
+    def _open(self, opening: ExecutionResult) -> tuple[ExecutionResult, list[Event]]:
+        """Store the beginning; return it as it was stored, with its events."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return opening, self._store.flush(opening)
+            except AlreadyExistsError as error:
+                message = f"Run {self._run.id} was begun or ended by another process or manager meanwhile."
+                raise InvalidTransitionError(message) from error
+            except RevisionConflictError:
+                if self._closes_session:
+                    raise
+                # Another process changed the session or the run: begin with what is stored now.
+                self._run = begun(self._store.get_run(self._run.id))
+                opening = opened(self._store, self._run, list(opening.events))
+        return opening, self._store.flush(opening)
 
     def _execute(self, opening: ExecutionResult) -> Outcome:
         """Execute the run with the provider, record its end, and return it."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from asm_core.errors import AlreadyExistsError, InvalidTransitionError
+import msgspec
+
+from asm_core.errors import AlreadyExistsError, InvalidTransitionError, RevisionConflictError
 from asm_core.event_log.waiting import check_wait
 from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, Session, SessionStatus
 from asm_core.models.statuses import TERMINAL_SESSION_STATUSES
 from asm_core.ports import ExecutionResult
-from asm_core.recording.claims import begun, check_not_executed, end_id, first_events
+from asm_core.recording.claims import begun, check_not_executed, closed, end_id, first_events, opened
 from asm_core.recording.execution import Execution
 from asm_core.recording.outcomes import cancelled
 from asm_core.recording.process_identity import STAMP_KEY, check_no_stamp, make_stamp
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
     from asm_core.recording.results import RunResult
     from asm_core.values.payloads import Payload
 
-_ATTEMPTS: Final = 3
-"""The number of retries of a cancellation when another process changes the run at the same time."""
+_ATTEMPTS: Final = 50
+"""The number of attempts while another process changes the session or the run at the same time."""
 
 
 class SessionManager:
@@ -99,7 +101,13 @@ class SessionManager:
             _session_event(EventType.SESSION_STARTED, session),
             *first_events(run),
         ]
-        opening = ExecutionResult(session.with_status(SessionStatus.ACTIVE), run, events)
+        opening = ExecutionResult(
+            session.with_status(SessionStatus.ACTIVE),
+            run,
+            events,
+            expected_session_revision=0,
+            expected_run_revision=0,
+        )
         return self._execute(opening, run, closes_session=True, on_event=on_event, timeout=timeout)
 
     # -- sessions --------------------------------------------------------------------------------------------------
@@ -121,28 +129,26 @@ class SessionManager:
             context=context,
             tags=tags,
         )
-        self._store.flush(ExecutionResult(session, None, [_session_event(EventType.SESSION_CREATED, session)]))
-        return session
+        created = [_session_event(EventType.SESSION_CREATED, session)]
+        self._store.flush(ExecutionResult(session, None, created, expected_session_revision=0))
+        return msgspec.structs.replace(session, revision=1)
 
     def activate_session(self, session_id: str) -> Session:
         """Activate a pending or paused session: session_started or session_resumed."""
-        session = self._store.get_session(session_id)
-        resumed = session.status is SessionStatus.PAUSED
-        kind = EventType.SESSION_RESUMED if resumed else EventType.SESSION_STARTED
-        return self._step(session, SessionStatus.ACTIVE, kind)
+        return self._step(session_id, SessionStatus.ACTIVE, EventType.SESSION_STARTED)
 
     def pause_session(self, session_id: str) -> Session:
         """Pause an active session: session_paused."""
-        return self._step(self._store.get_session(session_id), SessionStatus.PAUSED, EventType.SESSION_PAUSED)
+        return self._step(session_id, SessionStatus.PAUSED, EventType.SESSION_PAUSED)
 
     def complete_session(self, session_id: str) -> Session:
         """End an active session as completed: session_completed."""
-        return self._step(self._store.get_session(session_id), SessionStatus.COMPLETED, EventType.SESSION_COMPLETED)
+        return self._step(session_id, SessionStatus.COMPLETED, EventType.SESSION_COMPLETED)
 
     def fail_session(self, session_id: str, error: Payload | None = None) -> Session:
         """End an active session as failed: session_failed, with `error` in its data."""
         data = None if error is None else {"error": error}
-        return self._step(self._store.get_session(session_id), SessionStatus.FAILED, EventType.SESSION_FAILED, data)
+        return self._step(session_id, SessionStatus.FAILED, EventType.SESSION_FAILED, data)
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
@@ -172,7 +178,7 @@ class SessionManager:
             InvalidTransitionError: the run has ended, or another process or manager executes it.
         """
         run = begun(self._store.get_run(run_id))
-        opening = ExecutionResult(self._store.get_session(run.session_id), run, first_events(run))
+        opening = opened(self._store, run, first_events(run))
         return self._execute(opening, run, closes_session=False, on_event=on_event, timeout=timeout)
 
     def cancel_run(self, run_id: str) -> None:
@@ -194,10 +200,10 @@ class SessionManager:
                 return
             check_not_executed(run)
             outcome = cancelled("The run was cancelled while no process executed it.")
-            session = self._store.get_session(run.session_id)
             try:
-                self._store.flush(ExecutionResult(session, outcome.close_run(run), [outcome.run_event(run)]))
-            except (AlreadyExistsError, InvalidTransitionError):  # another process began or ended it meanwhile
+                self._store.flush(closed(self._store, run, outcome.close_run(run), [outcome.run_event(run)]))
+            except (AlreadyExistsError, InvalidTransitionError, RevisionConflictError):
+                # Another process began, ended or changed it meanwhile.
                 if attempt == _ATTEMPTS - 1:
                     raise
             else:
@@ -225,15 +231,25 @@ class SessionManager:
             patience=self._patience,
         ).carry_out(opening)
 
-    def _step(self, session: Session, status: SessionStatus, kind: EventType, data: Payload | None = None) -> Session:
-        stepped = session.with_status(status)
-        ends = end_id(session) if status in TERMINAL_SESSION_STATUSES else None
-        event = Event.new(id=ends, type=kind, session_id=session.id, data=data)
-        try:
-            self._store.flush(ExecutionResult(stepped, None, [event]))
-        except AlreadyExistsError as error:
-            raise InvalidTransitionError(f"Session {session.id} was ended by another process meanwhile.") from error
-        return stepped
+    def _step(self, session_id: str, status: SessionStatus, kind: EventType, data: Payload | None = None) -> Session:
+        for attempt in range(_ATTEMPTS):
+            session = self._store.get_session(session_id)
+            if kind is EventType.SESSION_STARTED and session.status is SessionStatus.PAUSED:
+                kind = EventType.SESSION_RESUMED
+            stepped = session.with_status(status)
+            ends = end_id(session) if status in TERMINAL_SESSION_STATUSES else None
+            event = Event.new(id=ends, type=kind, session_id=session.id, data=data)
+            result = ExecutionResult(stepped, None, [event], expected_session_revision=session.revision)
+            try:
+                self._store.flush(result)
+            except AlreadyExistsError as error:
+                raise InvalidTransitionError(f"Session {session.id} was ended by another process meanwhile.") from error
+            except RevisionConflictError:  # another process changed it meanwhile
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return msgspec.structs.replace(stepped, revision=session.revision + 1)
+        raise AssertionError  # the last attempt returns or raises
 
     def _new_run(self, session: Session, input: Payload, metadata: Payload | None) -> Run:  # noqa: A002
         return Run.new(
