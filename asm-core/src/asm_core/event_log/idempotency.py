@@ -142,6 +142,26 @@ def check_revision(kind: str, record_id: str, *, expected: int | None, stored: i
         raise RevisionConflictError(kind, record_id, expected=expected, stored=stored)
 
 
+def next_revision(stored: M | None, given: M, expected: int | None) -> int:
+    """Return the revision under which a session or run is saved over the stored one, if it may be.
+
+    Raises:
+        AlreadyExistsError: a run of another session has the id.
+        RevisionConflictError: the stored revision is not the expected one.
+        InvalidTransitionError: the stored run has ended with another status.
+    """
+    is_run = isinstance(given, Run)
+    if isinstance(stored, Run) and isinstance(given, Run) and stored.session_id != given.session_id:
+        raise run_taken(stored.session_id, given)
+    revision = 0 if stored is None else stored.revision
+    check_revision("run" if is_run else "session", given.id, expected=expected, stored=revision)
+    if isinstance(stored, Run) and isinstance(given, Run):
+        refused = run_refused(stored.session_id, stored.status, given)
+        if refused is not None:
+            raise refused
+    return revision + 1
+
+
 def is_repeat(stored: M, given: M, expected: int) -> bool:
     """Return whether a stored session or run is exactly the given one, under the revision after the expected one.
 

@@ -9,10 +9,9 @@ import msgspec
 
 from asm_core.errors import SessionDeletedError, SessionNotFoundError
 from asm_core.event_log.idempotency import (
-    check_revision,
     ensure_idempotent,
+    next_revision,
     number_taken,
-    run_refused,
     run_taken,
     split_repeats,
     with_revision,
@@ -40,10 +39,9 @@ class MemorySessionStore(SessionStore):
         with self._state.transaction():
             self._refuse_removal(session.id)
             stored = self._state.sessions.get(session.id)
-            revision = 0 if stored is None else stored.revision
-            check_revision("session", session.id, expected=expected, stored=revision)
+            revision = next_revision(stored, session, expected)
             deleted_at = None if stored is None else stored.deleted_at
-            saved = msgspec.structs.replace(session, deleted_at=deleted_at, revision=revision + 1)
+            saved = msgspec.structs.replace(session, deleted_at=deleted_at, revision=revision)
             self._put_session(saved)
             return saved
 
@@ -59,14 +57,7 @@ class MemorySessionStore(SessionStore):
         with self._state.transaction():
             self._require_session(run.session_id)
             stored = self._state.runs.get(run.id)
-            if stored is not None and stored.session_id != run.session_id:
-                raise run_taken(stored.session_id, run)
-            revision = 0 if stored is None else stored.revision
-            check_revision("run", run.id, expected=expected, stored=revision)
-            refused = None if stored is None else run_refused(stored.session_id, stored.status, run)
-            if refused is not None:
-                raise refused
-            saved = msgspec.structs.replace(run, revision=revision + 1)
+            saved = msgspec.structs.replace(run, revision=next_revision(stored, run, expected))
             self._state.put(self._state.runs, run.id, saved.checked())
             return saved
 

@@ -518,16 +518,16 @@ class SessionStore(ABC):
     def _save_session(self, session: Session, expected: int | None) -> Session:
         """Insert the session with revision 1, or replace the stored one, atomically; return it as stored.
 
-        A stored session keeps its `deleted_at`, and its revision is raised by one, whatever `session` has in them. If
-        `expected` is given, check the stored revision (`asm_core.event_log.idempotency.check_revision`).
+        A stored session keeps its `deleted_at`. `asm_core.event_log.idempotency.next_revision` returns the revision of
+        the saved one, whatever `session` has, or raises.
         """
 
     @abstractmethod
     def _save_run(self, run: Run, expected: int | None) -> Run:
         """Insert the run with revision 1, or replace the stored one, atomically; return it as stored.
 
-        SessionNotFoundError without its session, SessionDeletedError if that is soft-deleted, and for a stored run the
-        result of `asm_core.event_log.idempotency.run_refused`, after `check_revision` for a run of this session.
+        SessionNotFoundError without its session, SessionDeletedError if that is soft-deleted; then
+        `asm_core.event_log.idempotency.next_revision`.
         """
 
     @abstractmethod
