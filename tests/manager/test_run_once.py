@@ -150,5 +150,5 @@ def test_changes_of_state_are_stored_with_their_events(store: SessionStore, monk
     flush = store._flush
     monkeypatch.setattr(store, "_flush", lambda *args: [flushed.append(args), flush(*args)][1])
     SessionManager(store, ScriptedProvider(says("hello"))).run_once({})
-    found = [(session.status, run.status, types(events)) for session, run, events in flushed]
+    found = [(session.status, run.status, types(events)) for session, run, events, _ in flushed]
     assert found == [("active", "running", WHOLE[:4]), ("completed", "completed", WHOLE[5:])]

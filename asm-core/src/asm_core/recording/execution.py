@@ -195,7 +195,7 @@ class Execution:
         """Store the beginning; return it as it was stored, with its events."""
         for _ in range(_ATTEMPTS):
             try:
-                return opening, self._store.flush(opening)
+                return self._begun(opening), self._store.flush(opening)
             except AlreadyExistsError as error:
                 message = f"Run {self._run.id} was begun or ended by another process or manager meanwhile."
                 raise InvalidTransitionError(message) from error
@@ -205,7 +205,13 @@ class Execution:
                 # Another process changed the session or the run: begin with what is stored now.
                 self._run = begun(self._store.get_run(self._run.id))
                 opening = opened(self._store, self._run, list(opening.events))
-        return opening, self._store.flush(opening)
+        return self._begun(opening), self._store.flush(opening)
+
+    def _begun(self, opening: ExecutionResult) -> ExecutionResult:
+        """Return the beginning as it is stored, if it is."""
+        self._run = msgspec.structs.replace(self._run, revision=(opening.expected_run_revision or 0) + 1)
+        session = msgspec.structs.replace(opening.session, revision=(opening.expected_session_revision or 0) + 1)
+        return msgspec.structs.replace(opening, session=session)
 
     def _execute(self, opening: ExecutionResult) -> Outcome:
         """Execute the run with the provider, record its end, and return it."""
