@@ -44,7 +44,7 @@ def test_what_belongs_to_asyncio_is_refused_with_where_to_go(given: Any) -> None
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        (SqliteQueueDatabase, "it writes in a thread of its own"),
+        (SqliteQueueDatabase, "it writes in a separate thread"),
         (AsyncSqliteDatabase, r"is for asyncio.*asm_core\.aio"),
         (CockroachDatabase, "lacks the advisory locks"),
     ],

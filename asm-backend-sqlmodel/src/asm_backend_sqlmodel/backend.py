@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from asm_backend_sqlmodel.connection import TableConnection
-from asm_backend_sqlmodel.database import connection_of, on_engine
+from asm_backend_sqlmodel.database import on_engine, table_connection
 from asm_backend_sqlmodel.postgresql import open_server
 from asm_backend_sqlmodel.sqlite import open_file
 from asm_core.sql import Database, SQLBackend
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
     from sqlalchemy.orm import Session as OrmSession
+
+    from asm_backend_sqlmodel.connection import TableConnection
 
 
 class SQLModelBackend(SQLBackend):
@@ -52,5 +53,5 @@ class SQLModelBackend(SQLBackend):
     @contextmanager
     def bind(self, connection: Connection | OrmSession) -> Iterator[None]:
         """Make the ports of this thread join the transaction of a SQLModel ``Session`` or a ``Connection``."""
-        with self._database.bind(TableConnection(connection_of(connection, self._database.words.dialect))):
+        with self._database.bind(table_connection(connection, self._database.words.dialect)):
             yield

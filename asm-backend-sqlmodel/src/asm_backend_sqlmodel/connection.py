@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from asm_core.sql import Dialect, SQLConnection
+from asm_core.sql.failures import undone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,20 +21,24 @@ if TYPE_CHECKING:
 class TableConnection(SQLConnection):
     """Executes core's statements on the driver's connection.
 
+    SQLAlchemy replaces a lost connection outside of the transactions that it began. Statements must not continue there:
+    the transaction of the lost one is undone.
+
     Attributes:
         connection: the SQLAlchemy connection.
     """
 
-    __slots__ = ("connection",)
+    __slots__ = ("_driver", "connection")
 
     def __init__(self, connection: Connection) -> None:
-        """Use `connection`."""
+        """Use `connection`, and the driver's connection that it has now."""
         self.connection = connection
+        self._driver = connection.connection.dbapi_connection
 
     @property
     def driver(self) -> Any:
         """The driver's connection."""
-        return self.connection.connection.dbapi_connection
+        return self._driver
 
     def savepoint(self) -> AbstractContextManager[object]:
         """Return a SQLAlchemy savepoint, which begins the transaction if necessary."""
@@ -58,6 +63,8 @@ class TableConnection(SQLConnection):
 
     def execute_observed(self, sql: str, parameters: Sequence[Any]) -> Any:
         """Execute a statement of core's by SQLAlchemy."""
+        if self.connection.invalidated:
+            raise undone()
         self.connection._echo = self.connection.engine.logger.isEnabledFor(logging.INFO)  # noqa: SLF001  it may be new
         options = {"no_parameters": not parameters, "preserve_rowcount": True}
         result = self.connection.exec_driver_sql(sql, tuple(parameters), execution_options=options)
@@ -71,7 +78,7 @@ class TableConnection(SQLConnection):
         try:
             return super()._execute_on(cursor, sql, parameters)
         except Exception:
-            if getattr(self.driver, "closed", False):
+            if getattr(self.driver, "closed", False) and not self.connection.invalidated:
                 # SQLAlchemy detects the loss too, and its pool discards all connections of the same age.
                 with suppress(SQLAlchemyError):
                     self.connection.exec_driver_sql("SELECT 1")

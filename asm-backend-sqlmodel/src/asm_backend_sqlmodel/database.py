@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session as OrmSession
 
+from asm_backend_sqlmodel.connection import TableConnection
 from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_backend_sqlmodel.postgresql import PostgreSQLEngine
 from asm_backend_sqlmodel.sqlite import SQLiteEngine
@@ -17,9 +18,6 @@ from asm_core.sql.options import refuse_on_sqlite
 from asm_core.sql.postgresql.database import PostgreSQL
 from asm_core.sql.sqlite.database import SQLite
 from asm_core.sql.urls import not_for_asyncio
-
-if TYPE_CHECKING:
-    from asm_backend_sqlmodel.connection import TableConnection
 
 
 def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database[TableConnection]:
@@ -44,8 +42,8 @@ def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database[T
     return SQLite(SQLiteEngine(engine))
 
 
-def connection_of(given: Connection | OrmSession, dialect: Dialect) -> Connection:
-    """Return the connection of a SQLModel ``Session``, or the ``Connection`` itself.
+def table_connection(given: Connection | OrmSession, dialect: Dialect) -> TableConnection:
+    """Return what executes core's statements on the connection of a SQLModel ``Session``, or on a ``Connection``.
 
     Raises:
         ValidationError: it is neither, belongs to asyncio, or is connected to a database of another dialect.
@@ -61,7 +59,8 @@ def connection_of(given: Connection | OrmSession, dialect: Dialect) -> Connectio
     if given.dialect.name != dialect:
         message = f"bind() takes a connection to {dialect}, not to {given.dialect.name}."
         raise ValidationError(message)
-    return given
+    with TRANSLATED:
+        return TableConnection(given)
 
 
 def _check_synchronous(given: object) -> None:
