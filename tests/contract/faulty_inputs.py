@@ -65,7 +65,7 @@ class FewTagsLookedFor(MemoryReader):
         return super().find_sessions(changed(query, tags=query.tags[:999]))
 
 
-@caught_by("test_a_filter_that_names_too_many_values_is_refused")
+@caught_by("test_no_public_method_of_a_port_is_overridden")
 class TagsWithoutLimit(MemoryQueryAPI):
     def search_sessions(self, **arguments: Any) -> Page[Session]:  # type: ignore[override]
         return super().search_sessions(**{**arguments, "tags": None})
@@ -77,7 +77,7 @@ class FewExemptTagsObeyed(MemoryRetentionStore):
         return super().find_expired(changed(query, exempt=changed(query.exempt, tags=query.exempt.tags[:999])))
 
 
-@caught_by("test_keys_that_json_would_merge_are_refused")
+@caught_by("test_no_public_method_of_a_port_is_overridden")
 class KeysMerged(MemorySessionStore):
     def append_event(self, event: Event) -> Event:
         return super().append_event(changed(event, data=_merged(event.data)))

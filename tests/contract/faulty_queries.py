@@ -30,7 +30,7 @@ class TiesByIdUpwards(MemoryReader):
         return found
 
 
-@caught_by("test_a_cursor_of_another_listing_is_refused")
+@caught_by("test_no_public_method_of_a_port_is_overridden")
 class CursorOfAnotherOrderAccepted(MemoryQueryAPI):
     def search_runs(self, **arguments: Any) -> Page[Run]:  # type: ignore[override]
         try:

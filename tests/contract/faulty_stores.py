@@ -89,7 +89,7 @@ class PayloadKeysReordered(MemoryReader):
         return [changed(event, data=dict(sorted(event.data.items()))) for event in super().find_events(query)]
 
 
-@caught_by("test_a_session_that_cannot_be_kept_is_refused")
+@caught_by("test_no_public_method_of_a_port_is_overridden")
 class NaiveTimeLetThrough(MemorySessionStore):
     def save_session(self, session: Session) -> Session:
         with suppress(ValidationError, AttributeError):

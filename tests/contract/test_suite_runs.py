@@ -12,7 +12,7 @@ from processes import LIMIT
 pytest_plugins = ["pytester"]
 
 LISTS = "test_an_empty_store_lists_no_sessions"
-REFUSES = "test_a_senseless_limit_is_refused"
+OFFSETS = "test_an_offset_skips_the_newest"
 QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--strict-markers", "-W", "error")
 README = Path(__file__).parents[2] / "asm-contract-tests" / "README.md"
 SOUND = """
@@ -72,9 +72,9 @@ class TestAcme(Opens, SessionStoreContract):
 def test_a_gap_covers_each_parameter_of_its_test(pytester: pytest.Pytester) -> None:
     body = f"""
 class TestAcme(BreaksLists, SessionStoreContract):
-    known_gaps = {{"{REFUSES}": "it does not look at limits"}}
+    known_gaps = {{"{OFFSETS}": "it ignores the offset"}}
 """
-    outcome = run(pytester, body, "-k", REFUSES).parseoutcomes()
+    outcome = run(pytester, body, "-k", OFFSETS).parseoutcomes()
     assert (outcome["xfailed"], outcome.get("failed", 0)) == (6, 0)
 
 
@@ -118,7 +118,7 @@ class TestAcme(TransactionsContract):
 """
     result = run(pytester, body, "-k", "commit_with_the_callers")
     assert result.parseoutcomes()["errors"] == 1
-    result.stdout.fnmatch_lines(["*TestAcme declares bind, and so needs a fixture callers_transaction.*"])
+    result.stdout.fnmatch_lines(["*TestAcme declares bind, so it needs a fixture callers_transaction.*"])
 
 
 def test_a_missing_fixture_is_reported(pytester: pytest.Pytester) -> None:

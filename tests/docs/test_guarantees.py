@@ -33,7 +33,7 @@ ELSEWHERE = re.findall(r"^- `(tests/[\w/.]+)`:((?:\s+`test_\w+`,?)+)", PAGE, re.
 @pytest.mark.parametrize(("path", "names"), ELSEWHERE)
 def test_other_tests_stand_in_the_file_that_is_named(path: str, names: str) -> None:
     source = (ROOT / path).read_text("utf-8")
-    assert [name for name in re.findall(r"\w+", names) if f"\ndef {name}(" not in source] == []
+    assert [name for name in re.findall(r"\w+", names) if f"def {name}(" not in source] == []
 
 
 def test_every_test_that_is_named_was_looked_at() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, an_artifact, at, ids
-from asm_core import ArtifactRegistry, ArtifactStats, Session, SessionStore, ValidationError
+from asm_core import ArtifactRegistry, ArtifactStats, Session, SessionStore
 
 
 class ReadArtifactsContract(Contract):
@@ -63,11 +61,3 @@ class ReadArtifactsContract(Contract):
         """Check `list_by_session` and `session_stats`: nothing and zeros, no error."""
         assert artifacts.list_by_session("ses_unknown") == []
         assert artifacts.session_stats("ses_unknown") == ArtifactStats(session_id="ses_unknown")
-
-    @pytest.mark.parametrize("method", ["get_by_key", "list_by_session", "session_stats", "delete"])
-    def test_a_senseless_name_is_refused(self, artifacts: ArtifactRegistry, method: str) -> None:
-        """Check the public methods of the registry: names are checked before the store is asked."""
-        senseless: list[Any] = ["", "\0", "\ud800", "x" * 513, None, 1, b"key"]
-        for value in senseless:
-            with pytest.raises(ValidationError):
-                getattr(artifacts, method)(value)

@@ -15,7 +15,6 @@ from asm_core import (
     Session,
     SessionNotFoundError,
     SessionStore,
-    ValidationError,
 )
 
 
@@ -149,38 +148,3 @@ class RegisterContract(Contract):
         artifacts.delete("report")
         artifacts.delete("report")
         assert artifacts.get_by_key("report") is None
-
-    @pytest.mark.parametrize(
-        "fields",
-        [
-            {"id": ""},
-            {"session_id": 1},
-            {"run_id": ""},
-            {"key": "\0"},
-            {"content_type": ""},
-            {"byte_size": -1},
-            {"byte_size": 2**63},
-            {"checksum_sha256": SHA256.upper()},
-            {"checksum_sha256": "abc"},
-            {"storage_backend": None},
-            {"storage_ref": ""},
-            {"metadata": {"not": float("nan")}},
-            {"created_at": at(0).replace(tzinfo=None)},
-            {"deleted_at": at(0)},
-        ],
-        ids=label,
-    )
-    @pytest.mark.guarantee("G9")
-    def test_an_artifact_that_cannot_be_kept_is_refused(
-        self, artifacts: ArtifactRegistry, session: Session, fields: dict[str, Any]
-    ) -> None:
-        """Check `register`: it checks the model again, and takes no deleted one."""
-        with pytest.raises(ValidationError):
-            artifacts.register(full_artifact(session, **fields))
-        assert artifacts.list_by_session(session.id) == []
-
-    @pytest.mark.parametrize("value", [None, "key", {}, object()])
-    def test_only_an_artifact_is_registered(self, artifacts: ArtifactRegistry, value: Any) -> None:
-        """Check `register`: it refuses what is no Artifact."""
-        with pytest.raises(ValidationError):
-            artifacts.register(value)

@@ -8,7 +8,7 @@ import pytest
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import MICROSECOND, a_session, an_event, at, ids, label, soft_deleted
-from asm_core import EventType, InvalidEventTypeError, QueryAPI, SessionStore, ValidationError
+from asm_core import EventType, QueryAPI, SessionStore
 
 
 class SearchEventsContract(Contract):
@@ -116,40 +116,3 @@ class SearchEventsContract(Contract):
         """Check `search_events` and `count_events` for a store without any."""
         page = query.search_events()
         assert (page.items, page.cursor, query.count_events()) == ([], None, 0)
-
-    @pytest.mark.parametrize(
-        "arguments",
-        [
-            {"session_ids": ""},
-            {"session_ids": [None]},
-            {"run_ids": 1},
-            {"providers": "\0"},
-            {"correlation_id": ["\ud800"]},
-            {"since": at(0).replace(tzinfo=None)},
-            {"until": "now"},
-            {"order_by": "sequence"},
-            {"order_by": "started_at_asc"},
-            {"limit": 0},
-            {"limit": "1"},
-        ],
-        ids=label,
-    )
-    def test_senseless_arguments_of_a_search_for_events_are_refused(
-        self, query: QueryAPI, arguments: dict[str, Any]
-    ) -> None:
-        """Check `search_events`: each argument is checked before the store is asked."""
-        with pytest.raises(ValidationError):
-            query.search_events(**arguments)
-
-    @pytest.mark.parametrize("arguments", [{"session_ids": ""}, {"since": 1}, {"providers": [None]}], ids=label)
-    def test_senseless_arguments_of_a_count_are_refused(self, query: QueryAPI, arguments: dict[str, Any]) -> None:
-        """Check `count_events`: each argument is checked before the store is asked."""
-        with pytest.raises(ValidationError):
-            query.count_events(**arguments)
-
-    def test_an_unknown_type_is_not_searched_for(self, query: QueryAPI) -> None:
-        """Check `search_events` and `count_events`: each type must be one of those that exist."""
-        with pytest.raises(InvalidEventTypeError):
-            query.search_events(types=["message_sent", "daydreamed"])
-        with pytest.raises(InvalidEventTypeError):
-            query.count_events(types="daydreamed")

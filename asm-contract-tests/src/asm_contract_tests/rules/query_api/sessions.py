@@ -8,7 +8,7 @@ import pytest
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import MICROSECOND, a_run, a_session, at, ids, label, soft_deleted
-from asm_core import InvalidStatusError, QueryAPI, SessionStatus, SessionStore, ValidationError
+from asm_core import QueryAPI, SessionStatus, SessionStore
 
 EVERY_ORDER = ("created_at_asc", "created_at_desc", "updated_at_desc")
 
@@ -134,35 +134,3 @@ class SearchSessionsContract(Contract):
         """Check `search_sessions` for a store without any: an empty page, counted, without a cursor."""
         page = query.search_sessions()
         assert (page.items, page.total_count, page.cursor) == ([], 0, None)
-
-    @pytest.mark.parametrize(
-        "arguments",
-        [
-            {"agent_id": ""},
-            {"agent_id": [None]},
-            {"provider": "\0"},
-            {"tags": [""]},
-            {"tags": 1},
-            {"created_after": at(0).replace(tzinfo=None)},
-            {"created_before": "yesterday"},
-            {"order_by": "id_asc"},
-            {"order_by": "timestamp_asc"},
-            {"order_by": None},
-            {"limit": 0},
-            {"limit": None},
-            {"limit": True},
-            {"limit": 2**63},
-        ],
-        ids=label,
-    )
-    def test_senseless_arguments_of_a_search_for_sessions_are_refused(
-        self, query: QueryAPI, arguments: dict[str, Any]
-    ) -> None:
-        """Check `search_sessions`: each argument is checked before the store is asked."""
-        with pytest.raises(ValidationError):
-            query.search_sessions(**arguments)
-
-    def test_a_status_of_a_run_is_none_of_a_session(self, query: QueryAPI) -> None:
-        """Check `search_sessions`: each status must be one of a session's."""
-        with pytest.raises(InvalidStatusError):
-            query.search_sessions(status=["active", "running"])

@@ -7,16 +7,14 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_session, an_event, at, changed, label, numbers, some_events
+from asm_contract_tests.making import a_session, an_event, at, changed, numbers, some_events
 from asm_core import (
     AlreadyExistsError,
     Event,
     EventType,
-    InvalidEventTypeError,
     Session,
     SessionNotFoundError,
     SessionStore,
-    ValidationError,
 )
 
 
@@ -118,47 +116,3 @@ class AppendContract(Contract):
         store.append_events(an_event(session, type=str(kind)) for kind in EventType)
         assert [event.type for event in store.get_events(session.id)] == list(EventType)
         assert {type(event.type) for event in store.get_events(session.id)} == {EventType}
-
-    @pytest.mark.guarantee("G1")
-    @pytest.mark.parametrize("number", [1, 2, 2**63 - 1])
-    def test_an_event_that_bears_a_number_is_refused(self, store: SessionStore, session: Session, number: int) -> None:
-        """Check `append_events`: only the store gives numbers out."""
-        with pytest.raises(ValidationError):
-            store.append_event(an_event(session).numbered(number))
-        assert store.get_latest_sequence(session.id) == 0
-
-    @pytest.mark.guarantee("G9")
-    @pytest.mark.parametrize(
-        "fields",
-        [
-            {"id": ""},
-            {"session_id": 1},
-            {"timestamp": at(0).replace(tzinfo=None)},
-            {"run_id": ""},
-            {"data": {"not": float("inf")}},
-            {"data": {1: "not a string"}},
-            {"metadata": {"lone": "\ud800"}},
-            {"schema_version": 0},
-            {"provider": "\0"},
-            {"correlation_id": "x" * 513},
-        ],
-        ids=label,
-    )
-    def test_an_event_that_cannot_be_kept_is_refused(
-        self, store: SessionStore, session: Session, fields: dict[str, Any]
-    ) -> None:
-        """Check `append_events`: it checks the model again, since the plain constructor does not."""
-        with pytest.raises(ValidationError):
-            store.append_event(full_event(session, **fields))
-        assert store.get_events(session.id) == []
-
-    def test_an_event_of_an_unknown_type_is_refused(self, store: SessionStore, session: Session) -> None:
-        """Check `append_events`: the type must be one of those that exist."""
-        with pytest.raises(InvalidEventTypeError):
-            store.append_event(full_event(session, type="daydreamed"))
-
-    @pytest.mark.parametrize("value", [None, "evt_1", {}, object()])
-    def test_only_an_event_is_appended(self, store: SessionStore, value: Any) -> None:
-        """Check `append_event`: it refuses what is no Event."""
-        with pytest.raises(ValidationError):
-            store.append_event(value)

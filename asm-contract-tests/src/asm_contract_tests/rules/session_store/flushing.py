@@ -70,14 +70,6 @@ class FlushContract(Contract):
         store.flush(ExecutionResult(session, run, provider_metadata={"model": "new", "seed": 1}))
         assert store.get_run(run.id).provider_metadata == {"model": "new", "region": "north", "seed": 1}
 
-    def test_metadata_without_a_run_is_refused(self, store: SessionStore) -> None:
-        """Check `flush`: there is nothing to lay the metadata over."""
-        session = a_session()
-        with pytest.raises(ValidationError):
-            store.flush(ExecutionResult(session, provider_metadata={"model": "new"}))
-        with pytest.raises(SessionNotFoundError):
-            store.get_session(session.id)
-
     def test_a_flush_may_contain_events_of_other_sessions(self, store: SessionStore, session: Session) -> None:
         """Check `_flush`: events and run may belong to any session that exists."""
         new = a_session()
@@ -124,15 +116,3 @@ class FlushContract(Contract):
             store.flush(ExecutionResult(new, a_run(new), [an_event(new), an_event(new, id=taken.id)]))
         with pytest.raises(SessionNotFoundError):
             store.get_session(new.id)
-
-    @pytest.mark.parametrize("value", [None, {}, a_session()])
-    def test_only_a_result_is_flushed(self, store: SessionStore, value: Any) -> None:
-        """Check `flush`: it refuses what is no ExecutionResult."""
-        with pytest.raises(ValidationError):
-            store.flush(value)
-
-    @pytest.mark.parametrize("fields", [{"session": None}, {"run": "run_1"}, {"events": [None]}, {"events": 1}])
-    def test_a_senseless_result_is_refused(self, store: SessionStore, session: Session, fields: dict[str, Any]) -> None:
-        """Check `flush`: each part of the result is checked."""
-        with pytest.raises(ValidationError):
-            store.flush(ExecutionResult(**{"session": session, **fields}))

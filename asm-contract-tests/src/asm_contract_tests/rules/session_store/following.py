@@ -19,7 +19,6 @@ from asm_core import (
     Session,
     SessionNotFoundError,
     SessionStore,
-    ValidationError,
 )
 
 MOST = 2000
@@ -141,23 +140,3 @@ class FollowEventsContract(Contract):
             other_backend.session_store.delete_session(session.id)
             with pytest.raises(SessionNotFoundError):
                 coming.result(PATIENCE)
-
-    @pytest.mark.parametrize(
-        "arguments",
-        [
-            {"after": -1},
-            {"after": None},
-            {"run_id": ""},
-            {"type": "daydreamed"},
-            {"idle_timeout": -1},
-            {"idle_timeout": float("nan")},
-            {"idle_timeout": "1"},
-        ],
-        ids=label,
-    )
-    def test_senseless_arguments_of_following_are_refused_at_once(
-        self, store: SessionStore, session: Session, arguments: dict[str, Any]
-    ) -> None:
-        """Check `follow_events`: it checks when it is called, not when the first event is asked for."""
-        with pytest.raises(ValidationError):
-            store.follow_events(session.id, **arguments)

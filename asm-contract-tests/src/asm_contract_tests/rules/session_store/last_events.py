@@ -16,7 +16,6 @@ from asm_core import (
     Session,
     SessionNotFoundError,
     SessionStore,
-    ValidationError,
 )
 
 
@@ -88,12 +87,6 @@ class LastEventsContract(Contract):
             with pytest.raises(SessionNotFoundError):
                 store.get_events("ses_unknown", order="desc", limit=limit)
 
-    @pytest.mark.parametrize("order", ["DESC", "", None, 1, ["desc"], "sequence_desc"], ids=repr)
-    def test_an_unknown_direction_is_refused(self, store: SessionStore, long_log: str, order: Any) -> None:
-        """Check `get_events`: `order` is ``asc`` or ``desc``."""
-        with pytest.raises(ValidationError):
-            store.get_events(long_log, order=order)
-
     def test_an_event_is_read_by_its_id(self, store: SessionStore, long_log: str) -> None:
         """Check how `find_events` applies `ids`, alone and together with a session."""
         expected = store.get_events(long_log)[3]
@@ -116,14 +109,6 @@ class LastEventsContract(Contract):
         with pytest.raises(NotFoundError) as caught:
             store.get_event(**arguments)
         assert caught.value.details == {"session_id": None, **arguments}
-
-    @pytest.mark.parametrize(
-        "arguments", [{"event_id": ""}, {"event_id": None}, {"event_id": "e", "session_id": ""}], ids=repr
-    )
-    def test_an_invalid_id_of_an_event_is_refused(self, store: SessionStore, arguments: dict[str, Any]) -> None:
-        """Check `get_event`: each argument is checked before the store is queried."""
-        with pytest.raises(ValidationError):
-            store.get_event(**arguments)
 
     @pytest.mark.guarantee("G14")
     @pytest.mark.usefixtures("long_log")

@@ -8,16 +8,14 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import MICROSECOND, a_session, an_event, at, label, numbers, some_events
+from asm_contract_tests.making import MICROSECOND, a_session, an_event, at, numbers, some_events
 from asm_core import (
     EventType,
-    InvalidEventTypeError,
     Maintenance,
     RetentionPolicy,
     Session,
     SessionNotFoundError,
     SessionStore,
-    ValidationError,
 )
 
 
@@ -154,39 +152,3 @@ class GetEventsContract(Contract):
         """Check `get_events`: an unknown session is SessionNotFoundError at once, whatever the filters say."""
         with pytest.raises(SessionNotFoundError):
             store.get_events("ses_unknown", **arguments)
-
-    @pytest.mark.parametrize(
-        "arguments",
-        [
-            {"run_id": ""},
-            {"run_id": [1]},
-            {"since": at(0).replace(tzinfo=None)},
-            {"since": "2026-03-01"},
-            {"after": -1},
-            {"after": True},
-            {"after": 2**63},
-            {"before": -1},
-            {"before": 1.5},
-            {"limit": -1},
-            {"limit": "1"},
-            {"wait_timeout": -1},
-            {"wait_timeout": float("nan")},
-            {"wait_timeout": float("inf")},
-            {"wait_timeout": "1"},
-            {"wait_timeout": True},
-            {"wait_timeout": None},
-        ],
-        ids=label,
-    )
-    def test_senseless_arguments_of_a_read_are_refused(
-        self, store: SessionStore, log: str, arguments: dict[str, Any]
-    ) -> None:
-        """Check `get_events`: each argument is checked before the store is queried."""
-        with pytest.raises(ValidationError):
-            store.get_events(log, **arguments)
-
-    @pytest.mark.parametrize("kind", ["daydreamed", "", 1, ["message_sent", "daydreamed"]])
-    def test_an_unknown_type_is_refused(self, store: SessionStore, log: str, kind: Any) -> None:
-        """Check `get_events`: each type must be one of those that exist."""
-        with pytest.raises(InvalidEventTypeError):
-            store.get_events(log, type=kind)

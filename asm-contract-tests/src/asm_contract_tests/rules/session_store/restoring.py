@@ -16,7 +16,6 @@ from asm_core import (
     Session,
     SessionNotFoundError,
     SessionStore,
-    ValidationError,
 )
 
 
@@ -115,12 +114,6 @@ class RestoreContract(Contract):
         with pytest.raises(SessionNotFoundError):
             store.get_session(copied.id)
 
-    @pytest.mark.parametrize("replace", [None, 1, "yes"])
-    def test_a_senseless_replace_is_refused(self, store: SessionStore, copied: Session, replace: Any) -> None:
-        """Check `restore_session`: `replace` is True or False."""
-        with pytest.raises(ValidationError):
-            store.restore_session(copied, replace=replace)
-
     @pytest.mark.guarantee("G1")
     def test_restoring_never_lowers_the_counter(self, store: SessionStore, copied: Session) -> None:
         """Check how `_restore` sets the counter: it only raises it."""
@@ -168,32 +161,6 @@ class RestoreContract(Contract):
             store.restore_session(copied, events=[*copied_events, an_event(copied).numbered(7)])
         with pytest.raises(SessionNotFoundError):
             store.get_session(copied.id)
-
-    @pytest.mark.parametrize(
-        ("runs", "events"),
-        [
-            ([a_run("ses_other")], []),
-            ([], [an_event("ses_other").numbered(1)]),
-            ([], [an_event("ses_copy")]),
-            ([], [an_event("ses_copy").numbered(0)]),
-            ([None], []),
-            ([], ["evt_1"]),
-            (None, []),
-            ([], 1),
-        ],
-        ids=["foreign run", "foreign event", "no number", "number 0", "no run", "no event", "no runs", "no events"],
-    )
-    def test_a_senseless_copy_is_refused(self, store: SessionStore, copied: Session, runs: Any, events: Any) -> None:
-        """Check `restore_session`: it checks everything before it writes anything."""
-        with pytest.raises(ValidationError):
-            store.restore_session(copied, runs, events)
-        assert store.list_sessions() == []
-
-    @pytest.mark.parametrize("last_sequence", [-1, None, True, "1", 2**63])
-    def test_a_senseless_last_number_is_refused(self, store: SessionStore, copied: Session, last_sequence: Any) -> None:
-        """Check `restore_session`: a number is an integer of 64 bits, 0 or more."""
-        with pytest.raises(ValidationError):
-            store.restore_session(copied, last_sequence=last_sequence)
 
     @pytest.mark.guarantee("G15")
     def test_a_log_that_is_full_takes_no_more(self, store: SessionStore, copied: Session) -> None:

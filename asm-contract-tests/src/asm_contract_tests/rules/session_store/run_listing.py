@@ -8,7 +8,7 @@ import pytest
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, at, ids
-from asm_core import InvalidStatusError, RunStatus, SessionNotFoundError, ValidationError
+from asm_core import RunStatus, SessionNotFoundError
 
 if TYPE_CHECKING:
     from asm_core import Session, SessionStore
@@ -90,15 +90,3 @@ class ListRunsContract(Contract):
         """Check `get_active_run`: an unknown session is SessionNotFoundError, not None."""
         with pytest.raises(SessionNotFoundError):
             store.get_active_run("ses_unknown")
-
-    @pytest.mark.parametrize("status", ["paused", "", 1, ["running", "active"]])
-    def test_an_unknown_status_of_a_run_is_refused(self, store: SessionStore, session: Session, status: Any) -> None:
-        """Check `list_runs`: each status must be one of a run's."""
-        with pytest.raises(InvalidStatusError):
-            store.list_runs(session.id, status=status)
-
-    @pytest.mark.parametrize("limit", [-1, True, 2**63])
-    def test_a_senseless_limit_of_runs_is_refused(self, store: SessionStore, session: Session, limit: Any) -> None:
-        """Check `list_runs`: a limit is an integer of at least 0."""
-        with pytest.raises(ValidationError):
-            store.list_runs(session.id, limit=limit)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import an_event, changed, label, numbers, some_events
+from asm_contract_tests.making import an_event, label, numbers, some_events
 from asm_contract_tests.together import PATIENCE, begun
 from asm_core import (
     Backend,
@@ -18,7 +18,6 @@ from asm_core import (
     Session,
     SessionNotFoundError,
     SessionStore,
-    ValidationError,
 )
 
 if TYPE_CHECKING:
@@ -159,14 +158,3 @@ class SetBackContract(Contract):
         for event in events:
             assert store.get_events(session.id, after=event, **filters) == expected
             assert list(store.follow_events(session.id, after=event, idle_timeout=0, **filters)) == expected
-
-    @pytest.mark.parametrize("fields", [{"session_id": "ses_other"}, {"sequence_number": None}], ids=label)
-    def test_only_a_stored_event_of_the_session_is_read_on_from(
-        self, store: SessionStore, session: Session, fields: dict[str, Any]
-    ) -> None:
-        """Check `get_events` and `follow_events`: both check `after` when they are called."""
-        after = changed(begin(store, session)[-1], **fields)
-        with pytest.raises(ValidationError):
-            store.get_events(session.id, after=after)
-        with pytest.raises(ValidationError):
-            store.follow_events(session.id, after=after)
