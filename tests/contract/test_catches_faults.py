@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulty_deletions
+import faulty_erasures
 import faulty_followers
 import faulty_forks
 import faulty_inputs
@@ -34,6 +35,7 @@ ADAPTERS = (
     faulty_deletions,
     faulty_types,
     faulty_revisions,
+    faulty_erasures,
 )
 INNER = """
 import pytest

@@ -17,14 +17,17 @@ from asm_core.event_log.idempotency import (
     with_revision,
 )
 from asm_core.memory.reader import MemoryReader
-from asm_core.memory.removing import remove_marked
+from asm_core.memory.removing import drop_events, remove_marked
 from asm_core.models.base import MAX_INTEGER
 from asm_core.ports import SessionStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asm_core.event_log.updating import Expected
     from asm_core.memory.state import State
     from asm_core.models import Event, Run, Session
+    from asm_core.values.payloads import Payload
 
 
 class MemorySessionStore(SessionStore):
@@ -94,6 +97,19 @@ class MemorySessionStore(SessionStore):
             last = max(last_sequence, self._state.counters.get(session.id, 0))
             self._state.put(self._state.counters, session.id, last)
             return count
+
+    def _remove_events(self, events: Sequence[Event]) -> int:
+        with self._state.transaction():
+            stored = [self._state.logs.get(one.session_id, {}).get(one.sequence_number or 0) for one in events]
+            return drop_events(self._state, [event for event in stored if event is not None])
+
+    def _redact_events(self, session_id: str, ids: Sequence[str], data: Payload, metadata: Payload) -> int:
+        with self._state.transaction():
+            stored = [event for one in ids if (event := self._state.events.get(one)) is not None]
+            own = [event for event in stored if event.session_id == session_id]
+            for event in own:
+                self._store(msgspec.structs.replace(event, data=data, metadata=metadata))
+            return len(own)
 
     def _commit_token(self) -> object:
         return self._state.commits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 import msgspec
 
@@ -13,6 +13,9 @@ from asm_core.models.statuses import EventType, check_event_type, check_new_type
 from asm_core.values.ids import check_name, check_optional_name, new_id
 from asm_core.values.payloads import Payload, check_payload, encode_sorted
 from asm_core.values.times import check_time, utc_now
+
+REDACTED_KEY: Final = "asm_redacted"
+"""The metadata key of a redacted event; its value is the time of the redaction."""
 
 
 class Event(Model, frozen=True, kw_only=True, gc=False):
@@ -102,12 +105,12 @@ class Event(Model, frozen=True, kw_only=True, gc=False):
         return msgspec.structs.replace(self, sequence_number=sequence_number)
 
     def same_fact(self, other: Event) -> bool:
-        """Return whether both events have the same session, run, type and data."""
+        """Return whether both events have the same session, run, type and data; of a redacted one, without data."""
+        is_redacted = REDACTED_KEY in self.metadata or REDACTED_KEY in other.metadata
         return (
             self.session_id == other.session_id
             and self.run_id == other.run_id
             and self.type == other.type
-            and self.data == other.data
             # In Python 1, 1.0 and True are equal; in JSON they are not.
-            and encode_sorted(self.data) == encode_sorted(other.data)
+            and (is_redacted or (self.data == other.data and encode_sorted(self.data) == encode_sorted(other.data)))
         )

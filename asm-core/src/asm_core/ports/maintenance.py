@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from asm_core.errors import SessionNotFoundError, ValidationError, shown
+from asm_core.event_log.erasing import Erased, erase
 from asm_core.retention import MaintenanceReport, RetentionPolicy, Steps
 from asm_core.values.ids import check_name
 from asm_core.values.times import utc_now
@@ -53,12 +54,14 @@ class Maintenance:
         hard_deleted = steps.hard_delete()
         pruned = steps.prune_each()
         pruned += steps.prune_total(already_gone=pruned)
+        erases = not dry_run and pruned + hard_deleted + steps.events_removed > 0
         return MaintenanceReport(
             sessions_soft_deleted=soft_deleted,
             sessions_hard_deleted=hard_deleted,
             events_removed=steps.events_removed,
             events_pruned=pruned,
             artifacts_removed=steps.remove_artifacts(),
+            erasure_pending=erases and not self._store.finish_erasure(),
             dry_run=dry_run,
             duration_ms=(time.perf_counter() - started) * 1000,
         )
@@ -93,7 +96,7 @@ class Maintenance:
         """Remove sessions soft-deleted `hard_delete_after_days` ago, with runs and events; return their number."""
         return self._steps(policy).hard_delete()
 
-    def prune_session_events(self, session_id: str, policy: RetentionPolicy) -> int:
+    def prune_session_events(self, session_id: str, policy: RetentionPolicy) -> Erased:
         """Prune the oldest events of one session down to `max_events_per_session`; return their number.
 
         A tool call and its result are pruned together, so that one event less may remain. A call without a result is
@@ -102,11 +105,20 @@ class Maintenance:
         Raises:
             SessionNotFoundError: the session does not exist.
         """
-        return self._steps(policy).prune_session(self._stored_session(check_name("session_id", session_id)).id)
+        session = self._stored_session(check_name("session_id", session_id))
+        return erase(iter([self._steps(policy).prune_session(session.id)]), self._store.finish_erasure)
 
     def clean_orphaned_artifacts(self) -> int:
         """Remove the metadata of artifacts whose session no longer exists; return their number."""
         return self._steps(RetentionPolicy(hard_delete_after_days=None)).remove_artifacts()
+
+    def finish_erasure(self) -> bool:
+        """Remove copies of deleted and redacted content from the store's files; return whether none remains.
+
+        Deletion, redaction and pruning do this at their end. While a reader is open, SQLite keeps old pages in its
+        write-ahead log; then their result says so, and this method tries again.
+        """
+        return self._store.finish_erasure()
 
     def health_check(self) -> list[str]:
         """Return the faults of the store, one sentence each; an empty list if it is healthy."""

@@ -20,6 +20,7 @@ from asm_core.errors import (
     shown,
 )
 from asm_core.event_log.batches import check_new_events
+from asm_core.event_log.erasing import Erased, deletions, erase, redactions
 from asm_core.event_log.following import Follower
 from asm_core.event_log.idempotency import is_repeat
 from asm_core.event_log.resuming import check_last, find_after, head_of
@@ -40,7 +41,7 @@ from asm_core.querying.queries import (
     check_optional_limit,
 )
 from asm_core.values.ids import check_name
-from asm_core.values.payloads import Payload, check_optional_payload
+from asm_core.values.payloads import Payload, check_optional_payload, check_payload
 from asm_core.values.times import check_optional_time
 
 if TYPE_CHECKING:
@@ -468,6 +469,62 @@ class SessionStore(ABC):
                 return
             follower.see(self._watcher.wait(session_id, follower.known, left))
 
+    # -- erasure ---------------------------------------------------------------------------------------------------
+
+    def delete_events(
+        self,
+        session_id: str,
+        *,
+        ids: str | Iterable[str] | None = None,
+        run_id: str | Iterable[str] | None = None,
+        type: str | Iterable[str] | None = None,  # noqa: A002  the field's name
+        after: int | None = None,
+        before: int | None = None,
+    ) -> Erased:
+        """Delete the events of a session that match all given filters; return their number, and what is pending.
+
+        Numbers stay used, followers continue, and totals of runs do not change. A deleted id may be stored again,
+        under a new number. Events are deleted in batches of some hundred; an interrupted call keeps the batches that
+        it committed. A soft-deleted session is changed too. The content does not remain in a SQLite file or its
+        write-ahead log, unless the result's `is_pending` is set.
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+            ValidationError: no filter is given; ``after=0`` deletes all events.
+        """
+        if ids is None and run_id is None and type is None and after is None and before is None:
+            message = "delete_events needs ids, run_id, type, after or before. To delete all events, give after=0."
+            raise ValidationError(message)
+        query = EventQuery(
+            session_ids=(check_name("session_id", session_id),),
+            ids=check_choice("ids", ids, check_name),
+            run_ids=check_choice("run_id", run_id, check_name),
+            types=check_choice("type", type, lambda _, value: check_event_type(value)),
+            after=None if after is None else check_natural("after", after),
+            before=None if before is None else check_natural("before", before),
+        )
+        self.get_session(session_id)
+        batches = iter(()) if allows_nothing(query) else deletions(self.reader, query, self._remove_events)
+        return erase(batches, self._finish_erasure)
+
+    def redact_events(self, session_id: str, ids: str | Iterable[str], *, data: Payload | None = None) -> Erased:
+        """Replace the data of these events by `data`, and their metadata by a mark; return the number of events.
+
+        The key ``asm_redacted`` of the metadata then has the time. The events keep their ids, numbers and all other
+        fields. A redacted event that is appended or restored again matches without its data, and stays redacted. Ids
+        that the session's log does not contain are skipped. Batches and `is_pending` are those of `delete_events`.
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+            ValidationError: an id or `data` is invalid.
+        """
+        name = check_name("session_id", session_id)
+        chosen = check_choice("ids", ids, check_name) or ()
+        content = check_payload("data", {} if data is None else data)
+        self.get_session(session_id)
+        batches = redactions(chosen, lambda some, mark: self._redact_events(name, some, content, mark))
+        return erase(batches, self._finish_erasure)
+
     # -- copies --------------------------------------------------------------------------------------------------
 
     def restore_session(
@@ -561,6 +618,18 @@ class SessionStore(ABC):
         With `replace`, session and runs replace stored ones, `deleted_at` included. Raise the counter to at least
         `last_sequence`. AlreadyExistsError if another event has an id or number, or a run of another session has an id.
         """
+
+    @abstractmethod
+    def _remove_events(self, events: Sequence[Event]) -> int:
+        """Remove stored events, by session and number, in one transaction; return their number. Counters stay."""
+
+    @abstractmethod
+    def _redact_events(self, session_id: str, ids: Sequence[str], data: Payload, metadata: Payload) -> int:
+        """Replace data and metadata of the session's events with these ids, in one transaction; return their number."""
+
+    def _finish_erasure(self) -> bool:
+        """Remove copies of removed content from the store's files; return whether none remains."""
+        return True
 
     def _commit_token(self) -> object:
         """Return something cheap that differs after any commit by any process; None if there is no such thing.

@@ -135,6 +135,8 @@ class MaintenanceReport(msgspec.Struct, frozen=True, kw_only=True):
         events_removed: the number of events removed with sessions, also with those whose removal is not complete.
         events_pruned: the number of events removed from sessions that stay.
         artifacts_removed: the number of artifacts removed, orphaned or deleted `hard_delete_after_days` ago.
+        erasure_pending: whether copies of removed content may remain in the store's files; see
+            `Maintenance.finish_erasure`.
         dry_run: whether this was a dry run.
         duration_ms: the duration in milliseconds.
     """
@@ -144,6 +146,7 @@ class MaintenanceReport(msgspec.Struct, frozen=True, kw_only=True):
     events_removed: int = 0
     events_pruned: int = 0
     artifacts_removed: int = 0
+    erasure_pending: bool = False
     dry_run: bool = False
     duration_ms: float = 0.0
 

@@ -105,6 +105,10 @@ class RetentionStore(Reader):
     def remove_events(self, events: Sequence[EventMark]) -> int:
         """Remove these events, by session and number; return the number of removed ones. Counters do not change."""
 
+    def finish_erasure(self) -> bool:
+        """Remove copies of removed content from the store's files; return whether none remains."""
+        return True
+
     @abstractmethod
     def remove_artifacts(self, artifact_ids: Sequence[str]) -> None:
         """Remove the metadata of these artifacts."""

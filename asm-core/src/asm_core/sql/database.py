@@ -99,6 +99,10 @@ class Database(ABC, Generic[C]):
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
         """Store numbered events, inside a transaction; return the number of new events."""
 
+    def finish_erasure(self) -> bool:
+        """Remove copies of removed rows from the database's files; return whether none remains."""
+        return True
+
     def change_token(self) -> object:
         """Return a value that changes with each commit of another connection; None if the database has none."""
         return None

@@ -4,6 +4,7 @@ from asm_contract_tests.rules.session_store.appending import AppendContract
 from asm_contract_tests.rules.session_store.batches import BatchesContract
 from asm_contract_tests.rules.session_store.custom_types import CustomTypesContract
 from asm_contract_tests.rules.session_store.deleting import DeleteSessionContract
+from asm_contract_tests.rules.session_store.erasing import EraseContract
 from asm_contract_tests.rules.session_store.flushing import FlushContract
 from asm_contract_tests.rules.session_store.following import FollowEventsContract
 from asm_contract_tests.rules.session_store.last_events import LastEventsContract
@@ -42,5 +43,6 @@ class SessionStoreContract(
     WaitingContract,
     SetBackContract,
     RestoreContract,
+    EraseContract,
 ):
     """Everything that the port `SessionStore` promises."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from asm_core.retention import Found, RetentionStore
 from asm_core.sql.ports.reader import SQLReader
 from asm_core.sql.queries import ArtifactQueries, RetentionQueries, StretchQueries
+from asm_core.sql.queries.erasing import overwrite_deleted
 from asm_core.sql.queries.integrity import find_faults
 from asm_core.sql.queries.removals import removing_in
 from asm_core.sql.queries.soft_deletion import soft_delete, undelete
@@ -94,10 +95,15 @@ class SQLRetentionStore(SQLReader, RetentionStore):
     def remove_marked(self, limit: int) -> Removal:
         with self._database.write() as connection:
             execute = connection.execute_sql
+            overwrite_deleted(execute, self._database.words)
             return self._removing.remove(execute, self._removing.marked(execute, "", limit), limit)
+
+    def finish_erasure(self) -> bool:
+        return self._database.finish_erasure()
 
     def remove_events(self, events: Sequence[EventMark]) -> int:
         with self._database.write() as connection:
+            overwrite_deleted(connection.execute_sql, self._database.words)
             return self._stretches.remove(connection.execute_sql, events)
 
     def remove_artifacts(self, artifact_ids: Sequence[str]) -> None:

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, Final
 from asm_core.errors import SessionDeletedError
 from asm_core.ports import SessionStore
 from asm_core.sql.ports.reader import SQLReader
+from asm_core.sql.queries import StretchQueries
+from asm_core.sql.queries.erasing import overwrite_deleted, redact
 from asm_core.sql.queries.removals import removing_in
 from asm_core.sql.queries.saves import Saving, saving_in
 from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from asm_core.event_log.updating import Expected
     from asm_core.models import Event, Run, Session
     from asm_core.sql.database import Database
+    from asm_core.values.payloads import Payload
 
 _ROWS: Final = 500
 """The largest number of rows of a table that one transaction deletes when it removes a session."""
@@ -73,6 +76,19 @@ class SQLSessionStore(SessionStore):
             # A later session with this id is another one, and not marked.
             is_first = False
             self._database.make_way(time.perf_counter() - begun)
+
+    def _remove_events(self, events: Sequence[Event]) -> int:
+        with self._database.batch() as connection:
+            overwrite_deleted(connection.execute_sql, self._database.words)
+            return StretchQueries(self._database.words).remove(connection.execute_sql, events)
+
+    def _redact_events(self, session_id: str, ids: Sequence[str], data: Payload, metadata: Payload) -> int:
+        with self._database.batch() as connection:
+            overwrite_deleted(connection.execute_sql, self._database.words)
+            return redact(connection.execute_sql, self._database.words, session_id, ids, data=data, mark=metadata)
+
+    def _finish_erasure(self) -> bool:
+        return self._database.finish_erasure()
 
     def _commit_token(self) -> object:
         return self._database.change_token()

@@ -14,6 +14,7 @@ from asm_core.values.payloads import encode_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from asm_core.models import Event
     from asm_core.sql.dialects import Execute
     from asm_core.sql.queries.words import Words
 
@@ -80,11 +81,11 @@ class StretchQueries:
             for id_, session, number, kind, time, run_id in execute(listed, part.parameters).fetchall()
         ]
 
-    def remove(self, execute: Execute, events: Sequence[EventMark]) -> int:
+    def remove(self, execute: Execute, events: Sequence[EventMark | Event]) -> int:
         """Remove events by session and number; return their number."""
         return execute(_REMOVE[self._words.dialect].format(self._words.events), self._listed(events)).rowcount
 
-    def _listed(self, events: Sequence[EventMark]) -> list[str]:
+    def _listed(self, events: Sequence[EventMark | Event]) -> list[str]:
         sessions, numbers = [event.session_id for event in events], [event.sequence_number for event in events]
         if self._words.dialect is Dialect.POSTGRESQL:
             return [array_literal(sessions), array_literal(numbers)]

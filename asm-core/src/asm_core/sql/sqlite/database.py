@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 OLDEST_SQLITE: Final = (3, 37, 0)
 """The first version with STRICT tables."""
 _PATIENCE: Final = 30.0
+_ERASING: Final = 1.0
+_FIRST_PAUSE: Final = 0.005
 _REST: Final = 0.1
 """Seconds between two polls of a waiting writer: https://www.sqlite.org/c3ref/busy_timeout.html."""
 
@@ -85,6 +87,38 @@ class SQLite(Database[C]):
         """Store numbered events, inside a transaction; return the number of new events."""
         with self.write() as connection:
             return restore_events(connection.execute_sql, session_id, events, last_sequence)
+
+    def finish_erasure(self) -> bool:
+        """Copy the write-ahead log into the file and empty it; return whether no old page remains in it.
+
+        A reader or writer that is open prevents that, so it is tried again for a second. A try waits for nothing:
+        SQLite would exclude writers during the wait.
+        """
+        if self._joined() is not None:
+            return False
+        if self._connector.is_single:
+            return True
+        deadline, pause = time.monotonic() + _ERASING, _FIRST_PAUSE
+        while not self._empty_log():
+            if time.monotonic() + pause > deadline:
+                return False
+            time.sleep(pause)
+            pause = min(2 * pause, _REST)
+        return True
+
+    def _empty_log(self) -> bool:
+        try:
+            with self._connector.errors, self._connector.statement() as connection:
+                execute = connection.execute_sql
+                [(patience,)] = execute("PRAGMA busy_timeout").fetchall()
+                execute("PRAGMA busy_timeout = 0").fetchall()
+                try:
+                    [(is_busy, *_)] = execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                finally:
+                    execute(f"PRAGMA busy_timeout = {patience}").fetchall()
+        except StorageError:
+            return False
+        return not is_busy
 
     def change_token(self) -> object:
         """Return a value that changes with commits of other connections; None if the application opened the file."""

@@ -151,3 +151,5 @@ class SQLiteFile:
         connection.execute(f"PRAGMA synchronous = {self.options.synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {self.options.wal_autocheckpoint}")
         connection.execute("PRAGMA foreign_keys = on")
+        # From the start: a page that is split would otherwise keep copies of the rows that moved.
+        connection.execute("PRAGMA secure_delete = on")
