@@ -110,7 +110,7 @@ def test_a_child_refuses_a_file_that_the_applications_own_connection_keeps_open(
             try:
                 backend.session_store.list_sessions()
             except asm.StorageError as error:
-                return "forked while connections" in str(error)
+                return "inherited connections" in str(error)
             return False
 
         assert in_child(is_refused)
