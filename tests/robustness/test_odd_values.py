@@ -31,10 +31,10 @@ class Letter(enum.Enum):
     [
         ({Letter.A: 1, "a": 2}, "x has two keys that are 'a' in JSON"),
         ({"deep": [{"a": 1, Letter.A: 2}]}, r"x\.deep\[0\] has two keys that are 'a' in JSON"),
-        ({"1": 1, 1: 2}, "x has the key 1; JSON's keys are strings"),
-        ({"true": 1, True: 2}, "x has the key True; JSON's keys are strings"),
-        ({"null": 1, None: 2}, "x has the key None; JSON's keys are strings"),
-        ({"number": 10**5000}, r"x\.number is an integer of too many digits"),
+        ({"1": 1, 1: 2}, "x has the key 1. JSON keys are strings"),
+        ({"true": 1, True: 2}, "x has the key True. JSON keys are strings"),
+        ({"null": 1, None: 2}, "x has the key None. JSON keys are strings"),
+        ({"number": 10**5000}, r"x\.number is an integer with too many digits"),
     ],
 )
 def test_keys_that_json_would_merge_and_numbers_that_it_would_not_take(payload: Any, message: str) -> None:

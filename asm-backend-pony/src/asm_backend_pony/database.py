@@ -12,10 +12,8 @@ from asm_backend_pony.errors import TRANSLATED
 from asm_core import ValidationError
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.sql import Connector, Database, Dialect
-from asm_core.sql.failures import undone
 from asm_core.sql.options import refuse_on_sqlite
 from asm_core.sql.postgresql.database import PostgreSQL
-from asm_core.sql.postgresql.pool import is_in_error
 from asm_core.sql.sqlite.database import SQLite
 
 if TYPE_CHECKING:
@@ -32,7 +30,6 @@ class PonyConnector(Connector[TableConnection]):
     def __init__(self, database: PonyDatabase) -> None:
         """Use `database`. In a forked child Pony connects again by itself."""
         self._connection = SessionConnection(database)
-        self._is_postgresql = dialect_of_database(database) is Dialect.POSTGRESQL
 
     @contextmanager
     def statement(self) -> Iterator[TableConnection]:
@@ -45,10 +42,7 @@ class PonyConnector(Connector[TableConnection]):
         """Provide the connection of a new session, in a transaction."""
         with db_session:
             self._connection.join()
-            driver = self._connection.driver
             yield self._connection
-            if self._is_postgresql and (is_in_error(self._connection.driver) or self._connection.driver is not driver):
-                raise undone()  # Pony has reconnected, for a statement of the application
 
     def callers_transaction(self) -> TableConnection | None:
         """Return the connection of this thread's `db_session`."""

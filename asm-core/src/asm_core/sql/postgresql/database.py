@@ -12,11 +12,12 @@ from asm_core.errors import StorageError, ValidationError
 from asm_core.sql.connector import C
 from asm_core.sql.database import Database
 from asm_core.sql.dialects import Dialect
-from asm_core.sql.failures import is_serialization_failure
+from asm_core.sql.failures import is_serialization_failure, undone
 from asm_core.sql.options import check_flag
 from asm_core.sql.postgresql.append import append_events, restore_events
 from asm_core.sql.postgresql.append_statements import append_statements
 from asm_core.sql.postgresql.listening import Listener
+from asm_core.sql.postgresql.pool import is_in_error
 from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.named import check_schema
 
@@ -106,6 +107,15 @@ class PostgreSQL(Database[C]):
         """Release the parent's resources."""
         super().after_fork()
         self._listeners = []
+
+    @contextmanager
+    def _new_transaction(self) -> Iterator[C]:
+        with self._connector.transaction() as connection:
+            driver = connection.driver
+            yield connection
+            # PostgreSQL would roll back at the commit, without an error; an ORM may have connected again.
+            if is_in_error(connection.driver) or connection.driver is not driver:
+                raise undone()
 
     def _savepoint(self, connection: C, *, in_own: bool) -> AbstractContextManager[object]:
         return self._connector.savepoint(connection, in_own=in_own)

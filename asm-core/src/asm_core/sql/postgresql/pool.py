@@ -12,7 +12,7 @@ from asm_core.concurrency.contexts import contextmanager
 from asm_core.errors import AsmError
 from asm_core.sql.connection import kept_cursor
 from asm_core.sql.connector import C
-from asm_core.sql.failures import forgets, is_of_a_driver, undone
+from asm_core.sql.failures import forgets, is_of_a_driver
 from asm_core.sql.pool import Pool
 from asm_core.sql.postgresql.sockets import leave_in_child
 
@@ -68,7 +68,7 @@ class Pooled(Generic[C]):
         self.execute(_BEGIN)
         try:
             yield
-            self._commit()
+            self.execute("COMMIT")
         except BaseException:
             _try_to(self.execute, "ROLLBACK")
             raise
@@ -76,11 +76,6 @@ class Pooled(Generic[C]):
     def close(self) -> None:
         """Close it."""
         self.connection.close()
-
-    def _commit(self) -> None:
-        if is_in_error(self.driver):
-            raise undone()  # PostgreSQL would roll back, without an error
-        self.execute("COMMIT")
 
 
 class PostgreSQLPool(Generic[C]):

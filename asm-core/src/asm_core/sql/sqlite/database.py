@@ -14,6 +14,7 @@ from asm_core.errors import StorageConnectionError, StorageError
 from asm_core.sql.connector import C
 from asm_core.sql.database import Database
 from asm_core.sql.dialects import Dialect
+from asm_core.sql.failures import undone
 from asm_core.sql.queries.words import words_of
 from asm_core.sql.sqlite.append import append_events, restore_events
 from asm_core.sql.sqlite.fair_lock import Turns, turns_of
@@ -155,6 +156,8 @@ class SQLite(Database[C]):
                 raise StorageConnectionError(message)
             with self._connector.transaction() as connection:
                 yield connection
+                if not connection.driver.in_transaction:
+                    raise undone()  # by SQLite, after an error; some drivers commit nothing, without an error
         finally:
             if turn:
                 turns.owner = None
