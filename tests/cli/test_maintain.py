@@ -169,3 +169,10 @@ def test_a_broken_backend_is_shown_as_broken(asm: Callable[..., Result], monkeyp
     assert result.stdout.splitlines()[1] == f"acme\tbroken\tacme-asm\t2.0\t-\t-\t-\t{error}"
     (found,) = json.loads(asm("backends", "--json").stdout)
     assert (found["status"], found["error"]) == ("broken", error)
+
+
+def test_compaction_reports_the_size_before_and_after(asm: Callable[..., Result]) -> None:
+    assert asm("maintain", "--compact").stdout.splitlines()[-1] == "Compacted: 0 bytes before, 0 bytes after."
+    report = json.loads(asm("maintain", "--compact", "--json").stdout)
+    assert report["compaction"] == {"size_before": 0, "size_after": 0}
+    assert "compaction" not in json.loads(asm("maintain", "--compact", "--dry-run", "--json").stdout)

@@ -43,6 +43,20 @@ class ExemptTagsIgnored(MemoryRetentionStore):
         return super().find_expired(changed(query, exempt=changed(query.exempt, tags=())))
 
 
+@caught_by("test_a_session_expires_when_it_is_idle")
+class IdleSinceItsCreation(MemoryRetentionStore):
+    def _active_at(self, session: Session) -> datetime:
+        return session.created_at
+
+
+@caught_by("test_compaction_changes_no_record")
+class CompactionForgetsCounters(MemoryRetentionStore):
+    def compact(self) -> None:
+        with self._state.transaction():
+            for session_id, log in self._state.logs.items():
+                self._state.put(self._state.counters, session_id, len(log))
+
+
 @caught_by("test_an_exempt_session_is_never_removed")
 class ExemptStatusesIgnored(MemoryRetentionStore):
     def find_deleted(self, query: DeletedSessions) -> Found:

@@ -46,7 +46,7 @@ class MemoryRetentionStore(MemoryReader, RetentionStore):
         return self._state.transaction()
 
     def find_expired(self, query: ExpiredSessions) -> Found:
-        return self._found_sessions(query, lambda session: is_expired(session, query))
+        return self._found_sessions(query, lambda session: is_expired(session, self._active_at(session), query))
 
     def find_deleted(self, query: DeletedSessions) -> Found:
         return self._found_sessions(query, lambda session: is_deleted_before(session, query.deleted_before))
@@ -127,6 +127,10 @@ class MemoryRetentionStore(MemoryReader, RetentionStore):
     def check_integrity(self) -> list[str]:
         with self._state.lock:
             return find_faults(list(self._state.events.values()), self._state.runs, self._state.counters)
+
+    def _active_at(self, session: Session) -> datetime:
+        log = self._state.logs.get(session.id)
+        return log[max(log)].timestamp if log else session.created_at
 
     def _found_sessions(
         self, query: ExpiredSessions | DeletedSessions | OversizedSessions, passes: Callable[[Session], bool]

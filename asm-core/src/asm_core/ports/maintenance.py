@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asm_core.errors import SessionNotFoundError, ValidationError, shown
 from asm_core.event_log.erasing import Erased, erase
-from asm_core.retention import MaintenanceReport, RetentionPolicy, Steps
+from asm_core.retention import Compaction, MaintenanceReport, RetentionPolicy, Steps
 from asm_core.values.ids import check_name
 from asm_core.values.times import utc_now
 
@@ -111,6 +111,20 @@ class Maintenance:
     def clean_orphaned_artifacts(self) -> int:
         """Remove the metadata of artifacts whose session no longer exists; return their number."""
         return self._steps(RetentionPolicy(hard_delete_after_days=None)).remove_artifacts()
+
+    def compact(self) -> Compaction:
+        """Return the space of removed records to the system; return the size before and after.
+
+        The one step that may block writers, and readers on PostgreSQL, for as long as it takes to copy the store. It
+        needs free disk space for the copy: VACUUM on SQLite, VACUUM FULL of this project's tables on PostgreSQL,
+        which requires their owner. In memory, this is a no-op. It cannot run in a transaction.
+
+        Raises:
+            StorageError: a transaction is open, or the store was busy for too long.
+        """
+        before = self._store.size()
+        self._store.compact()
+        return Compaction(size_before=before, size_after=self._store.size())
 
     def finish_erasure(self) -> bool:
         """Remove copies of deleted and redacted content from the store's files; return whether none remains.

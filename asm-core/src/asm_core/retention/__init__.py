@@ -1,6 +1,6 @@
 """Retention: the policy, and the maintenance pass that applies it."""
 
-from asm_core.retention.policy import PROTECTED_EVENT_TYPES, MaintenanceReport, RetentionPolicy
+from asm_core.retention.policy import PROTECTED_EVENT_TYPES, Compaction, MaintenanceReport, RetentionPolicy
 from asm_core.retention.questions import (
     DeletedSessions,
     EventMark,
@@ -19,6 +19,7 @@ from asm_core.retention.store import Progress, RetentionStore
 
 __all__ = [
     "PROTECTED_EVENT_TYPES",
+    "Compaction",
     "DeletedSessions",
     "EventMark",
     "Exemption",

@@ -27,12 +27,13 @@ def is_deleted_before(item: Session | Artifact, time: datetime | None) -> bool:
     return time is not None and item.deleted_at is not None and item.deleted_at < time
 
 
-def is_expired(session: Session, query: ExpiredSessions) -> bool:
-    """Return whether a session has expired and is not exempt."""
+def is_expired(session: Session, active_at: datetime, query: ExpiredSessions) -> bool:
+    """Return whether a session has expired; `active_at` is the time of its last event, or of its creation."""
     too_old = query.created_before is not None and session.created_at < query.created_before
     has_ended = session.status in TERMINAL_SESSION_STATUSES
     over = has_ended and query.ended_before is not None and session.updated_at < query.ended_before
-    return session.deleted_at is None and (too_old or over)
+    is_idle = query.idle_before is not None and active_at < query.idle_before
+    return session.deleted_at is None and (too_old or over or is_idle)
 
 
 def is_oversized(session: Session, last_sequence: int, query: OversizedSessions) -> bool:

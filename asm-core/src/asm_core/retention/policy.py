@@ -34,6 +34,8 @@ class RetentionPolicy:
 
     Attributes:
         max_session_age_days: soft-delete a session this many days after it was created.
+        max_idle_days: soft-delete a session this many days after its last event, or after its creation if its log is
+            empty, in any status that is not exempt.
         max_completed_session_age_days: soft-delete a session that has ended (completed, failed or cancelled) this many
             days after its last change.
         max_events_per_session: prune the oldest events of a session until it has at most this many.
@@ -54,6 +56,7 @@ class RetentionPolicy:
         self,
         *,
         max_session_age_days: int | None = None,
+        max_idle_days: int | None = None,
         max_completed_session_age_days: int | None = 90,
         max_events_per_session: int | None = None,
         max_total_events: int | None = None,
@@ -74,6 +77,7 @@ class RetentionPolicy:
             ValidationError: a field has an invalid value, or two fields contradict each other.
         """
         self.max_session_age_days = _check_days("max_session_age_days", max_session_age_days)
+        self.max_idle_days = _check_days("max_idle_days", max_idle_days)
         self.max_completed_session_age_days = _check_days(
             "max_completed_session_age_days", max_completed_session_age_days
         )
@@ -124,6 +128,18 @@ class RetentionPolicy:
             message = f"A retention policy has no field {shown(unknown[0])}. Its fields: {', '.join(sorted(known))}."
             raise ValidationError(message)
         return cls(**fields, archive_store=archive_store)
+
+
+class Compaction(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of `Maintenance.compact`.
+
+    Attributes:
+        size_before: the size of the store in bytes before; 0 if the store has no files.
+        size_after: its size afterwards.
+    """
+
+    size_before: int = 0
+    size_after: int = 0
 
 
 class MaintenanceReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,9 +21,10 @@ class Exemption(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExpiredSessions(msgspec.Struct, frozen=True, kw_only=True):
-    """A query for live sessions to soft-delete: created before one time, or ended and last changed before another.
+    """A query for live sessions to soft-delete: created before one time, ended before another, or idle since a third.
 
-    A time of None matches nothing.
+    A session has ended at its last change. It is idle since its last event, or without events since its creation. A
+    time of None matches nothing.
 
     Attributes:
         ids: only these sessions, inside a batch: found sessions cannot change until the batch ends.
@@ -34,6 +35,7 @@ class ExpiredSessions(msgspec.Struct, frozen=True, kw_only=True):
     exempt: Exemption
     created_before: datetime | None
     ended_before: datetime | None
+    idle_before: datetime | None = None
     ids: tuple[str, ...] | None = None
     after: str = ""
     limit: int

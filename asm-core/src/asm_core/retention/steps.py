@@ -66,9 +66,10 @@ class Steps:
             exempt=self._exempt,
             created_before=days_before(self._now, self._policy.max_session_age_days),
             ended_before=days_before(self._now, self._policy.max_completed_session_age_days),
+            idle_before=days_before(self._now, self._policy.max_idle_days),
             limit=self._policy.batch_size,
         )
-        if query.created_before is None and query.ended_before is None:
+        if query.created_before is None and query.ended_before is None and query.idle_before is None:
             return 0
         return self._in_batches(
             "sessions_soft_deleted",

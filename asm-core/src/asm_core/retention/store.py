@@ -109,6 +109,13 @@ class RetentionStore(Reader):
         """Remove copies of removed content from the store's files; return whether none remains."""
         return True
 
+    def size(self) -> int:
+        """Return the size of the store's files in bytes; 0 without files."""
+        return 0
+
+    def compact(self) -> None:
+        """Return unused space to the system; this may block other writers."""
+
     @abstractmethod
     def remove_artifacts(self, artifact_ids: Sequence[str]) -> None:
         """Remove the metadata of these artifacts."""

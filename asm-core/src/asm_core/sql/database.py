@@ -13,7 +13,7 @@ from asm_core.sql.connector import C
 from asm_core.sql.transactions import OpenTransaction, Transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from asm_core.models import Event
@@ -98,6 +98,27 @@ class Database(ABC, Generic[C]):
     @abstractmethod
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
         """Store numbered events, inside a transaction; return the number of new events."""
+
+    @abstractmethod
+    def size(self) -> int:
+        """Return the size of the tables in bytes."""
+
+    def compact(self) -> None:
+        """Rewrite the tables without unused space.
+
+        Raises:
+            StorageError: a transaction is open.
+        """
+        if self._joined() is not None:
+            message = "compact() cannot run in a transaction. Call it after the transaction ends."
+            raise StorageError(message)
+        with self._connector.errors, self._connector.statement() as connection:
+            for statement in self._compacting():
+                connection.execute_sql(statement)
+
+    @abstractmethod
+    def _compacting(self) -> Sequence[str]:
+        """Return the statements that rewrite the tables, each outside of transactions."""
 
     def finish_erasure(self) -> bool:
         """Remove copies of removed rows from the database's files; return whether none remains."""

@@ -1,6 +1,7 @@
 """The contract of maintenance."""
 
 from asm_contract_tests.rules.maintenance.archive import ArchiveContract
+from asm_contract_tests.rules.maintenance.compaction import CompactionContract
 from asm_contract_tests.rules.maintenance.deletion import SoftDeletedContract
 from asm_contract_tests.rules.maintenance.exemption import ExemptionContract
 from asm_contract_tests.rules.maintenance.expiry import HardDeleteContract, SoftDeleteContract
@@ -27,5 +28,6 @@ class MaintenanceContract(
     RemovalContract,
     ToolCallsContract,
     HealthContract,
+    CompactionContract,
 ):
     """Everything that the port `Maintenance` promises."""

@@ -11,6 +11,7 @@ from asm_contract_tests.making import (
     a_run,
     a_session,
     an_artifact,
+    an_event,
     changed,
     days_ago,
     ids,
@@ -48,6 +49,17 @@ class SoftDeleteContract(Contract):
         policy = RetentionPolicy(max_session_age_days=10, max_completed_session_age_days=None)
         assert maintenance.soft_delete_expired_sessions(policy) == 1
         assert ids(store.list_sessions()) == ["young"]
+
+    def test_a_session_expires_when_it_is_idle(self, store: SessionStore, maintenance: Maintenance) -> None:
+        """Check `idle_before` of `find_expired`: by the last event, whatever else changed; or by `created_at`."""
+        for name in ("idle", "busy", "empty", "new"):
+            store.save_session(aged(name, created=5 if name == "new" else 99, updated=1, status="pending"))
+        for name, days in (("idle", (20, 11)), ("busy", (20, 9))):
+            store.append_events([an_event(name, timestamp=days_ago(one)) for one in days])
+        policy = RetentionPolicy(max_idle_days=10, max_completed_session_age_days=None)
+        assert maintenance.execute(policy, dry_run=True).sessions_soft_deleted == 2
+        assert maintenance.soft_delete_expired_sessions(policy) == 2
+        assert sorted(ids(store.list_sessions())) == ["busy", "new"]
 
     @pytest.mark.parametrize("status", ENDED)
     def test_a_session_expires_after_it_ended(self, store: SessionStore, maintenance: Maintenance, status: str) -> None:

@@ -36,6 +36,10 @@ def maintain_store(
         typer.Option(metavar="FILE", help="A TOML file with the table [retention]; by default, the default policy."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, and print what would be done.")] = False,
+    compact: Annotated[
+        bool,
+        typer.Option("--compact", help="Afterwards, return unused space to the system. This may block writers."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Delete, archive and prune old sessions and events.
@@ -50,10 +54,14 @@ def maintain_store(
     ):
         report = backend.maintenance.execute(wanted, dry_run=dry_run, progress=progress)
         closed = [] if dry_run else close_abandoned(backend.session_store)
+        compaction = backend.maintenance.compact() if compact and not dry_run else None
     if as_json:
-        printing.json_document({**msgspec.to_builtins(report), "abandoned_closed": closed})
-    else:
-        _tell(report, closed)
+        sizes = {} if compaction is None else {"compaction": msgspec.to_builtins(compaction)}
+        printing.json_document({**msgspec.to_builtins(report), "abandoned_closed": closed, **sizes})
+        return
+    _tell(report, closed)
+    if compaction is not None:
+        printing.line(f"Compacted: {compaction.size_before} bytes before, {compaction.size_after} bytes after.")
 
 
 def _tell(report: MaintenanceReport, closed: list[str]) -> None:

@@ -101,6 +101,12 @@ class SQLRetentionStore(SQLReader, RetentionStore):
     def finish_erasure(self) -> bool:
         return self._database.finish_erasure()
 
+    def size(self) -> int:
+        return self._database.size()
+
+    def compact(self) -> None:
+        self._database.compact()
+
     def remove_events(self, events: Sequence[EventMark]) -> int:
         with self._database.write() as connection:
             overwrite_deleted(connection.execute_sql, self._database.words)

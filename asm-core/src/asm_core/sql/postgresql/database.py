@@ -22,7 +22,7 @@ from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.named import check_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from asm_core.models import Event
@@ -60,6 +60,16 @@ class PostgreSQL(Database[C]):
         with self.write() as connection:
             connection.execute_sql(_BATCHES.format(self.words.sessions))
             yield connection
+
+    def size(self) -> int:
+        """Return the size of the tables and their indexes in bytes."""
+        sizes = " + ".join(f"pg_total_relation_size('{table}'::regclass)" for table in self.words.tables.values())
+        with self.read() as connection:
+            [(size,)] = connection.execute_sql(f"SELECT {sizes}").fetchall()
+        return int(size)
+
+    def _compacting(self) -> Sequence[str]:
+        return [f"VACUUM (FULL, ANALYZE) {table}" for table in self.words.tables.values()]
 
     def append(self, events: list[Event]) -> list[Event]:
         """Append events: one statement, committed by itself if no transaction is open."""

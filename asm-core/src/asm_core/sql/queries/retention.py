@@ -34,13 +34,19 @@ class RetentionQueries:
 
     def expired(self, query: ExpiredSessions) -> Where:
         """Return the conditions of sessions to soft-delete."""
-        by_age, by_end = Where(self._words), Where(self._words)
+        by_age, by_end, by_rest = Where(self._words), Where(self._words), Where(self._words)
+        last = (
+            f"(SELECT e.timestamp FROM {self._words.events} e WHERE e.session_id = s.id "
+            "ORDER BY e.sequence_number DESC LIMIT 1)"
+        )
         by_age.compare("s.created_at <", query.created_before)
         by_end.one_of("s.status", _ENDED)
         by_end.compare("s.updated_at <", query.ended_before)
+        # One row of the index by number, however long the log is.
+        by_rest.compare(f"coalesce({last}, s.created_at) <", query.idle_before)
         where = self._touchable(query.exempt)
         where.add("s.deleted_at IS NULL")
-        limits = (by_age, query.created_before), (by_end, query.ended_before)
+        limits = (by_age, query.created_before), (by_end, query.ended_before), (by_rest, query.idle_before)
         where.either(*[reason for reason, limit in limits if limit is not None])
         return where
 

@@ -21,7 +21,7 @@ from asm_core.sql.sqlite.fair_lock import Turns, turns_of
 from asm_core.sql.sqlite.transactions import savepoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from asm_core.models import Event
@@ -88,6 +88,26 @@ class SQLite(Database[C]):
         """Store numbered events, inside a transaction; return the number of new events."""
         with self.write() as connection:
             return restore_events(connection.execute_sql, session_id, events, last_sequence)
+
+    def size(self) -> int:
+        """Return the size of the database file in bytes."""
+        with self.read() as connection:
+            [(pages,)] = connection.execute_sql("PRAGMA page_count").fetchall()
+            [(size,)] = connection.execute_sql("PRAGMA page_size").fetchall()
+        return int(pages) * int(size)
+
+    def compact(self) -> None:
+        """Rewrite the file without unused pages, while no thread writes; then empty the write-ahead log."""
+        if self._joined() is not None or self._connector.is_single:
+            super().compact()
+            return
+        with nullcontext() if self._turns.is_mine() else self._turns.taken():
+            super().compact()
+        self.finish_erasure()
+
+    def _compacting(self) -> Sequence[str]:
+        # A database in memory has no file.
+        return [] if self._connector.is_single else ["VACUUM"]
 
     def finish_erasure(self) -> bool:
         """Copy the write-ahead log into the file and empty it; return whether no old page remains in it.
