@@ -107,10 +107,10 @@ class Port:
         """Return events after a number."""
         return self.store.get_events(session_id, after=number, limit=limit)
 
-    def page(self, place: str | None = None) -> tuple[list[asm.Session], int, str | None]:
-        """Return a page of sessions by `updated_at`, how many there are in all, and its cursor."""
-        page = self.query_api.search_sessions(limit=PAGE, cursor=place)
-        return page.items, page.total_count or 0, page.cursor
+    def page(self, place: str | None = None) -> tuple[list[asm.Session], str | None]:
+        """Return a page of sessions by `updated_at`, and its cursor."""
+        page = self.query_api.search_sessions(order_by="updated_at_desc", limit=PAGE, cursor=place)
+        return page.items, page.cursor
 
     def usage(self) -> Usage:
         """Return the tokens that runs used, by provider and model."""

@@ -50,7 +50,6 @@ _READ_AFTER: Final = (
     "ORDER BY sequence_number LIMIT %s"
 )
 _PAGE: Final = f"SELECT {_SESSION} FROM asm_sessions WHERE deleted_at IS NULL"
-_COUNT: Final = "SELECT count(*) FROM asm_sessions WHERE deleted_at IS NULL"
 _USAGE: Final = (
     "SELECT provider, model, count(*), sum(input_tokens)::bigint, sum(output_tokens)::bigint, "
     "sum(total_tokens)::bigint FROM asm_runs GROUP BY provider, model"
@@ -124,14 +123,12 @@ class PostgreSQLFloor:
         """Return events after a number."""
         return _events(self._cursor().execute(_READ_AFTER, (session_id, number, limit)))
 
-    def page(self, place: Any = None) -> tuple[list[PlainSession], int, Any]:
-        """Return a page of sessions by `updated_at`, how many there are in all, and the key of its last one."""
+    def page(self, place: Any = None) -> tuple[list[PlainSession], Any]:
+        """Return a page of sessions by `updated_at`, and the key of its last one."""
         cursor = self._cursor()
         after = "" if place is None else " AND (updated_at, id) < (%s, %s)"
         sql = f"{_PAGE}{after} ORDER BY updated_at DESC, id DESC LIMIT {PAGE + 1}"
         rows = cursor.execute(sql, place or ()).fetchall()
-        found = cursor.execute(_COUNT).fetchone()
-        assert found is not None
         sessions = [
             PlainSession(
                 *row[:4], decode(row[4]), decode(row[5]), decode(row[6]), _time(row[7]), _time(row[8]),
@@ -139,7 +136,7 @@ class PostgreSQLFloor:
             )
             for row in rows[:PAGE]
         ]  # fmt: skip
-        return sessions, found[0], (sessions[-1].updated_at, sessions[-1].id) if len(rows) > PAGE else None
+        return sessions, (sessions[-1].updated_at, sessions[-1].id) if len(rows) > PAGE else None
 
     def usage(self) -> Usage:
         """Return the tokens that runs used, by provider and model."""

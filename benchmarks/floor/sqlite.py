@@ -49,7 +49,6 @@ _READ_AFTER: Final = (
     f"SELECT {_EVENT} FROM asm_events WHERE session_id = ? AND sequence_number > ? ORDER BY sequence_number LIMIT ?"
 )
 _PAGE: Final = f"SELECT {_SESSION} FROM asm_sessions WHERE deleted_at IS NULL"
-_COUNT: Final = "SELECT count(*) FROM asm_sessions WHERE deleted_at IS NULL"
 # Without the plus sign, SQLite scans the index of providers and looks up each run separately: three times as
 # long.
 _USAGE: Final = (
@@ -148,13 +147,12 @@ class SQLiteFloor:
         """Return events after a number."""
         return _events(self._reader().execute(_READ_AFTER, (session_id, number, limit)))
 
-    def page(self, place: tuple[str, str] | None = None) -> tuple[list[PlainSession], int, tuple[str, str] | None]:
-        """Return a page of sessions by `updated_at`, how many there are in all, and the key of its last one."""
+    def page(self, place: tuple[str, str] | None = None) -> tuple[list[PlainSession], tuple[str, str] | None]:
+        """Return a page of sessions by `updated_at`, and the key of its last one."""
         after = "" if place is None else " AND (updated_at, id) < (?, ?)"
         sql = f"{_PAGE}{after} ORDER BY updated_at DESC, id DESC LIMIT {PAGE + 1}"
         reader = self._reader()
         rows = reader.execute(sql, place or ()).fetchall()
-        (count,) = reader.execute(_COUNT).fetchone()
         sessions = [
             PlainSession(
                 *row[:4], decode(row[4]), decode(row[5]), decode(row[6]), _time(row[7]), _time(row[8]),
@@ -162,7 +160,7 @@ class SQLiteFloor:
             )
             for row in rows[:PAGE]
         ]  # fmt: skip
-        return sessions, count, (rows[PAGE - 1][8], rows[PAGE - 1][0]) if len(rows) > PAGE else None
+        return sessions, (rows[PAGE - 1][8], rows[PAGE - 1][0]) if len(rows) > PAGE else None
 
     def usage(self) -> Usage:
         """Return the tokens that runs used, by provider and model."""

@@ -28,11 +28,11 @@ def test_a_pipe_gets_a_line_of_names_and_a_line_a_session_newest_first(
 ) -> None:
     usage = {"token_usage": {"input_tokens": 5, "output_tokens": 2}, "cost_usd": Decimal("0.0000125")}
     old = fill(2, run=usage, created_at=datetime.now(UTC) - timedelta(days=3, hours=1))
-    new = fill(0)
+    new = fill(0, user_id="ann", title="A plan")
     header, first, second = rows(asm("sessions").stdout)
-    assert header == ["id", "agent", "status", "runs", "events", "tokens", "cost", "age"]
-    assert first == [new.id, "agent", "active", "1", "0", "0", "0", "0s"]
-    assert second == [old.id, "agent", "active", "1", "2", "7", "0.0000125", "3d"]
+    assert header == ["id", "agent", "user", "title", "status", "runs", "events", "tokens", "cost", "age", "active"]
+    assert first == [new.id, "agent", "ann", "A plan", "active", "1", "0", "0", "0", "0s", "0s"]
+    assert second == [old.id, "agent", "", "", "active", "1", "2", "7", "0.0000125", "3d", "0s"]
 
 
 def test_json_is_an_array_of_objects(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:

@@ -15,7 +15,18 @@ from asm_core.memory.session_store import MemorySessionStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-TABLES: Final = ("sessions", "runs", "events", "logs", "counters", "log_ids", "removing", "artifacts", "commits")
+TABLES: Final = (
+    "sessions",
+    "runs",
+    "events",
+    "logs",
+    "counters",
+    "log_ids",
+    "activity",
+    "removing",
+    "artifacts",
+    "commits",
+)
 
 
 class FileLock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulty_activity
 import faulty_deletions
 import faulty_erasures
 import faulty_followers
@@ -36,6 +37,7 @@ ADAPTERS = (
     faulty_types,
     faulty_revisions,
     faulty_erasures,
+    faulty_activity,
 )
 INNER = """
 import pytest

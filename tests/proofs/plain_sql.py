@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _TABLES: Final = {"search_sessions": "asm_sessions", "search_runs": "asm_runs", "search_events": "asm_events"}
+_ACTIVE: Final = "SELECT active_at FROM asm_session_sequences WHERE session_id = asm_sessions.id"
 _KEYS: Final = {
+    "active_at": f"({_ACTIVE}), id",
     "created_at": "created_at, id",
     "updated_at": "updated_at, id",
     "started_at": "started_at, id",
@@ -24,6 +26,9 @@ _KEYS: Final = {
 _CONDITIONS: Final = {
     "provider of sessions": "EXISTS (SELECT 1 FROM asm_runs r WHERE r.session_id = asm_sessions.id AND r.provider {})",
     "agent_id": "agent_id {}",
+    "user_id": "user_id {}",
+    "parent_session_id": "parent_session_id {}",
+    "active_after": f"({_ACTIVE}) > {{}}",
     "status": "status {}",
     "provider": "provider {}",
     "session_id": "session_id {}",

@@ -61,8 +61,7 @@ class Pages(NamedTuple):
 
     @property
     def whole(self) -> tuple[str, ...]:
-        """A page of sessions tells how many there are."""
-        return ("asm_sessions",) if self.method == "search_sessions" else ()
+        return ()
 
 
 def sessions(order: str, index: str, **filters: Any) -> Pages:
@@ -81,6 +80,15 @@ PAGES: Final = {
     "sessions by creation": sessions("created_at_asc", "by_creation"),
     "sessions by creation, back": sessions("created_at_desc", "by_creation"),
     "sessions by update": sessions("updated_at_desc", "by_update"),
+    "sessions by activity": Pages("search_sessions", "active_at_desc", "asm_counters_by_activity"),
+    "sessions before then by activity": Pages(
+        "search_sessions", "active_at_desc", "asm_counters_by_activity", {"active_before": LATE}
+    ),
+    "sessions of a user by activity": Pages(
+        "search_sessions", "active_at_desc", "asm_counters_of_user", {"user_id": "user 3"}
+    ),
+    "sessions of a user": sessions("updated_at_desc", "by_user", user_id="user 3"),
+    "sessions of a user by creation": sessions("created_at_asc", "of_user", user_id="user 3"),
     "sessions of an agent": sessions("updated_at_desc", "by_agent", agent_id="agent 0"),
     "sessions of an agent by creation": sessions("created_at_desc", "of_agent", agent_id="agent 0"),
     "sessions in a status": sessions("updated_at_desc", "by_status", status="paused"),
@@ -121,14 +129,18 @@ OTHERS: Final = {
         lambda b: b.session_store.list_sessions(status="paused", limit=10), ("asm_sessions_in_status",)
     ),
     "sessions with runs of a provider": Question(
-        lambda b: b.query_api.search_sessions(provider="local"),
+        lambda b: b.query_api.search_sessions(provider="local", order_by="updated_at_desc"),
         ("asm_runs_of_session", "asm_runs_by_provider"),
         whole=("asm_sessions",),
     ),
     "sessions with a tag": Question(
-        lambda b: b.query_api.search_sessions(tags="pinned"),
+        lambda b: b.query_api.search_sessions(tags="pinned", order_by="updated_at_desc"),
         ("asm_sessions_by_tag", "asm_sessions_by_update"),
         whole=("asm_sessions",),
+    ),
+    "forks of a session": Question(
+        lambda b: b.query_api.search_sessions(parent_session_id="ses_0000002", order_by="created_at_asc"),
+        ("asm_sessions_of_parent",),
     ),
     "a session": Question(lambda b: b.session_store.get_session(SESSION), ("asm_sessions_pkey",)),
     "a run": Question(lambda b: b.session_store.get_run(RUN), ("asm_runs_pkey",)),

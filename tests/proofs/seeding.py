@@ -60,6 +60,9 @@ class SQLite:
         whole = f"strftime('%Y-%m-%dT%H:%M:%S', {int(START.timestamp())} + {seconds}, 'unixepoch')"
         return f"{whole} || printf('.%06dZ', {micros})"
 
+    def second(self, time: str) -> str:
+        return f"substr({time}, 1, 19) || '.000000Z'"
+
     def cast(self, text: str, kind: str) -> str:  # noqa: ARG002  columns of text
         return text
 
@@ -76,6 +79,9 @@ class PostgreSQL:
     def time(self, seconds: str, micros: str = "0") -> str:
         start = f"'{START.isoformat()}'::timestamptz"
         return f"{start} + ({seconds}) * interval '1 second' + ({micros}) * interval '1 microsecond'"
+
+    def second(self, time: str) -> str:
+        return f"date_trunc('second', {time})"
 
     def cast(self, text: str, kind: str) -> str:
         return f"({text})::{kind}"
@@ -125,14 +131,16 @@ def sessions(d: Dialect, size: Sizes) -> str:
         CASE WHEN {mixed("n", 5)} % 5 = 0 THEN '["pinned"]' ELSE '["review"]' END ELSE '[]' END"""
     return f"""
     INSERT INTO asm_sessions (id, agent_id, status, parent_session_id, metadata, context, tags, created_at, updated_at,
-        deleted_at)
+        deleted_at, user_id, title, title_folded)
     SELECT {d.name("ses", "n")}, 'agent ' || ({mixed("n", 6)} % 20 * ({mixed("n", 7)} % 20)),
         CASE WHEN n = 0 THEN 'completed' ELSE {statuses} END,
         CASE WHEN n % 10 = 3 THEN {d.name("ses", "n - 1")} END,
         {d.cast(json(team=quoted("n % 7")), "json")}, {d.cast(json(), "json")},
         {d.cast(f"CASE WHEN n = 0 THEN '[]' ELSE {tags} END", "jsonb")},
         {d.time(_created("n"), "n % 1000000")}, {d.time(updated, "n % 1000000")},
-        CASE WHEN n > 0 AND {mixed("n", 8)} % 20 = 0 THEN {d.time(f"{updated} + 86400")} END
+        CASE WHEN n > 0 AND {mixed("n", 8)} % 20 = 0 THEN {d.time(f"{updated} + 86400")} END,
+        CASE WHEN n % 4 > 0 THEN 'user ' || ({mixed("n", 9)} % 20) END,
+        CASE WHEN n % 3 = 0 THEN 'Plan ' || n END, CASE WHEN n % 3 = 0 THEN 'plan ' || n END
     FROM {d.numbers(size.sessions)} AS numbers"""
 
 
@@ -202,10 +210,13 @@ def events(d: Dialect, size: Sizes) -> str:
         FROM {d.numbers(size.events)} AS numbers) AS placed) AS made"""
 
 
-COUNTERS: Final = """
-    INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at, deleted_at)
-    SELECT e.session_id, MAX(e.sequence_number), MAX(e.timestamp), s.deleted_at
-    FROM asm_events e JOIN asm_sessions s ON s.id = e.session_id GROUP BY e.session_id, s.deleted_at"""
+def counters(d: Dialect) -> str:
+    """Return the statement that makes the counters. No event is older than its session."""
+    return f"""
+    INSERT INTO asm_session_sequences (session_id, last_sequence, updated_at, deleted_at, user_id, active_at)
+    SELECT e.session_id, MAX(e.sequence_number), MAX(e.timestamp), s.deleted_at, s.user_id,
+        {d.second("MAX(e.timestamp)")}
+    FROM asm_events e JOIN asm_sessions s ON s.id = e.session_id GROUP BY e.session_id, s.deleted_at, s.user_id"""
 
 
 def artifacts(d: Dialect, size: Sizes) -> str:
@@ -235,7 +246,7 @@ def fill(url: str, factor: float, *, analyze: bool = True) -> Sizes:
         connection.execute("BEGIN")
         for statement in (sessions, runs, events):
             connection.execute(statement(dialect, size))
-        connection.execute(COUNTERS)
+        connection.execute(counters(dialect))
         connection.execute(artifacts(dialect, size))
         connection.execute("COMMIT")
         if analyze:

@@ -63,7 +63,7 @@ def reader(backend: asm.Backend, session: asm.Session) -> Client:
         log = backend.session_store.get_events(session.id)
         assert log[: len(seen)] == seen
         seen[:] = log
-        assert backend.query_api.search_sessions().total_count == 2
+        assert backend.query_api.search_sessions(count=True).total_count == 2
 
     return Client(lambda: read)
 

@@ -71,6 +71,9 @@ def _sessions(base: Any, dialect: Dialect) -> Any:
         deleted_at = UtcTimeField(dialect, null=True)
         revision = BigIntegerField()
         removing_at = UtcTimeField(dialect, null=True)
+        user_id = TextField(null=True)
+        title = TextField(null=True)
+        title_folded = TextField(null=True)
 
         class Meta:
             table_name = "asm_sessions"
@@ -146,6 +149,8 @@ def _sequences(base: Any, dialect: Dialect, sessions: Any) -> Any:
         updated_at = UtcTimeField(dialect)
         log_id = TextField()
         deleted_at = UtcTimeField(dialect, null=True)
+        user_id = TextField(null=True)
+        active_at = UtcTimeField(dialect)
 
         class Meta:
             table_name = "asm_session_sequences"

@@ -64,6 +64,9 @@ def _session() -> dict[str, Any]:
         "deleted_at": time(null=True),
         "revision": integer(),
         "removing_at": time(null=True),
+        "user_id": text(null=True),
+        "title": text(null=True),
+        "title_folded": text(null=True),
         "runs": Set("RunRow"),
         "events": Set("EventRow"),
     }
@@ -116,6 +119,8 @@ def _sequence() -> dict[str, Any]:
         "updated_at": time(),
         "log_id": text(),
         "deleted_at": time(null=True),
+        "user_id": text(null=True),
+        "active_at": time(),
     }
 
 

@@ -38,6 +38,9 @@ class SessionFields(SQLModel, RowModel[Session]):
     deleted_at: datetime | None = Field(default=None, sa_type=UtcTime)
     revision: int = Field(sa_type=BigInteger)
     removing_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    user_id: str | None = Field(default=None, sa_type=Text)
+    title: str | None = Field(default=None, sa_type=Text)
+    title_folded: str | None = Field(default=None, sa_type=Text)
 
     if TYPE_CHECKING:
         runs: ClassVar[Mapped[list["RunFields"]]]
@@ -106,6 +109,8 @@ class SequenceFields(SQLModel):
     updated_at: datetime = Field(sa_type=UtcTime)
     log_id: str = Field(sa_type=Text, sa_column_kwargs={"server_default": FetchedValue()})
     deleted_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    user_id: str | None = Field(default=None, sa_type=Text)
+    active_at: datetime = Field(sa_type=UtcTime, sa_column_kwargs={"server_default": FetchedValue()})
 
 
 class ArtifactFields(SQLModel, RowModel[Artifact]):

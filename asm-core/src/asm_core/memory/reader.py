@@ -6,8 +6,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from asm_core.querying.heads import Head
-from asm_core.querying.matching import event_matches, run_matches, select, session_matches
-from asm_core.querying.queries import BY_NUMBER
+from asm_core.querying.matching import active_matches, choose, event_matches, run_matches, select, session_matches
+from asm_core.querying.queries import BY_NUMBER, ActiveSession
 from asm_core.querying.reader import Reader
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ class MemoryReader(Reader):
     def find_sessions(self, query: SessionQuery) -> list[Session]:
         with self._state.lock:
             return select(self.passing_sessions(query), query)
+
+    def find_active(self, query: SessionQuery) -> list[ActiveSession]:
+        with self._state.lock:
+            activity = self._state.activity
+            found = choose((ActiveSession(one, activity[one.id]) for one in self.passing_sessions(query)), query)
+            return [one._replace(session=one.session.checked()) for one in found]
 
     def find_runs(self, query: RunQuery) -> list[Run]:
         with self._state.lock:
@@ -79,6 +85,7 @@ class MemoryReader(Reader):
             if session.id not in self._state.removing
             and (providers is None or session.id in providers)
             and session_matches(session, query)
+            and active_matches(self._state.activity[session.id], query)
         )
 
     def passing_events(self, query: EventQuery) -> Iterator[Event]:

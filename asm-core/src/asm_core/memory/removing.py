@@ -24,7 +24,7 @@ def remove_marked(state: State, session_ids: Sequence[str], limit: int) -> Remov
     with_runs = {run.session_id for run in state.runs.values()}
     empty = [one for one in session_ids if one not in with_runs and not state.logs.get(one)][:limit]
     for session_id in empty:
-        for table in (state.logs, state.counters, state.log_ids, state.removing, state.sessions):
+        for table in (state.logs, state.counters, state.log_ids, state.activity, state.removing, state.sessions):
             state.drop(table, session_id)
     return Removal(sessions=len(empty), runs=len(runs), events=len(events))
 

@@ -20,6 +20,7 @@ from asm_core.memory.reader import MemoryReader
 from asm_core.memory.removing import drop_events, remove_marked
 from asm_core.models.base import MAX_INTEGER
 from asm_core.ports import SessionStore
+from asm_core.values.times import second_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,7 @@ class MemorySessionStore(SessionStore):
             if session.id not in self._state.log_ids:
                 self._state.put(self._state.counters, session.id, self._state.counters.get(session.id, 0))
                 self._state.put(self._state.log_ids, session.id, token_hex(16))
+                self._state.put(self._state.activity, session.id, second_of(session.created_at))
 
     def _save_run(self, run: Run, expected: int | None) -> Run:
         with self._state.transaction():
@@ -146,6 +148,8 @@ class MemorySessionStore(SessionStore):
             self._state.put(self._state.logs, event.session_id, {})
         self._state.put(self._state.logs[event.session_id], event.sequence_number, event)
         self._state.put(self._state.events, event.id, event)
+        latest = max(self._state.activity[event.session_id], second_of(event.timestamp))
+        self._state.put(self._state.activity, event.session_id, latest)
 
     def _require_session(self, session_id: str) -> None:
         session = self._state.sessions.get(session_id)

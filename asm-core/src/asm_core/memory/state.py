@@ -33,6 +33,7 @@ class State:
         self.logs: dict[str, dict[int, Event]] = {}
         self.counters: dict[str, int] = {}
         self.log_ids: dict[str, str] = {}
+        self.activity: dict[str, datetime] = {}
         self.removing: dict[str, datetime] = {}
         self.artifacts: dict[str, Artifact] = {}
         self.commits = 0

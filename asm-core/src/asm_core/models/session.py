@@ -22,6 +22,8 @@ class Session(Model, frozen=True, kw_only=True):
     Attributes:
         id: ``ses_`` and 32 hex digits, or an id that the caller chose.
         agent_id: the agent of the session.
+        user_id: the user to whom the session belongs.
+        title: what the application shows of the session in a list.
         status: its status; see `with_status`.
         parent_session_id: the session it was forked from; that session need not be stored.
         metadata: any data of the application.
@@ -35,6 +37,8 @@ class Session(Model, frozen=True, kw_only=True):
 
     id: str
     agent_id: str
+    user_id: str | None = None
+    title: str | None = None
     status: SessionStatus = SessionStatus.PENDING
     parent_session_id: str | None = None
     metadata: Payload = msgspec.field(default_factory=dict)
@@ -53,6 +57,8 @@ class Session(Model, frozen=True, kw_only=True):
         *,
         agent_id: str,
         id: str | None = None,  # noqa: A002  the field's name
+        user_id: str | None = None,
+        title: str | None = None,
         status: SessionStatus | str = SessionStatus.PENDING,
         parent_session_id: str | None = None,
         metadata: Payload | None = None,
@@ -74,6 +80,8 @@ class Session(Model, frozen=True, kw_only=True):
         return cls(
             id=new_id("ses") if id is None else id,
             agent_id=agent_id,
+            user_id=user_id,
+            title=title,
             status=check_session_status(status),
             parent_session_id=parent_session_id,
             metadata={} if metadata is None else metadata,
@@ -88,6 +96,8 @@ class Session(Model, frozen=True, kw_only=True):
         return type(self)(
             id=check_name("id", self.id),
             agent_id=check_name("agent_id", self.agent_id),
+            user_id=check_optional_name("user_id", self.user_id),
+            title=check_optional_name("title", self.title),
             status=check_session_status(self.status),
             parent_session_id=check_optional_name("parent_session_id", self.parent_session_id),
             metadata=check_payload("metadata", self.metadata),
@@ -117,6 +127,15 @@ class Session(Model, frozen=True, kw_only=True):
     def with_context(self, context: Payload) -> Self:
         """Return the session with `context` merged into its own, key by key."""
         return self._changed(context=check_payload("context", {**self.context, **context}))
+
+    def with_title(self, title: str | None) -> Self:
+        """Return the session with another title."""
+        return self._changed(title=check_optional_name("title", title))
+
+    @property
+    def title_folded(self) -> str | None:
+        """The title in the form that searches compare; databases fold ASCII letters only."""
+        return None if self.title is None else self.title.casefold()
 
     def with_tags(self, tags: Iterable[str]) -> Self:
         """Return the session with its tags replaced by these."""

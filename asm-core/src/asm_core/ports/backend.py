@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asm_core.ports.query_api import QueryAPI
     from asm_core.ports.session_store import SessionStore
 
-PORT_VERSION = 2
+PORT_VERSION = 3
 """The version of the ports. A backend for another version is rejected."""
 
 

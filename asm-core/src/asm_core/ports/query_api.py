@@ -15,6 +15,7 @@ from asm_core.querying.heads import GONE
 from asm_core.querying.pages import Page, cut_page
 from asm_core.querying.prices import prices_of
 from asm_core.querying.queries import (
+    BY_ACTIVITY,
     BY_NUMBER,
     EVENT_ORDERS,
     RUN_ORDERS,
@@ -64,49 +65,72 @@ class QueryAPI(ABC):
         self,
         *,
         agent_id: str | Iterable[str] | None = None,
+        user_id: str | Iterable[str] | None = None,
         status: SessionStatus | str | Iterable[SessionStatus | str] | None = None,
         provider: str | Iterable[str] | None = None,
         tags: str | Iterable[str] | None = None,
+        parent_session_id: str | Iterable[str] | None = None,
+        title: str | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
+        active_after: datetime | None = None,
+        active_before: datetime | None = None,
         include_deleted: bool = False,
-        order_by: str = "updated_at_desc",
+        order_by: str = "active_at_desc",
         limit: int = 50,
         cursor: str | None = None,
+        count: bool = False,
     ) -> Page[Session]:
-        """Return a page of sessions, with the number of sessions on all pages.
+        """Return a page of sessions.
+
+        A session is active at the latest of its creation and of the timestamps of its events, pruned ones included, in
+        whole seconds. A session that changes between two pages is never on both. In the orders by creation no session
+        is lost; in the other orders, a changed session that was not read yet may move to a page that was read.
 
         Args:
             agent_id: only sessions of this agent.
+            user_id: only sessions of this user.
             status: only sessions in this status.
             provider: only sessions with a run of this provider.
             tags: only sessions with all of these tags.
+            parent_session_id: only forks of this session.
+            title: only sessions whose title contains this text, in any case; the search reads all titles.
             created_after: only sessions created after this time.
             created_before: only sessions created before this time.
+            active_after: only sessions active after this time.
+            active_before: only sessions active before this time.
             include_deleted: include soft-deleted sessions.
-            order_by: ``created_at_asc``, ``created_at_desc`` or ``updated_at_desc``; ties are ordered by id, in the
-                same direction.
+            order_by: ``active_at_desc``, ``created_at_asc``, ``created_at_desc`` or ``updated_at_desc``; ties are
+                ordered by id, in the same direction.
             limit: the size of the page.
             cursor: the cursor of the previous page.
+            count: also count the sessions on all pages, as `total_count`; the cost grows with their number.
         """
         order = check_order(SESSION_ORDERS, order_by)
         query = SessionQuery(
             agent_ids=check_choice("agent_id", agent_id, check_name),
+            user_ids=check_choice("user_id", user_id, check_name),
+            parent_ids=check_choice("parent_session_id", parent_session_id, check_name),
+            title=None if title is None else check_name("title", title).casefold(),
             statuses=check_choice("status", status, lambda _, value: check_session_status(value)),
             providers=check_choice("provider", provider, check_name),
             tags=check_choice("tags", tags, check_name) or (),
             created_after=check_optional_time("created_after", created_after),
             created_before=check_optional_time("created_before", created_before),
+            active_after=check_optional_time("active_after", active_after),
+            active_before=check_optional_time("active_before", active_before),
             include_deleted=bool(include_deleted),
             order=order,
         )
         size, query = _paged("sessions", query, order, limit, cursor)
         if allows_nothing(query):
-            return Page(items=[], total_count=0)
-        found = self.reader.find_sessions(without_needless_bound(query))
+            return Page(items=[], total_count=0 if count else None)
+        page: Page[Session] = self._page_of_sessions(without_needless_bound(query), size)
+        if not count:
+            return page
         # The first page is also the last one: its items are all there are.
-        count = len(found) if len(found) <= size and cursor is None else self._count_sessions(query)
-        return cut_page("sessions", order, found, size, count)
+        total = len(page) if page.cursor is None and cursor is None else self._count_sessions(query)
+        return msgspec.structs.replace(page, total_count=total)
 
     def search_runs(
         self,
@@ -282,6 +306,12 @@ class QueryAPI(ABC):
         return SessionExport(
             session=session, runs=runs, events=events, artifacts=artifacts, last_sequence=last_sequence
         )
+
+    def _page_of_sessions(self, query: SessionQuery, size: int) -> Page[Session]:
+        if query.order.key != BY_ACTIVITY:
+            return cut_page("sessions", query.order, self.reader.find_sessions(query), size)
+        page = cut_page("sessions", query.order, self.reader.find_active(query), size)
+        return Page(items=[item.session for item in page], cursor=page.cursor)
 
     def _page_of_events(self, query: EventQuery) -> list[Event]:
         ids, is_down = query.session_ids, query.order.descending

@@ -149,6 +149,7 @@ class SessionStore(ABC):
         *,
         status: SessionStatus | str | Iterable[SessionStatus | str] | None = None,
         agent_id: str | Iterable[str] | None = None,
+        user_id: str | Iterable[str] | None = None,
         limit: int | None = None,
         offset: int = 0,
     ) -> list[Session]:
@@ -159,6 +160,7 @@ class SessionStore(ABC):
         query = SessionQuery(
             statuses=check_choice("status", status, lambda _, value: check_session_status(value)),
             agent_ids=check_choice("agent_id", agent_id, check_name),
+            user_ids=check_choice("user_id", user_id, check_name),
             limit=check_optional_limit(limit),
             offset=check_natural("offset", offset),
         )

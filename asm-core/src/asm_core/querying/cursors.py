@@ -27,6 +27,7 @@ _SUM_BYTES: Final = 9
 _MAX_LENGTH: Final = 8192
 _INTEGER: Final = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _KEY_TYPES: Final[dict[str, Any]] = {
+    "active_at": datetime,
     "created_at": datetime,
     "updated_at": datetime,
     "started_at": datetime,

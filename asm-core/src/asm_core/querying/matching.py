@@ -10,23 +10,35 @@ from asm_core.models import Model
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from datetime import datetime
 
     from asm_core.models import Event, Run, Session
     from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery, UsageQuery
 
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 
 
 def session_matches(session: Session, query: SessionQuery) -> bool:
-    """Return whether a session matches the filters of a query, except that by provider, which is about its runs."""
+    """Return whether a session matches the filters of a query, except those by provider and by activity."""
     return (
         (query.include_deleted or session.deleted_at is None)
         and _allowed(session.id, query.ids)
         and _allowed(session.agent_id, query.agent_ids)
+        and _allowed(session.user_id, query.user_ids)
+        and _allowed(session.parent_session_id, query.parent_ids)
+        and (query.title is None or query.title in (session.title_folded or ""))
         and _allowed(session.status, query.statuses)
         and (query.created_after is None or session.created_at > query.created_after)
         and (query.created_before is None or session.created_at < query.created_before)
         and (not query.tags or set(session.tags).issuperset(query.tags))
+    )
+
+
+def active_matches(active_at: datetime, query: SessionQuery) -> bool:
+    """Return whether a session that was last active at this time matches the filters by activity."""
+    return (query.active_after is None or active_at > query.active_after) and (
+        query.active_before is None or active_at < query.active_before
     )
 
 
@@ -76,6 +88,11 @@ def select(items: Iterable[M], query: Any) -> list[M]:
 
     Memory is proportional to the result, not to the items.
     """
+    return [item.checked() for item in choose(items, query)]
+
+
+def choose(items: Iterable[T], query: Any) -> list[T]:
+    """Return the items that `select` copies."""
     order, after, offset = query.order, query.after_key, getattr(query, "offset", 0)
     if after is not None:
         is_after = lt if order.descending else gt
@@ -85,4 +102,4 @@ def select(items: Iterable[M], query: Any) -> list[M]:
     else:
         first = nlargest if order.descending else nsmallest
         found = first(offset + query.limit, items, key=order.key_of)
-    return [item.checked() for item in found[offset:]]
+    return found[offset:]

@@ -22,7 +22,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     Attributes:
         items: the items, in the requested order.
         cursor: the cursor of the next page; None on the last page.
-        total_count: the number of items on all pages, for listings of sessions; None for others.
+        total_count: the number of items on all pages, for sessions if the caller asked for it; otherwise None.
     """
 
     items: list[T]
@@ -49,8 +49,8 @@ def all_items(search: Callable[..., Page[T]], **filters: Any) -> Iterator[T]:
             return
 
 
-def cut_page(resource: str, order: Order, found: list[T], limit: int, total_count: int | None = None) -> Page[T]:
+def cut_page(resource: str, order: Order, found: list[T], limit: int) -> Page[T]:
     """Return a page of the first `limit` items of `found`; a further item means that another page follows."""
     items = found[:limit]
     cursor = encode_cursor(resource, order, order.key_of(items[-1])) if len(found) > limit else None
-    return Page(items=items, cursor=cursor, total_count=total_count)
+    return Page(items=items, cursor=cursor)

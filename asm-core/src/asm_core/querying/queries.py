@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sized
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from asm_core.errors import ValidationError, shown
-from asm_core.models import RunStatus, SessionStatus
+from asm_core.models import RunStatus, Session, SessionStatus
 from asm_core.models.base import check_natural
 
 T = TypeVar("T")
@@ -44,7 +44,10 @@ def _orders(**keys: tuple[str, ...]) -> dict[str, Order]:
     return {name: Order(name, key, name.endswith("_desc")) for name, key in keys.items()}
 
 
+BY_ACTIVITY: Final = ("active_at", "session_id")
+"""The key of the orders by activity, whose values are those of `ActiveSession`."""
 SESSION_ORDERS: Final = _orders(
+    active_at_desc=BY_ACTIVITY,
     created_at_asc=("created_at", "id"),
     created_at_desc=("created_at", "id"),
     updated_at_desc=("updated_at", "id"),
@@ -64,24 +67,49 @@ EVENT_ORDERS: Final = _orders(
 )
 
 
+class ActiveSession(NamedTuple):
+    """A session, and the time of its last activity.
+
+    That is the latest of its creation and of the timestamps of its events, pruned ones included, in whole seconds.
+    """
+
+    session: Session
+    active_at: datetime
+
+    @property
+    def session_id(self) -> str:
+        """The id of the session."""
+        return self.session.id
+
+
 class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A query for sessions that have all of `tags` and match each other filter, after `after_key`, in `order`.
 
-    `tags` has no duplicates.
+    `tags` has no duplicates. `title` is a text that the casefolded title contains.
     """
 
     ids: tuple[str, ...] | None = None
     agent_ids: tuple[str, ...] | None = None
+    user_ids: tuple[str, ...] | None = None
+    parent_ids: tuple[str, ...] | None = None
     statuses: tuple[SessionStatus, ...] | None = None
     providers: tuple[str, ...] | None = None
+    title: str | None = None
     tags: tuple[str, ...] = ()
     created_after: datetime | None = None
     created_before: datetime | None = None
+    active_after: datetime | None = None
+    active_before: datetime | None = None
     include_deleted: bool = False
     order: Order = SESSION_ORDERS["created_at_desc"]
     after_key: tuple[Any, ...] | None = None
     limit: int | None = None
     offset: int = 0
+
+    @property
+    def needs_activity(self) -> bool:
+        """Whether the order or a filter is by activity."""
+        return self.order.key == BY_ACTIVITY or self.active_after is not None or self.active_before is not None
 
 
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +162,7 @@ class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _FIRST_BOUNDS: Final = {
+    ("active_at", True): "active_before",
     ("created_at", False): "created_after",
     ("created_at", True): "created_before",
     ("started_at", False): "started_after",

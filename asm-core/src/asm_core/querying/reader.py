@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from asm_core.models import Event, Run, Session
     from asm_core.querying.heads import Head
-    from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery
+    from asm_core.querying.queries import ActiveSession, EventQuery, RunQuery, SessionQuery
 
 
 class Reader(ABC):
@@ -30,7 +30,17 @@ class Reader(ABC):
 
     @abstractmethod
     def find_sessions(self, query: SessionQuery) -> list[Session]:
-        """Return the sessions that match `query`. A provider matches if a run of the session has it."""
+        """Return the sessions that match `query`, whose order is not by activity.
+
+        A provider matches if a run of the session has it.
+        """
+
+    @abstractmethod
+    def find_active(self, query: SessionQuery) -> list[ActiveSession]:
+        """Return the sessions that match `query`, with the times of their last activity, by which `query.order` sorts.
+
+        In one read, so that each time is the one by which the session was found.
+        """
 
     @abstractmethod
     def find_runs(self, query: RunQuery) -> list[Run]:

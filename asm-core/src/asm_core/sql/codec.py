@@ -13,6 +13,7 @@ import msgspec
 from asm_core.errors import StorageError, shown
 from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session, TokenUsage
 from asm_core.models.statuses import TypesOfRows
+from asm_core.querying.queries import ActiveSession
 from asm_core.sql.columns import text_of_time
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.postgresql.arrays import array_literal
@@ -96,6 +97,9 @@ class Codec:
             self.encode_time(session.updated_at),
             self._encode_optional_time(session.deleted_at),
             session.revision,
+            session.user_id,
+            session.title,
+            session.title_folded,
         )
 
     def session(self, row: Sequence[Any]) -> Session:
@@ -107,11 +111,13 @@ class Codec:
         return self._all(self._session, rows)
 
     def _session(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> Session:
-        id_, agent, status, parent, metadata, context, tags, created_at, updated_at, deleted_at, revision = row
+        id_, agent, status, parent, metadata, context, tags, created_at, updated_at, deleted_at, revision = row[:11]
         try:
             return Session(
                 id=id_,
                 agent_id=agent,
+                user_id=row[11],
+                title=row[12],
                 status=SESSION_STATUSES[status],
                 parent_session_id=parent,
                 metadata=decode_payload(metadata),
@@ -124,6 +130,11 @@ class Codec:
             )
         except UNREADABLE as error:
             raise unreadable(f"Session {shown(id_)}", id_, error) from error
+
+    def active_sessions(self, rows: list[Any]) -> list[ActiveSession]:
+        """Return the sessions of rows that end with the time of the last activity."""
+        times = [self.decode_time(row[-1]) for row in rows]
+        return list(map(ActiveSession, self.sessions(rows), times))
 
     def run_row(self, run: Run) -> Row:
         """Return the row of a checked run."""

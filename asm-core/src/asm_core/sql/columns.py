@@ -24,6 +24,11 @@ def text_of_time(time: datetime) -> str:
     return text if len(text) == _WIDTH else f"{text[:-1]}.000000Z"
 
 
+def second_of_text(times: Sequence[str]) -> str:
+    """Return the latest of texts of times, without its fraction of a second."""
+    return f"{max(times)[:19]}.000000Z"
+
+
 def event_columns(events: list[Event]) -> Columns:
     """Return the column values of checked events, without numbers; times are text on any database."""
     columns = events.columns if type(events) is CheckedEvents else None

@@ -99,7 +99,7 @@ class RowShape(Generic[M]):
 
 
 _OPTIONAL: Final[Mapping[type, frozenset[str]]] = {
-    Session: frozenset({"parent_session_id", "deleted_at"}),
+    Session: frozenset({"parent_session_id", "deleted_at", "user_id", "title", "title_folded"}),
     # The columns for totals are not fields of a run.
     Run: frozenset({"input", "output", "error", "ended_at", "provider", "cost_nanos", *RUN_COLUMNS[-4:]}),
     Event: frozenset({"run_id", "provider", "correlation_id"}),

@@ -38,6 +38,11 @@ def check_optional_time(name: str, value: object) -> datetime | None:
     return None if value is None else check_time(name, value)
 
 
+def second_of(time: datetime) -> datetime:
+    """Return `time` without its fraction of a second."""
+    return time.replace(microsecond=0)
+
+
 def days_before(now: datetime, days: int | None) -> datetime | None:
     """Return the time `days` before `now`; None if there is no limit."""
     return None if days is None else now - timedelta(days=days)

@@ -39,7 +39,7 @@ def labels(backend: Backend, session: Session) -> list[str]:
     for label in found:
         assert backend.session_store.get_latest_sequence(f"ses_{label}") == 1
         assert len(backend.artifact_registry.list_by_session(f"ses_{label}")) == 1
-    assert backend.query_api.search_sessions(agent_id="assistant").total_count == 3 + len(found)
+    assert backend.query_api.search_sessions(agent_id="assistant", count=True).total_count == 3 + len(found)
     return found
 
 
@@ -110,6 +110,6 @@ class NestingContract(UnitOfWorkContract):
             for place in range(0, THREADS, 2):
                 assert numbers(backend.session_store.get_events(f"{turn} {place}")) == [1, 2, 3]
                 assert len(backend.artifact_registry.list_by_session(f"{turn} {place}")) == 1
-        assert backend.query_api.search_sessions(agent_id="thread").total_count == 3 * soak * THREADS // 2
+        assert backend.query_api.search_sessions(agent_id="thread", count=True).total_count == 3 * soak * THREADS // 2
         assert backend.session_store.get_latest_sequence(stored.id) == 1
         assert backend.maintenance.health_check() == []

@@ -39,7 +39,7 @@ def session_names(backend: Backend, text: str) -> Iterator[None]:
     assert store.get_session(text) == saved
     assert ids(store.list_sessions(agent_id=text)) == [text]
     assert ids(query.search_sessions(tags=[text, "all"])) == [text]
-    assert query.search_sessions(agent_id=[text], limit=1).total_count == 1
+    assert query.search_sessions(agent_id=[text], limit=1, count=True).total_count == 1
 
 
 def run_names(backend: Backend, text: str) -> Iterator[None]:

@@ -42,6 +42,7 @@ session_ids = st.sampled_from(SESSION_IDS[:3] * 3 + SESSION_IDS)
 run_ids = st.sampled_from(RUN_IDS)
 tags = st.lists(st.sampled_from(["red", "blue", "pinned"]), unique=True, max_size=2)
 agents = st.sampled_from(["a", "b"])
+users = st.sampled_from(["u", "v"])
 providers = st.sampled_from(["p", "q"])
 bodies = st.sampled_from([{}, {"n": 1}, {"b": 1, "a": 2}]) | payloads
 
@@ -65,6 +66,8 @@ sessions = st.builds(
     Session,
     id=session_ids,
     agent_id=agents,
+    user_id=often(users),
+    title=often(st.sampled_from(["Plan", "STRASSE"])),
     status=st.sampled_from(SessionStatus),
     parent_session_id=often(session_ids),
     metadata=bodies,

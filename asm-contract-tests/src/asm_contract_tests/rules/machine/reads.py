@@ -25,6 +25,7 @@ from asm_contract_tests.rules.machine.calls import (
     session_ids,
     tags,
     time_of,
+    users,
 )
 from asm_core import RunStatus, SessionStatus
 
@@ -59,9 +60,9 @@ of_the_store: st.SearchStrategy[Call] = st.one_of(
     calls("session_store", "get_active_run", session_id=session_ids),
     calls("session_store", "get_latest_sequence", session_id=session_ids),
     given(status=run_statuses, limit=limits)("session_store", "list_runs", session_id=session_ids),
-    given(status=session_statuses, agent_id=choice(agents), limit=limits, offset=st.integers(0, 3))(
-        "session_store", "list_sessions"
-    ),
+    given(
+        status=session_statuses, agent_id=choice(agents), user_id=choice(users), limit=limits, offset=st.integers(0, 3)
+    )("session_store", "list_sessions"),
     given(
         run_id=choice(run_ids),
         type=kinds,
@@ -85,10 +86,16 @@ searches: st.SearchStrategy[Call] = st.one_of(
         created_after=time_of(DAYS),
         created_before=time_of(DAYS),
         include_deleted=st.booleans(),
+        user_id=choice(users),
+        parent_session_id=choice(session_ids),
+        title=st.sampled_from(["pl", "ß", "E"]),
+        active_after=time_of(DAYS) | time_of(TIMES),
+        active_before=time_of(DAYS) | time_of(TIMES),
+        count=st.booleans(),
     )(
         "query_api",
         "search_sessions",
-        order_by=st.sampled_from(["created_at_asc", "created_at_desc", "updated_at_desc"]),
+        order_by=st.sampled_from(["active_at_desc", "created_at_asc", "created_at_desc", "updated_at_desc"]),
         limit=limits,
     ),
     given(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _AGENTS: Final = ("a", "b", ("a", "b"))
+_USERS: Final = ("u", "v", ("u", "v"))
 _PROVIDERS: Final = ("p", "q", ("p", "q"))
 _TAGS: Final = ("red", "blue", "pinned", ("red", "blue"), ("pinned", "blue"), ("red", "pinned"))
 _STATUSES: Final = ("pending", "active", "completed", ("failed", "cancelled"))
@@ -58,9 +59,14 @@ def _searches() -> Iterator[Call]:
     yield from _each("search_sessions", "provider", _PROVIDERS)
     yield from _each("search_sessions", "tags", _TAGS)
     yield from _each("search_sessions", "include_deleted", (True,))
+    yield from _each("search_sessions", "user_id", _USERS)
+    yield from _each("search_sessions", "parent_session_id", SESSION_IDS)
+    yield from _each("search_sessions", "title", ("pl", "ß"))
+    for bound in ("active_after", "active_before"):
+        yield from _each("search_sessions", bound, (*DAYS, *TIMES))
     for bound in ("created_after", "created_before"):
         yield from _each("search_sessions", bound, DAYS)
-    for order in ("created_at_asc", "created_at_desc", "updated_at_desc"):
+    for order in ("active_at_desc", "created_at_asc", "created_at_desc", "updated_at_desc"):
         yield from _each("search_sessions", "limit", (1, 2), order_by=order, include_deleted=True)
     yield from _each("search_runs", "session_id", SESSION_IDS)
     yield from _each("search_runs", "provider", _PROVIDERS)

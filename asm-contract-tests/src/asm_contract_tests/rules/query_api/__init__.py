@@ -1,5 +1,6 @@
 """The contract of the query API."""
 
+from asm_contract_tests.rules.query_api.activity import ActivityContract
 from asm_contract_tests.rules.query_api.bounded import BoundedContract
 from asm_contract_tests.rules.query_api.costs import CostsContract
 from asm_contract_tests.rules.query_api.cursors import CursorsContract
@@ -15,6 +16,7 @@ __all__ = ["QueryAPIContract"]
 
 class QueryAPIContract(
     SearchSessionsContract,
+    ActivityContract,
     SearchRunsContract,
     SearchEventsContract,
     PagingContract,

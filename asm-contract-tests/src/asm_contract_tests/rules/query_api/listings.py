@@ -39,10 +39,18 @@ class Listing(NamedTuple):
         return sorted(items, key=self.key, reverse=self.order.endswith("_desc"))
 
 
+LATER_THAN_CREATED = {"a": at(2), "Z": at(1)}
+"""The activity of the sessions of `store_ties` that have events after their creation."""
+
 LISTINGS = [
     Listing("search_sessions", "created_at_asc", lambda session: (session.created_at, session.id)),
     Listing("search_sessions", "created_at_desc", lambda session: (session.created_at, session.id)),
     Listing("search_sessions", "updated_at_desc", lambda session: (session.updated_at, session.id)),
+    Listing(
+        "search_sessions",
+        "active_at_desc",
+        lambda session: (LATER_THAN_CREATED.get(session.id, session.created_at), session.id),
+    ),
     Listing("search_runs", "started_at_asc", lambda run: (run.started_at, run.id)),
     Listing("search_runs", "started_at_desc", lambda run: (run.started_at, run.id)),
     Listing("search_runs", "token_usage_desc", lambda run: (run.total_tokens, run.id)),

@@ -78,7 +78,9 @@ class PagingContract(Contract):
                 store.save_session(a_session(id=f"{name}{second}", created_at=at(second), updated_at=at(second)))
                 tokens = {"output_tokens": 9 + second}
                 store.save_run(a_run("a", id=f"{name}{second}", started_at=at(second), token_usage=tokens))
-                store.append_event(an_event("Z", id=f"{name}{second}", timestamp=at(second)))
+                # An event in an old session would change its place among sessions.
+                owner = f"{name}{second}" if listing.method == "search_sessions" else "Z"
+                store.append_event(an_event(owner, id=f"{name}{second}", timestamp=at(second)))
         old = [item.id for item in listing.sorted(ties[listing.method])]
         assert [name for name in seen if not name.startswith("new")] == old
         assert len(set(seen)) == len(seen)

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -16,10 +17,11 @@ from asm_core.cli.when import TIME_HELP, parse_time
 from asm_core.errors import SessionNotFoundError
 from asm_core.models import Session
 from asm_core.ports import Backend
+from asm_core.querying.queries import SESSION_ORDERS, SessionQuery
 from asm_core.querying.summaries import SessionStats
 
-COLUMNS = ("id", "agent", "status", "runs", "events", "tokens", "cost", "age")
-NUMBERS = COLUMNS[3:]
+COLUMNS = ("id", "agent", "user", "title", "status", "runs", "events", "tokens", "cost", "age", "active")
+NUMBERS = COLUMNS[5:]
 _STATS_AT_ONCE = 100
 
 
@@ -28,6 +30,8 @@ def list_sessions(
     backend: Backend,
     *,
     agent: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only sessions of this agent.")] = None,
+    user: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only sessions of this user.")] = None,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Only sessions whose title contains this.")] = None,
     status: Annotated[list[str] | None, typer.Option(metavar="STATUS", help="Only sessions in this status.")] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only sessions with all of these tags.")] = None,
     provider: Annotated[
@@ -48,6 +52,8 @@ def list_sessions(
     found = all_sessions(
         backend,
         agent_id=agent or None,
+        user_id=user or None,
+        title=title or None,
         status=status or None,
         provider=provider or None,
         tags=tag or None,
@@ -55,11 +61,20 @@ def list_sessions(
         created_before=parse_time("--until", until),
         include_deleted=deleted,
     )
-    rows = with_stats(backend, found if everything else itertools.islice(found, min(limit, sys.maxsize)))
+    chosen = found if everything else itertools.islice(found, min(limit, sys.maxsize))
+    rows = ((one, active_at(backend, one), stats) for one, stats in with_stats(backend, chosen))
     if as_json:
-        printing.json_array(_document(session, stats) for session, stats in rows)
+        printing.json_array(_document(*row) for row in rows)
     else:
-        printing.table(COLUMNS, (_row(session, stats) for session, stats in rows), right=NUMBERS)
+        printing.table(COLUMNS, (_row(*row) for row in rows), right=NUMBERS)
+
+
+def active_at(backend: Backend, session: Session) -> datetime:
+    """Return the time of the last activity of a session."""
+    query = SessionQuery(ids=(session.id,), include_deleted=True, order=SESSION_ORDERS["active_at_desc"])
+    for found in backend.query_api.reader.find_active(query):
+        return found.active_at
+    return session.created_at
 
 
 def with_stats(backend: Backend, sessions: Iterable[Session]) -> Iterator[tuple[Session, SessionStats]]:
@@ -80,15 +95,17 @@ def _one_by_one(backend: Backend, sessions: Iterable[Session]) -> Iterator[tuple
             yield session, backend.query_api.get_session_stats(session.id)
 
 
-def _row(session: Session, stats: SessionStats) -> tuple[str, ...]:
+def _row(session: Session, active: datetime, stats: SessionStats) -> tuple[str, ...]:
     status = f"{session.status} (deleted)" if session.deleted_at else str(session.status)
     numbers = (str(stats.run_count), str(stats.event_count), str(stats.total_tokens), dollars(stats.cost_usd))
-    return (session.id, session.agent_id, status, *numbers, age(session.created_at))
+    names = (session.id, session.agent_id, session.user_id or "", session.title or "")
+    return (*names, status, *numbers, age(session.created_at), age(active))
 
 
-def _document(session: Session, stats: SessionStats) -> dict[str, Any]:
+def _document(session: Session, active: datetime, stats: SessionStats) -> dict[str, Any]:
     return {
         **session.to_dict(),
+        "active_at": active,
         "runs": stats.run_count,
         "runs_by_status": stats.runs_by_status,
         "events": stats.event_count,

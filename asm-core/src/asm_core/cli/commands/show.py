@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
+from asm_core.cli.commands.sessions import active_at
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
 from asm_core.cli.output.events import EventPrinter, events_between
@@ -37,7 +39,7 @@ def show_session(
     if as_json:
         _print_json(backend, found)
         return
-    printing.facts(_facts(found, backend.query_api.get_session_stats(found.id)))
+    printing.facts(_facts(found, active_at(backend, found), backend.query_api.get_session_stats(found.id)))
     printing.line()
     head = backend.session_store.get_latest_sequence(found.id)
     printer = EventPrinter(as_json=False, width=len(str(head)))
@@ -45,14 +47,19 @@ def show_session(
         printer.print(event)
 
 
-def _facts(session: Session, stats: SessionStats) -> Iterator[tuple[str, str]]:
+def _facts(session: Session, active: datetime, stats: SessionStats) -> Iterator[tuple[str, str]]:
     yield "session", session.id
     yield "agent", session.agent_id
+    if session.user_id:
+        yield "user", session.user_id
+    if session.title:
+        yield "title", session.title
     yield "status", session.status
     if session.parent_session_id:
         yield "parent", session.parent_session_id
     yield "created", moment(session.created_at)
     yield "updated", moment(session.updated_at)
+    yield "active", moment(active)
     if session.deleted_at:
         yield "deleted", moment(session.deleted_at)
     if session.tags:

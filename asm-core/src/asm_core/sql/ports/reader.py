@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from asm_core.querying.heads import Head
-from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery
+from asm_core.querying.queries import ActiveSession, EventQuery, RunQuery, SessionQuery
 from asm_core.querying.reader import Reader
 from asm_core.sql.queries import ReadQueries
 
@@ -39,6 +39,9 @@ class SQLReader(Reader):
 
     def find_sessions(self, query: SessionQuery) -> list[Session]:
         return self.answer(self._reads.sessions(query), self._codec.sessions)
+
+    def find_active(self, query: SessionQuery) -> list[ActiveSession]:
+        return self.answer(self._reads.active_sessions(query), self._codec.active_sessions)
 
     def find_runs(self, query: RunQuery) -> list[Run]:
         return self.answer(self._reads.runs(query), self._codec.runs)

@@ -18,12 +18,12 @@ from asm_core.errors import SessionDeletedError, SessionNotFoundError, StorageEr
 from asm_core.event_log.batches import number_all
 from asm_core.event_log.idempotency import check_restored, ensure_idempotent, ordered, split_repeats
 from asm_core.sql.codec import codec_of
-from asm_core.sql.columns import event_columns, split_columns
+from asm_core.sql.columns import event_columns, second_of_text, split_columns
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.postgresql.append_statements import GIVEN, JSON
 from asm_core.sql.postgresql.arrays import array_literal
 from asm_core.sql.schema.tables import EVENT_COLUMNS
-from asm_core.values.times import utc_now
+from asm_core.values.times import second_of, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,7 +78,7 @@ def restore_events(
     Raises:
         AlreadyExistsError: another event has an id or a number.
     """
-    execute(statements.raise_to, (session_id, last_sequence, utc_now()))
+    execute(statements.raise_to, (last_sequence, None, session_id))
     first, _ = split_repeats(events)
     fresh = check_restored(
         first,
@@ -90,6 +90,7 @@ def restore_events(
             **event_columns(fresh),
             "sequence_number": [event.sequence_number for event in fresh],
         }
+        execute(statements.raise_to, (last_sequence, second_of_text(columns["timestamp"]), session_id))
         execute(statements.restore, [array_literal(columns[name]) for name in EVENT_COLUMNS])
     if statements.notifies:
         execute(statements.notify, (session_id,))
@@ -163,7 +164,7 @@ def _append(execute: Execute, events: list[Event], statements: AppendStatements)
 
 def _append_one(execute: Execute, event: Event, statements: AppendStatements) -> list[Event]:
     id_, session_id, _, *given = _CODEC.event_row(event)
-    parameters = (utc_now(), session_id, id_, session_id, *given)
+    parameters = (utc_now(), second_of(event.timestamp), session_id, id_, session_id, *given)
     found = execute(statements.one, parameters).fetchall()
     return [event.numbered(number) for number, *_ in found]
 
@@ -174,7 +175,8 @@ def _append_to_one(
     size, ids = len(events), list(own["id"])
     statement = statements.to_one(tuple(shared), tuple(own), is_sorted=ids == sorted(ids))
     lists = [_list_parameter(name, values) for name, values in own.items()]
-    parameters = (size, utc_now(), shared["session_id"], *shared.values(), size, *lists)
+    times = [shared["timestamp"]] if "timestamp" in shared else own["timestamp"]
+    parameters = (size, utc_now(), second_of_text(times), shared["session_id"], *shared.values(), size, *lists)
     found = execute(statement, parameters).fetchall()
     if not found:
         return []

@@ -32,7 +32,7 @@ class AppendStatements:
         stored: selects events by their ids.
         numbers: selects the numbers of a session between two.
         restore: inserts events with the numbers that they bear.
-        raise_to: makes the counter of a session, or raises it to a number.
+        raise_to: raises the counter of a session to a number.
         sessions: locks sessions against removal, and selects whether they are deleted and in removal.
         lock: makes counters that are missing, and locks all, in the order in which all writers lock.
         notify: notifies of one session.
@@ -59,17 +59,19 @@ class AppendStatements:
 INSERT INTO {events} ({", ".join(EVENT_COLUMNS)})
 SELECT {", ".join(f"given.{name}{_cast(name)}" for name in EVENT_COLUMNS)}
 FROM unnest({", ".join(f"%s::{_type(name)}[]" for name in EVENT_COLUMNS)}) AS given ({", ".join(EVENT_COLUMNS)})"""
-        make = f"INSERT INTO {counters} AS c (session_id, last_sequence, updated_at)"
+        # GREATEST ignores NULL.
         self.raise_to = (
-            f"{make} VALUES (%s, %s, %s) "
-            "ON CONFLICT (session_id) DO UPDATE SET last_sequence = GREATEST(c.last_sequence, excluded.last_sequence)"
+            f"UPDATE {counters} AS c SET last_sequence = GREATEST(c.last_sequence, %s), "
+            "active_at = GREATEST(c.active_at, %s::timestamptz) WHERE c.session_id = %s"
         )
         self.sessions = (
             f"SELECT s.id, s.deleted_at IS NOT NULL, s.removing_at IS NOT NULL FROM {sessions} s "
             "WHERE s.id = ANY(%s) ORDER BY s.id FOR KEY SHARE"
         )
         self.lock = f"""\
-{make} SELECT s.id, 0, %s::timestamptz FROM {sessions} s WHERE s.id = ANY(%s) ORDER BY s.id
+INSERT INTO {counters} AS c (session_id, last_sequence, updated_at, user_id, active_at)
+SELECT s.id, 0, %s::timestamptz, s.user_id, {words.second.format("s.created_at")}
+FROM {sessions} s WHERE s.id = ANY(%s) ORDER BY s.id
 ON CONFLICT (session_id) DO UPDATE SET last_sequence = c.last_sequence
 RETURNING c.session_id, c.deleted_at IS NOT NULL"""
 
@@ -86,7 +88,8 @@ RETURNING c.session_id, c.deleted_at IS NOT NULL"""
         ]
         return f"""\
 WITH counter AS (
-    UPDATE {self._words.counters} AS c SET last_sequence = c.last_sequence + %s, updated_at = %s::timestamptz
+    UPDATE {self._words.counters} AS c SET last_sequence = c.last_sequence + %s, updated_at = %s::timestamptz,
+    active_at = GREATEST(c.active_at, %s::timestamptz)
     WHERE c.session_id = %s::text AND c.deleted_at IS NULL RETURNING c.session_id, c.last_sequence
 ), stored AS (
     INSERT INTO {self._words.events} ({", ".join((*shared, *own))}, sequence_number)
@@ -99,7 +102,8 @@ SELECT last_sequence{self._notifying} FROM counter"""
     def _one(self) -> str:
         return f"""\
 WITH counter AS (
-    UPDATE {self._words.counters} AS c SET last_sequence = c.last_sequence + 1, updated_at = %s::timestamptz
+    UPDATE {self._words.counters} AS c SET last_sequence = c.last_sequence + 1, updated_at = %s::timestamptz,
+    active_at = GREATEST(c.active_at, %s::timestamptz)
     WHERE c.session_id = %s::text AND c.deleted_at IS NULL RETURNING c.last_sequence
 )
 INSERT INTO {self._words.events} ({", ".join(GIVEN)}, sequence_number)
@@ -120,16 +124,17 @@ WITH given AS (
     WITH ORDINALITY AS events ({", ".join(GIVEN)}, place)
     WINDOW of_session AS (PARTITION BY session_id)
 ), sessions AS (
-    SELECT given.session_id, max(given.events) AS events,
+    SELECT given.session_id, max(given.events) AS events, max(given.timestamp) AS latest,
         (SELECT c.deleted_at IS NULL FROM {counters} c WHERE c.session_id = given.session_id) AS counted
     FROM given GROUP BY given.session_id
 ), counters AS (
-    INSERT INTO {counters} AS c (session_id, last_sequence, updated_at)
-    SELECT sessions.session_id, sessions.events, %s::timestamptz FROM sessions
+    INSERT INTO {counters} AS c (session_id, last_sequence, updated_at, active_at)
+    SELECT sessions.session_id, sessions.events, %s::timestamptz, {self._words.second.format("sessions.latest")}
+    FROM sessions
     WHERE (SELECT bool_and(counted IS TRUE) FROM sessions) ORDER BY sessions.session_id COLLATE "C"
     ON CONFLICT (session_id) DO UPDATE
     SET last_sequence = CASE WHEN c.deleted_at IS NULL THEN c.last_sequence + excluded.last_sequence END,
-    updated_at = excluded.updated_at
+    updated_at = excluded.updated_at, active_at = GREATEST(c.active_at, excluded.active_at)
     RETURNING c.session_id, c.last_sequence
 )
 INSERT INTO {self._words.events} ({", ".join(GIVEN)}, sequence_number)

@@ -16,6 +16,14 @@ def making(words: Words) -> str:
     return _making(words, f"{words.sessions} s WHERE s.id = {words.mark}")
 
 
+def moving(words: Words) -> str:
+    """Return the statement that copies the user of a session to its counter, if it differs."""
+    return (
+        f"UPDATE {words.counters} AS c SET user_id = {words.mark} "
+        f"WHERE c.session_id = {words.mark} AND c.user_id {words.differs} {words.mark}"
+    )
+
+
 def with_counter(insert: str, words: Words) -> str:
     """Extend an insert of a session without RETURNING to create the counter too, in one PostgreSQL statement.
 
@@ -23,14 +31,18 @@ def with_counter(insert: str, words: Words) -> str:
     is created.
     """
     return (
-        f"WITH saved AS ({insert} RETURNING s.id, s.created_at, s.deleted_at, s.removing_at, s.revision), "
-        f"counter AS ({_making(words, 'saved s')}) "
+        f"WITH saved AS ({insert} RETURNING s.id, s.created_at, s.deleted_at, s.removing_at, s.revision, s.user_id), "
+        f"counter AS ({_making(words, 'saved s')}), "
+        # A counter with the same user is neither changed nor locked.
+        f"moved AS (UPDATE {words.counters} AS c SET user_id = saved.user_id FROM saved "
+        "WHERE c.session_id = saved.id AND c.user_id IS DISTINCT FROM saved.user_id) "
         "SELECT saved.deleted_at AT TIME ZONE 'UTC', saved.removing_at, saved.revision FROM saved"
     )
 
 
 def _making(words: Words, source: str) -> str:
     return (
-        f"INSERT INTO {words.counters} (session_id, last_sequence, updated_at, deleted_at) "
-        f"SELECT s.id, 0, s.created_at, s.deleted_at FROM {source} ON CONFLICT (session_id) DO NOTHING"
+        f"INSERT INTO {words.counters} (session_id, last_sequence, updated_at, deleted_at, user_id, active_at) "
+        f"SELECT s.id, 0, s.created_at, s.deleted_at, s.user_id, {words.second.format('s.created_at')} FROM {source} "
+        "ON CONFLICT (session_id) DO NOTHING"
     )

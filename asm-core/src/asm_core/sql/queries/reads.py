@@ -26,14 +26,23 @@ class ReadQueries:
         where = self._sessions_passing(query)
         where.after("s", query.order, query.after_key)
         return where.statement(
-            f"SELECT {self._words.selected['s']} FROM {self._words.sessions} s {where} "
+            f"SELECT {self._words.selected['s']} FROM {self._tables_of(query)} {where} "
             f"{order_by('s', query.order)} {limit(query.limit, query.offset)}"
+        )
+
+    def active_sessions(self, query: SessionQuery) -> Statement:
+        """Select the sessions that match a query in an order by activity, each with the time of its last activity."""
+        where = self._sessions_passing(query)
+        where.after("c", query.order, query.after_key)
+        return where.statement(
+            f"SELECT {self._words.selected['s']}, {self._words.columns('c', ['active_at'])} "
+            f"FROM {self._tables_of(query)} {where} {order_by('c', query.order)} {limit(query.limit, query.offset)}"
         )
 
     def session_count(self, query: SessionQuery) -> Statement:
         """Select the number of sessions that match the filters of a query."""
         where = self._sessions_passing(query)
-        return where.statement(f"SELECT count(*) FROM {self._words.sessions} s {where}")
+        return where.statement(f"SELECT count(*) FROM {self._tables_of(query)} {where}")
 
     def runs(self, query: RunQuery) -> Statement:
         """Select the runs that match a query, in its order, from its start on."""
@@ -80,9 +89,15 @@ class ReadQueries:
         where = Where(words)
         where.one_of("s.id", query.ids)
         where.one_of("s.agent_id", query.agent_ids)
+        where.one_of("c.user_id" if query.needs_activity else "s.user_id", query.user_ids)
+        where.one_of("s.parent_session_id", query.parent_ids)
         where.one_of("s.status", query.statuses)
         where.compare("s.created_at >", query.created_after)
         where.compare("s.created_at <", query.created_before)
+        where.compare("c.active_at >", query.active_after)
+        where.compare("c.active_at <", query.active_before)
+        if query.title is not None:
+            where.add(words.contains.format(column="s.title_folded"), query.title)
         if query.tags:
             carried = words.tags.carries_all.format(tags="s.tags", wanted=words.mark, count=len(query.tags))
             where.add(carried, tag_list(query.tags))
@@ -92,7 +107,24 @@ class ReadQueries:
         where.add("s.removing_at IS NULL")
         if not query.include_deleted:
             where.add("s.deleted_at IS NULL")
+            if query.needs_activity:
+                where.add("c.deleted_at IS NULL")
         return where
+
+    def _tables_of(self, query: SessionQuery) -> str:
+        words = self._words
+        if not query.needs_activity:
+            return f"{words.sessions} s"
+        others = (
+            query.ids,
+            query.agent_ids,
+            query.statuses,
+            query.parent_ids,
+            query.created_after,
+            query.created_before,
+        )
+        join = words.by_index if all(one is None for one in others) else "JOIN"
+        return f"{words.counters} c {join} {words.sessions} s ON s.id = c.session_id"
 
     def _page(self, query: EventQuery) -> str:
         if query.limit is None or query.session_ids is None or len(query.session_ids) > 1:

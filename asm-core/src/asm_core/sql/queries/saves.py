@@ -11,7 +11,7 @@ from asm_core.errors import RevisionConflictError, SessionDeletedError, SessionN
 from asm_core.event_log.idempotency import run_refused, run_taken, with_revision
 from asm_core.models.statuses import TERMINAL_RUN_STATUSES
 from asm_core.sql.dialects import Dialect
-from asm_core.sql.queries.counters import making, with_counter
+from asm_core.sql.queries.counters import making, moving, with_counter
 from asm_core.sql.schema.tables import RUN_COLUMNS, SESSION_COLUMNS
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Saving:
         hold = f"SELECT s.deleted_at IS NOT NULL, s.removing_at IS NOT NULL FROM {sessions} s WHERE s.id = {mark}"
         self._hold_session = hold + words.locking("KEY SHARE")
         self._lock_session = hold + words.locking("UPDATE")
-        self._make_counter = making(words)
+        self._make_counter, self._move_counter = making(words), moving(words)
         self._mark_counter = f"UPDATE {words.counters} AS c SET deleted_at = {mark} WHERE c.session_id = {mark}"
         self._stored_session = (
             f"SELECT s.revision, s.removing_at IS NOT NULL FROM {sessions} s WHERE s.id = {mark}"
@@ -89,6 +89,8 @@ class Saving:
             raise SessionDeletedError(session.id, in_removal=True)
         if not self._counted and not expected:
             execute(self._make_counter, (session.id,))
+        if not self._counted or expected:
+            execute(self._move_counter, (session.user_id, session.id, session.user_id))
         deleted_at = None if deleted_at is None else self._codec.decode_time(deleted_at)
         return replace(session, deleted_at=deleted_at, revision=revision)
 
@@ -148,6 +150,7 @@ class Saving:
         for run in runs:
             if execute(self._copy_run, self._codec.run_row(with_revision(run))).rowcount == 0:
                 self._check_owner(execute, run)
+        execute(self._move_counter, (session.user_id, session.id, session.user_id))
         execute(self._mark_counter, (row[SESSION_COLUMNS.index("deleted_at")], session.id))
 
     def _hold_for_copy(self, execute: Execute, hold: str, session_id: str) -> None:

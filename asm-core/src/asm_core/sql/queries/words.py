@@ -13,7 +13,9 @@ from asm_core.sql.schema.tables import ARTIFACT_COLUMNS, EVENT_COLUMNS, RUN_COLU
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_TIMES: Final = frozenset({"created_at", "updated_at", "deleted_at", "started_at", "ended_at", "timestamp"})
+_TIMES: Final = frozenset(
+    {"created_at", "updated_at", "deleted_at", "started_at", "ended_at", "timestamp", "active_at"}
+)
 
 
 class Words:
@@ -36,6 +38,11 @@ class Words:
             statistics, which a new table lacks; a subquery keeps it on the index.
         in_order: the end of a subquery that reads a log in order, so that other conditions do not change its plan.
             PostgreSQL estimates the rows that pass them, and would sort all of too few; empty on SQLite.
+        contains: the condition that a column contains a text, which is one parameter.
+        by_index: the join whose first table is read in the order of an index. Without statistics, SQLite might begin
+            with the other table.
+        differs: the operator of inequality for which NULL is a value.
+        second: an expression for a time without its fraction of a second.
         greatest: the function that returns the greatest of its arguments.
         readable: the condition that the session of a row, with its id in ``column``, is not in removal. Usually no
             session is, and then the condition costs one lookup in an empty index.
@@ -48,6 +55,10 @@ class Words:
     utc = ""
     at_most = "LIMIT {}"
     in_order = ""
+    contains = "instr({column}, ?) > 0"
+    by_index = "CROSS JOIN"
+    differs = "IS NOT"
+    second = "substr({}, 1, 19) || '.000000Z'"
     greatest = "MAX"
 
     def __init__(self, dialect: Dialect, schema: str | None = None) -> None:
@@ -66,7 +77,7 @@ class Words:
         names = ("sessions", "runs", "events", "counters", "artifacts", "migrations")
         self.tables = {name: getattr(self, name) for name in names}
         self.selected = {
-            "s": self.columns("s", SESSION_COLUMNS),
+            "s": self.columns("s", [name for name in SESSION_COLUMNS if name != "title_folded"]),
             "r": self.columns("r", RUN_COLUMNS),
             "e": self.columns("e", EVENT_COLUMNS),
             "a": self.columns("a", ARTIFACT_COLUMNS),
@@ -94,6 +105,10 @@ class _PostgreSQLWords(Words):
     utc = " AT TIME ZONE 'UTC'"
     at_most = "LIMIT (SELECT {})"
     in_order = f"LIMIT (SELECT {(1 << 62) - 1})"
+    contains = "strpos({column}, %s) > 0"
+    by_index = "JOIN"
+    differs = "IS DISTINCT FROM"
+    second = "date_trunc('second', {})"
     greatest = "GREATEST"
 
     def locking(self, strength: str) -> str:

@@ -16,6 +16,10 @@ SESSION_COLUMNS: Final = (
     "updated_at",
     "deleted_at",
     "revision",
+    "user_id",
+    "title",
+    # The title in the form that a search compares, derived when a session is saved:
+    "title_folded",
 )
 REMOVING: Final = "removing_at"
 """An additional column of sessions, not in the model: the time at which the removal of a session began."""
@@ -54,7 +58,16 @@ EVENT_COLUMNS: Final = (
     "provider",
     "correlation_id",
 )
-SEQUENCE_COLUMNS: Final = ("session_id", "last_sequence", "updated_at", "log_id", "deleted_at")
+SEQUENCE_COLUMNS: Final = (
+    "session_id",
+    "last_sequence",
+    "updated_at",
+    "log_id",
+    "deleted_at",
+    # Values for the orders by activity: the user of the session, and the time of its last activity in whole seconds.
+    "user_id",
+    "active_at",
+)
 ARTIFACT_COLUMNS: Final = (
     "id",
     "session_id",

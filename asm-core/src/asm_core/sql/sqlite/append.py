@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 from asm_core.errors import StorageError
 from asm_core.event_log.batches import number_all
 from asm_core.event_log.idempotency import check_restored, ensure_idempotent, ordered, split_repeats
-from asm_core.sql.columns import event_columns, split_columns
+from asm_core.sql.columns import event_columns, second_of_text, split_columns
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.queries.soft_deletion import refusal
 from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.tables import EVENT_COLUMNS
-from asm_core.values.times import utc_now
+from asm_core.values.times import second_of, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,26 +32,34 @@ _WORDS: Final = words_of(Dialect.SQLITE)
 _CODEC: Final = _WORDS.codec
 
 _RAISE: Final = (
-    f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence + ?, updated_at = ? "
+    f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence + ?, updated_at = ?, active_at = MAX(active_at, ?) "
     "WHERE session_id = ? AND deleted_at IS NULL RETURNING last_sequence"
 )
 _BEGIN_COUNT: Final = (
-    f"INSERT INTO {_WORDS.counters} (session_id, last_sequence, updated_at) "
-    f"SELECT s.id, ?, ? FROM {_WORDS.sessions} s WHERE s.id = ? AND s.deleted_at IS NULL "
+    f"INSERT INTO {_WORDS.counters} (session_id, last_sequence, updated_at, user_id, active_at) "
+    f"SELECT s.id, ?, ?, s.user_id, MAX({_WORDS.second.format('s.created_at')}, ?) "
+    f"FROM {_WORDS.sessions} s WHERE s.id = ? AND s.deleted_at IS NULL "
     "ON CONFLICT (session_id) DO NOTHING RETURNING last_sequence"
 )
 _RAISE_TO: Final = (
-    f"INSERT INTO {_WORDS.counters} (session_id, last_sequence, updated_at) VALUES (?, ?, ?) "
-    "ON CONFLICT (session_id) DO UPDATE SET last_sequence = MAX(last_sequence, excluded.last_sequence)"
+    f"UPDATE {_WORDS.counters} SET last_sequence = MAX(last_sequence, ?), active_at = MAX(active_at, ?) "
+    "WHERE session_id = ?"
 )
 _NUMBERS: Final = (
     f"SELECT sequence_number FROM {_WORDS.events} WHERE session_id = ? AND sequence_number BETWEEN ? AND ?"
 )
 _COLUMNS: Final = ", ".join(EVENT_COLUMNS)
-_PLACES: Final = f"({', '.join('?' * len(EVENT_COLUMNS))})"
 _SELECT: Final = f"SELECT {_COLUMNS} FROM {_WORDS.events} WHERE "
 
-_INSERT_ONE: Final = f"INSERT INTO {_WORDS.events} ({_COLUMNS}) VALUES {_PLACES} ON CONFLICT (id) DO NOTHING"
+_INSERT_ONE: Final = (
+    f"INSERT INTO {_WORDS.events} ({_COLUMNS}) "
+    f"SELECT {', '.join('c.last_sequence + 1' if name == 'sequence_number' else '?' for name in EVENT_COLUMNS)} "
+    f"FROM {_WORDS.counters} c WHERE c.session_id = ? AND c.deleted_at IS NULL "
+    "ON CONFLICT (id) DO NOTHING RETURNING sequence_number"
+)
+_NUMBER_AT: Final = EVENT_COLUMNS.index("sequence_number")
+_NEVER: Final = ""
+"""Earlier than any time."""
 
 # Few sizes, so that the statements stay in the driver's cache; more rows in a statement gain nothing.
 _CHUNKS: Final = (500, 64, 8, 1)
@@ -90,20 +98,27 @@ def restore_events(execute: Execute, session_id: str, events: list[Event], last_
     """
     first, _ = split_repeats(events)
     fresh = check_restored(first, _stored(execute, first), lambda low, high: _numbers(execute, session_id, low, high))
+    active_at = _NEVER
     if fresh:
-        numbers = [event.sequence_number for event in fresh]
-        _check_all(fresh, _insert(execute, {**event_columns(fresh), "sequence_number": numbers}))
-    execute(_RAISE_TO, (session_id, last_sequence, _CODEC.encode_time(utc_now())))
+        columns = {**event_columns(fresh), "sequence_number": [event.sequence_number for event in fresh]}
+        active_at = second_of_text(columns["timestamp"])
+        _check_all(fresh, _insert(execute, columns))
+    execute(_RAISE_TO, (last_sequence, active_at, session_id))
     return len(fresh)
 
 
 def _append_one(execute: Execute, event: Event) -> Event:
-    now = _CODEC.encode_time(utc_now())
-    numbered = event.numbered(_raise(execute, event.session_id, 1, now))
-    if execute(_INSERT_ONE, _CODEC.event_row(numbered)).rowcount == 1:
-        return numbered
-    execute(_RAISE, (-1, now, event.session_id)).fetchall()
-    return ensure_idempotent(_stored(execute, [event])[event.id], event)
+    row = _CODEC.event_row(event)
+    given = (*row[:_NUMBER_AT], *row[_NUMBER_AT + 1 :], event.session_id)
+    now, active_at = _CODEC.encode_time(utc_now()), _CODEC.encode_time(second_of(event.timestamp))
+    found = execute(_INSERT_ONE, given).fetchall()
+    if found:
+        _raise(execute, event.session_id, 1, now, active_at)
+        return event.numbered(found[0][0])
+    # The id is stored, or the counter is deleted or missing. A repeat is no activity.
+    _raise(execute, event.session_id, 0, now, _NEVER)
+    stored = _stored(execute, [event]).get(event.id)
+    return _append_one(execute, event) if stored is None else ensure_idempotent(stored, event)
 
 
 def _append_rest(execute: Execute, events: list[Event]) -> list[Event]:
@@ -132,27 +147,30 @@ def _check_all(events: list[Event], inserted: int) -> None:
 def _number_and_insert(execute: Execute, events: list[Event]) -> tuple[Sequence[int], int]:
     """Insert events; return their numbers, and the count of inserted rows."""
     columns = event_columns(events)
-    numbers = _take_numbers(execute, columns["session_id"])
+    numbers = _take_numbers(execute, columns["session_id"], columns["timestamp"])
     return numbers, _insert(execute, {**columns, "sequence_number": numbers})
 
 
-def _take_numbers(execute: Execute, session_ids: Sequence[str]) -> Sequence[int]:
+def _take_numbers(execute: Execute, session_ids: Sequence[str], times: Sequence[str]) -> Sequence[int]:
     """Return the next numbers of each session; lock the counters in the order of the session ids."""
     now = _CODEC.encode_time(utc_now())
     sizes = Counter(session_ids)
     if len(sizes) == 1:
-        last = _raise(execute, session_ids[0], len(session_ids), now)
+        last = _raise(execute, session_ids[0], len(session_ids), now, second_of_text(times))
         return range(last - len(session_ids) + 1, last + 1)
-    numbers = {
-        session_id: count(_raise(execute, session_id, sizes[session_id], now) - sizes[session_id] + 1)
-        for session_id in sorted(sizes)
-    }
+    latest: dict[str, str] = {}
+    for session_id, time in zip(session_ids, times, strict=True):
+        latest[session_id] = max(latest.get(session_id, _NEVER), time)
+    numbers = {}
+    for session_id, size in sorted(sizes.items()):
+        last = _raise(execute, session_id, size, now, second_of_text([latest[session_id]]))
+        numbers[session_id] = count(last - size + 1)
     return [next(numbers[session_id]) for session_id in session_ids]
 
 
-def _raise(execute: Execute, session_id: str, size: int, now: str) -> int:
+def _raise(execute: Execute, session_id: str, size: int, now: str, active_at: str) -> int:
     """Raise the counter of a session, which locks it until the commit; return the last number."""
-    parameters = (size, now, session_id)
+    parameters = (size, now, active_at, session_id)
     rows = execute(_RAISE, parameters).fetchall() or execute(_BEGIN_COUNT, parameters).fetchall()
     if not rows:
         raise refusal(execute, _WORDS, session_id)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from asm_core.sql.schema.migrations import m0001_sessions, m0002_artifacts, m0003_counters, m0004_revisions
+from asm_core.sql.schema.migrations import (
+    m0001_sessions,
+    m0002_artifacts,
+    m0003_counters,
+    m0004_revisions,
+    m0005_activity,
+)
 
 if TYPE_CHECKING:
     from asm_core.sql.schema.migrations.migration import Migration
@@ -14,4 +20,5 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     m0002_artifacts.MIGRATION,
     m0003_counters.MIGRATION,
     m0004_revisions.MIGRATION,
+    m0005_activity.MIGRATION,
 )
