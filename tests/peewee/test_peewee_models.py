@@ -91,6 +91,6 @@ def test_the_ports_read_what_the_models_wrote(migrated: PeeweeBackend) -> None:
     session = asm.Session.new(agent_id="a", metadata={"b": 1, "a": "é\0🙂"}, tags=["t"])
     values = {name: getattr(session, name) for name in session.__struct_fields__}
     migrated.models.SessionRow.create(**values)
-    (found,) = migrated.query_api.search_sessions(tags=["t"])
+    (found,) = migrated.query_api.search_sessions(tags=["t"], order_by="created_at_desc")
     assert repr(found) == repr(session)
     assert migrated.maintenance.health_check() == []

@@ -137,6 +137,6 @@ def test_the_ports_read_what_the_models_wrote(backend: asm.Backend, engine: Engi
             )
         )
         orm.commit()
-    (found,) = backend.query_api.search_sessions(tags=["t"])
+    (found,) = backend.query_api.search_sessions(tags=["t"], order_by="created_at_desc")
     assert (found.created_at, list(found.metadata), found.deleted_at) == (now, ["b", "a"], None)
     assert backend.maintenance.health_check() == []
