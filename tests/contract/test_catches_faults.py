@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulty_activity
+import faulty_copies
 import faulty_deletions
 import faulty_erasures
 import faulty_followers
@@ -38,6 +39,7 @@ ADAPTERS = (
     faulty_revisions,
     faulty_erasures,
     faulty_activity,
+    faulty_copies,
 )
 INNER = """
 import pytest

@@ -22,6 +22,7 @@ from asm_core.errors import (
 from asm_core.event_log.batches import check_new_events
 from asm_core.event_log.erasing import Erased, deletions, erase, redactions
 from asm_core.event_log.following import Follower
+from asm_core.event_log.forks import MAX_FORK_EVENTS, fork
 from asm_core.event_log.idempotency import is_repeat
 from asm_core.event_log.resuming import check_last, find_after, head_of
 from asm_core.event_log.updating import Expected, check_change, check_expected, find_repeated, update
@@ -526,6 +527,29 @@ class SessionStore(ABC):
         self.get_session(session_id)
         batches = redactions(chosen, lambda some, mark: self._redact_events(name, some, content, mark))
         return erase(batches, self._finish_erasure)
+
+    def fork_session(self, session_id: str, *, at: int | None = None, max_events: int = MAX_FORK_EVENTS) -> Session:
+        """Store a new session that begins with the events of another, all or nothing, and return it.
+
+        The copies have new ids, and keep their numbers and the gaps between them. The fork is pending, has
+        `parent_session_id`, and has the agent, user, title, metadata, context and tags of the original.
+
+        Runs and artifacts are not copied. Events of one run have one new run id, so no usage counts twice.
+
+        Args:
+            session_id: the session to copy; it may be soft-deleted.
+            at: the last number to copy; None: the last number of the log; 0: no events.
+            max_events: the largest number of events to copy, because one transaction holds them.
+
+        Raises:
+            SessionNotFoundError: the session does not exist.
+            ValidationError: `at` is after the last number, or there are more than `max_events` events.
+        """
+        last = None if at is None else check_natural("at", at)
+        most = check_natural("max_events", max_events)
+        session, events, last = fork(self.reader, check_name("session_id", session_id), last, most)
+        self.restore_session(session, (), events, last_sequence=last)
+        return self.get_session(session.id)
 
     # -- copies --------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from asm_contract_tests.rules.session_store.deleting import DeleteSessionContrac
 from asm_contract_tests.rules.session_store.erasing import EraseContract
 from asm_contract_tests.rules.session_store.flushing import FlushContract
 from asm_contract_tests.rules.session_store.following import FollowEventsContract
+from asm_contract_tests.rules.session_store.forking import ForkSessionContract
 from asm_contract_tests.rules.session_store.last_events import LastEventsContract
 from asm_contract_tests.rules.session_store.listing import ListSessionsContract
 from asm_contract_tests.rules.session_store.reading import GetEventsContract
@@ -40,6 +41,7 @@ class SessionStoreContract(
     GetEventsContract,
     LastEventsContract,
     CustomTypesContract,
+    ForkSessionContract,
     WaitingContract,
     SetBackContract,
     RestoreContract,
