@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core import Artifact, Capability, Event, MaintenanceReport, RetentionPolicy, Session
-    from asm_core.querying.queries import EventQuery
+    from asm_core.querying.queries import EventQuery, SessionQuery
     from asm_core.retention import DeletedSessions, EventMark, ExpiredSessions, RemovableArtifacts, Stretch
 
 changed = msgspec.structs.replace
@@ -47,6 +47,12 @@ class ExemptTagsIgnored(MemoryRetentionStore):
 class IdleSinceItsCreation(MemoryRetentionStore):
     def _active_at(self, session: Session) -> datetime:
         return session.created_at
+
+
+@caught_by("test_an_erased_user_leaves_nothing")
+class DeletedSessionsOfAUserKept(MemoryRetentionStore):
+    def find_sessions(self, query: SessionQuery) -> list[Session]:
+        return super().find_sessions(changed(query, include_deleted=False))
 
 
 @caught_by("test_compaction_changes_no_record")

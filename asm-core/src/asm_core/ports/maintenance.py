@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from asm_core.errors import SessionNotFoundError, ValidationError, shown
 from asm_core.event_log.erasing import Erased, erase
+from asm_core.querying.queries import SessionQuery
 from asm_core.retention import Compaction, MaintenanceReport, RetentionPolicy, Steps
 from asm_core.values.ids import check_name
 from asm_core.values.times import utc_now
@@ -14,6 +17,10 @@ from asm_core.values.times import utc_now
 if TYPE_CHECKING:
     from asm_core.models import Session
     from asm_core.retention import Progress, RetentionStore
+
+
+_SESSIONS: Final = 100
+"""The number of sessions of a user whose removal begins in one transaction."""
 
 
 class Maintenance:
@@ -133,6 +140,31 @@ class Maintenance:
         write-ahead log; then their result says so, and this method tries again.
         """
         return self._store.finish_erasure()
+
+    def erase_user(self, user_id: str) -> MaintenanceReport:
+        """Remove all sessions of a user permanently, with their runs, events and artifact metadata; return a report.
+
+        Soft-deleted sessions and those that a policy would exempt are removed too. Works in batches, as a pass does,
+        and completes interrupted removals. An interrupted call continues when it is repeated. Sessions that are saved
+        for the user afterwards, blobs of artifacts, archives and backups are not removed. If no session belongs to the
+        user, the report is empty.
+        """
+        started = time.perf_counter()
+        steps = self._steps(RetentionPolicy(hard_delete_after_days=None))
+        query = SessionQuery(user_ids=(check_name("user_id", user_id),), include_deleted=True, limit=_SESSIONS)
+        sessions = 0
+        while found := self._store.find_sessions(query):
+            with self._store.batch():
+                own = msgspec.structs.replace(query, ids=tuple(session.id for session in found))
+                self._store.mark_removals([session.id for session in self._store.find_sessions(own)], utc_now())
+            sessions += steps.hard_delete()
+        return MaintenanceReport(
+            sessions_hard_deleted=sessions,
+            events_removed=steps.events_removed,
+            artifacts_removed=steps.remove_artifacts() if sessions else 0,
+            erasure_pending=sessions > 0 and not self._store.finish_erasure(),
+            duration_ms=(time.perf_counter() - started) * 1000,
+        )
 
     def health_check(self) -> list[str]:
         """Return the faults of the store, one sentence each; an empty list if it is healthy."""

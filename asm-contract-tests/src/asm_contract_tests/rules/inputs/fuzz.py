@@ -121,6 +121,8 @@ SOUND: Final[dict[str, Any]] = {
     "session_ids": ["s"],
     "run_id": "r",
     "change": lambda read: read,
+    "ids": ["e"],
+    "user_id": "u",
     "artifact": an_artifact(),
     "key": "k",
     "policy": RetentionPolicy(),

@@ -3,6 +3,7 @@
 from asm_contract_tests.rules.maintenance.archive import ArchiveContract
 from asm_contract_tests.rules.maintenance.compaction import CompactionContract
 from asm_contract_tests.rules.maintenance.deletion import SoftDeletedContract
+from asm_contract_tests.rules.maintenance.erasing import EraseUserContract
 from asm_contract_tests.rules.maintenance.exemption import ExemptionContract
 from asm_contract_tests.rules.maintenance.expiry import HardDeleteContract, SoftDeleteContract
 from asm_contract_tests.rules.maintenance.health import HealthContract
@@ -29,5 +30,6 @@ class MaintenanceContract(
     ToolCallsContract,
     HealthContract,
     CompactionContract,
+    EraseUserContract,
 ):
     """Everything that the port `Maintenance` promises."""
