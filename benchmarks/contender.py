@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import asm_core as asm
+from asm_core.models import TOKEN_COUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +16,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 PROVIDERS = ("anthropic", "openai", "google", "mistral", "local")
 PAGE = 50
 
-Usage = dict[tuple[str | None, str | None], tuple[int, int, int, int]]
+Usage = dict[tuple[str | None, str | None], tuple[int, ...]]
 """Runs, input, output and total tokens, by provider and model."""
 
 
@@ -41,7 +42,7 @@ class Contender(Protocol):
         """Return a page of sessions by `updated_at`, how many there are in all, and the place where it ends."""
 
     def usage(self) -> Usage:
-        """Return the tokens that runs used, by provider and model."""
+        """Return the runs and the sums of `TOKEN_COUNTS`, by provider and model."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -70,7 +71,7 @@ def new_session(number: int) -> asm.Session:
 
 def new_run(number: int, sessions: int) -> asm.Run:
     """Return one of many runs."""
-    usage = {"input_tokens": 100 + number % 900, "output_tokens": number % 500}
+    usage = {"input_tokens": 100 + number % 900, "cache_read_tokens": number % 100, "output_tokens": number % 500}
     run = asm.Run.new(
         id=f"run_{number:06}", session_id=f"ses_{number % sessions:06}", provider=PROVIDERS[number % len(PROVIDERS)],
         provider_metadata={"model": f"model-{number % 3}"}, started_at=EPOCH + timedelta(seconds=number),
@@ -113,9 +114,9 @@ class Port:
         return page.items, page.cursor
 
     def usage(self) -> Usage:
-        """Return the tokens that runs used, by provider and model."""
+        """Return the runs and the sums of `TOKEN_COUNTS`, by provider and model."""
         return {
-            (row.provider, row.model): (row.run_count, row.input_tokens, row.output_tokens, row.total_tokens)
+            (row.provider, row.model): (row.run_count, *(getattr(row, name) for name in TOKEN_COUNTS))
             for row in self.query_api.get_usage_summary().rows
         }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from asm_core.models import TOKEN_COUNTS
 from benchmarks.contender import PAGE, SESSION, new_run, new_session
 
 if TYPE_CHECKING:
@@ -112,7 +113,9 @@ def totals(contender: Contender) -> Iterator[float]:
     found = contender.usage().values()
     runs = [new_run(number, SESSIONS) for number in range(RUNS)]
     assert sum(count for count, *_ in found) == RUNS
-    assert sum(tokens for *_, tokens in found) == sum(run.total_tokens for run in runs)
+    assert [sum(sums) for sums in list(zip(*found, strict=True))[1:]] == [
+        sum(run.token_usage.get(name, 0) for run in runs) for name in TOKEN_COUNTS
+    ]
 
 
 def check_log(contender: Contender, count: int, session_id: str = SESSION) -> None:

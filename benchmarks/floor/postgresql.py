@@ -51,8 +51,9 @@ _READ_AFTER: Final = (
 )
 _PAGE: Final = f"SELECT {_SESSION} FROM asm_sessions WHERE deleted_at IS NULL"
 _USAGE: Final = (
-    "SELECT provider, model, count(*), sum(input_tokens)::bigint, sum(output_tokens)::bigint, "
-    "sum(total_tokens)::bigint FROM asm_runs GROUP BY provider, model"
+    "SELECT provider, model, count(*), sum(input_tokens)::bigint, sum(cache_read_tokens)::bigint, "
+    "sum(cache_write_tokens)::bigint, sum(cache_write_1h_tokens)::bigint, sum(output_tokens)::bigint, "
+    "sum(reasoning_tokens)::bigint FROM asm_runs GROUP BY provider, model"
 )
 _FETCHED: Final = 500
 

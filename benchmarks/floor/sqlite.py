@@ -52,8 +52,8 @@ _PAGE: Final = f"SELECT {_SESSION} FROM asm_sessions WHERE deleted_at IS NULL"
 # Without the plus sign, SQLite scans the index of providers and looks up each run separately: three times as
 # long.
 _USAGE: Final = (
-    "SELECT provider, model, count(*), sum(input_tokens), sum(output_tokens), sum(total_tokens) FROM asm_runs "
-    "GROUP BY +provider, model"
+    "SELECT provider, model, count(*), sum(input_tokens), sum(cache_read_tokens), sum(cache_write_tokens), "
+    "sum(cache_write_1h_tokens), sum(output_tokens), sum(reasoning_tokens) FROM asm_runs GROUP BY +provider, model"
 )
 _FETCHED: Final = 500
 

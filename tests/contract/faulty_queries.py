@@ -98,8 +98,8 @@ class MoneyInFloats(MemoryQueryAPI):
 
 @caught_by("test_usage_is_summed_up_by_provider_and_model")
 class UsageOfLiveSessionsOnly(MemoryQueryAPI):
-    def _counts(self, run: Run, query: UsageQuery) -> bool:
-        return super()._counts(run, query) and self._state.sessions[run.session_id].deleted_at is None
+    def _counts(self, run: Run, session: Session, query: UsageQuery) -> bool:
+        return super()._counts(run, session, query) and session.deleted_at is None
 
 
 @caught_by("test_an_export_keeps_the_last_number_of_a_pruned_event")

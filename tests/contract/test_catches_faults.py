@@ -14,6 +14,7 @@ import faulty_processes
 import faulty_queries
 import faulty_revisions
 import faulty_stores
+import faulty_totals
 import faulty_transactions
 import faulty_types
 import pytest
@@ -29,6 +30,7 @@ ADAPTERS = (
     faulty_stores,
     faulty_followers,
     faulty_queries,
+    faulty_totals,
     faulty_keepers,
     faulty_transactions,
     faulty_processes,

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from old_runs import NEW_COLUMNS, PARTS, fill_runs
 from typer.testing import CliRunner
 
 import asm_core as asm
@@ -116,3 +117,20 @@ def test_an_older_schema_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(asm.MigrationRequiredError, match="Run `asm db upgrade`"):
         asm.open_backend("sqlmodel", url=f"sqlite:///{tmp_path}/a.db")
     assert applied(tmp_path / "a.db") == [1]
+
+
+def test_parts_of_tokens_get_columns_and_lose_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    at(path, 6)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        fill_runs(connection.execute, "?")
+        before = connection.execute("SELECT * FROM asm_runs ORDER BY id").fetchall()
+    at(path, 6)
+    with closing(sqlite3.connect(path)) as connection:
+        assert {row[0]: row[1:] for row in connection.execute(PARTS)} == NEW_COLUMNS
+    with asm.open_backend("sqlmodel", url=f"sqlite:///{path}", migrate=True) as backend:
+        assert backend.query_api.get_usage_summary().cache_read_tokens == 63
+        assert backend.session_store.get_run("own total").token_usage == {"input_tokens": 5, "output_tokens": 2}
+    at(path, 6)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM asm_runs ORDER BY id").fetchall() == before

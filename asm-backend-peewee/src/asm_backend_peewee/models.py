@@ -106,6 +106,10 @@ def _runs(base: Any, dialect: Dialect, sessions: Any) -> Any:
         output_tokens = BigIntegerField()
         total_tokens = BigIntegerField()
         model = TextField(null=True)
+        cache_read_tokens = BigIntegerField(default=0)
+        cache_write_tokens = BigIntegerField(default=0)
+        cache_write_1h_tokens = BigIntegerField(default=0)
+        reasoning_tokens = BigIntegerField(default=0)
 
         class Meta:
             table_name = "asm_runs"

@@ -93,6 +93,10 @@ def _run() -> dict[str, Any]:
         "output_tokens": integer(),
         "total_tokens": integer(),
         "model": text(null=True),
+        "cache_read_tokens": integer(),
+        "cache_write_tokens": integer(),
+        "cache_write_1h_tokens": integer(),
+        "reasoning_tokens": integer(),
     }
 
 

@@ -72,6 +72,10 @@ class RunFields(SQLModel, RowModel[Run]):
     output_tokens: int = Field(sa_type=BigInteger)
     total_tokens: int = Field(sa_type=BigInteger)
     model: str | None = Field(default=None, sa_type=Text)
+    cache_read_tokens: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    cache_write_tokens: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    cache_write_1h_tokens: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    reasoning_tokens: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
 
     if TYPE_CHECKING:
         session: ClassVar[Mapped[SessionFields]]

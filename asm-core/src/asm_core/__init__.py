@@ -58,13 +58,10 @@ from asm_core.querying.pages import Page
 from asm_core.querying.prices import TokenPrice
 from asm_core.querying.summaries import (
     ArtifactStats,
-    CostRow,
-    CostSummary,
     SessionExport,
     SessionStats,
-    UsageRow,
-    UsageSummary,
 )
+from asm_core.querying.usage import CostRow, CostSummary, UsageRow, UsageSummary
 from asm_core.retention import MaintenanceReport, RetentionPolicy
 
 if TYPE_CHECKING:

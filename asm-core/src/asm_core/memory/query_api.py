@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from asm_core.memory.state import State
-    from asm_core.models import Artifact, Run
+    from asm_core.models import Artifact, Run, Session
     from asm_core.querying.queries import EventQuery, SessionQuery, UsageQuery
-    from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageRow
+    from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
 
 
 class MemoryQueryAPI(QueryAPI):
@@ -36,15 +36,16 @@ class MemoryQueryAPI(QueryAPI):
         with self._state.lock:
             return sum(1 for _ in self._reader.passing_events(query))
 
-    def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
-        return total_usage(self._counted(query))
+    def _total_usage(self, query: UsageQuery) -> list[UsageTotals]:
+        return total_usage(self._counted(query), query)
 
     def _total_costs(self, query: UsageQuery) -> list[CostTotals]:
-        return total_costs(self._counted(query))
+        return total_costs(self._counted(query), query)
 
-    def _counted(self, query: UsageQuery) -> list[Run]:
+    def _counted(self, query: UsageQuery) -> list[tuple[Run, Session]]:
         with self._state.lock:
-            return [run for run in self._reader.runs() if self._counts(run, query)]
+            runs = [(run, self._state.sessions[run.session_id]) for run in self._reader.runs()]
+        return [(run, session) for run, session in runs if self._counts(run, session, query)]
 
     def _total_runs(self, session_ids: Collection[str]) -> list[RunTotals]:
         with self._state.lock:
@@ -60,5 +61,5 @@ class MemoryQueryAPI(QueryAPI):
     def _find_artifacts(self, session_id: str) -> list[Artifact]:
         return live_artifacts(self._state, session_id)
 
-    def _counts(self, run: Run, query: UsageQuery) -> bool:
-        return usage_matches(run, self._state.sessions[run.session_id].agent_id, query)
+    def _counts(self, run: Run, session: Session, query: UsageQuery) -> bool:
+        return usage_matches(run, session, query)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -11,8 +12,10 @@ from asm_core.errors import SessionNotFoundError
 from asm_core.models.base import MAX_INTEGER, check_natural
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
 from asm_core.querying.cursors import decode_cursor
+from asm_core.querying.groups import Grouping, check_group_by
 from asm_core.querying.heads import GONE
 from asm_core.querying.pages import Page, cut_page
+from asm_core.querying.periods import PERIODS, Periods, check_time_zone
 from asm_core.querying.prices import prices_of
 from asm_core.querying.queries import (
     BY_ACTIVITY,
@@ -31,9 +34,10 @@ from asm_core.querying.queries import (
     check_order,
     without_needless_bound,
 )
-from asm_core.querying.summaries import CostSummary, SessionExport, SessionStats, UsageSummary
+from asm_core.querying.summaries import SessionExport, SessionStats
+from asm_core.querying.usage import CostSummary, UsageSummary
 from asm_core.values.ids import check_name
-from asm_core.values.times import check_optional_time
+from asm_core.values.times import check_optional_time, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -42,7 +46,9 @@ if TYPE_CHECKING:
     from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus
     from asm_core.querying.prices import Prices, PricingTable
     from asm_core.querying.reader import Reader
-    from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageRow
+    from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
+
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class QueryAPI(ABC):
@@ -251,42 +257,63 @@ class QueryAPI(ABC):
     def get_usage_summary(
         self,
         *,
+        group_by: str | Iterable[str] = ("provider", "model"),
+        time_zone: str = "UTC",
         session_id: str | Iterable[str] | None = None,
         agent_id: str | Iterable[str] | None = None,
+        tags: str | Iterable[str] | None = None,
         provider: str | Iterable[str] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> UsageSummary:
-        """Return the tokens that runs used, in total and by provider and model.
+        """Return the tokens that runs used, in total and by group.
 
         Counts runs that started at `since` or later and before `until`. Runs of soft-deleted sessions count too.
+
+        Args:
+            group_by: any of ``provider``, ``model``, ``agent_id``, ``user_id``, ``session_id``, ``hour``, ``day`` and ``month``.
+            time_zone: the IANA time zone of hours, days and months, such as ``Europe/Berlin``.
+            session_id: only runs of this session.
+            agent_id: only runs in sessions of this agent.
+            tags: only runs in sessions with all of these tags.
+            provider: only runs of this provider.
+            since: only runs started at this time or later.
+            until: only runs started before this time.
         """
-        query = _usage_query(session_id, agent_id, provider, since, until)
-        return UsageSummary.of([] if allows_nothing(query) else self._total_usage(query))
+        query = _usage_query(session_id, agent_id, tags, provider, since, until)
+        query, grouping = self._grouped(query, group_by, time_zone, priced=False)
+        return UsageSummary.of([] if allows_nothing(query) else self._total_usage(query), grouping)
 
     def get_cost_summary(
         self,
         *,
+        group_by: str | Iterable[str] = ("provider", "model"),
+        time_zone: str = "UTC",
         session_id: str | Iterable[str] | None = None,
         agent_id: str | Iterable[str] | None = None,
+        tags: str | Iterable[str] | None = None,
         provider: str | Iterable[str] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         pricing_table: PricingTable | Prices | None = None,
     ) -> CostSummary:
-        """Return the costs of runs, in total and by provider and model, for the same runs as `get_usage_summary`.
+        """Return the costs of runs, in total and by group, for the same runs and groups as `get_usage_summary`.
 
         Args:
+            group_by: the groups.
+            time_zone: the time zone of hours, days and months.
             session_id: only runs of this session.
             agent_id: only runs in sessions of this agent.
+            tags: only runs in sessions with all of these tags.
             provider: only runs of this provider.
             since: only runs started at this time or later.
             until: only runs started before this time.
             pricing_table: prices for runs without a recorded cost, as ``{provider: {model: TokenPrice}}``, or `Prices`.
         """
         prices = prices_of(pricing_table)
-        query = _usage_query(session_id, agent_id, provider, since, until)
-        return CostSummary.of([] if allows_nothing(query) else self._total_costs(query), prices)
+        query = _usage_query(session_id, agent_id, tags, provider, since, until)
+        query, grouping = self._grouped(query, group_by, time_zone, priced=True)
+        return CostSummary.of([] if allows_nothing(query) else self._total_costs(query), grouping, prices)
 
     def export_session(self, session_id: str, *, include_artifacts: bool = False) -> SessionExport:
         """Return a session with its runs, events and artifacts; for large sessions, `asm_core.transfer` writes a file.
@@ -312,6 +339,32 @@ class QueryAPI(ABC):
             return cut_page("sessions", query.order, self.reader.find_sessions(query), size)
         page = cut_page("sessions", query.order, self.reader.find_active(query), size)
         return Page(items=[item.session for item in page], cursor=page.cursor)
+
+    def _grouped(
+        self, query: UsageQuery, group_by: object, time_zone: object, *, priced: bool
+    ) -> tuple[UsageQuery, Grouping]:
+        names, zone = check_group_by(group_by), check_time_zone(time_zone)
+        periods = None
+        if not set(PERIODS).isdisjoint(names) and not allows_nothing(query):
+            earliest, latest = self._starts(query, "started_at_asc"), self._starts(query, "started_at_desc")
+            periods = Periods(zone, names, earliest, latest)
+        grouping = Grouping.of(names, periods, priced=priced)
+        bucket = None if periods is None else periods.bucket
+        return msgspec.structs.replace(query, group_by=grouping.columns, bucket=bucket), grouping
+
+    def _starts(self, query: UsageQuery, order: str) -> datetime:
+        """Return the earliest or latest start of the runs that may match."""
+        runs = self.reader.find_runs(
+            RunQuery(
+                session_ids=query.session_ids,
+                providers=query.providers,
+                started_after=None if query.since is None else query.since - _MICROSECOND,
+                started_before=query.until,
+                order=RUN_ORDERS[order],
+                limit=1,
+            )
+        )
+        return runs[0].started_at if runs else utc_now()
 
     def _page_of_events(self, query: EventQuery) -> list[Event]:
         ids, is_down = query.session_ids, query.order.descending
@@ -342,12 +395,12 @@ class QueryAPI(ABC):
         """Return the number of events that match the filters of `query`; ignore after_key and limit."""
 
     @abstractmethod
-    def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
-        """Sum the tokens of the runs that match `query`, by provider and model, in any order."""
+    def _total_usage(self, query: UsageQuery) -> list[UsageTotals]:
+        """Sum the tokens of the runs that match `query`, by its groups, in any order; without runs, nothing."""
 
     @abstractmethod
     def _total_costs(self, query: UsageQuery) -> list[CostTotals]:
-        """Sum the costs of the runs that match `query`, by provider and model, in any order."""
+        """Sum the costs of the runs that match `query`, by its groups, in any order; without runs, nothing."""
 
     @abstractmethod
     def _total_runs(self, session_ids: Collection[str]) -> list[RunTotals]:
@@ -389,9 +442,10 @@ def _event_query(  # noqa: PLR0917  the filters, in their order
     )
 
 
-def _usage_query(
+def _usage_query(  # noqa: PLR0917  the filters, in their order
     session_id: str | Iterable[str] | None,
     agent_id: str | Iterable[str] | None,
+    tags: str | Iterable[str] | None,
     provider: str | Iterable[str] | None,
     since: datetime | None,
     until: datetime | None,
@@ -399,6 +453,7 @@ def _usage_query(
     return UsageQuery(
         session_ids=check_choice("session_id", session_id, check_name),
         agent_ids=check_choice("agent_id", agent_id, check_name),
+        tags=check_choice("tags", tags, check_name) or (),
         providers=check_choice("provider", provider, check_name),
         since=check_optional_time("since", since),
         until=check_optional_time("until", until),

@@ -68,11 +68,12 @@ def event_matches(event: Event, query: EventQuery) -> bool:
     )
 
 
-def usage_matches(run: Run, agent_id: str, query: UsageQuery) -> bool:
-    """Return whether a run of a session of this agent matches the filters of a query."""
+def usage_matches(run: Run, session: Session, query: UsageQuery) -> bool:
+    """Return whether a run of this session matches the filters of a query."""
     return (
         _allowed(run.session_id, query.session_ids)
-        and _allowed(agent_id, query.agent_ids)
+        and _allowed(session.agent_id, query.agent_ids)
+        and (not query.tags or set(session.tags).issuperset(query.tags))
         and _allowed(run.provider, query.providers)
         and (query.since is None or run.started_at >= query.since)
         and (query.until is None or run.started_at < query.until)

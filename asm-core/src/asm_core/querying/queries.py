@@ -152,13 +152,23 @@ Q = TypeVar("Q", SessionQuery, RunQuery, EventQuery)
 
 
 class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A query for the usage of runs; `since` (inclusive) and `until` (exclusive) compare `started_at`."""
+    """A query for the totals of runs; `since` (inclusive) and `until` (exclusive) compare `started_at`.
+
+    Attributes:
+        tags: only runs of sessions with all of these tags, without duplicates.
+        group_by: the columns of `asm_core.querying.groups.GROUPS` that form the key of a row, in order.
+        bucket: None, or the seconds of the buckets of `started_at`; the number of a bucket then ends the key, counted
+            from `asm_core.querying.periods.EPOCH`.
+    """
 
     session_ids: tuple[str, ...] | None = None
     agent_ids: tuple[str, ...] | None = None
     providers: tuple[str, ...] | None = None
+    tags: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    group_by: tuple[str, ...] = ("provider", "model")
+    bucket: int | None = None
 
 
 _FIRST_BOUNDS: Final = {
@@ -194,7 +204,7 @@ def without_needless_bound(query: Q) -> Q:
 def allows_nothing(query: SessionQuery | RunQuery | EventQuery | UsageQuery) -> bool:
     """Return whether a filter of `query` is empty or its limit is 0, so that nothing can match."""
     return getattr(query, "limit", None) == 0 or any(
-        getattr(query, field) == () for field in query.__struct_fields__ if field != "tags"
+        getattr(query, field) == () for field in query.__struct_fields__ if field not in {"tags", "group_by"}
     )
 
 

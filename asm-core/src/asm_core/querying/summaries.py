@@ -4,58 +4,84 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from asm_core.models import Artifact, Event, Run, RunStatus, Session
+from asm_core.models import TOKEN_COUNTS, Artifact, Event, Run, RunStatus, Session
 from asm_core.models.base import Model
-from asm_core.values.money import exactly, total_usd
+from asm_core.values.money import total_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from asm_core.querying.prices import Prices
 
 _ZERO = Decimal(0)
 
 
-class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The usage of the runs of one provider and model."""
+class TokenSums(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums of token counts."""
 
-    provider: str | None
-    model: str | None
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    total_tokens: int = 0
+
+    @staticmethod
+    def fields(sums: Iterable[Sequence[int]]) -> dict[str, Any]:
+        """Return the fields of the sum of several sums, each in the order of `TOKEN_COUNTS`."""
+        counts = dict(zip(TOKEN_COUNTS, map(sum, zip(*sums, strict=True)), strict=False))
+        return {**counts, "total_tokens": counts.get("input_tokens", 0) + counts.get("output_tokens", 0)}
+
+
+class UsageTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """The usage of the runs of one group.
+
+    Attributes:
+        key: the values of the query's `group_by`, and with a `bucket` its number.
+        run_count: the number of runs.
+        tokens: the sums of the counts, in the order of `TOKEN_COUNTS`.
+    """
+
+    key: tuple[Any, ...]
     run_count: int
-    input_tokens: int
-    output_tokens: int
-    total_tokens: int
+    tokens: tuple[int, ...]
 
 
 class CostTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """The recorded costs of the runs of one provider and model.
+    """The recorded costs of the runs of one group.
 
     The `unpriced_*` fields count only runs without a recorded cost.
+
+    Attributes:
+        key: the values of the query's `group_by`, and with a `bucket` its number.
+        run_count: the number of runs.
+        cost_usd: the sum of the recorded costs.
+        unpriced_run_count: the number of runs without a recorded cost.
+        uncounted_run_count: the number of these that have no tokens either.
+        unpriced_tokens: the sums of the counts, in the order of `TOKEN_COUNTS`.
     """
 
-    provider: str | None
-    model: str | None
+    key: tuple[Any, ...]
     run_count: int
     cost_usd: Decimal
     unpriced_run_count: int
-    unpriced_input_tokens: int
-    unpriced_output_tokens: int
+    uncounted_run_count: int
+    unpriced_tokens: tuple[int, ...]
 
 
 class RunTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """The totals of the runs of one session in one status."""
+    """The totals of the runs of one session in one status; `tokens` are in the order of `TOKEN_COUNTS`."""
 
     session_id: str
     status: RunStatus
     run_count: int
-    input_tokens: int
-    output_tokens: int
-    total_tokens: int
+    tokens: tuple[int, ...]
     cost_usd: Decimal
+    unpriced_run_count: int
 
 
 class EventTotals(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,13 +93,14 @@ class EventTotals(msgspec.Struct, frozen=True, kw_only=True):
     last_event_at: datetime
 
 
-class SessionStats(msgspec.Struct, frozen=True, kw_only=True):
+class SessionStats(TokenSums, frozen=True, kw_only=True):
     """The statistics of a session.
 
     Attributes:
         event_count: the number of stored events, without pruned ones.
         runs_by_status: the number of runs in each status that occurs.
-        cost_usd: the sum of the recorded costs of the runs.
+        cost_usd: the sum of the recorded costs of the runs; None if there are runs and none has a cost.
+        unpriced_run_count: the number of runs without a recorded cost.
     """
 
     session_id: str
@@ -82,83 +109,25 @@ class SessionStats(msgspec.Struct, frozen=True, kw_only=True):
     last_event_at: datetime | None = None
     run_count: int = 0
     runs_by_status: dict[RunStatus, int] = msgspec.field(default_factory=dict)
-    input_tokens: int = 0
-    output_tokens: int = 0
-    total_tokens: int = 0
-    cost_usd: Decimal = _ZERO
+    cost_usd: Decimal | None = _ZERO
+    unpriced_run_count: int = 0
 
     @classmethod
     def of(cls, session_id: str, events: EventTotals | None, runs: Iterable[RunTotals]) -> Self:
         """Build the statistics of a session from the totals of its events and of its runs in each status."""
         runs = sorted(runs, key=lambda total: list(RunStatus).index(total.status))
+        run_count = sum(total.run_count for total in runs)
+        unpriced = sum(total.unpriced_run_count for total in runs)
         return cls(
             session_id=session_id,
             event_count=events.event_count if events else 0,
             first_event_at=events.first_event_at if events else None,
             last_event_at=events.last_event_at if events else None,
-            run_count=sum(total.run_count for total in runs),
+            run_count=run_count,
             runs_by_status={total.status: total.run_count for total in runs},
-            input_tokens=sum(total.input_tokens for total in runs),
-            output_tokens=sum(total.output_tokens for total in runs),
-            total_tokens=sum(total.total_tokens for total in runs),
-            cost_usd=total_usd(total.cost_usd for total in runs),
-        )
-
-
-class UsageSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The tokens that runs used: in total, and by provider and model (None for runs without one)."""
-
-    run_count: int
-    input_tokens: int
-    output_tokens: int
-    total_tokens: int
-    rows: list[UsageRow]
-
-    @classmethod
-    def of(cls, rows: Iterable[UsageRow]) -> Self:
-        """Build the summary from a backend's totals."""
-        rows = sorted(rows, key=_provider_and_model)
-        return cls(
-            run_count=sum(row.run_count for row in rows),
-            input_tokens=sum(row.input_tokens for row in rows),
-            output_tokens=sum(row.output_tokens for row in rows),
-            total_tokens=sum(row.total_tokens for row in rows),
-            rows=rows,
-        )
-
-
-class CostRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The costs of the runs of one provider and model, in US dollars.
-
-    `cost_usd` adds the recorded costs and, for runs without one, the prices of the pricing table. `unpriced_run_count`
-    counts the runs that have neither.
-    """
-
-    provider: str | None
-    model: str | None
-    run_count: int
-    unpriced_run_count: int
-    cost_usd: Decimal
-
-
-class CostSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The costs of runs in US dollars: in total, and by provider and model."""
-
-    run_count: int
-    unpriced_run_count: int
-    total_cost_usd: Decimal
-    rows: list[CostRow]
-
-    @classmethod
-    def of(cls, rows: Iterable[CostTotals], prices: Prices) -> Self:
-        """Build the costs from a backend's totals."""
-        with exactly():
-            costs = [_cost_row(row, prices) for row in sorted(rows, key=_provider_and_model)]
-        return cls(
-            run_count=sum(row.run_count for row in costs),
-            unpriced_run_count=sum(row.unpriced_run_count for row in costs),
-            total_cost_usd=total_usd(row.cost_usd for row in costs),
-            rows=costs,
+            cost_usd=known_cost(total_usd(total.cost_usd for total in runs), run_count, unpriced),
+            unpriced_run_count=unpriced,
+            **TokenSums.fields(total.tokens for total in runs),
         )
 
 
@@ -190,17 +159,6 @@ class SessionExport(Model, frozen=True, kw_only=True):
         )
 
 
-def _cost_row(row: CostTotals, prices: Prices) -> CostRow:
-    price = prices.price_of(row.provider, row.model)
-    cost, unpriced = row.cost_usd, row.unpriced_run_count
-    if price is not None:
-        cost += (row.unpriced_input_tokens * price.input + row.unpriced_output_tokens * price.output) / 1_000_000
-        unpriced = 0
-    return CostRow(
-        provider=row.provider, model=row.model, run_count=row.run_count, unpriced_run_count=unpriced, cost_usd=cost
-    )
-
-
-def _provider_and_model(row: UsageRow | CostTotals) -> tuple[str, str]:
-    # The order of the result must not depend on where a database sorts NULL.
-    return row.provider or "", row.model or ""
+def known_cost(cost: Decimal, run_count: int, unpriced_run_count: int) -> Decimal | None:
+    """Return the cost of several runs; None if they exist and none has a known cost."""
+    return None if 0 < run_count == unpriced_run_count else cost

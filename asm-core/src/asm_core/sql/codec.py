@@ -138,6 +138,7 @@ class Codec:
 
     def run_row(self, run: Run) -> Row:
         """Return the row of a checked run."""
+        usage = run.token_usage
         return (
             run.id,
             run.session_id,
@@ -147,17 +148,21 @@ class Codec:
             None if run.error is None else encode_payload(run.error),
             encode_payload(run.metadata),
             run.turn_count,
-            encode_payload(run.token_usage),
+            encode_payload(usage),
             self.encode_time(run.started_at),
             self._encode_optional_time(run.ended_at),
             run.provider,
             encode_payload(run.provider_metadata),
             None if run.cost_usd is None else nanos_from_usd(run.cost_usd),
             run.revision,
-            run.token_usage.input_tokens,
-            run.token_usage.output_tokens,
-            run.total_tokens,
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.total_tokens,
             run.model,
+            usage.cache_read_tokens,
+            usage.cache_write_tokens,
+            usage.cache_write_1h_tokens,
+            usage.reasoning_tokens,
         )
 
     def run(self, row: Sequence[Any]) -> Run:

@@ -101,7 +101,7 @@ class RowShape(Generic[M]):
 _OPTIONAL: Final[Mapping[type, frozenset[str]]] = {
     Session: frozenset({"parent_session_id", "deleted_at", "user_id", "title", "title_folded"}),
     # The columns for totals are not fields of a run.
-    Run: frozenset({"input", "output", "error", "ended_at", "provider", "cost_nanos", *RUN_COLUMNS[-4:]}),
+    Run: frozenset({"input", "output", "error", "ended_at", "provider", "cost_nanos", *RUN_COLUMNS[-8:]}),
     Event: frozenset({"run_id", "provider", "correlation_id"}),
     Artifact: frozenset({"session_id", "run_id", "content_type", "deleted_at"}),
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.errors import shown
-from asm_core.models import RUN_STATUSES
-from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageRow
+from asm_core.models import RUN_STATUSES, TOKEN_COUNTS
+from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
 from asm_core.sql.codec import UNREADABLE, unreadable
 from asm_core.values.money import usd_from_nanos
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from asm_core.sql.codec import Codec
 
-_TOKENS: Final = 3
+_TOKENS: Final = len(TOKEN_COUNTS)
 HALF: Final = 32
 """Bits of a low half. SQLite's SUM fails beyond 64 bits, so high and low halves are summed separately."""
 
@@ -25,46 +25,46 @@ def whole_sum(high: int | None, low: int | None) -> int:
     return (int(high or 0) << HALF) + int(low or 0)
 
 
-def usage_row(row: Sequence[Any]) -> UsageRow:
-    """Decode a row: provider, model, runs; input, output and total tokens, or the halves of each of these."""
-    provider, model, run_count, *sums = row
-    used, given, total = map(int, sums) if len(sums) == _TOKENS else _wholes(sums)
-    return UsageRow(
-        provider=provider, model=model, run_count=run_count, input_tokens=used, output_tokens=given, total_tokens=total
-    )
+def usage_totals(row: Sequence[Any]) -> UsageTotals:
+    """Decode a row: its key, runs, the sums of the token counts."""
+    return _usage_totals(row, list(map(int, row[-_TOKENS:])), _TOKENS)
+
+
+def exact_usage_totals(row: Sequence[Any]) -> UsageTotals:
+    """Decode a row: its key, runs, the halves of the sums of the token counts."""
+    return _usage_totals(row, _wholes(row[-2 * _TOKENS :]), 2 * _TOKENS)
 
 
 def cost_totals(row: Sequence[Any]) -> CostTotals:
-    """Decode a row: provider, model, runs, unpriced runs, then the halves of three sums.
+    """Decode a row: its key, runs, unpriced runs, those of them without tokens, then the halves of the sums.
 
-    The sums are the cost in 10**-9 US dollars, and the input and output tokens of runs without a cost.
+    The sums are the cost in 10**-9 US dollars, and the token counts of runs without a cost.
     """
-    provider, model, run_count, unpriced_run_count = row[:4]
-    cost, used, given = _wholes(row[4:])
+    sums = 2 * (1 + _TOKENS)
+    run_count, unpriced, uncounted = row[-sums - 3 : -sums]
+    cost, *tokens = _wholes(row[-sums:])
     return CostTotals(
-        provider=provider,
-        model=model,
+        key=tuple(row[: -sums - 3]),
         run_count=run_count,
         cost_usd=usd_from_nanos(cost),
-        unpriced_run_count=unpriced_run_count,
-        unpriced_input_tokens=used,
-        unpriced_output_tokens=given,
+        unpriced_run_count=unpriced,
+        uncounted_run_count=uncounted,
+        unpriced_tokens=tuple(tokens),
     )
 
 
 def run_totals(row: Sequence[Any]) -> RunTotals:
-    """Decode a row: session, status, runs, then the halves of four sums: tokens as in a usage, and cost."""
-    session_id, status, run_count = row[:3]
-    used, given, total, cost = _wholes(row[3:])
+    """Decode a row: session, status, runs, unpriced runs, then the halves of the sums of costs and token counts."""
+    session_id, status, run_count, unpriced = row[:4]
+    cost, *tokens = _wholes(row[4:])
     try:
         return RunTotals(
             session_id=session_id,
             status=RUN_STATUSES[status],
             run_count=run_count,
-            input_tokens=used,
-            output_tokens=given,
-            total_tokens=total,
+            tokens=tuple(tokens),
             cost_usd=usd_from_nanos(cost),
+            unpriced_run_count=unpriced,
         )
     except UNREADABLE as error:
         raise unreadable(f"A run of session {shown(session_id)}", session_id, error) from error
@@ -82,6 +82,10 @@ def event_totals(row: Sequence[Any], codec: Codec) -> EventTotals:
         )
     except UNREADABLE as error:
         raise unreadable(f"An event of session {shown(session_id)}", session_id, error) from error
+
+
+def _usage_totals(row: Sequence[Any], tokens: list[int], width: int) -> UsageTotals:
+    return UsageTotals(key=tuple(row[: -width - 1]), run_count=row[-width - 1], tokens=tuple(tokens))
 
 
 def _wholes(halves: Sequence[int | None]) -> list[int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from asm_contract_tests.making import MICROSECOND
 from asm_contract_tests.rules.machine.calls import DAYS, KEYS, KINDS, RUN_IDS, SESSION_IDS, TIMES, Call
 from asm_contract_tests.rules.machine.reads import PRICES
+from asm_core.querying.groups import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +94,8 @@ def _totals() -> Iterator[Call]:
         yield from _each(method, "session_id", SESSION_IDS)
         yield from _each(method, "agent_id", _AGENTS)
         yield from _each(method, "provider", _PROVIDERS)
+        yield from _each(method, "tags", ("red", ("red", "blue")))
+        yield from _each(method, "group_by", (*GROUPS, "hour", ("day", "agent_id")), time_zone="Asia/Kathmandu")
         for bound in ("since", "until"):
             yield from _each(method, bound, TIMES)
     yield Call("query_api", "get_cost_summary", {"pricing_table": PRICES})

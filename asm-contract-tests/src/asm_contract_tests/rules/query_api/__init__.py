@@ -6,6 +6,7 @@ from asm_contract_tests.rules.query_api.costs import CostsContract
 from asm_contract_tests.rules.query_api.cursors import CursorsContract
 from asm_contract_tests.rules.query_api.events import SearchEventsContract
 from asm_contract_tests.rules.query_api.exporting import ExportContract
+from asm_contract_tests.rules.query_api.grouping import UsageGroupsContract
 from asm_contract_tests.rules.query_api.paging import PagingContract
 from asm_contract_tests.rules.query_api.runs import SearchRunsContract
 from asm_contract_tests.rules.query_api.sessions import SearchSessionsContract
@@ -25,6 +26,7 @@ class QueryAPIContract(
     SessionStatsContract,
     UsageContract,
     CostsContract,
+    UsageGroupsContract,
     ExportContract,
 ):
     """Everything that the port `QueryAPI` promises."""

@@ -48,6 +48,7 @@ class SessionStatsContract(Contract):
             output_tokens=12,
             total_tokens=13,
             cost_usd=Decimal("0.3"),
+            unpriced_run_count=1,
         )
 
     def test_session_stats_of_an_empty_session_are_zeros(self, query: QueryAPI, session: Session) -> None:

@@ -113,4 +113,5 @@ def _document(session: Session, active: datetime, stats: SessionStats) -> dict[s
         "output_tokens": stats.output_tokens,
         "total_tokens": stats.total_tokens,
         "cost_usd": stats.cost_usd,
+        "unpriced_runs": stats.unpriced_run_count,
     }

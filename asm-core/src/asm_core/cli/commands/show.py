@@ -75,7 +75,8 @@ def _facts(session: Session, active: datetime, stats: SessionStats) -> Iterator[
     yield "runs", runs or "0"
     yield "events", str(stats.event_count)
     yield "tokens", f"{stats.total_tokens} ({stats.input_tokens} in, {stats.output_tokens} out)"
-    yield "cost", f"{dollars(stats.cost_usd)} USD"
+    unpriced = f" ({stats.unpriced_run_count} runs of unknown cost)" if stats.unpriced_run_count else ""
+    yield "cost", f"{dollars(stats.cost_usd)} USD{unpriced}"
 
 
 def _print_json(backend: Backend, session: Session) -> None:

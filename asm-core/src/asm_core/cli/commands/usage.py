@@ -1,5 +1,6 @@
 """``asm usage``."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,22 +13,40 @@ from asm_core.cli.store import with_backend
 from asm_core.cli.toml import read_toml
 from asm_core.cli.when import TIME_HELP, parse_time
 from asm_core.ports import Backend
+from asm_core.querying.groups import GROUPS
+from asm_core.querying.packaged_prices import PackagedPrices, has_packaged_prices
+from asm_core.querying.periods import PERIODS
 from asm_core.querying.prices import check_pricing_table
-from asm_core.querying.summaries import CostRow, CostSummary, UsageRow, UsageSummary
+from asm_core.querying.usage import CostRow, CostSummary, UsageRow, UsageSummary
 
-COLUMNS = ("provider", "model", "runs", "input", "output", "total", "cost", "unpriced")
-NUMBERS = COLUMNS[2:]
+NUMBERS = ("runs", "input", "cached", "output", "total", "cost", "unpriced")
+BAR_WIDTH = 20
+
+Pair = tuple[UsageRow, CostRow]
 
 
 @with_backend()
 def sum_up_usage(
     backend: Backend,
     *,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GROUP",
+            help=f"Group by {', '.join((*GROUPS, *PERIODS))}. Repeatable; without it, by provider and model.",
+        ),
+    ] = None,
+    zone: Annotated[
+        str, typer.Option(metavar="NAME", help="The time zone of hours, days and months, such as Europe/Berlin.")
+    ] = "UTC",
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help=f"Only runs started at or after {TIME_HELP}.")
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Only runs started before this time.")] = None,
     agent: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only runs in sessions of this agent.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="TAG", help="Only runs in sessions with this tag, and all others given.")
+    ] = None,
     provider: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only runs of this provider.")] = None,
     session: Annotated[
         list[str] | None,
@@ -36,17 +55,26 @@ def sum_up_usage(
     pricing: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A TOML file with prices, for runs without a recorded cost.")
     ] = None,
+    recorded_only: Annotated[
+        bool, typer.Option("--recorded-only", help="Only recorded costs, without the prices of asm-core[prices].")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show tokens and costs by provider and model.
+    """Show tokens and costs of runs by group.
 
-    Costs are in US dollars. "unpriced" counts the runs that have neither a recorded cost nor a known price. A price
-    file has a table for each provider and model, such as [anthropic."some-model"], with the keys input and output in US
-    dollars per million tokens.
+    Costs are in US dollars; an unknown cost is "-". "cached" is the input that was read from a cache, a part of
+    "input". "unpriced" counts the runs whose cost is unknown. A price file has a table for each provider and model,
+    such as [anthropic."some-model"], with the keys input and output in US dollars per million tokens, and optionally
+    cache_read, cache_write and cache_write_1h. Without a file, prices are those of genai-prices if asm-core[prices] is
+    installed.
     """
+    groups = tuple(dict.fromkeys(by)) if by else ("provider", "model")
     filters: dict[str, Any] = {
+        "group_by": groups,
+        "time_zone": zone,
         "session_id": [find_session(backend, one).id for one in session] if session else None,
         "agent_id": agent or None,
+        "tags": tag or None,
         "provider": provider or None,
         "since": parse_time("--since", since),
         "until": parse_time("--until", until),
@@ -54,47 +82,83 @@ def sum_up_usage(
     prices = check_pricing_table(read_toml(pricing)) if pricing else None
     tokens = backend.query_api.get_usage_summary(**filters)
     costs = backend.query_api.get_cost_summary(**filters, pricing_table=prices)
-    pairs = _pairs(tokens, costs)
+    packaged = None
+    if costs.unpriced_run_count and prices is None and not recorded_only and has_packaged_prices():
+        packaged = PackagedPrices()
+        costs = backend.query_api.get_cost_summary(**filters, pricing_table=packaged)
+    pairs = _pairs(tokens, costs, groups)
     if as_json:
-        printing.json_document({**_totals(tokens, costs), "rows": [_document(*pair) for pair in pairs]})
+        rows = [{**_values(usage, groups), **_document(usage, cost)} for usage, cost in pairs]
+        source = None if packaged is None else {"source": packaged.source, "date": packaged.data_date.isoformat()}
+        total = _document(tokens, costs)
+        printing.json_document({**total, "prices": source, "rows": rows})
         return
-    rows = [_row(usage, cost) for usage, cost in pairs]
-    numbers = (tokens.run_count, tokens.input_tokens, tokens.output_tokens, tokens.total_tokens)
-    total = ("total", "", *map(str, numbers), dollars(costs.total_cost_usd), str(costs.unpriced_run_count))
-    printing.table(COLUMNS, [*rows, total], right=NUMBERS)
+    _print_table(groups, pairs, tokens, costs)
+    if packaged is not None:
+        printing.note(f"prices: {packaged.source}, data of {packaged.data_date.isoformat()}")
 
 
-def _pairs(tokens: UsageSummary, costs: CostSummary) -> list[tuple[UsageRow, CostRow]]:
+def _pairs(tokens: UsageSummary, costs: CostSummary, groups: tuple[str, ...]) -> list[Pair]:
     # A run that is stored between the two queries may add a row to the second result.
-    priced = {(row.provider, row.model): row for row in costs.rows}
-    return [(row, cost) for row in tokens.rows if (cost := priced.get((row.provider, row.model)))]
+    priced = {tuple(_values(row, groups).values()): row for row in costs.rows}
+    found = ((row, priced.get(tuple(_values(row, groups).values()))) for row in tokens.rows)
+    return [(row, cost) for row, cost in found if cost is not None]
 
 
-def _row(usage: UsageRow, cost: CostRow) -> tuple[str, ...]:
-    numbers = (usage.run_count, usage.input_tokens, usage.output_tokens, usage.total_tokens)
-    money = (dollars(cost.cost_usd), str(cost.unpriced_run_count))
-    return (usage.provider or "-", usage.model or "-", *map(str, numbers), *money)
+def _values(row: UsageRow | CostRow, groups: tuple[str, ...]) -> dict[str, str | None]:
+    return {name: getattr(row, name) for name in groups}
 
 
-def _totals(tokens: UsageSummary, costs: CostSummary) -> dict[str, Any]:
+def _print_table(groups: tuple[str, ...], pairs: list[Pair], tokens: UsageSummary, costs: CostSummary) -> None:
+    rows = [
+        (*(value or "-" for value in _values(usage, groups).values()), *_cells(usage, cost)) for usage, cost in pairs
+    ]
+    total = ("total", *("" for _ in groups[1:]), *_cells(tokens, costs))
+    if not printing.on_terminal():
+        printing.table((*groups, *NUMBERS), [*rows, total], right=NUMBERS)
+        return
+    most = max((usage.total_tokens for usage, _ in pairs), default=0)
+    bars = [_bar(usage.total_tokens, most) for usage, _ in pairs]
+    drawn = [(*row, bar) for row, bar in zip(rows, bars, strict=True)]
+    printing.table((*groups, *NUMBERS, ""), [*drawn, (*total, "")], right=NUMBERS)
+
+
+def _bar(tokens: int, most: int) -> str:
+    """Return a bar in eighths of a character, as long as this share of the most tokens.
+
+    >>> _bar(1, 160), _bar(5, 10)
+    ('▏', '██████████')
+    """
+    eighths = -(-tokens * BAR_WIDTH * 8 // most) if most else 0
+    return "█" * (eighths // 8) + (chr(0x2590 - eighths % 8) if eighths % 8 else "")
+
+
+def _cells(usage: UsageRow | UsageSummary, cost: CostRow | CostSummary) -> tuple[str, ...]:
+    numbers = (
+        usage.run_count,
+        usage.input_tokens,
+        usage.cache_read_tokens,
+        usage.output_tokens,
+        usage.total_tokens,
+    )
+    return (*map(str, numbers), dollars(_cost(cost)), str(cost.unpriced_run_count))
+
+
+def _document(usage: UsageRow | UsageSummary, cost: CostRow | CostSummary) -> dict[str, Any]:
+    known = _cost(cost)
     return {
-        "runs": tokens.run_count,
-        "input_tokens": tokens.input_tokens,
-        "output_tokens": tokens.output_tokens,
-        "total_tokens": tokens.total_tokens,
-        "cost_usd": dollars(costs.total_cost_usd),
-        "unpriced_runs": costs.unpriced_run_count,
-    }
-
-
-def _document(usage: UsageRow, cost: CostRow) -> dict[str, Any]:
-    return {
-        "provider": usage.provider,
-        "model": usage.model,
         "runs": usage.run_count,
         "input_tokens": usage.input_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "cache_write_1h_tokens": usage.cache_write_1h_tokens,
         "output_tokens": usage.output_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
         "total_tokens": usage.total_tokens,
-        "cost_usd": dollars(cost.cost_usd),
+        "cost_usd": None if known is None else dollars(known),
         "unpriced_runs": cost.unpriced_run_count,
     }
+
+
+def _cost(cost: CostRow | CostSummary) -> Decimal | None:
+    return cost.total_cost_usd if isinstance(cost, CostSummary) else cost.cost_usd

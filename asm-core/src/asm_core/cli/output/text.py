@@ -47,14 +47,14 @@ def moment(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "Z"
 
 
-def dollars(amount: Decimal) -> str:
-    """Format an exact amount of US dollars without an exponent.
+def dollars(amount: Decimal | None) -> str:
+    """Format an exact amount of US dollars without an exponent; an unknown one is ``-``.
 
     >>> from decimal import Decimal
-    >>> dollars(Decimal("0.0000001"))
-    '0.0000001'
+    >>> dollars(Decimal("0.0000001")), dollars(None)
+    ('0.0000001', '-')
     """
-    return f"{amount:f}"
+    return "-" if amount is None else f"{amount:f}"
 
 
 def summary(data: dict[str, Any]) -> str:

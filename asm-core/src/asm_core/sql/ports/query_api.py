@@ -11,14 +11,14 @@ from asm_core.ports import QueryAPI
 from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery
 from asm_core.sql.ports.reader import SQLReader
 from asm_core.sql.queries import ArtifactQueries, ReadQueries, TotalQueries
-from asm_core.sql.summing import cost_totals, event_totals, run_totals, usage_row
+from asm_core.sql.summing import cost_totals, event_totals, exact_usage_totals, run_totals, usage_totals
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from asm_core.models import Artifact
     from asm_core.querying.queries import UsageQuery
-    from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageRow
+    from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
     from asm_core.sql.database import Database
     from asm_core.sql.queries import Statement
 
@@ -44,13 +44,12 @@ class SQLQueryAPI(QueryAPI):
     def _count_events(self, query: EventQuery) -> int:
         return self._count(self._reads.event_count(_whole(query)))
 
-    def _total_usage(self, query: UsageQuery) -> list[UsageRow]:
+    def _total_usage(self, query: UsageQuery) -> list[UsageTotals]:
         try:
-            rows = self._answer(self._totals.usage(query), list)
+            return list(map(usage_totals, self._answer(self._totals.usage(query), list)))
         except QueryError:
             # SQLite fails on a sum beyond 64 bits: only then are high and low halves summed separately.
-            rows = self._answer(self._totals.exact_usage(query), list)
-        return list(map(usage_row, rows))
+            return list(map(exact_usage_totals, self._answer(self._totals.exact_usage(query), list)))
 
     def _total_costs(self, query: UsageQuery) -> list[CostTotals]:
         return list(map(cost_totals, self._answer(self._totals.costs(query), list)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asm_core.sql.queries.tags import tag_list
 from asm_core.sql.queries.where import Statement, Where, limit, order_by
 
 if TYPE_CHECKING:
@@ -98,9 +97,7 @@ class ReadQueries:
         where.compare("c.active_at <", query.active_before)
         if query.title is not None:
             where.add(words.contains.format(column="s.title_folded"), query.title)
-        if query.tags:
-            carried = words.tags.carries_all.format(tags="s.tags", wanted=words.mark, count=len(query.tags))
-            where.add(carried, tag_list(query.tags))
+        where.tagged("s.tags", query.tags)
         if query.providers is not None:
             provided, providers = where.chosen(f"{words.unindexed}r.provider", query.providers)
             where.add(f"EXISTS (SELECT 1 FROM {words.runs} r WHERE r.session_id = s.id AND {provided})", providers)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from asm_core.sql.queries.tags import tag_list
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -52,6 +54,12 @@ class Where:
         """Require a comparison of a column with a value; None is no condition."""
         if value is not None:
             self.add(f"{column_and_sign} {self._words.mark}", self._words.codec.encode(value))
+
+    def tagged(self, column: str, tags: Sequence[str]) -> None:
+        """Require all of these tags in a column; without tags, no condition."""
+        if tags:
+            carried = self._words.tags.carries_all.format(tags=column, wanted=self._words.mark, count=len(tags))
+            self.add(carried, tag_list(tags))
 
     def either(self, *choices: Where) -> None:
         """Require all conditions of one of these."""

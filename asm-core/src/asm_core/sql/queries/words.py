@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from asm_core.querying.periods import EPOCH
 from asm_core.sql.codec import codec_of
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.queries.tags import tag_clauses
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 _TIMES: Final = frozenset(
     {"created_at", "updated_at", "deleted_at", "started_at", "ended_at", "timestamp", "active_at"}
 )
+
+_UNIX_EPOCH: Final = (datetime(1970, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
+"""Seconds from the begin of bucket 0 to that of Unix time."""
 
 
 class Words:
@@ -46,6 +51,7 @@ class Words:
         greatest: the function that returns the greatest of its arguments.
         readable: the condition that the session of a row, with its id in ``column``, is not in removal. Usually no
             session is, and then the condition costs one lookup in an empty index.
+        bucket: the number of the bucket of a time, for `str.format` with the fields ``column`` and ``seconds``.
     """
 
     mark = "?"
@@ -60,6 +66,8 @@ class Words:
     differs = "IS NOT"
     second = "substr({}, 1, 19) || '.000000Z'"
     greatest = "MAX"
+    # strftime() would round the fraction of a second.
+    bucket = f"(CAST(strftime('%s', substr({{column}}, 1, 19)) AS INTEGER) + {_UNIX_EPOCH}) / {{seconds}}"
 
     def __init__(self, dialect: Dialect, schema: str | None = None) -> None:
         """Use the tables in `schema`, a checked name."""
@@ -110,6 +118,7 @@ class _PostgreSQLWords(Words):
     differs = "IS DISTINCT FROM"
     second = "date_trunc('second', {})"
     greatest = "GREATEST"
+    bucket = f"div(floor(extract(epoch from {{column}})) + {_UNIX_EPOCH}, {{seconds}})::bigint"
 
     def locking(self, strength: str) -> str:
         return f" FOR {strength}"

@@ -44,6 +44,10 @@ RUN_COLUMNS: Final = (
     "output_tokens",
     "total_tokens",
     "model",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
 )
 EVENT_COLUMNS: Final = (
     "id",

@@ -10,6 +10,7 @@ from asm_core.sql.schema.migrations import (
     m0003_counters,
     m0004_revisions,
     m0005_activity,
+    m0006_token_parts,
 )
 
 if TYPE_CHECKING:
@@ -21,4 +22,5 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     m0003_counters.MIGRATION,
     m0004_revisions.MIGRATION,
     m0005_activity.MIGRATION,
+    m0006_token_parts.MIGRATION,
 )
