@@ -1,7 +1,10 @@
-"""Runs of schema version 5, before the parts of their tokens had columns."""
+"""Runs of an earlier schema version, before the parts of their tokens had columns."""
 
 import json
 from typing import Any
+
+BEFORE = 5
+"""The version without these columns."""
 
 OLD_RUNS = {
     # token counts as an earlier version stored them: the columns input, output and total, then the JSON
@@ -37,7 +40,7 @@ PARTS = (
 
 
 def fill_runs(execute: Any, mark: str) -> None:
-    """Store runs as version 5 did."""
+    """Store runs as version `BEFORE` did."""
     now = "2026-01-01T00:00:00.000000Z"
     sessions = "id, agent_id, status, metadata, context, tags, created_at, updated_at"
     runs = "id, token_usage, input_tokens, output_tokens, total_tokens"

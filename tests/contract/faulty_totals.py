@@ -48,6 +48,12 @@ class AnyOfTheTags(MemoryQueryAPI):
         return has_one and super()._counts(run, session, changed(query, tags=()))
 
 
+@caught_by("test_usage_is_filtered_by_user")
+class UserIgnored(MemoryQueryAPI):
+    def _counts(self, run: Run, session: Session, query: UsageQuery) -> bool:
+        return super()._counts(run, session, changed(query, user_ids=None))
+
+
 @caught_by("test_usage_is_grouped_by_periods_of_a_time_zone")
 class PeriodsOfUTC(MemoryQueryAPI):
     def _total_usage(self, query: UsageQuery) -> list[UsageTotals]:

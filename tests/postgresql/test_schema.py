@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from old_runs import NEW_COLUMNS, OLD_RUNS, PARTS, TOTALS, fill_runs
+from old_runs import BEFORE, NEW_COLUMNS, OLD_RUNS, PARTS, TOTALS, fill_runs
 from sqlalchemy import create_engine, make_url, text
 
 from asm_core.sql import LATEST_VERSION, Dialect, ddl, migrate, schema_version
@@ -92,9 +92,9 @@ def test_alembic_can_run_the_statements(connection: Connection, url: str) -> Non
 
 
 def test_parts_of_tokens_get_columns_and_lose_them(connection: Connection) -> None:
-    migrate(connection.execute, Dialect.POSTGRESQL, 5)
+    migrate(connection.execute, WORDS, BEFORE)
     fill_runs(connection.execute, "%s")
-    migrate(connection.execute, Dialect.POSTGRESQL, 6)
+    migrate(connection.execute, WORDS, BEFORE + 1)
     assert {row[0]: row[1:] for row in connection.execute(PARTS)} == NEW_COLUMNS
-    migrate(connection.execute, Dialect.POSTGRESQL, 5)
+    migrate(connection.execute, WORDS, BEFORE)
     assert dict(connection.execute(TOTALS).fetchall()) == {name: columns[2] for name, columns in OLD_RUNS.items()}

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from old_runs import NEW_COLUMNS, PARTS, fill_runs
+from old_runs import BEFORE, NEW_COLUMNS, PARTS, fill_runs
 from typer.testing import CliRunner
 
 import asm_core as asm
@@ -121,16 +121,16 @@ def test_an_older_schema_is_refused_with_what_to_do(tmp_path: Path) -> None:
 
 def test_parts_of_tokens_get_columns_and_lose_them(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    at(path, 6)
+    at(path, BEFORE)
     with closing(sqlite3.connect(path)) as connection, connection:
         fill_runs(connection.execute, "?")
         before = connection.execute("SELECT * FROM asm_runs ORDER BY id").fetchall()
-    at(path, 6)
+    at(path, BEFORE + 1)
     with closing(sqlite3.connect(path)) as connection:
         assert {row[0]: row[1:] for row in connection.execute(PARTS)} == NEW_COLUMNS
     with asm.open_backend("sqlmodel", url=f"sqlite:///{path}", migrate=True) as backend:
         assert backend.query_api.get_usage_summary().cache_read_tokens == 63
         assert backend.session_store.get_run("own total").token_usage == {"input_tokens": 5, "output_tokens": 2}
-    at(path, 6)
+    at(path, BEFORE)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT * FROM asm_runs ORDER BY id").fetchall() == before

@@ -261,6 +261,7 @@ class QueryAPI(ABC):
         time_zone: str = "UTC",
         session_id: str | Iterable[str] | None = None,
         agent_id: str | Iterable[str] | None = None,
+        user_id: str | Iterable[str] | None = None,
         tags: str | Iterable[str] | None = None,
         provider: str | Iterable[str] | None = None,
         since: datetime | None = None,
@@ -271,16 +272,18 @@ class QueryAPI(ABC):
         Counts runs that started at `since` or later and before `until`. Runs of soft-deleted sessions count too.
 
         Args:
-            group_by: any of ``provider``, ``model``, ``agent_id``, ``user_id``, ``session_id``, ``hour``, ``day`` and ``month``.
+            group_by: any of ``provider``, ``model``, ``agent_id``, ``user_id``, ``session_id``, ``hour``, ``day`` and
+                ``month``.
             time_zone: the IANA time zone of hours, days and months, such as ``Europe/Berlin``.
             session_id: only runs of this session.
             agent_id: only runs in sessions of this agent.
+            user_id: only runs in sessions of this user.
             tags: only runs in sessions with all of these tags.
             provider: only runs of this provider.
             since: only runs started at this time or later.
             until: only runs started before this time.
         """
-        query = _usage_query(session_id, agent_id, tags, provider, since, until)
+        query = _usage_query(session_id, agent_id, user_id, tags, provider, since, until)
         query, grouping = self._grouped(query, group_by, time_zone, priced=False)
         return UsageSummary.of([] if allows_nothing(query) else self._total_usage(query), grouping)
 
@@ -291,6 +294,7 @@ class QueryAPI(ABC):
         time_zone: str = "UTC",
         session_id: str | Iterable[str] | None = None,
         agent_id: str | Iterable[str] | None = None,
+        user_id: str | Iterable[str] | None = None,
         tags: str | Iterable[str] | None = None,
         provider: str | Iterable[str] | None = None,
         since: datetime | None = None,
@@ -304,6 +308,7 @@ class QueryAPI(ABC):
             time_zone: the time zone of hours, days and months.
             session_id: only runs of this session.
             agent_id: only runs in sessions of this agent.
+            user_id: only runs in sessions of this user.
             tags: only runs in sessions with all of these tags.
             provider: only runs of this provider.
             since: only runs started at this time or later.
@@ -311,7 +316,7 @@ class QueryAPI(ABC):
             pricing_table: prices for runs without a recorded cost, as ``{provider: {model: TokenPrice}}``, or `Prices`.
         """
         prices = prices_of(pricing_table)
-        query = _usage_query(session_id, agent_id, tags, provider, since, until)
+        query = _usage_query(session_id, agent_id, user_id, tags, provider, since, until)
         query, grouping = self._grouped(query, group_by, time_zone, priced=True)
         return CostSummary.of([] if allows_nothing(query) else self._total_costs(query), grouping, prices)
 
@@ -445,6 +450,7 @@ def _event_query(  # noqa: PLR0917  the filters, in their order
 def _usage_query(  # noqa: PLR0917  the filters, in their order
     session_id: str | Iterable[str] | None,
     agent_id: str | Iterable[str] | None,
+    user_id: str | Iterable[str] | None,
     tags: str | Iterable[str] | None,
     provider: str | Iterable[str] | None,
     since: datetime | None,
@@ -453,6 +459,7 @@ def _usage_query(  # noqa: PLR0917  the filters, in their order
     return UsageQuery(
         session_ids=check_choice("session_id", session_id, check_name),
         agent_ids=check_choice("agent_id", agent_id, check_name),
+        user_ids=check_choice("user_id", user_id, check_name),
         tags=check_choice("tags", tags, check_name) or (),
         providers=check_choice("provider", provider, check_name),
         since=check_optional_time("since", since),

@@ -73,6 +73,7 @@ def usage_matches(run: Run, session: Session, query: UsageQuery) -> bool:
     return (
         _allowed(run.session_id, query.session_ids)
         and _allowed(session.agent_id, query.agent_ids)
+        and _allowed(session.user_id, query.user_ids)
         and (not query.tags or set(session.tags).issuperset(query.tags))
         and _allowed(run.provider, query.providers)
         and (query.since is None or run.started_at >= query.since)

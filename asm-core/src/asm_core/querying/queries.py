@@ -163,6 +163,7 @@ class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     session_ids: tuple[str, ...] | None = None
     agent_ids: tuple[str, ...] | None = None
+    user_ids: tuple[str, ...] | None = None
     providers: tuple[str, ...] | None = None
     tags: tuple[str, ...] = ()
     since: datetime | None = None

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class UsageRow(TokenSums, frozen=True, kw_only=True):
     """The usage of the runs of one group.
 
-    Fields that the caller did not group by are None. So is the provider, model or user of runs without one. `hour` is local
-    with its offset, as ``2026-10-25T02:00+02:00``; `day` is as ``2026-10-25``, `month` as ``2026-10``.
+    Fields that the caller did not group by are None. So is the provider, model or user of runs without one. `hour` is
+    local with its offset, as ``2026-10-25T02:00+02:00``; `day` is as ``2026-10-25``, `month` as ``2026-10``.
     """
 
     provider: str | None = None

@@ -121,6 +121,14 @@ class UsageGroupsContract(Contract):
         assert query.get_usage_summary(tags=tags, agent_id=["reader", "writer"]).total_tokens == expected
 
     @pytest.mark.parametrize(
+        ("user", "expected"), [("ann", 110), (["ann", "ben"], 110), ("ben", 0), ([], 0)], ids=label
+    )
+    @pytest.mark.usefixtures("used_by_agents")
+    def test_usage_is_filtered_by_user(self, query: QueryAPI, user: Any, expected: int) -> None:
+        """Check the filter `user_id`: only runs of sessions of this user."""
+        assert query.get_usage_summary(user_id=user).total_tokens == expected
+
+    @pytest.mark.parametrize(
         ("zone", "group_by", "expected"),
         [
             ("UTC", "day", {"2026-10-24": 11, "2026-10-25": 111_100}),

@@ -85,6 +85,7 @@ class TotalQueries:
         where.add(words.readable.format(column="r.session_id"))
         sessions = Where(words)
         sessions.one_of("s.agent_id", query.agent_ids)
+        sessions.one_of("s.user_id", query.user_ids)
         sessions.tagged("s.tags", query.tags)
         if sessions.conditions:
             where.add(f"r.session_id IN (SELECT s.id FROM {words.sessions} s {sessions})", *sessions.parameters)
