@@ -49,7 +49,7 @@ class AnyOfTheTags(MemoryQueryAPI):
 
 
 @caught_by("test_usage_is_filtered_by_user")
-class UserIgnored(MemoryQueryAPI):
+class UsageOfAnyUser(MemoryQueryAPI):
     def _counts(self, run: Run, session: Session, query: UsageQuery) -> bool:
         return super()._counts(run, session, changed(query, user_ids=None))
 
