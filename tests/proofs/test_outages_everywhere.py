@@ -13,6 +13,7 @@ import pytest
 from calls import ARTIFACT, BATCH, EVENT, GONE, POLICY, RESULT, RUN, fill
 
 import asm_core as asm
+from asm_contract_tests.making import an_event, changed
 from asm_contract_tests.rules.inputs.fuzz import PORTS
 
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from administrator import Administrator
     from cutting_proxy import CuttingProxy
 
+LOGGED = an_event("s")
 ARGUMENTS: dict[str, Any] = {
     "session": GONE,
     "run": RUN,
     "event": EVENT,
     "events": BATCH,
     "result": RESULT,
+    "event_id": LOGGED.id,
+    "ids": [LOGGED.id],
     "session_id": "s",
     "session_ids": ["old", "s"],
     "run_id": RUN.id,
@@ -34,8 +38,13 @@ ARGUMENTS: dict[str, Any] = {
     "key": "kept",
     "policy": POLICY,
     "idle_timeout": 0,
+    "change": lambda stored: changed(stored, metadata={"changed": True}),
 }
 """What the methods are given: all that they cannot do without, and no patience."""
+FILTERS = {"delete_events": {"after": 3}}
+"""Optional arguments of which a method needs one."""
+WITHOUT_THE_SERVER = {"finish_erasure"}
+"""Methods that have nothing to do on PostgreSQL."""
 METHODS = {
     port: [name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")]
     for port, kind in PORTS.items()
@@ -55,7 +64,7 @@ def call_of(backend: asm.Backend, port: str, method: str) -> Callable[[], Any]:
     bound = getattr(getattr(backend, port), method)
     parameters = inspect.signature(bound).parameters.values()
     needed = [one.name for one in parameters if one.default is one.empty or one.name == "idle_timeout"]
-    given = {name: ARGUMENTS[name] for name in needed}
+    given = {name: ARGUMENTS[name] for name in needed} | FILTERS.get(method, {})
 
     def call() -> Any:
         try:
@@ -73,6 +82,7 @@ def through_proxy(backend_name: str, proxy: CuttingProxy) -> Iterator[asm.Backen
     with asm.open_backend(backend_name, url=proxy.url, migrate=True) as opened:
         fill(opened)
         opened.session_store.save_run(RUN)
+        opened.session_store.append_event(LOGGED)
         yield opened
 
 
@@ -104,7 +114,7 @@ def test_a_connection_lost_at_any_round_trip_is_a_retryable_error_and_leaves_not
             assert isinstance(answer, asm.StorageConnectionError), (method, place)
             assert not isinstance(call(), asm.StorageError), (method, place)
             assert port not in ATOMIC or between in {before, administrator.contents()}, (method, place)
-        assert place > 0, method
+        assert place > 0 or method in WITHOUT_THE_SERVER, method
         assert through_proxy.maintenance.health_check() == []
 
 

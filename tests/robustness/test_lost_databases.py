@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 # The installed command, but for its patience with a store that cannot be reached: half a second instead of thirty.
 HASTY = """
 import functools, sys
-from asm_core.cli import main, run
+from asm_core.cli import main
+from asm_core.cli.commands import run
 run.SessionManager = functools.partial(run.SessionManager, storage_timeout=0.5)
 sys.exit(main())
 """
@@ -120,7 +121,7 @@ def test_a_file_that_is_not_brought_back_ends_the_command(begin: Any, sessions: 
     run.go()
     status, out, err = run.end()
     assert (status, out) == (69, "")
-    assert "The command was ended, as up to 2 events of it could not be recorded." in err
+    assert "The command was ended, because up to 2 of its events could not be recorded." in err
     assert err.endswith("was removed or replaced while it was in use. Restore it and retry.\n")
     assert not (tmp_path / "asm.db").exists()
     move(tmp_path / "away", tmp_path)
@@ -206,7 +207,7 @@ def test_no_more_room_ends_the_command_and_keeps_what_there_was_room_for(begin: 
     run.go()
     status, out, err = run.end()
     assert status in {1, 69}
-    assert "events of it could not be recorded" in err
+    assert "of its events could not be recorded" in err
     assert (here("health").stdout, here("maintain").exit_code) == ("healthy\n", 0)
     (session,) = sessions()
     assert session["session"]["status"] == "failed"
