@@ -74,8 +74,8 @@ class Administrator:
         self._wait(f"SELECT count(*) = 0 {_OTHERS}")
 
     def contents(self) -> str:
-        """Return what is in the tables, without the revisions: a repeated save counts again."""
-        row = "(to_jsonb(t) - 'revision')::text"
+        """Return what is in the tables, but for what a repeated save or redaction changes: a count, or a time."""
+        row = "((to_jsonb(t) - 'revision') #- '{metadata,asm_redacted}')::text"
         rows = [f"(SELECT string_agg({row}, ' ' ORDER BY {row}) FROM {table} t)" for table in TABLES]  # noqa: S608
         return str(self.connection.execute(f"SELECT {', '.join(rows)}").fetchone())  # type: ignore[call-overload]
 
