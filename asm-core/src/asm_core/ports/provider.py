@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
@@ -38,11 +39,20 @@ class EmitMany(Protocol):
 
 
 class ProviderResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a run: its output, its token usage, and metadata of the provider, such as ``model``."""
+    """The result of a run.
+
+    Attributes:
+        output: its output.
+        token_usage: the usage of the whole run: `TokenUsage`, or what `TokenUsage.from_provider` reads. Usage that was
+            reported in events counts too, and need not be repeated.
+        provider_metadata: metadata of the provider, such as ``model``.
+        cost_usd: its cost, if the provider knows it.
+    """
 
     output: Payload
-    token_usage: Mapping[str, int] = msgspec.field(default_factory=TokenUsage)
+    token_usage: Mapping[str, Any] = msgspec.field(default_factory=TokenUsage)
     provider_metadata: Payload = msgspec.field(default_factory=dict)
+    cost_usd: Decimal | None = None
 
 
 class Provider(ABC):

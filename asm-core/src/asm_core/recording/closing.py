@@ -40,8 +40,22 @@ class Closing:
         *,
         closes_session: bool,
         on_stored: Callable[[list[Event]], None],
+        metered: Callable[[Run], Run],
+        priced: Callable[[Run], Run],
     ) -> None:
-        """Prepare the end of `run`; `on_stored` is called with the events of the end."""
+        """Prepare the end of `run`.
+
+        Args:
+            session_store: the store.
+            provider: the provider of the run.
+            run: the run.
+            closes_session: whether the session ends with the run.
+            on_stored: called with the events of the end.
+            metered: returns a run with what it has used.
+            priced: returns an ended run with its cost.
+        """
+        self._metered = metered
+        self._priced = priced
         self._store = session_store
         self._provider = provider
         self._run = run
@@ -85,14 +99,16 @@ class Closing:
         if run.status in TERMINAL_RUN_STATUSES:
             message = f"Run {run.id} has ended as {run.status}."
             raise InvalidTransitionError(message)
-        run = msgspec.structs.replace(run, status=self._run.status)
-        events = [outcome.run_event(self._run)]
+        run = self._metered(msgspec.structs.replace(run, status=self._run.status))
+        closed = self._priced(outcome.close_run(run))
+        event = outcome.run_event(run if closed.cost_usd is None else run.with_cost(closed.cost_usd))
+        events = [event]
         if self._closes_session and session.status is SessionStatus.ACTIVE:
             events.append(outcome.session_event(session))
             session = session.with_status(outcome.session_status)
         return ExecutionResult(
             session,
-            outcome.close_run(run),
+            closed,
             events,
             expected_session_revision=read.session,
             expected_run_revision=read.run,

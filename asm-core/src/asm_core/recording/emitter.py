@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from asm_core.errors import ValidationError, shown
 from asm_core.event_log.batches import CheckedEvents
 from asm_core.models import Event, EventType
+from asm_core.recording.metering import METERED, WARNINGS, Meter
 from asm_core.values.ids import new_ids
 from asm_core.values.payloads import encode_json
 from asm_core.values.times import utc_now
@@ -24,9 +25,10 @@ _SLICE: Final = 512
 class Emitter:
     """The `asm_core.ports.Emit` of one run: passes its events to the recorder."""
 
-    def __init__(self, run: Run, recorder: Recorder) -> None:
+    def __init__(self, run: Run, recorder: Recorder, meter: Meter | None = None) -> None:
         self._run = run
         self._recorder = recorder
+        self._meter = Meter(run) if meter is None else meter
 
     def __call__(self, type: EventType | str, data: Mapping[str, Any]) -> None:  # noqa: A002  the name of the field
         """Emit an event with this type and data.
@@ -39,7 +41,13 @@ class Emitter:
             message = f"data must be a dict, not {shown(data)}."
             raise ValidationError(message)
         run = self._run
-        event = Event.new(type=type, session_id=run.session_id, run_id=run.id, provider=run.provider, data=dict(data))
+        fields, metadata = dict(data), {}
+        if type in METERED:
+            fields, warnings = self._meter.take(EventType(type), fields)
+            metadata = {WARNINGS: warnings} if warnings else {}
+        event = Event.new(
+            type=type, session_id=run.session_id, run_id=run.id, provider=run.provider, data=fields, metadata=metadata
+        )
         self._recorder.put(CheckedEvents([event]), len(encode_json(event.data)))
 
     def many(self, type: EventType, items: list[Payload], size: int) -> None:  # noqa: A002  the field's name
@@ -51,6 +59,10 @@ class Emitter:
         Raises:
             StorageError: events could not be stored.
         """
+        if type in METERED:
+            for item in items:
+                self(type, item)
+            return
         run = self._run
         session_id, run_id, provider = run.session_id, run.id, run.provider
         for start in range(0, len(items), _SLICE):

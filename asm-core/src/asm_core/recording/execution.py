@@ -14,10 +14,12 @@ import msgspec
 from asm_core.concurrency.latches import Latch, start_thread
 from asm_core.concurrency.threads import begin_thread
 from asm_core.errors import AlreadyExistsError, AsmError, InvalidTransitionError, RevisionConflictError
+from asm_core.models import TERMINAL_RUN_STATUSES
 from asm_core.recording.claims import begun, opened
 from asm_core.recording.closing import Closing
 from asm_core.recording.emitter import Emitter
 from asm_core.recording.listeners import OnEvent, notify
+from asm_core.recording.metering import METERED, Meter, priced
 from asm_core.recording.outcomes import cancelled, completed, failed, timed_out
 from asm_core.recording.process_identity import recording
 from asm_core.recording.recorder import Recorder
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from asm_core.models import Event, Run
     from asm_core.ports import ExecutionResult, Provider, SessionStore
+    from asm_core.querying.prices import Prices
     from asm_core.recording.outcomes import Outcome
 
 
@@ -60,6 +63,7 @@ class Execution:
         on_event: OnEvent | None,
         timeout: float | None,
         patience: float,
+        prices: Prices,
     ) -> None:
         """Prepare the execution of a run before it is stored as running.
 
@@ -72,7 +76,9 @@ class Execution:
             on_event: called with each event after it is stored, in order, in a thread of the execution.
             timeout: seconds after which the run is ended.
             patience: seconds of retries while the store cannot be reached.
+            prices: prices for a run without a recorded cost.
         """
+        self._meter = Meter(run)
         self._store = session_store
         self._provider = provider
         self._run = run
@@ -81,7 +87,15 @@ class Execution:
         self._timeout = timeout
         self._patience = patience
         self._executions = executions
-        self._closing = Closing(session_store, provider, run, closes_session=closes_session, on_stored=self._announce)
+        self._closing = Closing(
+            session_store,
+            provider,
+            run,
+            closes_session=closes_session,
+            on_stored=self._announce,
+            metered=self._meter.apply,
+            priced=lambda run: priced(run, prices),
+        )
         # One entry that the first thread sets or takes in one step.
         self._ends: dict[str, Outcome] = {}
         self._to_begin = [True]
@@ -183,7 +197,9 @@ class Execution:
             outcome = self._execute(opening)
             failure = self._unheard if outcome.raises is None else outcome.raises
             if outcome.result is not None:
-                self._result = result_of(run, outcome.result, self._store, whole_session=self._closes_session)
+                self._result = result_of(
+                    run, outcome.result, self._meter.usage, self._store, whole_session=self._closes_session
+                )
         except BaseException as error:  # noqa: BLE001  raised in the caller's thread
             failure = error
         finally:
@@ -218,15 +234,18 @@ class Execution:
         recorder = Recorder(
             self._store,
             patience=self._patience,
-            on_stored=self._announce,
+            on_stored=self._stored,
             on_failure=lambda error: self.stop(failed(error)),
         )
         outcome = cancelled("The run was ended before it began.")
         try:
             with recorder:
                 if not self._ends and self._interruption is None:
-                    result = self._provider.execute(self._run, opening.session, Emitter(self._run, recorder))
+                    result = self._provider.execute(
+                        self._run, opening.session, Emitter(self._run, recorder, self._meter)
+                    )
                     outcome = completed(result, self._run)
+                    self._meter.take_result(result)
         except BaseException as error:  # noqa: BLE001  raised in the caller's thread
             outcome = failed(error)
         if recorder.error is not None:
@@ -245,6 +264,17 @@ class Execution:
         with contextlib.suppress(Exception):
             self._closing.store(outcome, patience=0)
         return outcome
+
+    def _stored(self, events: list[Event]) -> None:
+        """Add the usage of stored events to the run, then announce them."""
+        if any(event.type in METERED for event in events):
+            # If it fails, the next response or the end adds it.
+            with contextlib.suppress(AsmError):
+                self._store.update_run(self._run.id, self._used)
+        self._announce(events)
+
+    def _used(self, run: Run) -> Run:
+        return run if run.status in TERMINAL_RUN_STATUSES else self._meter.apply(run)
 
     def _announce(self, events: Sequence[Event]) -> None:
         """Pass stored events to the caller's callback. If it raises, end the run and do not call it again."""

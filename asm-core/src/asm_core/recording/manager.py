@@ -11,8 +11,10 @@ from asm_core.event_log.waiting import check_wait
 from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, Session, SessionStatus
 from asm_core.models.statuses import TERMINAL_SESSION_STATUSES
 from asm_core.ports import ExecutionResult
+from asm_core.querying.prices import prices_of
 from asm_core.recording.claims import begun, check_not_executed, closed, end_id, first_events, opened
 from asm_core.recording.execution import Execution
+from asm_core.recording.metering import priced
 from asm_core.recording.outcomes import cancelled
 from asm_core.recording.process_identity import STAMP_KEY, check_no_stamp, make_stamp
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from asm_core.ports import Provider, SessionStore
+    from asm_core.querying.prices import Prices, PricingTable
     from asm_core.recording.listeners import OnEvent
     from asm_core.recording.results import RunResult
     from asm_core.values.payloads import Payload
@@ -39,7 +42,14 @@ class SessionManager:
     `InvalidTransitionError` for a transition that is not allowed.
     """
 
-    def __init__(self, session_store: SessionStore, provider: Provider, *, storage_timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        session_store: SessionStore,
+        provider: Provider,
+        *,
+        storage_timeout: float = 30.0,
+        pricing_table: PricingTable | Prices | None = None,
+    ) -> None:
         """Record runs of `provider` into `session_store`.
 
         Args:
@@ -47,9 +57,12 @@ class SessionManager:
             provider: the provider that executes the runs.
             storage_timeout: seconds to wait for a store that becomes unreachable during a run. After some thousand
                 pending events the run waits too, and nothing is lost.
+            pricing_table: prices by which a run gets its `cost_usd` when it ends, however it ends; see
+                `QueryAPI.get_cost_summary`. A cost that the provider reports is kept.
         """
         self._store = session_store
         self._provider = provider
+        self._prices = prices_of(pricing_table)
         self._patience = check_wait("storage_timeout", storage_timeout)
         # Each entry is set or taken in one step, so that a signal handler can read it.
         self._executions: dict[str, Execution] = {}
@@ -201,7 +214,9 @@ class SessionManager:
             check_not_executed(run)
             outcome = cancelled("The run was cancelled while no process executed it.")
             try:
-                self._store.flush(closed(self._store, run, outcome.close_run(run), [outcome.run_event(run)]))
+                self._store.flush(
+                    closed(self._store, run, priced(outcome.close_run(run), self._prices), [outcome.run_event(run)])
+                )
             except (AlreadyExistsError, InvalidTransitionError, RevisionConflictError):
                 # Another process began, ended or changed it meanwhile.
                 if attempt == _ATTEMPTS - 1:
@@ -229,6 +244,7 @@ class SessionManager:
             on_event=on_event,
             timeout=None if timeout is None else check_wait("timeout", timeout),
             patience=self._patience,
+            prices=self._prices,
         ).carry_out(opening)
 
     def _step(self, session_id: str, status: SessionStatus, kind: EventType, data: Payload | None = None) -> Session:

@@ -47,16 +47,21 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         if run.status is RunStatus.PENDING:
             run = run.with_status(RunStatus.RUNNING)
         if self.result is not None:
-            run = run.with_output(self.result.output).add_token_usage(self.result.token_usage)
-            run = run.with_provider_metadata(self.result.provider_metadata)
+            run = run.with_output(self.result.output).with_provider_metadata(self.result.provider_metadata)
+            if self.result.cost_usd is not None:
+                run = run.with_cost(self.result.cost_usd)
         if self.error is not None:
             run = run.with_error(self.error)
         return run.with_status(self.run_status)
 
     def run_event(self, run: Run) -> Event:
-        """Return the event that ends the run, from its state before."""
-        closed = self.close_run(run)
-        data = {"token_usage": closed.token_usage} if self.error is None else {"error": self.error}
+        """Return the event that ends the run, from its state before, with the usage of that state."""
+        data: Payload = {} if self.error is None else {"error": self.error}
+        if self.error is None or run.token_usage:
+            data["token_usage"] = dict(run.token_usage)
+        cost = self.close_run(run).cost_usd
+        if cost is not None:
+            data["cost_usd"] = f"{cost:f}"
         return Event.new(
             id=end_id(run),
             type=_RUN_EVENTS[self.run_status],

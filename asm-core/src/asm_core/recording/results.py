@@ -60,11 +60,13 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
 
 
-def result_of(run: Run, result: ProviderResult, session_store: SessionStore, *, whole_session: bool) -> RunResult:
+def result_of(
+    run: Run, result: ProviderResult, usage: TokenUsage, session_store: SessionStore, *, whole_session: bool
+) -> RunResult:
     """Build the result of a run; its events are those of the run, or with `whole_session` those of the session."""
     return RunResult(
         output=result.output,
-        token_usage=TokenUsage.of(result.token_usage),
+        token_usage=usage,
         events=RecordedEvents(session_store, run.session_id, None if whole_session else run.id),
         session_id=run.session_id,
         run_id=run.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Context, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import TYPE_CHECKING
 
 from asm_core.errors import ValidationError, shown
@@ -47,6 +47,12 @@ def total_usd(amounts: Iterable[Decimal]) -> Decimal:
     """Return the sum of `amounts`."""
     with exactly():
         return sum(amounts, Decimal(0))
+
+
+def rounded_usd(amount: Decimal) -> Decimal:
+    """Return an amount of at least 0 rounded to 10**-9 US dollars, half to even, and limited to 64 bits."""
+    with exactly():
+        return usd_from_nanos(min(int(amount.scaleb(DECIMAL_PLACES).to_integral_value(ROUND_HALF_EVEN)), _MAX_NANOS))
 
 
 def nanos_from_usd(amount: Decimal) -> int:
