@@ -24,7 +24,7 @@ GROUPS = nox.project.load_toml("pyproject.toml")
 MAIN_JOB = ("run", "--agent", "builder", "--", "python", "-m", "compileall", "-q", ".")
 ON_MINIMUMS = (
     "tests/contract/test_sqlmodel_sqlite.py",
-    "tests/peewee",
+    "tests/backends/peewee",
     "tests/cli/test_documentation.py",
     "tests/cli/test_show.py",
 )

@@ -103,3 +103,12 @@ def own_variables() -> dict[str, str]:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """Return a fresh environment."""
     return Environment(tmp_path_factory.mktemp("environment") / "venv")
+
+
+@pytest.fixture
+def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty directory, without the variables that configure stores."""
+    monkeypatch.chdir(tmp_path)
+    for variable in [name for name in os.environ if name.startswith(("ASM_", "PG"))]:
+        monkeypatch.delenv(variable)
+    return tmp_path

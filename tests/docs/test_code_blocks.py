@@ -79,7 +79,7 @@ LANGUAGES: dict[str, Callable[[Reader, Block], None]] = {
     "bash": Reader.bash,
     "toml": Reader.toml,
     "json": Reader.json,
-    "sql": Reader.shown,  # tests/trust/test_roles.py executes it
+    "sql": Reader.shown,  # tests/sql/postgresql/test_roles.py executes it
     "text": Reader.shown,
     "mermaid": Reader.shown,
 }

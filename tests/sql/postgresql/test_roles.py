@@ -13,8 +13,10 @@ from sqlalchemy import make_url
 
 import asm_core as asm
 
-PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "security.md").read_text("utf-8")
 BLOCKS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+
+pytestmark = pytest.mark.usefixtures("empty_directory")
 
 
 @pytest.fixture(params=["sqlmodel", "peewee", "pony"])

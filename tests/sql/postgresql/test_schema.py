@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,6 +68,13 @@ def test_what_is_printed_is_what_migrating_runs(connection: Connection) -> None:
     run(connection, ddl(Dialect.POSTGRESQL, start=LATEST_VERSION, stop=0))
     migrate(connection.execute, WORDS)
     assert schema(connection) == made
+
+
+def test_every_table_of_a_migration_is_in_the_schema() -> None:
+    up = ddl("postgresql", schema="agents")
+    down = [text for version in VERSIONS[1:] for text in ddl("postgresql", start=version, stop=0, schema="agents")]
+    unqualified = re.compile(rf'(?<!"\.)\b({"|".join(WORDS.tables.values())})\b')
+    assert [text for text in (*up, *down) if unqualified.search(text)] == []
 
 
 def test_text_is_ordered_as_on_sqlite(connection: Connection) -> None:

@@ -10,8 +10,9 @@ import psycopg
 import pytest
 
 from asm_core.querying.queries import EventQuery
-from asm_core.sql import Dialect, migrate, words_of
+from asm_core.sql import Dialect, migrate
 from asm_core.sql.queries import ReadQueries
+from asm_core.sql.queries.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,10 +17,8 @@ STRANGER = 4242
 
 
 @pytest.fixture(autouse=True)
-def _in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for variable in [name for name in os.environ if name.startswith(("ASM_", "PG"))]:
-        monkeypatch.delenv(variable)
+def _in_an_empty_directory(empty_directory: Path) -> None:
+    """Work in an empty directory."""
 
 
 def _writable_by_others(path: Path, _: pytest.MonkeyPatch) -> None:

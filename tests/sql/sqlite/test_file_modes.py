@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 each_backend = pytest.mark.parametrize("name", ["sqlmodel", "peewee", "pony"])
 
+pytestmark = pytest.mark.usefixtures("empty_directory")
+
 
 @pytest.fixture(params=[0o022, 0o000, 0o277], ids=oct)
 def umask(request: pytest.FixtureRequest) -> Iterator[None]:
