@@ -22,8 +22,10 @@ VERSIONS = range(LATEST_VERSION + 1)
 
 
 def schema(path: Path | str) -> dict[str, str]:
+    """Return the definitions of tables and indexes; white space differs after SQLite has dropped a column."""
     with closing(sqlite3.connect(path)) as connection:
-        return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"))
+        found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name").fetchall()
+    return {name: " ".join(sql.split()).replace(" )", ")") for name, sql in found}
 
 
 def applied(path: Path) -> list[int]:
