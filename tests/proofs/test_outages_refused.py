@@ -202,7 +202,7 @@ def test_a_disk_that_fills_up_in_the_middle_leaves_no_part(
 ) -> None:
     before = state(stored)
     failing("53100", ("asm_events",))
-    with pytest.raises(asm.StorageError, match="the disk is full"):
+    with pytest.raises(asm.StorageError, match="The disk is full"):
         WRITES[name](stored)
     assert state(stored) == before
 
@@ -213,6 +213,6 @@ def test_a_full_disk_in_a_transaction_undoes_that_call_and_no_more(
 ) -> None:
     failing("53100")
     with stored.transaction():
-        with pytest.raises(asm.StorageError, match="the disk is full"):
+        with pytest.raises(asm.StorageError, match="The disk is full"):
             stored.session_store.append_event(EVENT)
         assert stored.session_store.get_latest_sequence("s") == 5
