@@ -41,6 +41,7 @@ def sessions() -> st.SearchStrategy[asm.Session]:
         created_at=times,
         updated_at=times,
         deleted_at=st.none(),
+        revision=st.just(1),
     ).map(asm.Session.checked)
 
 
@@ -61,6 +62,7 @@ def runs(session_id: str) -> st.SearchStrategy[asm.Run]:
         provider=maybe(names),
         provider_metadata=st.builds(lambda extra, model: {**extra, "model": model}, payloads, names) | st.just({}),
         cost_usd=maybe(dollars),
+        revision=st.just(1),
     ).map(asm.Run.checked)
 
 

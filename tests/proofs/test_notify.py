@@ -290,7 +290,7 @@ def test_polling_finds_everything_without_listen(
         raise error
 
     session = telling.session_store.save_session(a_session())
-    monkeypatch.setattr(telling._database, "_connect_alone", refuse)  # type: ignore[attr-defined]
+    monkeypatch.setattr(telling._database._connector, "connect_alone", refuse)  # type: ignore[attr-defined]
     follow = telling.session_store.follow_events(session.id)
     for _ in range(3):
         with begun(lambda: next(follow)) as coming:

@@ -58,7 +58,9 @@ def test_exporting_what_was_imported_gives_the_same_bytes(open_store: Callable[[
 
 def test_the_time_of_soft_deletion_gaps_and_the_counter_survive(open_store: Callable[[], Backend]) -> None:
     here, there = open_store(), open_store()
-    session = Session.from_dict({**Session.new(agent_id="a").to_dict(), "deleted_at": "2026-02-03T04:05:06Z"})
+    session = Session.from_dict(
+        {**Session.new(agent_id="a").to_dict(), "deleted_at": "2026-02-03T04:05:06Z", "revision": 1}
+    )
     events = [Event.new(type="turn_completed", session_id=session.id).numbered(number) for number in (2, 7)]
     here.session_store.restore_session(session, (), events, last_sequence=9)
 

@@ -59,6 +59,14 @@ class PostgreSQLEngine(Connector[TableConnection]):
         self._engine.dispose(close=False)
 
 
+class _OwnConnections(ServerConnections[TableConnection]):
+    def connect_alone(self) -> Any:
+        """Return a new connection of the driver, which SQLAlchemy does not close with its own object."""
+        connection = self._connect()
+        connection.connection.detach()
+        return connection.driver
+
+
 def open_server(url: str, options: PostgreSQLOptions) -> PostgreSQL[TableConnection]:
     """Open the database at `url`, with the backend's own connections, in core's pool.
 
@@ -85,5 +93,5 @@ def open_server(url: str, options: PostgreSQLOptions) -> PostgreSQL[TableConnect
         poolclass=NullPool,
         pool_reset_on_return=None,
     )
-    connections = ServerConnections(options, lambda: TableConnection(engine.connect()), TRANSLATED)
+    connections = _OwnConnections(options, lambda: TableConnection(engine.connect()), TRANSLATED)
     return PostgreSQL(connections, schema=options.schema, notify=options.notify)

@@ -60,9 +60,8 @@ class TestRowModels(RowRules):
         self, backend: PonyBackend, orm: OnPony, session: asm.Session, hours: int
     ) -> None:
         rows = orm.models.RunRow
-        runs = [asm.Run.new(session_id=session.id, started_at=FIVE + timedelta(hours=n)) for n in range(3)]
-        for run in runs:
-            backend.session_store.save_run(run)
+        given = [asm.Run.new(session_id=session.id, started_at=FIVE + timedelta(hours=n)) for n in range(3)]
+        runs = [backend.session_store.save_run(run) for run in given]
         bound = (FIVE + timedelta(hours=1)).astimezone(timezone(timedelta(hours=hours)))
         with db_session:
             found = [row.to_model() for row in select(r for r in rows if r.started_at > bound)]

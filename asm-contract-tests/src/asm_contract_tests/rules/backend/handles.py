@@ -144,6 +144,7 @@ class SeveralHandlesContract(Contract):
         with open_backend() as first:
             run = a_run(session)
             events = first.session_store.flush(ExecutionResult(session, run, some_events(session, 3)))
+            session, run = first.session_store.get_session(session.id), first.session_store.get_run(run.id)
             gone = soft_deleted(first.session_store, a_session())
             artifact = first.artifact_registry.register(an_artifact(session_id=session.id))
         with open_backend() as second:
