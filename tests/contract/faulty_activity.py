@@ -14,7 +14,6 @@ from asm_core.values.times import second_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from asm_core import Event, Page, Run, Session
     from asm_core.querying.queries import ActiveSession, SessionQuery
@@ -61,7 +60,7 @@ class UserIgnored(MemoryReader):
 
 @caught_by("test_user_and_title_are_kept")
 class TitleOfTheFirstSave(MemorySessionStore):
-    def _save_session(self, session: Session) -> datetime | None:
+    def _save_session(self, session: Session, expected: int | None) -> Session:
         old = self._state.sessions.get(session.id)
         return super()._save_session(session if old is None else changed(session, title=old.title))
 
@@ -75,11 +74,11 @@ class UserOfTheFirstSave(MemorySessionStore):
 
 @caught_by("test_a_later_save_is_no_activity")
 class SavesAreActivity(MemorySessionStore):
-    def _save_session(self, session: Session) -> datetime | None:
+    def _save_session(self, session: Session, expected: int | None) -> Session:
         with self._state.transaction():
-            deleted_at = super()._save_session(session)
+            saved = super()._save_session(session, expected)
             self._state.put(self._state.activity, session.id, second_of(session.updated_at))
-            return deleted_at
+            return saved
 
 
 @caught_by("test_batches_and_copies_are_activity")
