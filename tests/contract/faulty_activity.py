@@ -62,7 +62,7 @@ class UserIgnored(MemoryReader):
 class TitleOfTheFirstSave(MemorySessionStore):
     def _save_session(self, session: Session, expected: int | None) -> Session:
         old = self._state.sessions.get(session.id)
-        return super()._save_session(session if old is None else changed(session, title=old.title))
+        return super()._save_session(session if old is None else changed(session, title=old.title), expected)
 
 
 @caught_by("test_a_session_of_another_user_is_found_with_that_user")
