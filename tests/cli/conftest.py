@@ -67,8 +67,7 @@ def fill(backend: Backend) -> Callable[..., Session]:
     """Store a session with one run and some events."""
 
     def store(events: int = 3, *, run: dict[str, Any] | None = None, **fields: Any) -> Session:
-        session = Session.new(**{"agent_id": "agent", "status": "active", **fields})
-        backend.session_store.save_session(session)
+        session = backend.session_store.save_session(Session.new(**{"agent_id": "agent", "status": "active", **fields}))
         stored = backend.session_store.save_run(Run.new(session_id=session.id, **{"provider": "p", **(run or {})}))
         backend.session_store.append_events(
             Event.new(type="message_streamed", session_id=session.id, run_id=stored.id, data={"text": f"line {number}"})

@@ -81,7 +81,15 @@ def test_every_exit_status_is_documented() -> None:
 def test_every_column_is_documented() -> None:
     from asm_core.cli.commands import backends, sessions, usage  # noqa: PLC0415
     from asm_core.cli.output import events  # noqa: PLC0415
+    from asm_core.querying.groups import GROUPS  # noqa: PLC0415
+    from asm_core.querying.periods import PERIODS  # noqa: PLC0415
 
-    for module, name in ((sessions, "sessions"), (events, "show"), (usage, "usage"), (backends, "backends")):
-        for column in module.COLUMNS:
+    columns = {
+        "sessions": sessions.COLUMNS,
+        "show": events.COLUMNS,
+        "usage": (*GROUPS, *PERIODS, *usage.NUMBERS),
+        "backends": backends.COLUMNS,
+    }
+    for name, of_command in columns.items():
+        for column in of_command:
             assert f"`{column}`" in section(f"asm {name}"), column

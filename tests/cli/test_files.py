@@ -67,7 +67,7 @@ def test_a_conflict_is_an_error(
     backend.session_store.save_session(session.with_tags(["changed"]))
     result = asm("import", str(path))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "differs from the file in: tags, updated_at. Nothing was imported" in result.stderr
+    assert "differs from the file in: tags, updated_at, revision. Nothing was imported" in result.stderr
 
 
 def test_standard_streams_take_the_place_of_files(

@@ -10,6 +10,7 @@ import pytest
 
 from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.plugins.discovery import Offer
+from asm_core.ports import PORT_VERSION
 from asm_core.recording.process_identity import make_stamp
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def test_installed_backends_are_listed(asm: Callable[..., Result]) -> None:
         "status": "ok",
         "distribution": "asm-core",
         "version": found["memory"]["version"],
-        "ports": "2",
+        "ports": str(PORT_VERSION),
         "databases": "memory",
         "capabilities": "transactions",
         "error": "-",
@@ -171,7 +172,8 @@ def test_a_broken_backend_is_shown_as_broken(asm: Callable[..., Result], monkeyp
     assert (found["status"], found["error"]) == ("broken", error)
 
 
-def test_compaction_reports_the_size_before_and_after(asm: Callable[..., Result]) -> None:
+def test_compaction_reports_the_size_before_and_after(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
+    fill()
     assert asm("maintain", "--compact").stdout.splitlines()[-1] == "Compacted: 0 bytes before, 0 bytes after."
     report = json.loads(asm("maintain", "--compact", "--json").stdout)
     assert report["compaction"] == {"size_before": 0, "size_after": 0}

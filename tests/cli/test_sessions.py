@@ -92,7 +92,8 @@ def test_a_deleted_session_is_marked(
 ) -> None:
     session = fill()
     backend.maintenance.soft_delete_session(session.id)
-    assert rows(asm("sessions", "--deleted").stdout)[1][2] == "active (deleted)"
+    header, row = rows(asm("sessions", "--deleted").stdout)
+    assert row[header.index("status")] == "active (deleted)"
 
 
 def test_names_cannot_command_the_terminal_or_break_a_row(
