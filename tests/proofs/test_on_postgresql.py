@@ -33,7 +33,7 @@ def database() -> str:
         ({"prepare_threshold": -1}, "prepare_threshold must be an integer of at least 0, not -1"),
         ({"application_name": 5}, "application_name must be a string, not 5"),
         ({"notify": 1}, "notify must be True or False, not 1"),
-        ({"readers": 5}, "no option 'readers' for this database. It has: pool_size, "),
+        ({"readers": 5}, "no option 'readers' for this database. Its options: pool_size, "),
     ],
 )
 def test_an_option_that_cannot_be(backend_name: str, url: str, options: dict[str, int], message: str) -> None:

@@ -37,7 +37,7 @@ Plans = dict[str, list[Step]]
 
 def goes_on(plan: list[Step]) -> bool:
     """Return whether it begins after the last part of a key."""
-    return any(re.search(r"(\bid|sequence_number)\)? ?[<>]", step.begins) for step in plan)
+    return any(re.search(r"(\b(session_)?id|sequence_number)\)? ?[<>]", step.begins) for step in plan)
 
 
 def index_names(url: str, indexes: tuple[str, ...]) -> set[str]:
