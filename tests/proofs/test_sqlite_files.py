@@ -38,7 +38,7 @@ def database() -> str:
         ({"readers": None}, "readers must be an integer of at least 1, not None"),
         (
             {"busy_timout": 1},
-            "has no option 'busy_timout' for this database. It has: busy_timeout, ",
+            "has no option 'busy_timout' for this database. Its options: busy_timeout, ",
         ),
     ],
 )
