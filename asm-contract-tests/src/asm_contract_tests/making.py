@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-import msgspec
-
 from asm_core import Artifact, Event, Run, Session, SessionStore
 
 M = TypeVar("M", Artifact, Event, Run, Session)
@@ -60,7 +58,7 @@ def changed(model: M, **fields: Any) -> M:
 
 def as_saved(model: R, revision: int = 1) -> R:
     """Return a session or run as the store returns it after this number of saves."""
-    return msgspec.structs.replace(model, revision=revision)
+    return changed(model, revision=revision)
 
 
 def deleted(session: Session, *, days: float = 0) -> Session:
