@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
+from typing import TYPE_CHECKING
+
 import faulty_activity
 import faulty_copies
 import faulty_deletions
@@ -21,6 +25,9 @@ import pytest
 from fault_registry import FAULTS
 
 from asm_contract_tests import BackendContract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest_plugins = ["pytester"]
 
@@ -78,6 +85,15 @@ def outcomes(pytester: pytest.Pytester, fault: str, test: str) -> dict[str, list
         if report.when == "call" or report.failed:
             found[report.nodeid.split("::")[1]].append(f"{report.when} {report.outcome}")
     return found
+
+
+@pytest.fixture(autouse=True)
+def _no_garbage() -> Iterator[None]:
+    """Collect what a faulty backend leaves open, such as files, before another test does."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,16 @@ import pytest
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_event, ids, numbers, some_events
-from asm_core import AlreadyExistsError, Event, QueryAPI, Session, SessionNotFoundError, SessionStore, ValidationError
+from asm_core import (
+    AlreadyExistsError,
+    Event,
+    Maintenance,
+    QueryAPI,
+    Session,
+    SessionNotFoundError,
+    SessionStore,
+    ValidationError,
+)
 
 MANY = 1_203
 
@@ -135,3 +144,11 @@ class EraseContract(Contract):
         assert store.get_events(session.id)[2] == redacted
         with pytest.raises(AlreadyExistsError):
             store.append_event(Event.from_dict({**unnumbered.to_dict(), "type": "message_sent"}))
+
+    def test_erasure_is_finished_without_readers(
+        self, store: SessionStore, maintenance: Maintenance, session: Session
+    ) -> None:
+        """Check `finish_erasure`: without an open reader no copy of removed content remains, also on a repeat."""
+        store.append_events(some_events(session, 3))
+        assert store.delete_events(session.id, after=0) == 3
+        assert [maintenance.finish_erasure(), maintenance.finish_erasure()] == [True, True]
