@@ -15,6 +15,7 @@ from sqlmodel import Session as OrmSession
 import asm_core as asm
 from asm_backend_sqlmodel import SQLModelBackend
 from asm_backend_sqlmodel.models import EventRow, SessionRow
+from asm_contract_tests.making import as_saved
 from asm_core.sql import LATEST_VERSION
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def test_the_ports_see_what_the_session_has_not_committed(own: SQLModelBackend, 
         orm.add(SessionRow(**row, session_metadata={}, created_at=other.created_at, updated_at=other.updated_at))
         orm.flush()
         with own.bind(orm):
-            assert own.session_store.get_session(other.id) == other
+            assert own.session_store.get_session(other.id) == as_saved(other)
             own.session_store.append_event(said(other))
             assert orm.get(EventRow, own.session_store.get_events(other.id)[0].id) is not None
     with pytest.raises(asm.SessionNotFoundError):

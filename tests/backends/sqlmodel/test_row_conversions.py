@@ -13,6 +13,7 @@ from sqlmodel import select
 
 import asm_core as asm
 from asm_backend_sqlmodel import SessionRow, models
+from asm_contract_tests.making import as_saved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,4 +70,4 @@ class TestRowModels(RowRules):
             row = models.SessionRow.from_model(session)
             row.runs.append(models.RunRow.from_model(run))
             orm.session.add(row)
-        assert backend.session_store.get_run(run.id) == run
+        assert backend.session_store.get_run(run.id) == as_saved(run)
