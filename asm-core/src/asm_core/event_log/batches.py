@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import astuple, replace
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError
 from asm_core.models import Event, EventType
-from asm_core.models.base import MAX_INTEGER
-from asm_core.models.statuses import RESERVED, check_new_type, is_custom_type
+from asm_core.models.base import MAX_INTEGER, check_instance
+from asm_core.models.statuses import RESERVED, is_custom_type, refuse_reserved
 from asm_core.values.ids import are_plain
 from asm_core.values.payloads import copy_payloads
 
@@ -109,11 +109,8 @@ def _types_are_normal(kinds: Sequence[object]) -> bool:
 
 
 def _check_new(event: object) -> Event:
-    if not isinstance(event, Event):
-        message = f"Expected an Event, not {shown(event)}."
-        raise ValidationError(message)
-    checked = event.checked()
-    check_new_type(checked.type)
+    checked = check_instance(Event, event).checked()
+    refuse_reserved(checked.type)
     if checked.sequence_number is not None:
         message = (
             f"Event {checked.id} already has the sequence_number {checked.sequence_number}. Append an event without "

@@ -8,6 +8,7 @@ import msgspec
 
 from asm_core.errors import SessionNotFoundError, ValidationError
 from asm_core.models import Session
+from asm_core.models.session import STAMP_KEY
 from asm_core.querying.heads import GONE
 from asm_core.querying.queries import EventQuery
 from asm_core.values.ids import new_id, new_ids
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 MAX_FORK_EVENTS: Final = 10_000
 """The largest number of events that a fork copies by default: one transaction holds them."""
-_RESERVED_KEY: Final = "asm"
-"""The metadata key of the process that records a session."""
 
 
 def fork(reader: Reader, session_id: str, at: int | None, most: int) -> tuple[Session, list[Event], int]:
@@ -60,7 +59,7 @@ def _copy_of(original: Session) -> Session:
         user_id=original.user_id,
         title=original.title,
         parent_session_id=original.id,
-        metadata={key: value for key, value in original.metadata.items() if key != _RESERVED_KEY},
+        metadata={key: value for key, value in original.metadata.items() if key != STAMP_KEY},
         context=original.context,
         tags=original.tags,
         created_at=now,

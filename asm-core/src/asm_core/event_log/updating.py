@@ -52,6 +52,21 @@ def check_change(change: object) -> None:
         raise ValidationError(message)
 
 
+def save(record: M, expected: int | None, write: Callable[[M, int | None], M], load: Callable[[str], M | None]) -> M:
+    """Save a record with the primitive `write`; a conflict with a repeat of the same save is a success.
+
+    Raises:
+        RevisionConflictError: the stored record has another revision than the expected one.
+    """
+    try:
+        return write(record, expected)
+    except RevisionConflictError:
+        stored = load(record.id)
+        if expected is None or stored is None or not is_repeat(stored, record, expected):
+            raise
+        return stored
+
+
 def update(load: Callable[[], M], change: Callable[[M], M], save: Callable[[M, int | None], M]) -> M:
     """Load a record, change it, and save it if no other writer has saved it meanwhile; else try again.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import msgspec
 
 from asm_core.errors import ValidationError, shown
 from asm_core.values.payloads import decode_json, encode_json
+
+T = TypeVar("T")
 
 MAX_INTEGER = (1 << 63) - 1
 """The largest integer that every database can store."""
@@ -61,6 +63,19 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 def decode_field(kind: Any, value: Any) -> Any:
     """Build a field of a type that msgspec does not have: its ``dec_hook``."""
     return kind(value)
+
+
+def check_instance(kind: type[T], value: object) -> T:
+    """Return `value` if it is an instance of `kind`.
+
+    Raises:
+        ValidationError: it is not.
+    """
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__.startswith(("A", "E", "I", "O", "U")) else "a"
+        message = f"Expected {article} {kind.__name__}, not {shown(value)}."
+        raise ValidationError(message)
+    return value
 
 
 def check_natural(field: str, value: object, *, least: int = 0) -> int:

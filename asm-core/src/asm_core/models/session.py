@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import msgspec
 
@@ -14,6 +14,9 @@ from asm_core.models.statuses import SESSION_STEPS, SessionStatus, check_session
 from asm_core.values.ids import check_name, check_optional_name, new_id
 from asm_core.values.payloads import Payload, check_payload
 from asm_core.values.times import check_optional_time, check_time, utc_now
+
+STAMP_KEY: Final = "asm"
+"""The metadata key of a session or run that holds the identity of the process that records it."""
 
 
 class Session(Model, frozen=True, kw_only=True):

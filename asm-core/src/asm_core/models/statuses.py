@@ -154,10 +154,19 @@ def check_new_type(value: object) -> str:
         InvalidEventTypeError: as for `check_event_type`, or the type is reserved.
     """
     kind = check_event_type(value)
+    refuse_reserved(kind)
+    return kind
+
+
+def refuse_reserved(kind: str) -> None:
+    """Check that a valid event type is not one that only this project records.
+
+    Raises:
+        InvalidEventTypeError: it is.
+    """
     if kind.startswith(RESERVED):
         message = f"The event type {shown(kind)} is reserved: {RESERVED} is the prefix of this project. Use your own."
         raise InvalidEventTypeError(message)
-    return kind
 
 
 class TypesOfRows(dict[str, str]):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError
 from asm_core.models import Artifact
+from asm_core.models.base import check_instance
 from asm_core.querying.summaries import ArtifactStats
 from asm_core.values.ids import check_name
 
@@ -31,10 +32,7 @@ class ArtifactRegistry(ABC):
             SessionNotFoundError: the artifact's session does not exist.
             AlreadyExistsError: another artifact has its id or its key.
         """
-        if not isinstance(artifact, Artifact):
-            message = f"Expected an Artifact, not {shown(artifact)}."
-            raise ValidationError(message)
-        artifact = artifact.checked()
+        artifact = check_instance(Artifact, artifact).checked()
         if artifact.deleted_at is not None:
             message = f"Artifact {artifact.id} is deleted. Register it without deleted_at."
             raise ValidationError(message)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from asm_core.errors import SessionNotFoundError, ValidationError, shown
+from asm_core.errors import SessionNotFoundError
 from asm_core.event_log.erasing import Erased, erase
+from asm_core.models.base import check_instance
 from asm_core.querying.queries import SessionQuery
 from asm_core.retention import Compaction, MaintenanceReport, RetentionPolicy, Steps
 from asm_core.values.ids import check_name
@@ -177,7 +178,4 @@ class Maintenance:
         return session
 
     def _steps(self, policy: RetentionPolicy, *, dry_run: bool = False, progress: Progress | None = None) -> Steps:
-        if not isinstance(policy, RetentionPolicy):
-            message = f"Expected a RetentionPolicy, not {shown(policy)}."
-            raise ValidationError(message)
-        return Steps(self._store, policy, dry_run=dry_run, progress=progress)
+        return Steps(self._store, check_instance(RetentionPolicy, policy), dry_run=dry_run, progress=progress)

@@ -23,12 +23,11 @@ from asm_core.event_log.batches import check_new_events
 from asm_core.event_log.erasing import Erased, deletions, erase, redactions
 from asm_core.event_log.following import Follower
 from asm_core.event_log.forks import MAX_FORK_EVENTS, fork
-from asm_core.event_log.idempotency import is_repeat
 from asm_core.event_log.resuming import check_last, find_after, head_of
-from asm_core.event_log.updating import Expected, check_change, check_expected, find_repeated, update
+from asm_core.event_log.updating import Expected, check_change, check_expected, find_repeated, save, update
 from asm_core.event_log.waiting import Watcher, check_wait
 from asm_core.models import Event, Run, RunStatus, Session
-from asm_core.models.base import check_natural
+from asm_core.models.base import check_instance, check_natural
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
 from asm_core.querying.heads import GONE
 from asm_core.querying.queries import (
@@ -106,15 +105,9 @@ class SessionStore(ABC):
         Raises:
             RevisionConflictError: it has another revision: another writer saved it.
         """
-        session = _live(_check_instance(Session, session).checked())
+        session = _checked_live(session)
         expected = check_expected("expected_revision", expected_revision)
-        try:
-            return self._save_session(session, expected)
-        except RevisionConflictError:
-            stored = self.reader.load_session(session.id)
-            if expected is None or stored is None or not is_repeat(stored, session, expected):
-                raise
-            return stored
+        return save(session, expected, self._save_session, self.reader.load_session)
 
     def update_session(self, session_id: str, change: Callable[[Session], Session]) -> Session:
         """Read the session, save what `change` returns for it, and return that as stored. No update is lost.
@@ -130,7 +123,7 @@ class SessionStore(ABC):
         check_change(change)
         return update(
             lambda: self.get_session(session_id),
-            lambda read: _live(_check_instance(Session, change(read)).checked()),
+            lambda read: _checked_live(change(read)),
             self._save_session,
         )
 
@@ -189,15 +182,9 @@ class SessionStore(ABC):
             InvalidTransitionError: the stored run has ended (completed, failed, cancelled or timeout), and `run` has
                 another status.
         """
-        run = _check_instance(Run, run).checked()
+        run = check_instance(Run, run).checked()
         expected = check_expected("expected_revision", expected_revision)
-        try:
-            return self._save_run(run, expected)
-        except RevisionConflictError:
-            stored = self.reader.load_run(run.id)
-            if expected is None or stored is None or not is_repeat(stored, run, expected):
-                raise
-            return stored
+        return save(run, expected, self._save_run, self.reader.load_run)
 
     def update_run(self, run_id: str, change: Callable[[Run], Run]) -> Run:
         """Read the run, save what `change` returns for it, and return that as stored, as `update_session` does.
@@ -210,12 +197,9 @@ class SessionStore(ABC):
             InvalidTransitionError: the run has ended, and `change` returns another status.
         """
         check_change(change)
-
-        def changed(read: Run) -> Run:
-            run: Run = _check_instance(Run, change(read)).checked()
-            return run
-
-        return update(lambda: self.get_run(run_id), changed, self._save_run)
+        return update(
+            lambda: self.get_run(run_id), lambda read: check_instance(Run, change(read)).checked(), self._save_run
+        )
 
     def get_run(self, run_id: str) -> Run:
         """Return the run.
@@ -312,9 +296,9 @@ class SessionStore(ABC):
             RevisionConflictError: the session or the run has another revision than the expected one. A repeat of a
                 flush that was stored succeeds.
         """
-        result = _check_instance(ExecutionResult, result)
-        session = _live(_check_instance(Session, result.session).checked())
-        run = None if result.run is None else _check_instance(Run, result.run).checked()
+        result = check_instance(ExecutionResult, result)
+        session = _checked_live(result.session)
+        run = None if result.run is None else check_instance(Run, result.run).checked()
         metadata = check_optional_payload("provider_metadata", result.provider_metadata)
         if metadata is not None:
             if run is None:
@@ -573,11 +557,12 @@ class SessionStore(ABC):
             AlreadyExistsError: another event has an id or a number, or a run of another session has a run's id.
             ValidationError: an event has no number, or a run or event belongs to another session.
         """
-        session = _check_instance(Session, session).checked()
-        checked_runs = [_check_instance(Run, run).checked() for run in _check_iterable("runs", runs)]
-        checked_events = [_check_instance(Event, event).checked() for event in _check_iterable("events", events)]
+        session = check_instance(Session, session).checked()
+        checked_runs = [check_instance(Run, run).checked() for run in _check_iterable("runs", runs)]
+        checked_events = [check_instance(Event, event).checked() for event in _check_iterable("events", events)]
         last = check_natural("last_sequence", last_sequence)
-        for item in (*checked_runs, *checked_events):
+        copies: list[Run | Event] = [*checked_runs, *checked_events]
+        for item in copies:
             if item.session_id != session.id:
                 message = (
                     f"{item.id} belongs to {item.session_id}, not to {session.id}. Restore it with its own session."
@@ -691,15 +676,10 @@ class SessionStore(ABC):
             watcher.notify()
 
 
-def _live(session: Session) -> Session:
-    return session if session.deleted_at is None else msgspec.structs.replace(session, deleted_at=None)
-
-
-def _check_instance(kind: Any, value: Any) -> Any:
-    if not isinstance(value, kind):
-        message = f"Expected a {kind.__name__}, not {shown(value)}."
-        raise ValidationError(message)
-    return value
+def _checked_live(session: object) -> Session:
+    """Return a checked session to save, without `deleted_at`: only maintenance sets that."""
+    checked = check_instance(Session, session).checked()
+    return checked if checked.deleted_at is None else msgspec.structs.replace(checked, deleted_at=None)
 
 
 def _check_direction(order: object) -> Order:

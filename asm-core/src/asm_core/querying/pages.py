@@ -11,9 +11,10 @@ from asm_core.querying.cursors import encode_cursor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from asm_core.querying.queries import Order
+    from asm_core.querying.queries import Order, RunQuery, SessionQuery
 
 T = TypeVar("T")
+Q = TypeVar("Q", "SessionQuery", "RunQuery")
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -47,6 +48,13 @@ def all_items(search: Callable[..., Page[T]], **filters: Any) -> Iterator[T]:
         cursor = page.cursor
         if cursor is None:
             return
+
+
+def pages(find: Callable[[Q], list[T]], query: Q) -> Iterator[list[T]]:
+    """Yield what a primitive finds for a query with a limit, each page after the key of the last item before it."""
+    while page := find(query):
+        yield page
+        query = msgspec.structs.replace(query, after_key=query.order.key_of(page[-1]))
 
 
 def cut_page(resource: str, order: Order, found: list[T], limit: int) -> Page[T]:

@@ -16,10 +16,12 @@ from asm_core.errors import (
     SessionNotFoundError,
 )
 from asm_core.models import Event, EventType, Run, RunStatus, Session, SessionStatus
+from asm_core.models.session import STAMP_KEY
 from asm_core.ports import ExecutionResult
+from asm_core.querying.pages import pages
 from asm_core.querying.queries import RUN_ORDERS, SESSION_ORDERS, RunQuery, SessionQuery
 from asm_core.recording.claims import end_id, once_id
-from asm_core.recording.process_identity import STAMP_KEY, is_gone, make_stamp, recording
+from asm_core.recording.process_identity import is_gone, make_stamp, recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,16 +58,14 @@ def close_abandoned(session_store: SessionStore) -> list[str]:
 def _left_sessions(session_store: SessionStore, own: Payload) -> Iterator[Session]:
     # By key: closing sessions, here or in another process, does not move the pages.
     query = SessionQuery(statuses=_OPEN, order=SESSION_ORDERS["created_at_asc"], limit=_PAGE)
-    while page := session_store.reader.find_sessions(query):
+    for page in pages(session_store.reader.find_sessions, query):
         yield from (session for session in page if _is_left(session, own))
-        query = msgspec.structs.replace(query, after_key=query.order.key_of(page[-1]))
 
 
 def _left_runs(session_store: SessionStore, own: Payload) -> Iterator[Run]:
     query = RunQuery(statuses=(RunStatus.RUNNING,), order=RUN_ORDERS["started_at_asc"], limit=_PAGE)
-    while page := session_store.reader.find_runs(query):
+    for page in pages(session_store.reader.find_runs, query):
         yield from (run for run in page if _is_left(run, own))
-        query = msgspec.structs.replace(query, after_key=query.order.key_of(page[-1]))
 
 
 def _is_left(recorded: Session | Run, own: Payload) -> bool:

@@ -9,8 +9,9 @@ import msgspec
 
 from asm_core.errors import InvalidTransitionError, ProviderError
 from asm_core.models import Event, EventType, Run, RunStatus, Session
+from asm_core.models.session import STAMP_KEY
 from asm_core.ports import ExecutionResult
-from asm_core.recording.process_identity import STAMP_KEY, describe_stamp, is_gone, make_stamp, recording
+from asm_core.recording.process_identity import describe_stamp, is_gone, make_stamp, recording
 from asm_core.values.ids import new_id
 
 if TYPE_CHECKING:

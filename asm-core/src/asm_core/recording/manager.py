@@ -9,6 +9,7 @@ import msgspec
 from asm_core.errors import AlreadyExistsError, InvalidTransitionError, RevisionConflictError
 from asm_core.event_log.waiting import check_wait
 from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, Session, SessionStatus
+from asm_core.models.session import STAMP_KEY
 from asm_core.models.statuses import TERMINAL_SESSION_STATUSES
 from asm_core.ports import ExecutionResult
 from asm_core.querying.prices import prices_of
@@ -16,7 +17,7 @@ from asm_core.recording.claims import begun, check_not_executed, closed, end_id,
 from asm_core.recording.execution import Execution
 from asm_core.recording.metering import priced
 from asm_core.recording.outcomes import cancelled
-from asm_core.recording.process_identity import STAMP_KEY, check_no_stamp, make_stamp
+from asm_core.recording.process_identity import check_no_stamp, make_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.errors import ValidationError
+from asm_core.models.session import STAMP_KEY
 from asm_core.values.payloads import check_payload
 
 if TYPE_CHECKING:
     from asm_core.values.payloads import Payload
-
-STAMP_KEY: Final = "asm"
-"""The metadata key of a session or run that holds the stamp."""
 
 recording: Final[set[str]] = set()
 """The sessions and runs that this process records, until their end is stored or the recording gives up."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-import msgspec
-
 from asm_core.errors import AsmError, MaintenanceError, ValidationError
 from asm_core.models import Session
+from asm_core.querying.pages import pages
 from asm_core.querying.queries import EventQuery, RunQuery
 from asm_core.retention.stretches import pages_of_events, stretches
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from asm_core.models import Event, Run
     from asm_core.retention.questions import EventMark
@@ -96,7 +95,7 @@ class Archive:
             if session_id not in self._begun:
                 # Session and runs may have changed since an earlier pass archived them: replace them.
                 self._archive.restore_session(session, replace=True)
-                for runs in self._pages_of_runs(session_id):
+                for runs in pages(self._store.find_runs, RunQuery(session_ids=(session_id,), limit=_PAGE)):
                     self._archive.restore_session(session, runs, replace=True)
                 self._begun.add(session_id)
             self._archive.restore_session(session, events=events, last_sequence=last_sequence)
@@ -105,12 +104,6 @@ class Archive:
                 raise
             message = f"Session {session_id} cannot be archived, so it was not removed: {error.message}"
             raise MaintenanceError(message, details={"session_id": session_id}) from error
-
-    def _pages_of_runs(self, session_id: str) -> Iterator[list[Run]]:
-        query = RunQuery(session_ids=(session_id,), limit=_PAGE)
-        while runs := self._store.find_runs(query):
-            yield runs
-            query = msgspec.structs.replace(query, after_key=query.order.key_of(runs[-1]))
 
     def _refuse_itself(self) -> None:
         # Data that is archived into the store itself would be removed too. Only a write shows whether both are one

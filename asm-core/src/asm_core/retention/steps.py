@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from asm_core.retention.questions import Found
     from asm_core.retention.store import Progress, RetentionStore
 
-    Find = Callable[[str], Found]
-
 
 class Steps:
     """The steps of one policy at one time."""

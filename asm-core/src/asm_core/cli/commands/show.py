@@ -14,10 +14,10 @@ from asm_core.cli.output.events import EventPrinter, events_between
 from asm_core.cli.output.text import dollars, json_text, moment
 from asm_core.cli.store import with_backend
 from asm_core.models import Run, Session
+from asm_core.models.session import STAMP_KEY
 from asm_core.ports import Backend
 from asm_core.querying.pages import all_items
 from asm_core.querying.summaries import SessionStats
-from asm_core.recording.process_identity import STAMP_KEY
 
 SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="The session's id, or the beginning of it.")]
 
