@@ -11,8 +11,6 @@ from asm_core.sql.row_models import ARTIFACT_SHAPE, EVENT_SHAPE, RUN_SHAPE, SESS
 
 M = TypeVar("M", bound=Model)
 
-_OF_SESSION = {"session_id": "session"}
-
 
 class Methods(RowModel[M]):
     """Converts an entity. The entity of `from_model` is stored with the `db_session`, like any new entity."""
@@ -24,6 +22,19 @@ class Methods(RowModel[M]):
         return plain(getattr(self, column))
 
 
+class _OfSession(Methods[M]):
+    """Converts an entity with a Pony relation to its session."""
+
+    __slots__ = ()
+
+    row_names: ClassVar = {"session_id": "session"}
+
+    @property
+    def session_id(self) -> Any:
+        """The id of the session, also in queries."""
+        return self.session.id  # type: ignore[attr-defined]  # the entity's
+
+
 class SessionMethods(Methods[Session]):
     """A session."""
 
@@ -32,18 +43,12 @@ class SessionMethods(Methods[Session]):
     row_shape = SESSION_SHAPE
 
 
-class RunMethods(Methods[Run]):
+class RunMethods(_OfSession[Run]):
     """A run."""
 
     __slots__ = ()
 
     row_shape = RUN_SHAPE
-    row_names: ClassVar = _OF_SESSION
-
-    @property
-    def session_id(self) -> Any:
-        """The id of the session, also in queries."""
-        return self.session.id  # type: ignore[attr-defined]  # the entity's
 
     @property
     def events(self) -> Any:
@@ -52,18 +57,12 @@ class RunMethods(Methods[Run]):
         return rows.select().where(run_id=self.id).order_by(rows.sequence_number)  # type: ignore[attr-defined]
 
 
-class EventMethods(Methods[Event]):
+class EventMethods(_OfSession[Event]):
     """An event. Its run need not be stored, so it cannot be a Pony relation."""
 
     __slots__ = ()
 
     row_shape = EVENT_SHAPE
-    row_names: ClassVar = _OF_SESSION
-
-    @property
-    def session_id(self) -> Any:
-        """The id of the session, also in queries."""
-        return self.session.id  # type: ignore[attr-defined]  # the entity's
 
     @property
     def run(self) -> Any:

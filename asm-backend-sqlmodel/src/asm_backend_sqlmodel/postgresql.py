@@ -8,10 +8,10 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from asm_backend_sqlmodel.connection import TableConnection, Variant
+from asm_backend_sqlmodel.engines import EngineConnector
 from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.plugins import check_installed
-from asm_core.sql import Connector
 from asm_core.sql.postgresql.connections import ServerConnections
 from asm_core.sql.postgresql.database import PostgreSQL, give_text
 from asm_core.sql.urls import psycopg_settings
@@ -24,22 +24,13 @@ if TYPE_CHECKING:
     from asm_core.sql import PostgreSQLOptions
 
 
-class PostgreSQLEngine(Connector[TableConnection]):
+class PostgreSQLEngine(EngineConnector):
     """The connections of the application's engine."""
-
-    errors = TRANSLATED
 
     def __init__(self, engine: Engine) -> None:
         """Use an engine, its pool and its settings."""
-        self._engine = engine
-        self._autocommitting = Variant(engine, "AUTOCOMMIT")
+        super().__init__(engine)
         self._read_committed = Variant(engine, "READ COMMITTED")
-
-    @contextmanager
-    def statement(self) -> Iterator[TableConnection]:
-        """Provide a connection of the pool."""
-        with self._autocommitting.engine.connect() as connection:
-            yield TableConnection(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[TableConnection]:
@@ -53,10 +44,6 @@ class PostgreSQLEngine(Connector[TableConnection]):
         driver = connection.dbapi_connection
         connection.detach()
         return driver
-
-    def leave_to_parent(self) -> None:
-        """Make the engine connect again."""
-        self._engine.dispose(close=False)
 
 
 class _OwnConnections(ServerConnections[TableConnection]):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool, StaticPool
 
-from asm_backend_sqlmodel.connection import TableConnection, Variant
+from asm_backend_sqlmodel.connection import TableConnection
+from asm_backend_sqlmodel.engines import EngineConnector
 from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_core import StorageError
 from asm_core.concurrency.contexts import contextmanager
-from asm_core.sql import Connector
 from asm_core.sql.sqlite.connections import FileConnections
 from asm_core.sql.sqlite.database import SQLite
 from asm_core.sql.sqlite.transactions import immediate
@@ -24,22 +24,13 @@ if TYPE_CHECKING:
     from asm_core.sql.sqlite.file import SQLiteFile
 
 
-class SQLiteEngine(Connector[TableConnection]):
+class SQLiteEngine(EngineConnector):
     """The connections of the application's engine."""
-
-    errors = TRANSLATED
 
     def __init__(self, engine: Engine) -> None:
         """Use an engine, its pool and its settings."""
+        super().__init__(engine)
         self.is_single = isinstance(engine.pool, StaticPool)
-        self._engine = engine
-        self._autocommitting = Variant(engine, "AUTOCOMMIT")
-
-    @contextmanager
-    def statement(self) -> Iterator[TableConnection]:
-        """Provide a connection of the pool."""
-        with self._autocommitting.engine.connect() as connection:
-            yield TableConnection(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[TableConnection]:
@@ -56,7 +47,7 @@ class SQLiteEngine(Connector[TableConnection]):
     def leave_to_parent(self) -> None:
         """Make the engine connect again; a database in memory is a copy, which belongs to the child."""
         if not self.is_single:
-            self._engine.dispose(close=False)
+            super().leave_to_parent()
 
     def _is_in_transaction(self) -> bool:
         driver: Any = self._engine.pool.connection.dbapi_connection  # type: ignore[attr-defined]
