@@ -14,110 +14,24 @@ from asm_contract_tests.making import (
     an_event,
     at,
     changed,
+    full_event,
+    full_run,
+    full_session,
     label,
     some_events,
 )
 from asm_core import (
-    Event,
-    EventType,
     ExecutionResult,
     InvalidEventTypeError,
     InvalidStatusError,
-    Run,
-    RunStatus,
     Session,
     SessionNotFoundError,
-    SessionStatus,
     SessionStore,
-    TokenUsage,
     ValidationError,
 )
 
 
-def full_event(session: Session, **fields: Any) -> Event:
-    """Return an event in which no field but the number has its default."""
-    event = Event(
-        id="evt_full",
-        type=EventType.TOOL_CALL_FAILED,
-        timestamp=at(1.000001),
-        session_id=session.id,
-        run_id="run_not_stored",
-        data={"z": 1, "a": {"nul": "\0", "emoji": "🙂"}},
-        metadata={"host": "here"},
-        schema_version=7,
-        provider="acme",
-        correlation_id="trace-1",
-    )
-    return changed(event, **fields)
-
-
-def full_run(session: Session, **fields: Any) -> Run:
-    """Return a run in which no field has its default."""
-    run = Run(
-        id="run_full",
-        session_id=session.id,
-        status=RunStatus.FAILED,
-        input={"z": "question", "a": 1},
-        output={"z": "answer", "a": None},
-        error={"code": "broken", "trace": ["a", "b"]},
-        metadata={"attempt": 2},
-        turn_count=3,
-        token_usage=TokenUsage({"output_tokens": 7, "input_tokens": 5, "cache_read_tokens": 2, "of_acme": 4}),
-        started_at=at(1.000001),
-        ended_at=at(2),
-        provider="acme",
-        provider_metadata={"model": "acme-1", "region": "north"},
-        cost_usd=Decimal("0.000000001"),
-    )
-    return changed(run, **fields)
-
-
-def full_session(**fields: Any) -> Session:
-    """Return a session in which no field has its default."""
-    session = Session(
-        id="ses_full",
-        agent_id="assistant",
-        status=SessionStatus.PAUSED,
-        parent_session_id="ses_parent",
-        metadata={"z": 1, "a": [None, True, 0.5], "nested": {"": "empty key"}},
-        context={"system": "Be kind. 🙂", "nul": "\0"},
-        tags=("second", "first", "dritte"),
-        created_at=at(1.000001),
-        updated_at=at(2.999999),
-    )
-    return changed(session, **fields)
-
-
-def begin(store: SessionStore, session: Session, count: int = 3) -> list[Event]:
-    """Store a turn, then other events, and return all of them."""
-    first = an_event(session, type="turn_completed", run_id="run_a")
-    return store.append_events([first, *some_events(session, count - 1, run_id="run_a")])
-
-
 class TestSessionStoreArguments(OnMemory):
-    @pytest.fixture
-    def long_log(self, store: SessionStore) -> str:
-        """Return a session with six events, whose times decrease; the store also has two sessions around it."""
-        for session_id in ("ses_after", "ses_log", "ses_before"):
-            store.save_session(a_session(id=session_id))
-            for place in range(6):
-                kind = "message_sent" if place % 2 else "message_received"
-                name = f"{session_id}_{place + 1}"
-                store.append_event(an_event(session_id, id=name, type=kind, timestamp=at(10 - place)))
-        return "ses_log"
-
-    @pytest.fixture
-    def log(self, store: SessionStore) -> str:
-        """Return a session with six events in reverse order of time; the store also has another session with one."""
-        for session_id in ("ses_other", "ses_log"):
-            store.save_session(a_session(id=session_id))
-        store.append_event(an_event("ses_other", run_id="run_a", timestamp=at(0)))
-        kinds = ["run_started", "message_sent", "message_sent", "run_completed", "run_started", "error_occurred"]
-        runs = ["run_a", "run_a", "run_b", "run_a", "run_b", None]
-        for place, (kind, run_id) in enumerate(zip(kinds, runs, strict=True)):
-            store.append_event(an_event("ses_log", type=kind, run_id=run_id, timestamp=at(10 - place)))
-        return "ses_log"
-
     @pytest.fixture
     def copied(self) -> Session:
         """Return a session that is not stored."""
@@ -234,10 +148,10 @@ class TestSessionStoreArguments(OnMemory):
             store.follow_events(session.id, **arguments)
 
     @pytest.mark.parametrize("order", ["DESC", "", None, 1, ["desc"], "sequence_desc"], ids=repr)
-    def test_an_unknown_direction_is_refused(self, store: SessionStore, long_log: str, order: Any) -> None:
+    def test_an_unknown_direction_is_refused(self, store: SessionStore, session: Session, order: Any) -> None:
         """Check `get_events`: `order` is ``asc`` or ``desc``."""
         with pytest.raises(ValidationError):
-            store.get_events(long_log, order=order)
+            store.get_events(session.id, order=order)
 
     @pytest.mark.parametrize(
         "arguments", [{"event_id": ""}, {"event_id": None}, {"event_id": "e", "session_id": ""}], ids=repr
@@ -289,17 +203,17 @@ class TestSessionStoreArguments(OnMemory):
         ids=label,
     )
     def test_senseless_arguments_of_a_read_are_refused(
-        self, store: SessionStore, log: str, arguments: dict[str, Any]
+        self, store: SessionStore, session: Session, arguments: dict[str, Any]
     ) -> None:
         """Check `get_events`: each argument is checked before the store is queried."""
         with pytest.raises(ValidationError):
-            store.get_events(log, **arguments)
+            store.get_events(session.id, **arguments)
 
     @pytest.mark.parametrize("kind", ["daydreamed", "", 1, ["message_sent", "daydreamed"]])
-    def test_an_unknown_type_is_refused(self, store: SessionStore, log: str, kind: Any) -> None:
+    def test_an_unknown_type_is_refused(self, store: SessionStore, session: Session, kind: Any) -> None:
         """Check `get_events`: each type must be one of those that exist."""
         with pytest.raises(InvalidEventTypeError):
-            store.get_events(log, type=kind)
+            store.get_events(session.id, type=kind)
 
     @pytest.mark.parametrize("replace", [None, 1, "yes"])
     def test_a_senseless_replace_is_refused(self, store: SessionStore, copied: Session, replace: Any) -> None:
@@ -412,7 +326,7 @@ class TestSessionStoreArguments(OnMemory):
         self, store: SessionStore, session: Session, fields: dict[str, Any]
     ) -> None:
         """Check `get_events` and `follow_events`: both check `after` when they are called."""
-        after = changed(begin(store, session)[-1], **fields)
+        after = changed(store.append_events(some_events(session, 3))[-1], **fields)
         with pytest.raises(ValidationError):
             store.get_events(session.id, after=after)
         with pytest.raises(ValidationError):

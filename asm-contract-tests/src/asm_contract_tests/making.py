@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from asm_core import Artifact, Event, Run, Session, SessionStore
+from asm_core import (
+    Artifact,
+    Event,
+    EventType,
+    Run,
+    RunStatus,
+    Session,
+    SessionStatus,
+    SessionStore,
+    TokenUsage,
+)
 
 M = TypeVar("M", Artifact, Event, Run, Session)
 R = TypeVar("R", Run, Session)
@@ -54,6 +65,78 @@ def an_artifact(**fields: Any) -> Artifact:
 def changed(model: M, **fields: Any) -> M:
     """Return the model with these fields replaced, unchecked."""
     return type(model)(**{**{name: getattr(model, name) for name in model.__struct_fields__}, **fields})
+
+
+def full_artifact(session: Session, **fields: Any) -> Artifact:
+    """Return an artifact in which no field but `deleted_at` has its default."""
+    artifact = Artifact(
+        id="art_full",
+        session_id=session.id,
+        run_id="run_not_stored",
+        key="reports/2026/summary.txt",
+        content_type="text/plain; charset=utf-8",
+        byte_size=2**63 - 1,
+        checksum_sha256=SHA256,
+        storage_backend="s3",
+        storage_ref="s3://bucket/summary.txt",
+        metadata={"z": 1, "a": "\0🙂"},
+        created_at=at(1.000001),
+    )
+    return changed(artifact, **fields)
+
+
+def full_event(session: Session, **fields: Any) -> Event:
+    """Return an event in which no field but the number has its default."""
+    event = Event(
+        id="evt_full",
+        type=EventType.TOOL_CALL_FAILED,
+        timestamp=at(1.000001),
+        session_id=session.id,
+        run_id="run_not_stored",
+        data={"z": 1, "a": {"nul": "\0", "emoji": "🙂"}},
+        metadata={"host": "here"},
+        schema_version=7,
+        provider="acme",
+        correlation_id="trace-1",
+    )
+    return changed(event, **fields)
+
+
+def full_run(session: Session, **fields: Any) -> Run:
+    """Return a run in which no field has its default."""
+    run = Run(
+        id="run_full",
+        session_id=session.id,
+        status=RunStatus.FAILED,
+        input={"z": "question", "a": 1},
+        output={"z": "answer", "a": None},
+        error={"code": "broken", "trace": ["a", "b"]},
+        metadata={"attempt": 2},
+        turn_count=3,
+        token_usage=TokenUsage({"output_tokens": 7, "input_tokens": 5, "cache_read_tokens": 2, "of_acme": 4}),
+        started_at=at(1.000001),
+        ended_at=at(2),
+        provider="acme",
+        provider_metadata={"model": "acme-1", "region": "north"},
+        cost_usd=Decimal("0.000000001"),
+    )
+    return changed(run, **fields)
+
+
+def full_session(**fields: Any) -> Session:
+    """Return a session in which no field has its default."""
+    session = Session(
+        id="ses_full",
+        agent_id="assistant",
+        status=SessionStatus.PAUSED,
+        parent_session_id="ses_parent",
+        metadata={"z": 1, "a": [None, True, 0.5], "nested": {"": "empty key"}},
+        context={"system": "Be kind. 🙂", "nul": "\0"},
+        tags=("second", "first", "dritte"),
+        created_at=at(1.000001),
+        updated_at=at(2.999999),
+    )
+    return changed(session, **fields)
 
 
 def as_saved(model: R, revision: int = 1) -> R:

@@ -7,33 +7,14 @@ from typing import Any
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import SHA256, an_artifact, at, changed, label, soft_deleted
+from asm_contract_tests.making import an_artifact, at, changed, full_artifact, label, soft_deleted
 from asm_core import (
     AlreadyExistsError,
-    Artifact,
     ArtifactRegistry,
     Session,
     SessionNotFoundError,
     SessionStore,
 )
-
-
-def full_artifact(session: Session, **fields: Any) -> Artifact:
-    """Return an artifact in which no field but `deleted_at` has its default."""
-    artifact = Artifact(
-        id="art_full",
-        session_id=session.id,
-        run_id="run_not_stored",
-        key="reports/2026/summary.txt",
-        content_type="text/plain; charset=utf-8",
-        byte_size=2**63 - 1,
-        checksum_sha256=SHA256,
-        storage_backend="s3",
-        storage_ref="s3://bucket/summary.txt",
-        metadata={"z": 1, "a": "\0🙂"},
-        created_at=at(1.000001),
-    )
-    return changed(artifact, **fields)
 
 
 class RegisterContract(Contract):

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_session, an_event, at, changed, numbers, some_events
+from asm_contract_tests.making import a_session, an_event, at, full_event, numbers, some_events
 from asm_core import (
     AlreadyExistsError,
-    Event,
     EventType,
     Session,
     SessionNotFoundError,
     SessionStore,
 )
-
-
-def full_event(session: Session, **fields: Any) -> Event:
-    """Return an event in which no field but the number has its default."""
-    event = Event(
-        id="evt_full",
-        type=EventType.TOOL_CALL_FAILED,
-        timestamp=at(1.000001),
-        session_id=session.id,
-        run_id="run_not_stored",
-        data={"z": 1, "a": {"nul": "\0", "emoji": "🙂"}},
-        metadata={"host": "here"},
-        schema_version=7,
-        provider="acme",
-        correlation_id="trace-1",
-    )
-    return changed(event, **fields)
 
 
 class AppendContract(Contract):

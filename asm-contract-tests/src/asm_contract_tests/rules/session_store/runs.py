@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_event, as_saved, at, changed
+from asm_contract_tests.making import a_run, a_session, an_event, as_saved, changed, full_run
 from asm_core import (
     AlreadyExistsError,
     ExecutionResult,
@@ -25,27 +25,6 @@ from asm_core.models import TERMINAL_RUN_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def full_run(session: Session, **fields: Any) -> Run:
-    """Return a run in which no field has its default."""
-    run = Run(
-        id="run_full",
-        session_id=session.id,
-        status=RunStatus.FAILED,
-        input={"z": "question", "a": 1},
-        output={"z": "answer", "a": None},
-        error={"code": "broken", "trace": ["a", "b"]},
-        metadata={"attempt": 2},
-        turn_count=3,
-        token_usage=TokenUsage({"output_tokens": 7, "input_tokens": 5, "cache_read_tokens": 2, "of_acme": 4}),
-        started_at=at(1.000001),
-        ended_at=at(2),
-        provider="acme",
-        provider_metadata={"model": "acme-1", "region": "north"},
-        cost_usd=Decimal("0.000000001"),
-    )
-    return changed(run, **fields)
 
 
 SAVES: Final[dict[str, Callable[[SessionStore, Run], object]]] = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from asm_contract_tests.contract import Contract
@@ -11,30 +9,13 @@ from asm_contract_tests.making import (
     a_run,
     a_session,
     as_saved,
-    at,
-    changed,
+    full_session,
     ids,
     numbers,
     soft_deleted,
     some_events,
 )
-from asm_core import Session, SessionNotFoundError, SessionStatus, SessionStore
-
-
-def full_session(**fields: Any) -> Session:
-    """Return a session in which no field has its default."""
-    session = Session(
-        id="ses_full",
-        agent_id="assistant",
-        status=SessionStatus.PAUSED,
-        parent_session_id="ses_parent",
-        metadata={"z": 1, "a": [None, True, 0.5], "nested": {"": "empty key"}},
-        context={"system": "Be kind. 🙂", "nul": "\0"},
-        tags=("second", "first", "dritte"),
-        created_at=at(1.000001),
-        updated_at=at(2.999999),
-    )
-    return changed(session, **fields)
+from asm_core import SessionNotFoundError, SessionStore
 
 
 class SessionsContract(Contract):
