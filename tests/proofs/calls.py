@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asm_core as asm
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, changed, days_ago, some_events
+from asm_contract_tests.making import (
+    a_run,
+    a_session,
+    an_artifact,
+    an_event,
+    changed,
+    days_ago,
+    ids,
+    some_events,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Calls = dict[str, Callable[[asm.Backend], Any]]
 
-OLD = changed(a_session(id="old", status="completed"), created_at=days_ago(200), updated_at=days_ago(200))
+OLD = changed(a_session(id="old", status="completed", user_id="u"), created_at=days_ago(200), updated_at=days_ago(200))
 GONE = changed(OLD, id="gone", deleted_at=days_ago(100))
 POLICY = asm.RetentionPolicy(max_events_per_session=3)
 RUN = a_run("s")
@@ -25,30 +34,50 @@ COPY = (a_session(id="copy"), [a_run("copy")], [an_event("copy").numbered(7)])
 ARTIFACT = an_artifact()
 KEPT = an_artifact(key="kept")
 
+
+def with_title(session: asm.Session) -> asm.Session:
+    """Return the session with a title."""
+    return changed(session, title="titled")
+
+
+def redact_all(store: asm.SessionStore, session_id: str) -> asm.Erased:
+    """Redact all events of a session."""
+    return store.redact_events(session_id, ids(store.get_events(session_id)))
+
+
 WRITES: Calls = {
     "save_session": lambda backend: backend.session_store.save_session(OLD),
     "delete_session": lambda backend: backend.session_store.delete_session("old"),
+    "update_session": lambda backend: backend.session_store.update_session("s", with_title),
     "save_run": lambda backend: backend.session_store.save_run(RUN),
     "append_event": lambda backend: backend.session_store.append_event(EVENT),
     "append_events": lambda backend: backend.session_store.append_events(BATCH),
     "flush": lambda backend: backend.session_store.flush(RESULT),
     "restore_session": lambda backend: backend.session_store.restore_session(*COPY),
+    "fork_session": lambda backend: backend.session_store.fork_session("s"),
+    "delete_events": lambda backend: backend.session_store.delete_events("s", after=3),
+    "redact_events": lambda backend: backend.session_store.redact_events(
+        "s", ids(backend.session_store.get_events("s"))
+    ),
     "prune_session_events": lambda backend: backend.maintenance.prune_session_events("s", POLICY),
     "soft_delete_session": lambda backend: backend.maintenance.soft_delete_session("s"),
     "undelete_session": lambda backend: backend.maintenance.undelete_session("gone"),
     "soft_delete": lambda backend: backend.maintenance.soft_delete_expired_sessions(POLICY),
     "hard_delete": lambda backend: backend.maintenance.hard_delete_expired_sessions(POLICY),
+    "erase_user": lambda backend: backend.maintenance.erase_user("u"),
     "register": lambda backend: backend.artifact_registry.register(ARTIFACT),
     "delete": lambda backend: backend.artifact_registry.delete("kept"),
 }
 READS: Calls = {
     "get_session": lambda backend: backend.session_store.get_session("s"),
     "list_runs": lambda backend: backend.session_store.list_runs("s"),
+    "get_active_run": lambda backend: backend.session_store.get_active_run("s"),
     "get_events": lambda backend: backend.session_store.get_events("s"),
     "search_sessions": lambda backend: backend.query_api.search_sessions(),
     "search_events": lambda backend: backend.query_api.search_events(),
     "get_usage_summary": lambda backend: backend.query_api.get_usage_summary(),
     "export_session": lambda backend: backend.query_api.export_session("s"),
+    "get_cost_summary": lambda backend: backend.query_api.get_cost_summary(),
     "get_by_key": lambda backend: backend.artifact_registry.get_by_key("kept"),
     "health_check": lambda backend: backend.maintenance.health_check(),
 }

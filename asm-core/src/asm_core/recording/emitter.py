@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from asm_core.errors import ValidationError, shown
 from asm_core.event_log.batches import CheckedEvents
 from asm_core.models import Event, EventType
+from asm_core.models.statuses import check_new_type
 from asm_core.recording.metering import METERED, WARNINGS, Meter
 from asm_core.values.ids import new_ids
 from asm_core.values.payloads import encode_json
@@ -41,12 +42,12 @@ class Emitter:
             message = f"data must be a dict, not {shown(data)}."
             raise ValidationError(message)
         run = self._run
-        fields, metadata = dict(data), {}
-        if type in METERED:
-            fields, warnings = self._meter.take(EventType(type), fields)
+        kind, fields, metadata = check_new_type(type), dict(data), {}
+        if kind in METERED:
+            fields, warnings = self._meter.take(EventType(kind), fields)
             metadata = {WARNINGS: warnings} if warnings else {}
         event = Event.new(
-            type=type, session_id=run.session_id, run_id=run.id, provider=run.provider, data=fields, metadata=metadata
+            type=kind, session_id=run.session_id, run_id=run.id, provider=run.provider, data=fields, metadata=metadata
         )
         self._recorder.put(CheckedEvents([event]), len(encode_json(event.data)))
 
