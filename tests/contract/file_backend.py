@@ -60,6 +60,8 @@ class FileLock:
         if self._depth == 0 and self._file is not None and not self._is_left:
             if self._state.commits != self._commits:
                 self._save()
+            # A process forked meanwhile may hold a copy of the file, which would keep the lock.
+            fcntl.flock(self._file, fcntl.LOCK_UN)
             self._file.close()
         self._threads.release()
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 from asm_contract_tests.rules.machine.calls import KEYS, Call
 from asm_core import AsmError, Backend, Page, RetentionPolicy, SessionStore
 
-_UNCOMPARED: Final = frozenset({"duration_ms"})
+_UNCOMPARED: Final = frozenset({"duration_ms", "erasure_pending"})
+"""Fields that say how a medium did something, such as a file from which old pages must go."""
 _MOST: Final = 500
 _BEGAN: Final = datetime.now(UTC)
 
