@@ -6,7 +6,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from asm_core.errors import RevisionConflictError, ValidationError, short_repr
+from asm_core.errors import RevisionConflictError, ValidationError, shown
 from asm_core.event_log.idempotency import is_repeat, ordered
 from asm_core.models import Run, Session
 from asm_core.models.base import check_natural
@@ -15,7 +15,7 @@ from asm_core.querying.queries import EventQuery
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asm_core.models import Event, StoredEvent
+    from asm_core.models import Event
     from asm_core.querying.reader import Reader
 
 M = TypeVar("M", Session, Run)
@@ -48,7 +48,7 @@ def check_change(change: object) -> None:
         ValidationError: it cannot.
     """
     if not callable(change):
-        message = f"change must be a function that takes and returns a session or run, not {short_repr(change)}."
+        message = f"change must be a function that takes and returns a session or run, not {shown(change)}."
         raise ValidationError(message)
 
 
@@ -94,7 +94,7 @@ def update(load: Callable[[], M], change: Callable[[M], M], save: Callable[[M, i
 
 def find_repeated(
     reader: Reader, session: Session, run: Run | None, events: list[Event], expected: Expected
-) -> list[StoredEvent] | None:
+) -> list[Event] | None:
     """Return the stored events of a flush if it was stored before, and only its reply was lost; else None."""
     stored = reader.load_session(session.id)
     if expected.session is not None and (stored is None or not is_repeat(stored, session, expected.session)):

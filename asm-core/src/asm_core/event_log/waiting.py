@@ -6,10 +6,10 @@ import math
 import threading
 import time
 from contextlib import ExitStack, nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from asm_core.concurrency.threads import begin_thread
-from asm_core.errors import AsmError, StorageError, ValidationError, short_repr
+from asm_core.errors import AsmError, StorageError, ValidationError, shown
 from asm_core.querying.heads import GONE
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from asm_core.querying.heads import Head
 
     Tell = Callable[[str | None], None]
+    Wake = Callable[[Head | AsmError | None], object]
 
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.05
@@ -29,6 +30,13 @@ DEAREST_PAUSE = 0.1
 """Limits of the rest after an expensive poll, up to 100 ms, so that an idle waiter takes less than 1% of a core. With
 cold processor caches, one poll takes some hundred microseconds.
 """
+
+
+class Watch(NamedTuple):
+    """A waiter without a thread."""
+
+    known: Collection[Head]
+    wake: Wake
 
 
 class Watcher:
@@ -55,6 +63,7 @@ class Watcher:
         self._condition = threading.Condition(lock)
         self._advanced = threading.Condition(lock)  # for waiters: notifications of the watcher do not wake them
         self._waiting: dict[str, int] = {}
+        self._watches: dict[str, dict[int, Watch]] = {}
         self._heads: dict[str, Head] = {}
         self._looks = 0
         self._first_looks: dict[str, int] = {}
@@ -80,6 +89,9 @@ class Watcher:
             if session_id in self._waiting:
                 self._tellings[session_id] = self._tellings.get(session_id, 0) + 1
                 self._advanced.notify_all()
+            watches = self._watches.pop(session_id, {})
+        for watch in watches.values():
+            watch.wake(None)
 
     def wait(self, session_id: str, known: Collection[Head], timeout: float | None) -> Head | None:
         """Wait until the session's head is not in `known`, and return it: greater, lower, of another log, or `GONE`.
@@ -107,6 +119,27 @@ class Watcher:
                 raise self._error
         finally:
             self._leave(session_id)
+
+    def watch(self, session_id: str, known: Collection[Head], wake: Wake) -> Callable[[], None]:
+        """Wait as `wait` does, without a thread and a timeout; return a function that ends the wait.
+
+        `wake` is called once, in another thread, with the head, None, or the error that `wait` would raise. The caller
+        ends the wait in any case, and only once.
+        """
+        watch = Watch(known, wake)
+        with self._condition:
+            self._join(session_id, known)
+            self._watches.setdefault(session_id, {})[id(watch)] = watch
+
+        def end() -> None:
+            with self._condition:
+                watches = self._watches.get(session_id, {})
+                watches.pop(id(watch), None)
+                if not watches:
+                    self._watches.pop(session_id, None)
+                self._leave(session_id)
+
+        return end
 
     def _join(self, session_id: str, known: Collection[Head]) -> int | None:
         with self._condition:
@@ -173,6 +206,7 @@ class Watcher:
                     self._condition.wait(self._pause(spent - before))
 
     def _publish(self, session_ids: list[str], heads: dict[str, Head]) -> None:
+        woken: list[tuple[Watch, Head]] = []
         with self._condition:
             for session_id in session_ids:
                 head = heads.get(session_id, GONE)
@@ -181,11 +215,21 @@ class Watcher:
                     self._heads[session_id] = head
                     self._active_at = time.monotonic()
                     self._advanced.notify_all()
+                    watches = self._watches.get(session_id, {})
+                    due = [key for key, watch in watches.items() if head not in watch.known]
+                    woken += [(watches.pop(key), head) for key in due]
+        # After the lock is released: each wake takes some microseconds.
+        for watch, head in woken:
+            watch.wake(head)
 
     def _fail(self, error: AsmError) -> None:
         with self._condition:
             self._error, self._thread = error, None
             self._advanced.notify_all()
+            failed, self._watches = self._watches, {}
+        for watches in failed.values():
+            for watch in watches.values():
+                watch.wake(error)
 
     def _pause(self, cost: float) -> float:
         """Return the seconds to rest after a poll that took this many CPU seconds, the wakeup included."""
@@ -201,6 +245,6 @@ def check_wait(field: str, value: object) -> float:
         ValidationError: it is not a number, negative, or not finite.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        message = f"{field} must be a number of seconds, 0 or more, not {short_repr(value)}."
+        message = f"{field} must be a number of seconds, 0 or more, not {shown(value)}."
         raise ValidationError(message)
     return float(min(value, threading.TIMEOUT_MAX))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -17,19 +16,19 @@ from asm_core.errors import (
     RunNotFoundError,
     SessionNotFoundError,
     ValidationError,
-    short_repr,
+    shown,
 )
 from asm_core.event_log.batches import check_new_events
 from asm_core.event_log.erasing import Erased, deletions, erase, redactions
-from asm_core.event_log.following import Follower
+from asm_core.event_log.following import Follower, Following, await_events
 from asm_core.event_log.forks import MAX_FORK_EVENTS, fork
 from asm_core.event_log.resuming import check_last, find_after, head_of
+from asm_core.event_log.steps import carry_out, waits
 from asm_core.event_log.updating import Expected, check_change, check_expected, find_repeated, save, update
 from asm_core.event_log.waiting import Watcher, check_wait
 from asm_core.models import Event, Run, RunStatus, Session
 from asm_core.models.base import check_instance, check_natural
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
-from asm_core.querying.heads import GONE
 from asm_core.querying.queries import (
     EVENT_ORDERS,
     RUN_ORDERS,
@@ -49,8 +48,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from asm_core.models import EventType, SessionStatus, StoredEvent
-    from asm_core.querying.heads import Head
+    from asm_core.models import EventType, SessionStatus
     from asm_core.querying.queries import Order
     from asm_core.querying.reader import Reader
 
@@ -253,7 +251,7 @@ class SessionStore(ABC):
 
     # -- events --------------------------------------------------------------------------------------------------
 
-    def append_event(self, event: Event) -> StoredEvent:
+    def append_event(self, event: Event) -> Event:
         """Append an event to its session's log and return it as stored, with its `sequence_number`.
 
         If the id is already stored, nothing is stored and the stored event is returned.
@@ -266,7 +264,7 @@ class SessionStore(ABC):
         """
         return self.append_events([event])[0]
 
-    def append_events(self, events: Iterable[Event]) -> list[StoredEvent]:
+    def append_events(self, events: Iterable[Event]) -> list[Event]:
         """Append events, all or none, and return them as stored, in the given order.
 
         They may belong to several sessions. An id that occurs twice, in the batch or in the store, is stored once. An
@@ -285,7 +283,7 @@ class SessionStore(ABC):
         self._notify()
         return stored
 
-    def flush(self, result: ExecutionResult) -> list[StoredEvent]:
+    def flush(self, result: ExecutionResult) -> list[Event]:
         """Store the session, run and events of an execution, all or nothing; return the events as stored.
 
         Raises:
@@ -320,6 +318,7 @@ class SessionStore(ABC):
         self._notify()
         return stored
 
+    @waits
     def get_events(
         self,
         session_id: str,
@@ -332,7 +331,7 @@ class SessionStore(ABC):
         limit: int | None = None,
         order: str = "asc",
         wait_timeout: float = 0.0,
-    ) -> list[StoredEvent]:
+    ) -> list[Event]:
         """Return the events of a session in the order of their numbers.
 
         The last events of a log, ``order="desc", limit=20``, cost as much as the first, however long the log is.
@@ -365,25 +364,14 @@ class SessionStore(ABC):
             order=_check_direction(order),
         )
         timeout = check_wait("wait_timeout", wait_timeout)
-        nothing = allows_nothing(query)
-        events = find_after(self.reader, query, last)
-        deadline = time.monotonic() + timeout
-        head: Head | None = None
-        while not events:
-            if head is None or head == GONE:
-                # The head is read first: the query after it sees every event up to that number.
-                head = head_of(self.reader, session_id)
-                if timeout:
-                    events = find_after(self.reader, query, last)
-            left = deadline - time.monotonic()
-            is_over = query.before is not None and query.before <= head.last_sequence + 1
-            if events or nothing or left <= 0 or is_over:
-                break
-            head = self._watcher.wait(session_id, (head,), left)
-            events = find_after(self.reader, query, last)
-        return events
+        if events := find_after(self.reader, query, last):
+            return events
+        if timeout:
+            return carry_out(await_events(self.reader, query, last, timeout), lambda: self._watcher)
+        head_of(self.reader, session_id)
+        return []
 
-    def get_event(self, event_id: str, *, session_id: str | None = None) -> StoredEvent:
+    def get_event(self, event_id: str, *, session_id: str | None = None) -> Event:
         """Return the event with this id.
 
         Args:
@@ -401,8 +389,8 @@ class SessionStore(ABC):
         )
         for event in self.reader.find_events(query):
             return event
-        where = "" if session_id is None else f" in session {short_repr(session_id)}"
-        message = f"No event has the id {short_repr(event_id)}{where}. It was never stored, or was pruned."
+        where = "" if session_id is None else f" in session {shown(session_id)}"
+        message = f"No event has the id {shown(event_id)}{where}. It was never stored, or was pruned."
         raise NotFoundError(message, details={"event_id": event_id, "session_id": session_id})
 
     def get_latest_sequence(self, session_id: str) -> int:
@@ -421,7 +409,7 @@ class SessionStore(ABC):
         run_id: str | Iterable[str] | None = None,
         type: EventType | str | Iterable[EventType | str] | None = None,  # noqa: A002  the field's name
         idle_timeout: float | None = None,
-    ) -> Iterator[StoredEvent]:
+    ) -> Iterator[Event]:
         """Yield the events after `after`, then each new event when it is committed, in order and without omission.
 
         Ends after `idle_timeout` seconds without a new event (None: never). Memory use does not grow.
@@ -442,19 +430,7 @@ class SessionStore(ABC):
         )
         timeout = None if idle_timeout is None else check_wait("idle_timeout", idle_timeout)
         last = after if isinstance(after, Event) else None
-        return self._follow(session_id, Follower(self.reader, query, last), timeout)
-
-    def _follow(self, session_id: str, follower: Follower, timeout: float | None) -> Iterator[StoredEvent]:
-        active_at = time.monotonic()
-        while True:
-            if events := follower.read():
-                yield from events
-                active_at = time.monotonic()
-                continue
-            left = None if timeout is None else active_at + timeout - time.monotonic()
-            if left is not None and left <= 0:
-                return
-            follower.see(self._watcher.wait(session_id, follower.known, left))
+        return Following(Follower(self.reader, query, last), session_id, timeout, lambda: self._watcher)
 
     # -- erasure ---------------------------------------------------------------------------------------------------
 
@@ -574,7 +550,7 @@ class SessionStore(ABC):
                 raise ValidationError(message)
             last = max(last, event.sequence_number)
         if not isinstance(replace, bool):
-            message = f"replace must be True or False, not {short_repr(replace)}."
+            message = f"replace must be True or False, not {shown(replace)}."
             raise ValidationError(message)
         count = self._restore(session, checked_runs, checked_events, last, replace=replace)
         self._notify()
@@ -603,7 +579,7 @@ class SessionStore(ABC):
         """Remove the session, its runs, its events and its counter in one transaction."""
 
     @abstractmethod
-    def _append(self, events: list[Event]) -> list[StoredEvent]:
+    def _append(self, events: list[Event]) -> list[Event]:
         """Store one or more events without numbers in one transaction; return each as stored.
 
         The order of the checks is fixed, so that every backend reports the same of several faults. Reject a
@@ -614,7 +590,7 @@ class SessionStore(ABC):
         """
 
     @abstractmethod
-    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[StoredEvent]:
+    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[Event]:
         """Save the session and the run with their expected revisions and append the events, in one transaction.
 
         SessionDeletedError if the stored session is soft-deleted.
@@ -685,7 +661,7 @@ def _checked_live(session: object) -> Session:
 def _check_direction(order: object) -> Order:
     """Return the order of a log: ascending or descending."""
     if not isinstance(order, str) or order not in {"asc", "desc"}:
-        message = f'order must be "asc" or "desc", not {short_repr(order)}.'
+        message = f'order must be "asc" or "desc", not {shown(order)}.'
         raise ValidationError(message)
     return EVENT_ORDERS[f"sequence_{order}"]
 
@@ -697,6 +673,6 @@ def _check_after(session_id: str, after: object) -> int:
 
 def _check_iterable(field: str, value: Any) -> Iterable[Any]:
     if not isinstance(value, Iterable):
-        message = f"{field} must be an iterable, not {short_repr(value)}."
+        message = f"{field} must be an iterable, not {shown(value)}."
         raise ValidationError(message)
     return value

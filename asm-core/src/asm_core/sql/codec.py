@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from asm_core.errors import StorageError, short_repr
-from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Run, Session, StoredEvent, TokenUsage
+from asm_core.errors import StorageError, shown
+from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session, TokenUsage
 from asm_core.models.statuses import TypesOfRows
 from asm_core.querying.queries import ActiveSession
 from asm_core.sql.columns import text_of_time
@@ -23,9 +23,7 @@ from asm_core.values.payloads import decode_json, encode_json, encode_payload
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from asm_core.models import Event
-
-M = TypeVar("M", Session, Run, StoredEvent)
+M = TypeVar("M", Session, Run, Event)
 Row = tuple[Any, ...]
 
 _EVENT_TYPES: Final = TypesOfRows(EVENT_TYPES)
@@ -131,7 +129,7 @@ class Codec:
                 revision=revision,
             )
         except UNREADABLE as error:
-            raise unreadable(f"Session {short_repr(id_)}", id_, error) from error
+            raise unreadable(f"Session {shown(id_)}", id_, error) from error
 
     def active_sessions(self, rows: list[Any]) -> list[ActiveSession]:
         """Return the sessions of rows that end with the time of the last activity."""
@@ -197,7 +195,7 @@ class Codec:
                 revision=revision,
             )
         except UNREADABLE as error:
-            raise unreadable(f"Run {short_repr(id_)}", id_, error) from error
+            raise unreadable(f"Run {shown(id_)}", id_, error) from error
 
     def event_row(self, event: Event) -> Row:
         """Return the row of a checked and numbered event."""
@@ -215,18 +213,18 @@ class Codec:
             event.correlation_id,
         )
 
-    def event(self, row: Sequence[Any]) -> StoredEvent:
+    def event(self, row: Sequence[Any]) -> Event:
         """Return the event of a row."""
         return self._event(row, self.decode_payload)
 
-    def events(self, rows: list[Any]) -> list[StoredEvent]:
+    def events(self, rows: list[Any]) -> list[Event]:
         """Return the events of rows."""
         return self._all(self._event, rows)
 
-    def _event(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> StoredEvent:
+    def _event(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> Event:
         id_, session_id, number, kind, timestamp, run_id, data, metadata, version, provider, correlation_id = row
         try:
-            return StoredEvent(
+            return Event(
                 id=id_,
                 type=_EVENT_TYPES[kind],
                 timestamp=self.decode_time(timestamp),
@@ -240,7 +238,7 @@ class Codec:
                 correlation_id=correlation_id,
             )
         except UNREADABLE as error:
-            raise unreadable(f"Event {short_repr(id_)}", id_, error) from error
+            raise unreadable(f"Event {shown(id_)}", id_, error) from error
 
     def artifact_row(self, artifact: Artifact) -> Row:
         """Return the row of a checked artifact."""
@@ -278,7 +276,7 @@ class Codec:
                 deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
             )
         except UNREADABLE as error:
-            raise unreadable(f"Artifact {short_repr(id_)}", id_, error) from error
+            raise unreadable(f"Artifact {shown(id_)}", id_, error) from error
 
     def _all(self, decode: Callable[[Any, Callable[[Any], Any]], M], rows: list[Any]) -> list[M]:
         try:
