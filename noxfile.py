@@ -77,6 +77,13 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
 
 
+@nox.session(default=False)
+def stubs(session: nox.Session) -> None:
+    """Write the types of the ports for asyncio from the synchronous ports."""
+    session.install("-e", "./asm-core")
+    session.run("python", "tests/aio/stub.py")
+
+
 @nox.session(venv_backend="uv")
 def minimums(session: nox.Session) -> None:
     """Test backend and command line with the lowest declared dependencies (needs uv)."""

@@ -65,6 +65,7 @@ from asm_core.querying.usage import CostRow, CostSummary, UsageRow, UsageSummary
 from asm_core.retention import MaintenanceReport, RetentionPolicy
 
 if TYPE_CHECKING:
+    from asm_core import aio
     from asm_core.commands import CommandProvider
     from asm_core.memory import MemoryBackend
     from asm_core.recording.abandoned import close_abandoned
@@ -135,6 +136,7 @@ __all__ = [
     "UsageRow",
     "UsageSummary",
     "ValidationError",
+    "aio",
     "close_abandoned",
     "dump_session",
     "hookimpl",
@@ -157,6 +159,8 @@ _LATER: Final = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "aio":  # it imports asyncio
+        return import_module(f"{__name__}.aio")
     if name not in _LATER:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

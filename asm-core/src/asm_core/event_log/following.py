@@ -1,9 +1,7 @@
-"""Waiting for events, and following of a session's log, with detection of a log that was set back."""
+"""Following of a session's log, with detection of a log that was set back."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -18,16 +16,11 @@ from asm_core.event_log.resuming import (
     is_stored,
     number_of,
 )
-from asm_core.event_log.steps import Pause, Steps, carry_out, waits
-from asm_core.models import Event
-from asm_core.querying.heads import GONE
 from asm_core.querying.matching import event_matches
-from asm_core.querying.queries import EventQuery, allows_nothing
+from asm_core.querying.queries import EventQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from asm_core.event_log.waiting import Watcher
+    from asm_core.models import Event
     from asm_core.querying.heads import Head
     from asm_core.querying.reader import Reader
 
@@ -160,83 +153,3 @@ class Follower:
         if found and self._head is not None and number_of(found[-1]) > self._seen:
             self._seen = number_of(found[-1])
             self._head = self._head._replace(last_sequence=self._seen, updated_at=None)
-
-
-class Following(Iterator[Event]):
-    """The iterator of `SessionStore.follow_events`. An error ends it, as it ends a generator."""
-
-    def __init__(
-        self, follower: Follower, session_id: str, idle_timeout: float | None, watcher: Callable[[], Watcher]
-    ) -> None:
-        """Follow a session with `follower`; end after `idle_timeout` seconds without an event (None: never)."""
-        self._follower = follower
-        self._session_id = session_id
-        self._idle_timeout = idle_timeout
-        self._watcher = watcher
-        self._events: Iterator[Event] = iter(())
-        self._idle_since: float | None = None
-        self._ended = False
-
-    def __next__(self) -> Event:
-        """Return the next event; wait for it."""
-        while True:
-            for event in self._events:
-                return event
-            page = self.page()
-            if not page:
-                raise StopIteration
-            self._events = iter(page)
-
-    @waits
-    def page(self) -> list[Event]:
-        """Return the next events, some hundred at most; wait for one. An empty list at the end."""
-        return [] if self._ended else carry_out(self._steps(), self._watcher)
-
-    def close(self) -> None:
-        """End the iteration; a second call is a no-op."""
-        self._ended = True
-        self._events = iter(())
-
-    def _steps(self) -> Steps[list[Event]]:
-        try:
-            # An interrupted wait does not extend the time.
-            self._idle_since = time.monotonic() if self._idle_since is None else self._idle_since
-            while not (events := self._follower.read()):
-                left = None if self._idle_timeout is None else self._idle_since + self._idle_timeout - time.monotonic()
-                if left is not None and left <= 0:
-                    self._ended = True
-                    break
-                self._follower.see((yield Pause(self._session_id, self._follower.known, left)))
-        except GeneratorExit:
-            raise  # an event loop has cancelled the wait; the next call waits again
-        except BaseException:
-            self._ended = True
-            raise
-        self._idle_since = None
-        return events
-
-
-def await_events(reader: Reader, query: EventQuery, last: Event | None, timeout: float) -> Steps[list[Event]]:
-    """Read the events of one session that match `query`, for which there were none a moment ago; wait for one.
-
-    Ends with an empty list after `timeout` seconds, or when no event can match any more.
-
-    Raises:
-        SessionNotFoundError: the session does not exist, or was deleted meanwhile.
-    """
-    deadline = time.monotonic() + timeout
-    [session_id] = query.session_ids or ()
-    head: Head | None = None
-    while True:
-        if head is None or head == GONE:
-            # The head is read first: the query after it sees every event up to that number.
-            head = head_of(reader, session_id)
-            if events := find_after(reader, query, last):
-                return events
-        left = deadline - time.monotonic()
-        is_over = query.before is not None and query.before <= head.last_sequence + 1
-        if left <= 0 or is_over or allows_nothing(query):
-            return []
-        head = yield Pause(session_id, (head,), left)
-        if events := find_after(reader, query, last):
-            return events

@@ -49,6 +49,11 @@ class Backend(ABC):
     maintenance: Maintenance
     artifact_registry: ArtifactRegistry
 
+    @property
+    def connections(self) -> int:
+        """The number of calls that can use the store at the same time; `asm_core.aio` runs as many threads."""
+        return 8
+
     def transaction(self) -> AbstractContextManager[None]:
         """Return a context in which all port calls of this thread form one transaction.
 

@@ -20,12 +20,13 @@ from asm_core.errors import (
 )
 from asm_core.event_log.batches import check_new_events
 from asm_core.event_log.erasing import Erased, deletions, erase, redactions
-from asm_core.event_log.following import Follower, Following, await_events
+from asm_core.event_log.following import Follower
 from asm_core.event_log.forks import MAX_FORK_EVENTS, fork
 from asm_core.event_log.resuming import check_last, find_after, head_of
 from asm_core.event_log.steps import carry_out, waits
 from asm_core.event_log.updating import Expected, check_change, check_expected, find_repeated, save, update
 from asm_core.event_log.waiting import Watcher, check_wait
+from asm_core.event_log.waiting_reads import Following, await_events
 from asm_core.models import Event, Run, RunStatus, Session
 from asm_core.models.base import check_instance, check_natural
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status

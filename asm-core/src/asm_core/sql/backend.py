@@ -76,6 +76,11 @@ class SQLBackend(Backend):
             cls._on_file(SQLiteFile(sqlite_path(url), chosen_options, create=migrate is not False)), migrate=migrate
         )
 
+    @property
+    def connections(self) -> int:
+        """The number of connections: those for reading and the one for writing on SQLite, the pool on PostgreSQL."""
+        return self._database.connections
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make all port calls of this thread inside one transaction."""

@@ -21,10 +21,12 @@ class Connector(ABC, Generic[C]):
     Attributes:
         errors: a context manager that translates errors of the driver and of the ORM to `StorageError`.
         is_single: whether there is one connection for all threads.
+        size: the number of connections that can be in use at the same time.
     """
 
     errors: Translating
     is_single = False
+    size = 5
 
     @abstractmethod
     def statement(self) -> AbstractContextManager[C]:

@@ -39,6 +39,11 @@ class Database(ABC, Generic[C]):
         self._closed = False
         renew_in_child(self)
 
+    @property
+    def connections(self) -> int:
+        """The number of connections that can be in use at the same time."""
+        return self._connector.size
+
     @contextmanager
     def read(self) -> Iterator[C]:
         """Provide a connection for reading; inside a transaction of this thread, that of the transaction."""

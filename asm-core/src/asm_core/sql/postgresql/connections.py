@@ -28,6 +28,7 @@ class ServerConnections(Connector[C]):
             errors: the error translation of the ORM.
         """
         self.errors = errors
+        self.size = options.pool_size
         self._connect = connect
         self._pool = PostgreSQLPool(connect, options)
 

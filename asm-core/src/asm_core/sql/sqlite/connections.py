@@ -30,6 +30,7 @@ class FileConnections(Connector[C]):
         """
         self.errors = errors
         self.is_single = file.in_memory
+        self.size = 1 if file.in_memory else file.options.readers + 1
         self._file = file
         self._connect = connect
         self._writer: C | None = None

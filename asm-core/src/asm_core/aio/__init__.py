@@ -1,0 +1,30 @@
+"""The ports for asyncio: the same methods, awaited.
+
+>>> import asyncio
+>>> import asm_core as asm
+>>> async def main() -> int | None:
+...     async with asm.aio.open_backend("memory") as backend:
+...         session = await backend.session_store.save_session(asm.Session.new(agent_id="assistant"))
+...         event = asm.Event.new(type="message_received", session_id=session.id, data={"content": "hello"})
+...         stored = await backend.session_store.append_event(event)
+...         return stored.sequence_number
+>>> asyncio.run(main())
+1
+
+The calls run in a few threads of the backend's own. The classes are derived from the synchronous ports, and so are
+their types, in ``ports.pyi``.
+"""
+
+from asm_core.aio.backend import Backend, Opening, open_backend, wrap
+from asm_core.aio.ports import ArtifactRegistry, Maintenance, QueryAPI, SessionStore
+
+__all__ = [
+    "ArtifactRegistry",
+    "Backend",
+    "Maintenance",
+    "Opening",
+    "QueryAPI",
+    "SessionStore",
+    "open_backend",
+    "wrap",
+]

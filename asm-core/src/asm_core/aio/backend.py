@@ -1,0 +1,143 @@
+"""The backend for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Self
+
+from asm_core import plugins, ports
+from asm_core.aio.calls import Calls
+from asm_core.aio.ports import ArtifactRegistry, Maintenance, QueryAPI, Schema, SessionStore
+from asm_core.errors import ValidationError, shown
+from asm_core.event_log.waiting import check_wait
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from types import TracebackType
+
+
+class Backend(Schema):
+    """The four ports of one store, for asyncio. Safe to share between tasks, event loops and threads.
+
+    Calls run in threads of the backend's own, as many as `asm_core.Backend.connections`. A call that waits for events
+    takes no thread. A cancelled call leaves its write whole or undone: the caller waits until the thread has ended it.
+
+    Attributes:
+        sync: the synchronous backend.
+        session_store: its session store.
+        query_api: its searches.
+        maintenance: its maintenance.
+        artifact_registry: its artifacts.
+    """
+
+    def __init__(self, backend: ports.Backend, *, owns: bool = False) -> None:
+        """Await the calls of `backend`; with `owns`, `close` closes it too."""
+        self.sync = backend
+        self._owns = owns
+        calls = Calls(backend.connections)
+        super().__init__(backend, calls)
+        self._all_calls = calls
+        self.session_store = SessionStore(backend.session_store, calls)
+        self.query_api = QueryAPI(backend.query_api, calls)
+        self.maintenance = Maintenance(backend.maintenance, calls)
+        self.artifact_registry = ArtifactRegistry(backend.artifact_registry, calls)
+
+    @property
+    def name(self) -> str:
+        """The name of the backend in the configuration."""
+        return self.sync.name
+
+    @property
+    def capabilities(self) -> frozenset[ports.Capability]:
+        """The declared capabilities."""
+        return self.sync.capabilities
+
+    async def close(self, timeout: float = 30.0) -> None:  # noqa: ASYNC109  the calls that it waits for are not its own
+        """Reject further calls, wait for those under way, and release what `open_backend` opened.
+
+        Followers and other calls that wait for events raise `StorageError` at once. Closing twice is a no-op.
+
+        Raises:
+            StorageError: calls are still under way after `timeout` seconds. Nothing is released yet.
+        """
+        await self._all_calls.finish(check_wait("timeout", timeout))
+        owns, self._owns = self._owns, False
+        if owns:
+            await self._all_calls.in_thread(self.sync.close)
+        self._all_calls.end()
+
+    async def __aenter__(self) -> Self:
+        """Return the backend."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the backend."""
+        await self.close()
+
+
+class Opening:
+    """A backend that is being opened: ``async with`` it, or ``await`` it and close it later."""
+
+    def __init__(self, name: str | None, arguments: dict[str, Any]) -> None:
+        """Open with the arguments of `asm_core.open_backend`."""
+        self._name = name
+        self._arguments = arguments
+        self._backend: Backend | None = None
+
+    def __await__(self) -> Generator[Any, None, Backend]:
+        """Open the backend."""
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Backend:
+        """Open the backend."""
+        self._backend = await self._open()
+        return self._backend
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the backend."""
+        if self._backend is not None:
+            await self._backend.close()
+
+    async def _open(self) -> Backend:
+        opened: list[ports.Backend] = []
+        calls = Calls(1)
+        try:
+            await calls.in_thread(lambda: opened.append(plugins.open_backend(self._name, **self._arguments)))
+        except asyncio.CancelledError:
+            if opened:
+                await calls.in_thread(opened[0].close)
+            raise
+        finally:
+            calls.end()
+        return Backend(opened[0], owns=True)
+
+
+def open_backend(
+    name: str | None = None,
+    *,
+    url: str | None = None,
+    migrate: bool = False,
+    store: str | None = None,
+    **options: Any,
+) -> Opening:
+    """Open a store with the backend of this name, as `asm_core.open_backend` does, in a thread.
+
+    Use it as ``async with asm.aio.open_backend(...) as backend``, or ``backend = await asm.aio.open_backend(...)``.
+    """
+    return Opening(name, {"url": url, "migrate": migrate, "store": store, **options})
+
+
+def wrap(backend: ports.Backend) -> Backend:
+    """Return the asynchronous face of an open backend. Closing it does not close `backend`.
+
+    Raises:
+        ValidationError: `backend` is not a synchronous backend.
+    """
+    if not isinstance(backend, ports.Backend):
+        message = f"wrap() takes an open asm_core.Backend, not {shown(backend)}."
+        raise ValidationError(message)
+    return Backend(backend)
