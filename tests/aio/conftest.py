@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SLOW = 0.5
+SLOW = 10.0
 """Seconds that a step of the loop may take before debug mode logs a warning; other tests run on the same cores."""
 
 
