@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asm_backend_peewee.connection import TableConnection
 from asm_backend_peewee.database import dialect_of_database, on_database
@@ -14,9 +13,12 @@ from asm_core import ValidationError
 from asm_core.sql import Database, SQLBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     import peewee
+
+    from asm_core import Ports
 
 
 class PeeweeBackend(SQLBackend):
@@ -60,12 +62,19 @@ class PeeweeBackend(SQLBackend):
         self.models = define(database, store.words.dialect, schema=store.words.schema)
         super().__init__(store, migrate=migrate)
 
-    @contextmanager
-    def bind(self, connection: peewee.Database | peewee.Proxy) -> Iterator[None]:
-        """Make the ports of this thread join the open transaction of another Peewee database."""
+    def bind(self, connection: peewee.Database | peewee.Proxy) -> AbstractContextManager[Ports]:
+        """Return a context that yields ports in the open transaction of another Peewee database.
+
+        If they are to be used in another thread, it needs ``thread_safe=False``, and on SQLite
+        ``check_same_thread=False``.
+        """
+        return super().bind(connection)
+
+    def _joining(self, connection: Any) -> Callable[[], TableConnection]:
         dialect = dialect_of_database(connection)
         if dialect is not self._database.words.dialect:
             message = f"bind() takes a database on {self._database.words.dialect}, not on {dialect}."
             raise ValidationError(message)
-        with self._database.bind(TableConnection(connection)):
-            yield
+        found = TableConnection(connection)
+        found.join()
+        return lambda: found

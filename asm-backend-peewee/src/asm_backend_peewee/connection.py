@@ -31,6 +31,11 @@ class TableConnection(SQLConnection):
         self.database = database
 
     @property
+    def is_of_thread(self) -> bool:
+        """Whether the database has a connection for each thread."""
+        return bool(self.database.thread_safe)
+
+    @property
     def driver(self) -> Any:
         """The driver's connection."""
         return self.database.connection()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asm_backend_pony.connection import SessionConnection, TableConnection, in_session
 from asm_backend_pony.database import dialect_of_database, on_database
@@ -12,9 +12,12 @@ from asm_core import ValidationError
 from asm_core.sql import Database, SQLBackend
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from pony.orm import Database as PonyDatabase
+
+    from asm_core import Ports
 
 
 class PonyBackend(SQLBackend):
@@ -51,16 +54,19 @@ class PonyBackend(SQLBackend):
         store = database if isinstance(database, Database) else on_database(database, schema, notify=notify)
         super().__init__(store, migrate=migrate)
 
-    def bind(self, connection: PonyDatabase) -> AbstractContextManager[None]:
-        """Return a context in which the ports of this thread join another Pony database's `db_session`.
+    def bind(self, connection: PonyDatabase) -> AbstractContextManager[Ports]:
+        """Return a context that yields ports in another Pony database's `db_session`, in the thread of that.
 
         Raises:
             ValidationError: it is not a Pony database of the same dialect, or this thread is not in a `db_session`.
         """
+        return super().bind(connection)
+
+    def _joining(self, connection: Any) -> Callable[[], SessionConnection]:
         if dialect_of_database(connection) is not self._database.words.dialect:
             message = f"bind() takes a Pony database on {self._database.words.dialect}, as the backend's own is."
             raise ValidationError(message)
         if not in_session():
             message = "bind() takes a database with an open transaction. Call it inside db_session."
             raise ValidationError(message)
-        return self._database.bind(SessionConnection(connection))
+        return lambda: SessionConnection(connection)

@@ -55,6 +55,11 @@ class SessionConnection(TableConnection):
         self.database = database
 
     @property
+    def is_of_thread(self) -> bool:
+        """A `db_session` belongs to its thread."""
+        return True
+
+    @property
     def driver(self) -> Any:
         """The driver's connection, after the changes of the session were flushed."""
         return self.database._get_cache().prepare_connection_for_query_execution()  # noqa: SLF001  begins nothing

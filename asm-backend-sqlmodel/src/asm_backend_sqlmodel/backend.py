@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from asm_backend_sqlmodel.database import on_engine, table_connection
+from asm_backend_sqlmodel.database import joining, on_engine
 from asm_backend_sqlmodel.postgresql import open_server
 from asm_backend_sqlmodel.sqlite import open_file
 from asm_core.sql import Database, SQLBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection, Engine
     from sqlalchemy.orm import Session as OrmSession
 
     from asm_backend_sqlmodel.connection import TableConnection
+    from asm_core import Ports
 
 
 class SQLModelBackend(SQLBackend):
@@ -50,8 +51,9 @@ class SQLModelBackend(SQLBackend):
         database = engine if isinstance(engine, Database) else on_engine(engine, schema, notify=notify)
         super().__init__(database, migrate=migrate)
 
-    @contextmanager
-    def bind(self, connection: Connection | OrmSession) -> Iterator[None]:
-        """Make the ports of this thread join the transaction of a SQLModel ``Session`` or a ``Connection``."""
-        with self._database.bind(table_connection(connection, self._database.words.dialect)):
-            yield
+    def bind(self, connection: Connection | OrmSession) -> AbstractContextManager[Ports]:
+        """Return a context that yields ports in the transaction of a SQLModel ``Session`` or a ``Connection``."""
+        return super().bind(connection)
+
+    def _joining(self, connection: Any) -> Callable[[], TableConnection]:
+        return joining(connection, self._database.words.dialect)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session as OrmSession
@@ -18,6 +18,9 @@ from asm_core.sql.options import refuse_on_sqlite
 from asm_core.sql.postgresql.database import PostgreSQL
 from asm_core.sql.sqlite.database import SQLite
 from asm_core.sql.urls import not_for_asyncio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database[TableConnection]:
@@ -42,25 +45,25 @@ def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database[T
     return SQLite(SQLiteEngine(engine))
 
 
-def table_connection(given: Connection | OrmSession, dialect: Dialect) -> TableConnection:
-    """Return what executes core's statements on the connection of a SQLModel ``Session``, or on a ``Connection``.
+def joining(given: Connection | OrmSession, dialect: Dialect) -> Callable[[], TableConnection]:
+    """Return what makes a `TableConnection` of a SQLModel ``Session`` or a ``Connection``.
+
+    A session takes a connection from its pool when that is called.
 
     Raises:
         ValidationError: it is neither, belongs to asyncio, or is connected to a database of another dialect.
     """
     _check_synchronous(given)
-    if isinstance(given, OrmSession):
-        with TRANSLATED:
-            given = given.connection()
-    if not isinstance(given, Connection):
+    if not isinstance(given, OrmSession | Connection):
         message = f"bind() takes a SQLModel Session or a SQLAlchemy Connection, not a {type(given).__name__}."
         raise ValidationError(message)
-    _check_synchronous(given)
-    if given.dialect.name != dialect:
-        message = f"bind() takes a connection to {dialect}, not to {given.dialect.name}."
-        raise ValidationError(message)
     with TRANSLATED:
-        return TableConnection(given)
+        bound = given.get_bind() if isinstance(given, OrmSession) else given
+    _check_synchronous(bound)
+    if bound.dialect.name != dialect:
+        message = f"bind() takes a connection to {dialect}, not to {bound.dialect.name}."
+        raise ValidationError(message)
+    return lambda: TableConnection(given.connection() if isinstance(given, OrmSession) else given)
 
 
 def _check_synchronous(given: object) -> None:

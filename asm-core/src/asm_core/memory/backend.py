@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from asm_core.concurrency.contexts import contextmanager
 from asm_core.memory.artifact_registry import MemoryArtifactRegistry
 from asm_core.memory.query_api import MemoryQueryAPI
 from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.memory.session_store import MemorySessionStore
 from asm_core.memory.state import State
-from asm_core.ports import Backend, Capability, Maintenance
+from asm_core.ports import Backend, Capability, Maintenance, Ports
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
 
 class MemoryBackend(Backend):
@@ -29,9 +30,11 @@ class MemoryBackend(Backend):
         self.maintenance = Maintenance(MemoryRetentionStore(self._state))
         self.artifact_registry = MemoryArtifactRegistry(self._state)
 
-    def transaction(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def transaction(self) -> Iterator[Ports]:
         """Make all calls inside one transaction; other threads wait until it ends."""
-        return self._state.transaction()
+        with self._state.transaction():
+            yield self
 
     def close(self) -> None:
         """Do nothing: the data are freed with their last reference."""

@@ -6,7 +6,7 @@ not assume tables.
 """
 
 from asm_core.ports.artifact_registry import ArtifactRegistry
-from asm_core.ports.backend import PORT_VERSION, Backend, Capability
+from asm_core.ports.backend import PORT_VERSION, Backend, Capability, Ports
 from asm_core.ports.maintenance import Maintenance
 from asm_core.ports.provider import Emit, EmitMany, Provider, ProviderResult
 from asm_core.ports.query_api import QueryAPI
@@ -25,6 +25,7 @@ __all__ = [
     "ExecutionResult",
     "Head",
     "Maintenance",
+    "Ports",
     "Progress",
     "Provider",
     "ProviderResult",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asm_core.ports.query_api import QueryAPI
     from asm_core.ports.session_store import SessionStore
 
-PORT_VERSION = 3
+PORT_VERSION = 4
 """The version of the ports. A backend for another version is rejected."""
 
 
@@ -29,14 +29,38 @@ class Capability(StrEnum):
     MULTI_PROCESS = "multi_process"
     """Several processes can use one store at the same time."""
     TRANSACTIONS = "transactions"
-    """`Backend.transaction` makes all calls inside it one transaction."""
+    """`Backend.transaction` yields ports whose calls form one transaction."""
     BIND = "bind"
-    """`Backend.bind` makes the ports join the caller's transaction."""
+    """`Backend.bind` yields ports that join the caller's transaction."""
     MIGRATIONS = "migrations"
     """The store has a schema, which `Backend.migrate` upgrades and downgrades."""
 
 
-class Backend(ABC):
+class Ports(ABC):
+    """The four ports, of a store or of one transaction.
+
+    The ports of a transaction may be handed to another thread or task, for one call at a time. After the transaction
+    they raise `StorageError`.
+    """
+
+    session_store: SessionStore
+    query_api: QueryAPI
+    maintenance: Maintenance
+    artifact_registry: ArtifactRegistry
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[Ports]:
+        """Return a context that yields the ports of a new transaction; in a transaction, of one nested in it.
+
+        It commits at the end and rolls back on an exception. A nested one rolls back by itself, and commits with the
+        outer one. While it is open, calls on the outer ports join it in the same thread, and otherwise raise.
+
+        Raises:
+            UnsupportedCapabilityError: the backend does not declare `transactions`.
+        """
+
+
+class Backend(Ports):
     """The four ports of one store, with its transactions and its schema. Safe to share between threads."""
 
     name: ClassVar[str]
@@ -44,31 +68,34 @@ class Backend(ABC):
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     """The declared capabilities; a call that needs another raises `UnsupportedCapabilityError`."""
 
-    session_store: SessionStore
-    query_api: QueryAPI
-    maintenance: Maintenance
-    artifact_registry: ArtifactRegistry
-
     @property
     def connections(self) -> int:
         """The number of calls that can use the store at the same time; `asm_core.aio` runs as many threads."""
         return 8
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """Return a context in which all port calls of this thread form one transaction.
+    def transaction(self) -> AbstractContextManager[Ports]:
+        """Return a context that yields the ports of a transaction.
 
         It commits at the end and rolls back on an exception. A nested one rolls back by itself, and commits with the
         outer one.
 
+        In synchronous code, calls on the backend's own ports in the same thread join it too, and another `transaction`
+        is nested in it. Where an event loop runs in the thread, only the yielded ports join: a call on
+        the backend's own ports raises in a task that inherited the transaction, or in the thread of one that has it
+        open.
+
         Raises:
             UnsupportedCapabilityError: the backend does not declare `transactions`.
+            StorageError: the transaction would be nested by accident, or the thread would wait for itself.
         """
         raise UnsupportedCapabilityError(self.name, Capability.TRANSACTIONS)
 
-    def bind(self, connection: Any) -> AbstractContextManager[None]:
-        """Return a context in which all port calls of this thread join the caller's transaction on `connection`.
+    def bind(self, connection: Any) -> AbstractContextManager[Ports]:
+        """Return a context that yields ports in the caller's transaction on `connection`.
 
-        They commit with it and roll back with it.
+        What they write commits with it and rolls back with it. Nothing is taken before their first call, also not the
+        writer of SQLite, and the context may end in another thread. Calls on the backend's own ports join as in
+        `transaction`.
 
         Raises:
             UnsupportedCapabilityError: the backend does not declare `bind`.

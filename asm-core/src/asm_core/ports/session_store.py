@@ -85,9 +85,15 @@ class SessionStore(ABC):
         reader: answers query objects.
     """
 
-    def __init__(self, reader: Reader) -> None:
-        """Read with `reader`."""
+    def __init__(self, reader: Reader, watching: SessionStore | None = None) -> None:
+        """Read with `reader`.
+
+        Args:
+            reader: answers query objects.
+            watching: in a transaction, the backend's own store: waiters wait for what is committed.
+        """
         self.reader = reader
+        self._watching = watching
         self._watchers: dict[int, Watcher] = {}
 
     # -- sessions ------------------------------------------------------------------------------------------------
@@ -638,6 +644,8 @@ class SessionStore(ABC):
     @property
     def _watcher(self) -> Watcher:
         """The watcher of this store, created at its first use."""
+        if self._watching is not None:
+            return self._watching._watcher  # noqa: SLF001  of the same class
         watcher = self._watchers.get(os.getpid())
         if watcher is None:
             made = Watcher(self.reader.load_heads, self._commit_token, self._subscribe)
@@ -647,6 +655,9 @@ class SessionStore(ABC):
 
     def _notify(self) -> None:
         """Wake the waiters of this process: something was committed."""
+        if self._watching is not None:
+            self._watching._notify()  # noqa: SLF001  of the same class
+            return
         # A forked child has none of its parent's threads.
         watcher = self._watchers.get(os.getpid())
         if watcher is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from asm_core.ports import Backend, Capability, Maintenance
+from asm_core.concurrency.contexts import contextmanager
+from asm_core.ports import Backend, Capability, Maintenance, Ports
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions, chosen
 from asm_core.sql.ports.artifact_registry import SQLArtifactRegistry
+from asm_core.sql.ports.bound import SQLPorts
 from asm_core.sql.ports.query_api import SQLQueryAPI
 from asm_core.sql.ports.retention_store import SQLRetentionStore
 from asm_core.sql.ports.session_store import SQLSessionStore
@@ -18,7 +19,8 @@ from asm_core.sql.sqlite.file import SQLiteFile
 from asm_core.sql.urls import dialect_of, sqlite_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from asm_core.sql.database import Database
 
@@ -82,10 +84,14 @@ class SQLBackend(Backend):
         return self._database.connections
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make all port calls of this thread inside one transaction."""
-        with self._database.transaction():
-            yield
+    def transaction(self) -> Iterator[Ports]:
+        """Yield the ports of one transaction."""
+        with self._database.transaction() as database:
+            yield SQLPorts(database, self.session_store)
+
+    def bind(self, connection: Any) -> AbstractContextManager[Ports]:
+        """Return a context that yields ports in the application's transaction on `connection`."""
+        return self._bind(self._joining(connection))
 
     def migrate(self, version: int | None = None) -> list[int]:
         """Migrate the schema to `version`, up or down; other migrating processes wait."""
@@ -103,6 +109,19 @@ class SQLBackend(Backend):
     def close(self) -> None:
         """Close the connections, if the backend opened them itself."""
         self._database.close()
+
+    @contextmanager
+    def _bind(self, connect: Callable[[], Any]) -> Iterator[Ports]:
+        with self._database.bind(connect) as database:
+            yield SQLPorts(database, self.session_store)
+
+    @abstractmethod
+    def _joining(self, connection: Any) -> Callable[[], Any]:
+        """Check the argument of `bind`, and return what makes a `SQLConnection` of it; neither takes anything.
+
+        Raises:
+            ValidationError: it is of another kind or dialect, or has no transaction.
+        """
 
     @classmethod
     @abstractmethod

@@ -18,6 +18,11 @@ class SQLConnection(ABC):
     __slots__ = ()
 
     @property
+    def is_of_thread(self) -> bool:
+        """Whether the ORM keeps its transaction in the thread that began it."""
+        return False
+
+    @property
     @abstractmethod
     def driver(self) -> Any:
         """The driver's connection (PEP 249)."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Generic
+from copy import copy
+from typing import TYPE_CHECKING, Generic, Self
 
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.concurrency.forking import renew_in_child
+from asm_core.concurrency.transactions import Transactions, loop_runs
 from asm_core.errors import StorageError
 from asm_core.sql.connector import C
-from asm_core.sql.transactions import OpenTransaction, Transactions
+from asm_core.sql.transactions import CallersTransaction, SQLTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,22 +23,28 @@ if TYPE_CHECKING:
     from asm_core.sql.queries.words import Words
 
 
+class _Life:
+    """The state that a database and those bound to its transactions share."""
+
+    is_closed = False
+
+
 class Database(ABC, Generic[C]):
     """Provides its connector's connections for reading, and for writing in a transaction that a thread's calls join.
 
     Attributes:
         words: the syntax of its dialect, and the names of the tables.
         codec: converts models to rows and back.
-        transactions: the open transaction of each thread.
+        transactions: the open transactions.
     """
 
     def __init__(self, connector: Connector[C], words: Words) -> None:
         """Start without a connection."""
         self.words = words
         self.codec = words.codec
-        self.transactions = Transactions[C]()
+        self.transactions = Transactions[SQLTransaction[C]]()
         self._connector = connector
-        self._closed = False
+        self._life = _Life()
         renew_in_child(self)
 
     @property
@@ -46,29 +54,41 @@ class Database(ABC, Generic[C]):
 
     @contextmanager
     def read(self) -> Iterator[C]:
-        """Provide a connection for reading; inside a transaction of this thread, that of the transaction."""
+        """Provide a connection for reading; inside a transaction that the call joins, that of the transaction."""
         joined = self._joined()
         with self._connector.errors:
-            if joined is not None:
-                yield joined
-            else:
+            if joined is None:
                 with self._statement() as connection:
                     yield connection
+            else:
+                with joined.lock:
+                    yield joined.connection
 
     @contextmanager
     def write(self) -> Iterator[C]:
-        """Provide a connection for writing, in a transaction; inside another one of this thread, in a savepoint."""
-        with self._connector.errors, self._transaction_or_savepoint() as connection:
-            yield connection
+        """Provide a connection for writing, in a transaction; inside another one, in a savepoint."""
+        joined = self._joined()
+        with self._connector.errors:
+            if joined is None:
+                with self._own_transaction(is_call=True) as transaction:
+                    yield transaction.connection
+            else:
+                with joined.lock, self._savepoint(joined.connection, in_own=joined.is_own):
+                    yield joined.connection
+                    self.transactions.check_begun_here()
 
     @contextmanager
-    def transaction(self) -> Iterator[C]:
-        """Work like `write`, but do not translate errors of the body: they may belong to the caller."""
+    def transaction(self) -> Iterator[Self]:
+        """Provide a database whose calls join one transaction, in any thread; inside another one, in a savepoint.
+
+        Errors of the body are not translated: they may belong to the caller.
+        """
         callers: BaseException | None = None
+        joined = self._joined()
         try:
-            with self._transaction_or_savepoint() as connection:
+            with self._own_transaction() if joined is None else self._nested(joined) as transaction:
                 try:
-                    yield connection
+                    yield self._bound_to(transaction)
                 except BaseException as error:
                     callers = error
                     raise
@@ -81,13 +101,15 @@ class Database(ABC, Generic[C]):
             del callers
 
     @contextmanager
-    def bind(self, connection: C) -> Iterator[None]:
-        """Make this thread read and write on the caller's connection, in the caller's transaction."""
+    def bind(self, connect: Callable[[], C]) -> Iterator[Self]:
+        """Provide a database whose calls join the caller's transaction, on the connection that `connect` returns.
+
+        `connect` is called by the first call, and so is `SQLConnection.join`.
+        """
         self._check_open()
-        with self.transactions.enter(OpenTransaction(connection, is_own=False)):
-            with self._connector.errors:
-                connection.join()
-            yield
+        transaction = CallersTransaction(connect, self._join)
+        with self.transactions.enter(transaction):
+            yield self._bound_to(transaction)
 
     def batch(self) -> AbstractContextManager[C]:
         """Provide a connection for writing, in a transaction, while no other thread is in such a batch."""
@@ -146,7 +168,7 @@ class Database(ABC, Generic[C]):
 
     def close(self) -> None:
         """Close the connections that the backend opened itself."""
-        self._closed = True
+        self._life.is_closed = True
         self._connector.close()
 
     def after_fork(self) -> None:
@@ -168,36 +190,55 @@ class Database(ABC, Generic[C]):
     def _savepoint(self, connection: C, *, in_own: bool) -> AbstractContextManager[object]:
         """Provide a savepoint in the open transaction; `in_own`: in one of the backend, not of the caller."""
 
+    def _join(self, _transaction: SQLTransaction[C], connection: C, /) -> None:
+        """Join the caller's transaction, at its first call."""
+        connection.join()
+
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _transaction_or_savepoint(self) -> AbstractContextManager[C]:
-        joined = self._joined()
-        return self._own_transaction() if joined is None else self._nested(joined)
-
     @contextmanager
-    def _own_transaction(self) -> Iterator[C]:
+    def _own_transaction(self, *, is_call: bool = False) -> Iterator[SQLTransaction[C]]:
         check = self.transactions.check_begun_here
         check()
-        with (
-            self._new_transaction() as connection,
-            self.transactions.enter(OpenTransaction(connection, is_own=True)),
-        ):
-            yield connection
-            check()
+        with self._new_transaction() as connection:
+            transaction = SQLTransaction(connection, is_own=True, is_call=is_call)
+            with self.transactions.enter(transaction):
+                yield transaction
+                check()
 
     @contextmanager
-    def _nested(self, joined: C) -> Iterator[C]:
-        with self._savepoint(joined, in_own=self.transactions.is_own()):
-            yield joined
-            self.transactions.check_begun_here()
+    def _nested(self, joined: SQLTransaction[C]) -> Iterator[SQLTransaction[C]]:
+        with joined.lock:  # calls of other threads have ended
+            connection = joined.connection
+        with self._savepoint(connection, in_own=joined.is_own):
+            transaction = SQLTransaction(connection, is_own=joined.is_own, outer=joined)
+            with self.transactions.enter(transaction):
+                yield transaction
+                self.transactions.check_begun_here()
 
-    def _joined(self) -> C | None:
-        """Return the connection of this thread's transaction; None without one."""
+    def _bound_to(self, transaction: SQLTransaction[C]) -> Self:
+        bound = copy(self)
+        bound.transactions = self.transactions.bound_to(transaction)
+        return bound
+
+    def _joined(self) -> SQLTransaction[C] | None:
+        """Return the transaction that a call joins; None without one."""
         self._check_open()
-        transaction = self.transactions.innermost
-        return self._connector.callers_transaction() if transaction is None else transaction.connection
+        joined = self.transactions.current()
+        if joined is not None:
+            return joined
+        connection = self._connector.callers_transaction()
+        if connection is None:
+            return None
+        if loop_runs():
+            message = (
+                "The application has a transaction open in this thread, where an event loop runs: it may be that of "
+                "another task. Pass it to bind(), and use the ports that bind() yields."
+            )
+            raise StorageError(message)
+        return SQLTransaction(connection, is_own=False)
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._life.is_closed:
             message = "The backend is closed. Open it again."
             raise StorageError(message)

@@ -43,7 +43,7 @@ class Abandoned(Exception):  # noqa: N818  nothing is wrong
 
 
 @contextmanager
-def perhaps_undone(transaction: AbstractContextManager[None], *, fails: bool) -> Iterator[None]:
+def perhaps_undone(transaction: AbstractContextManager[Any], *, fails: bool) -> Iterator[None]:
     """Do something in a transaction, and undo it if it `fails`."""
     with suppress(Abandoned), transaction:
         yield

@@ -30,9 +30,9 @@ _ROWS: Final = 500
 class SQLSessionStore(SessionStore):
     """Saves and appends with core's statements; a flush and a copy are one transaction."""
 
-    def __init__(self, database: Database[Any]) -> None:
-        """Write to `database`."""
-        super().__init__(SQLReader(database))
+    def __init__(self, database: Database[Any], watching: SessionStore | None = None) -> None:
+        """Write to `database`; see `SessionStore` for `watching`."""
+        super().__init__(SQLReader(database), watching)
         self._database = database
 
     def _save_session(self, session: Session, expected: int | None) -> Session:

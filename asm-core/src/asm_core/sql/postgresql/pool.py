@@ -29,6 +29,8 @@ _IDLE, _IN_ERROR = 0, 3
 _ISOLATION: Final = "SHOW default_transaction_isolation"
 _ORMS: Final = {"sqlalchemy", "peewee", "playhouse", "pony"}
 _OURS: Final = ("asm_core.", "asm_backend_")
+_TRANSACTIONS: Final = {"asm_core.sql.backend", "asm_core.sql.ports.bound"}
+"""The modules with a `transaction` of `Ports`."""
 
 
 class Pooled(Generic[C]):
@@ -159,7 +161,7 @@ def _is_of_the_database(error: BaseException) -> bool:
 
 
 def _is_of_the_caller(error: BaseException) -> bool:
-    """Return whether `error` was raised inside `Backend.transaction()`, and not in a call of ours there.
+    """Return whether `error` was raised inside `Ports.transaction()`, and not in a call of ours there.
 
     Then our last frame is that of `transaction`, and others follow.
     """
@@ -170,6 +172,4 @@ def _is_of_the_caller(error: BaseException) -> bool:
         trace = trace.tb_next
     if last is None or last.tb_next is None:
         return False
-    return (
-        last.tb_frame.f_code.co_name == "transaction" and last.tb_frame.f_globals["__name__"] == "asm_core.sql.backend"
-    )
+    return last.tb_frame.f_code.co_name == "transaction" and last.tb_frame.f_globals["__name__"] in _TRANSACTIONS

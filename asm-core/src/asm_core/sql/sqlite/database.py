@@ -149,7 +149,7 @@ class SQLite(Database[C]):
 
     def close(self) -> None:
         """Close the backend's own connections, while no thread writes."""
-        self._closed = True
+        self._life.is_closed = True
         if self._is_own:
             with nullcontext() if self._turns.is_mine() else self._turns.taken(), self._connector.errors:
                 self._connector.close()
