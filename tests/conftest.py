@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from postgresql_server import postgresql_database, postgresql_server, postgresql_url  # noqa: F401  fixtures, once for all
 from processes import LIMIT
+from sqlite_files import migrated_file, sqlite_url  # noqa: F401  likewise
 
 COMMANDS = {"asm": "from asm_core.cli import main", "pytest": "from pytest import console_main as main"}
 

@@ -12,15 +12,14 @@ from asm_contract_tests import BackendContract, OpenBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from asm_contract_tests.contract import CallersTransaction
 
 
 class TestSQLModelOnSQLite(BackendContract):
     @pytest.fixture
-    def url(self, tmp_path: Path) -> str:
-        return f"sqlite:///{tmp_path}/asm.db"
+    def url(self, sqlite_url: str) -> str:
+        return sqlite_url
 
     @pytest.fixture
     def open_backend(self, url: str) -> OpenBackend:

@@ -16,7 +16,6 @@ import asm_core as asm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 BACKENDS = ("sqlmodel", "peewee", "pony")
 DATABASES = ("sqlite", "postgresql")
@@ -35,11 +34,9 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def url(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, database: str) -> str:
     """Return the URL of a database of the test's own, which is empty or has nothing but empty tables."""
-    if database == "sqlite":
-        return f"sqlite:///{tmp_path}/asm.db"
-    return str(request.getfixturevalue("postgresql_url"))
+    return str(request.getfixturevalue(f"{database}_url"))
 
 
 @pytest.fixture

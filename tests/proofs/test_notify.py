@@ -12,7 +12,7 @@ import pytest
 from processes import Process
 
 import asm_core as asm
-from asm_contract_tests import OpenBackend, SessionStoreContract
+from asm_contract_tests import OpenBackend, WaitingContract
 from asm_contract_tests.making import a_session, an_event, some_events
 from asm_contract_tests.together import PATIENCE, begun
 from asm_core.event_log import waiting
@@ -82,7 +82,7 @@ def session(telling: asm.Backend) -> asm.Session:
     return telling.session_store.save_session(a_session())
 
 
-class TestContractWithNotify(SessionStoreContract):
+class TestContractWithNotify(WaitingContract):
     """Notifications change no result."""
 
     @pytest.fixture

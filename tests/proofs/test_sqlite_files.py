@@ -19,6 +19,12 @@ def database() -> str:
     return "sqlite"
 
 
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Begin without a file."""
+    return f"sqlite:///{tmp_path}/asm.db"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -60,10 +60,11 @@ class Contract:
         markers = list(request.node.iter_markers("requires"))
         if not markers:
             return
-        with request.getfixturevalue("open_backend")() as backend:
-            for marker in markers:
-                if marker.args[0] not in backend.capabilities:
-                    pytest.skip(f"{backend.name} does not declare the capability {marker.args[0]}")
+        if "backend" in request.fixturenames:
+            _need_all(markers, request.getfixturevalue("backend"))
+        else:
+            with request.getfixturevalue("open_backend")() as opened:
+                _need_all(markers, opened)
 
     @pytest.fixture
     def backend(self, open_backend: OpenBackend) -> Iterator[Backend]:
@@ -102,3 +103,9 @@ class Contract:
     def session(self, store: SessionStore) -> Session:
         """Return a stored session."""
         return store.save_session(a_session())
+
+
+def _need_all(markers: list[pytest.Mark], backend: Backend) -> None:
+    for marker in markers:
+        if marker.args[0] not in backend.capabilities:
+            pytest.skip(f"{backend.name} does not declare the capability {marker.args[0]}")

@@ -9,7 +9,6 @@ import asm_core as asm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sqlalchemy import URL
 
@@ -21,10 +20,8 @@ def database() -> str:
 
 
 @pytest.fixture
-def url(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> str:
-    if database == "sqlite":
-        return f"sqlite:///{tmp_path}/asm.db"
-    return str(request.getfixturevalue("postgresql_url"))
+def url(request: pytest.FixtureRequest, database: str) -> str:
+    return str(request.getfixturevalue(f"{database}_url"))
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import asm_core as asm
 from asm_contract_tests import (
     OpenBackend,
     ProcessesContract,
-    SessionStoreContract,
     StateMachineContract,
     TransactionsContract,
 )
@@ -28,9 +27,7 @@ BACKENDS = ("sqlmodel", "peewee", "pony")
 PAIRS = pytest.mark.parametrize(("first", "second"), list(permutations(BACKENDS, 2)))
 
 
-class TestTakingTurns(
-    SessionStoreContract, TransactionsContract, ProcessesContract, MigrationsContract, StateMachineContract
-):
+class TestTakingTurns(TransactionsContract, ProcessesContract, MigrationsContract, StateMachineContract):
     """Whichever of them is called, by chance, the database does as under one: also from eight processes at once."""
 
     @pytest.fixture

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -40,7 +43,23 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_offers() -> list[Offer]:
-    """Return all offers, sorted by name; nothing is imported."""
+    """Return all offers, sorted by name; nothing is imported.
+
+    Metadata is read again only after a change of `sys.path` or of one of its directories, such as an installation.
+    """
+    return list(_read_offers(tuple(map(_state_of, sys.path))))
+
+
+def _state_of(place: str) -> tuple[str, int, int]:
+    try:
+        found = os.stat(place or os.curdir)  # noqa: PTH116  called at each opening
+    except OSError:
+        return place, 0, 0
+    return place, found.st_ino, found.st_mtime_ns
+
+
+@lru_cache(maxsize=1)
+def _read_offers(_path: tuple[tuple[str, int, int], ...]) -> list[Offer]:
     from importlib.metadata import entry_points  # noqa: PLC0415  importing it takes as long as all of asm_core
 
     try:

@@ -29,9 +29,9 @@ __all__ = ["StateMachineContract", "compare"]
 EXAMPLES: Final = "ASM_CONTRACT_EXAMPLES"
 """The environment variable with the number of random sequences of calls.
 
-Without it there are 25, times --soak, the same ones each time; with it they differ from run to run.
+Without it there are 12, times --soak, the same ones each time; with it they differ from run to run.
 """
-SEQUENCES: Final = 25
+SEQUENCES: Final = 12
 STEPS: Final = 30
 SHRINKING: Final = "hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS"
 SHRINKING_SECONDS: Final = 20
