@@ -85,6 +85,23 @@ WALKS = [
 ]
 
 
+@pytest.fixture(params=[("sqlite", "sqlmodel"), ("postgresql", "peewee"), ("postgresql", "pony")], ids="-".join)
+def place(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Return a database and a backend: each driver once, because the SQL is that of core."""
+    database, backend = request.param
+    return database, backend
+
+
+@pytest.fixture
+def database(place: tuple[str, str]) -> str:
+    return place[0]
+
+
+@pytest.fixture
+def backend_name(place: tuple[str, str]) -> str:
+    return place[1]
+
+
 @pytest.fixture(scope="module")
 def stores(new_store: NewStore) -> Callable[[str, float], str]:  # noqa: F811  the fixture
     return cache(new_store)
