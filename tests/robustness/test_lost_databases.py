@@ -161,7 +161,7 @@ def test_tables_that_are_gone_end_the_command(begin: Any, here: Any) -> None:
     run.go()
     status, out, err = run.end()
     assert (status, out) == (1, "")
-    assert "error: The query failed: no such table: asm_" in err
+    assert "error: The tables are not those of this version of asm-core: no such table: asm_" in err
 
 
 def test_a_lock_that_is_released_has_delayed_it_and_no_more(

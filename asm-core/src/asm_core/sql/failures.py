@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from asm_core.errors import QueryError, StorageConnectionError, StorageError
+from asm_core.errors import MigrationRequiredError, QueryError, StorageConnectionError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +26,13 @@ _LOST: Final = (StorageConnectionError, "The database cannot be reached: {}; che
 _CONTENDED: Final = (StorageConnectionError, "The database is contended: {}; retry.")
 _GAVE_UP: Final = (StorageConnectionError, "The database aborted the operation: {}; retry.")
 _UNANSWERED: Final = (QueryError, "The query failed: {}.")
+_OTHER_SCHEMA: Final = (
+    MigrationRequiredError,
+    "The tables are not those of this version of asm-core: {}. The schema was changed or removed after the store was "
+    "opened. Nothing was written. Run `asm db status`, and open the store again.",
+)
+_MISSING: Final = ("no such table: ", "no such column: ", " has no column named ")
+"""What SQLite says of a table or a column that does not exist; its code says only that a statement is wrong."""
 _UNDONE: Final = (StorageError, "The transaction was rolled back by an error inside it. Leave it and begin a new one.")
 _UNPREPARED: Final = (
     StorageError,
@@ -70,6 +77,8 @@ _OF_POSTGRESQL: Final = {
     "22021": _UNTRANSLATABLE,
     "42501": (StorageError, "A privilege is missing ({}). Grant it to the role."),
     "53100": (StorageError, "The disk is full ({}). Free space and retry."),
+    "42P01": _OTHER_SCHEMA,  # undefined table
+    "42703": _OTHER_SCHEMA,  # undefined column
     "22": _UNANSWERED,
     "42": _UNANSWERED,
 }
@@ -148,6 +157,9 @@ def _of_sqlite(error: sqlite3.Error) -> StorageError | None:
     if code in _ADVICE:
         return StorageError(f"The database rejected the operation: {_ADVICE[code]} ({error}).")
     if isinstance(error, sqlite3.OperationalError):
+        if any(text in str(error) for text in _MISSING):
+            kind, message = _OTHER_SCHEMA
+            return kind(message.format(error))
         return QueryError(f"The query failed: {error}.")
     return None
 

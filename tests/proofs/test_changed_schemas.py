@@ -1,0 +1,76 @@
+"""A schema that is migrated while handles are open: nobody writes half a row, and the error says what happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from calls import CALLS, fill
+
+import asm_core as asm
+from asm_contract_tests.making import an_event, numbers
+from asm_contract_tests.together import begun
+from asm_core.sql import LATEST_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def outcome(call: Callable[[asm.Backend], Any], backend: asm.Backend) -> type[BaseException] | None:
+    """Return the class of the error that a call raises."""
+    try:
+        call(backend)
+    except asm.AsmError as error:
+        return type(error)
+    return None
+
+
+@pytest.mark.parametrize("version", range(LATEST_VERSION))
+def test_an_open_handle_works_or_requires_a_migration(
+    backend: asm.Backend, open_backend: Callable[..., asm.Backend], version: int
+) -> None:
+    fill(backend)
+    with open_backend() as other:
+        other.migrate(version)
+        outcomes = {name: outcome(call, backend) for name, call in CALLS.items()}
+        # A call that works may remove what a later one is about.
+        assert set(outcomes.values()) <= {None, asm.MigrationRequiredError, asm.SessionNotFoundError}
+        assert asm.MigrationRequiredError in outcomes.values()
+        other.migrate()
+    fill(backend)
+    assert backend.maintenance.health_check() == []
+
+
+def test_a_store_of_a_newer_version_is_refused_and_left_alone(
+    backend: asm.Backend, open_backend: Callable[..., asm.Backend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(backend)
+    monkeypatch.setattr("asm_core.sql.schema.migrator.LATEST_VERSION", LATEST_VERSION - 1)
+    for migrate in (True, False):
+        with pytest.raises(asm.MigrationRequiredError, match="Upgrade asm-core"):
+            open_backend(migrate=migrate)
+    assert numbers(backend.session_store.get_events("s")) == [1, 2, 3, 4, 5]
+
+
+def test_a_schema_is_migrated_while_a_process_appends(
+    backend: asm.Backend, open_backend: Callable[..., asm.Backend]
+) -> None:
+    fill(backend)
+    acknowledged: list[int] = []
+
+    def append() -> None:
+        while len(acknowledged) < 60:
+            try:
+                stored = backend.session_store.append_event(an_event("s"))
+            except asm.MigrationRequiredError:
+                continue
+            acknowledged.append(stored.sequence_number)
+
+    with open_backend() as other, begun(append) as appending:
+        while not appending.done():
+            other.migrate(LATEST_VERSION - 3)
+            other.migrate()
+    appending.result()
+    assert acknowledged == list(range(6, 66))
+    assert numbers(backend.session_store.get_events("s")) == list(range(1, 66))
+    assert backend.maintenance.health_check() == []
