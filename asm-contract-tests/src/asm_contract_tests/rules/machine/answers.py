@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from asm_contract_tests.rules.machine.calls import KEYS, Call
 from asm_core import AsmError, Backend, Page, RetentionPolicy, SessionStore
+from asm_core.models.event import REDACTED_KEY
 
 _UNCOMPARED: Final = frozenset({"duration_ms", "erasure_pending"})
 """Fields that say how a medium did something, such as a file from which old pages must go."""
@@ -65,7 +66,7 @@ def shape(value: Any) -> Any:
         fields = [(name, shape(getattr(value, name))) for name in value.__struct_fields__ if name not in _UNCOMPARED]
         return [type(value).__name__, *fields]
     if isinstance(value, dict):
-        return ["dict", *((shape(key), shape(item)) for key, item in value.items())]
+        return ["dict", *((shape(key), shape(key == REDACTED_KEY or item)) for key, item in value.items())]
     if isinstance(value, list | tuple):
         return [type(value).__name__, *map(shape, value)]
     if isinstance(value, Decimal):

@@ -44,6 +44,8 @@ tags = st.lists(st.sampled_from(["red", "blue", "pinned"]), unique=True, max_siz
 agents = st.sampled_from(["a", "b"])
 users = st.sampled_from(["u", "v"])
 providers = st.sampled_from(["p", "q"])
+event_ids = st.sampled_from(EVENT_IDS)
+kinds = st.sampled_from(KINDS)
 bodies = st.sampled_from([{}, {"n": 1}, {"b": 1, "a": 2}]) | payloads
 
 
@@ -93,8 +95,8 @@ runs = st.builds(
 )
 events = st.builds(
     Event,
-    id=st.sampled_from(EVENT_IDS),
-    type=st.sampled_from(KINDS).map(check_event_type),
+    id=event_ids,
+    type=kinds.map(check_event_type),
     timestamp=st.sampled_from(TIMES),
     session_id=st.sampled_from(SESSION_IDS[:1] * 4 + SESSION_IDS),
     run_id=often(run_ids),
@@ -179,12 +181,37 @@ appends: st.SearchStrategy[Call] = st.one_of(
     calls("session_store", "append_events", events=st.lists(events, max_size=4)),
     calls("session_store", "flush", result=results),
 )
+revisions = st.sampled_from([None, None, 0, 1, 2, 3])
+
+
+def retitled(session: Session) -> Session:
+    """Return the session with another title."""
+    return changed(session, title=f"{session.title}, later")
+
+
+def counted(run: Run) -> Run:
+    """Return the run with one more turn."""
+    return changed(run, turn_count=run.turn_count + 1)
+
+
 saves: st.SearchStrategy[Call] = st.one_of(
-    calls("session_store", "save_session", session=sessions),
-    calls("session_store", "save_run", run=runs),
+    calls("session_store", "save_session", session=sessions, expected_revision=revisions),
+    calls("session_store", "save_run", run=runs, expected_revision=revisions),
+    calls("session_store", "update_session", session_id=session_ids, change=st.just(retitled)),
+    calls("session_store", "update_run", run_id=run_ids, change=st.just(counted)),
     calls("artifact_registry", "register", artifact=artifacts),
 )
 removals: st.SearchStrategy[Call] = st.one_of(
+    calls("session_store", "delete_events", session_id=session_ids, after=st.integers(0, 2), type=often(kinds)),
+    calls("session_store", "delete_events", session_id=session_ids, ids=st.lists(event_ids, min_size=2, max_size=8)),
+    calls(
+        "session_store",
+        "redact_events",
+        session_id=session_ids,
+        ids=st.lists(event_ids, min_size=2, max_size=8),
+        data=bodies,
+    ),
+    calls("maintenance", "erase_user", user_id=users),
     calls("session_store", "delete_session", session_id=session_ids),
     calls("maintenance", "soft_delete_session", session_id=session_ids),
     calls("maintenance", "undelete_session", session_id=session_ids),
