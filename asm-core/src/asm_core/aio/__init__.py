@@ -17,12 +17,15 @@ their types, in ``ports.pyi``.
 
 from asm_core.aio.backend import Backend, Opening, open_backend, wrap
 from asm_core.aio.ports import ArtifactRegistry, Maintenance, QueryAPI, SessionStore
+from asm_core.aio.transactions import BoundPorts, Ports
 
 __all__ = [
     "ArtifactRegistry",
     "Backend",
+    "BoundPorts",
     "Maintenance",
     "Opening",
+    "Ports",
     "QueryAPI",
     "SessionStore",
     "open_backend",

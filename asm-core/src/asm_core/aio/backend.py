@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from asm_core import plugins, ports
 from asm_core.aio.calls import Calls
-from asm_core.aio.ports import ArtifactRegistry, Maintenance, QueryAPI, Schema, SessionStore
+from asm_core.aio.ports import Schema
+from asm_core.aio.transactions import Ports, begun
 from asm_core.errors import ValidationError, shown
 from asm_core.event_log.waiting import check_wait
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
+    from asm_core.aio.transactions import BoundPorts
 
-class Backend(Schema):
+
+class Backend(Ports, Schema):
     """The four ports of one store, for asyncio. Safe to share between tasks, event loops and threads.
 
     Calls run in threads of the backend's own, as many as `asm_core.Backend.connections`. A call that waits for events
@@ -34,13 +39,9 @@ class Backend(Schema):
         """Await the calls of `backend`; with `owns`, `close` closes it too."""
         self.sync = backend
         self._owns = owns
-        calls = Calls(backend.connections)
-        super().__init__(backend, calls)
-        self._all_calls = calls
-        self.session_store = SessionStore(backend.session_store, calls)
-        self.query_api = QueryAPI(backend.query_api, calls)
-        self.maintenance = Maintenance(backend.maintenance, calls)
-        self.artifact_registry = ArtifactRegistry(backend.artifact_registry, calls)
+        self._all_calls = Calls(backend.connections)
+        Ports.__init__(self, backend, self._all_calls)
+        Schema.__init__(self, backend, self._all_calls)
 
     @property
     def name(self) -> str:
@@ -51,6 +52,27 @@ class Backend(Schema):
     def capabilities(self) -> frozenset[ports.Capability]:
         """The declared capabilities."""
         return self.sync.capabilities
+
+    def transaction(self) -> AbstractAsyncContextManager[BoundPorts]:
+        """Return a context that yields the ports of a transaction.
+
+        It commits at the end, and rolls back on an exception, also on a cancellation. Only calls on the yielded ports
+        are part of it. A call on the backend's own ports in the same task, or in a task that it starts, raises
+        `StorageError`.
+
+        Raises:
+            UnsupportedCapabilityError: the backend does not declare `transactions`.
+            StorageError: a transaction is open in this context.
+        """
+        return begun(self._all_calls, self.sync.transaction)
+
+    def bind(self, connection: Any) -> AbstractAsyncContextManager[BoundPorts]:
+        """Return a context that yields ports in the caller's transaction on `connection`, as `transaction` does.
+
+        Raises:
+            UnsupportedCapabilityError: the backend does not declare `bind`.
+        """
+        return begun(self._all_calls, partial(self.sync.bind, connection))
 
     async def close(self, timeout: float = 30.0) -> None:  # noqa: ASYNC109  the calls that it waits for are not its own
         """Reject further calls, wait for those under way, and release what `open_backend` opened.

@@ -3,167 +3,165 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from contextvars import copy_context
+from concurrent.futures import Future
+from contextvars import ContextVar, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from asm_core.aio.threads import Places, Threads, closed, end_of, running_loop, wake
 from asm_core.concurrency.forking import renew_in_child
 from asm_core.errors import AsmError, StorageError
 from asm_core.event_log.steps import Suspended, suspending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from asm_core.querying.heads import Head
 
 T = TypeVar("T")
 
+entered: Final[ContextVar[tuple[Lane, ...]]] = ContextVar("asm_aio_transactions", default=())
+"""The transactions that this context entered or inherited."""
+
 
 class Calls:
-    """Runs calls in a fixed number of threads, which start when they are needed. Safe to share between event loops.
+    """Runs calls in a fixed number of threads, and each transaction in a thread of its own.
 
     A cancelled call has not begun, or has ended before the cancellation is raised. So a write is whole or undone.
     """
 
     def __init__(self, threads: int) -> None:
-        """Run calls in at most this many threads."""
-        self._threads = threads
+        """Run at most this many calls, and this many transactions, at the same time."""
+        self._count = threads
         self._closed = False
         self.after_fork()
         renew_in_child(self)
 
     async def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-        """Call a function of a port in a thread. If it waits for events, the thread is free meanwhile."""
-        self.check_open()
-        found: T | Suspended[T] = await self.in_thread(suspending, function, *args, **kwargs)
-        while isinstance(found, Suspended):
-            found = await self.in_thread(found.resume, await self._woken(found))
-        return found
-
-    async def in_thread(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-        """Call a function in a thread, also while the backend is closed, and wait for its end in any case."""
-        loop = running_loop()
-        call = self._submit(partial(copy_context().run, function, *args, **kwargs))
-        interruption: asyncio.CancelledError | None = None
-        while not call.done():
-            try:
-                await _end_of(call, loop)
-            except asyncio.CancelledError as error:
-                if call.cancel():
-                    raise
-                interruption = error
-        try:
-            if interruption is not None:
-                raise interruption
-            return call.result()
-        finally:
-            del call, interruption  # their tracebacks contain this frame
-
-    def check_open(self) -> None:
-        """Reject calls after `close`.
+        """Call a function of a port in a thread. If it waits for events, the thread is free meanwhile.
 
         Raises:
-            StorageError: the backend is closed.
+            StorageError: the backend is closed, or a transaction is open in this context.
+        """
+        self.check_open()
+        return await self.in_steps(self.in_thread, partial(function, *args, **kwargs))
+
+    async def in_steps(self, call: Callable[[Callable[[], Any]], Awaitable[Any]], function: partial[T]) -> T:
+        """Call a function with `call`; if it waits for events, wait here, and then call the rest of it."""
+        found: T | Suspended[T] = await call(partial(suspending, function.func, *function.args, **function.keywords))
+        while isinstance(found, Suspended):
+            found = await call(partial(found.resume, await self._woken(found)))
+        return found
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Call `work` in a thread, also while the backend is closed."""
+        return await self._threads.call(work)
+
+    async def open_lane(self) -> Lane:
+        """Wait for a thread for one transaction."""
+        self.check_open()
+        await self._places.take()
+        ended: Future[None] = Future()
+        self._running.add(ended)  # `finish` waits for it
+        ended.add_done_callback(self._running.discard)
+        return Lane(self, self._idle.pop() if self._idle else Threads(1, self._running), ended)
+
+    def close_lane(self, lane: Lane) -> None:
+        """Take a thread back, after the transaction's last call."""
+        lane.is_over = True
+        self._idle.append(lane.threads)
+        self._places.give_back()
+        lane.ended.set_result(None)
+
+    def check_open(self) -> None:
+        """Reject calls after `close`, and calls that do not belong to the transaction of this context.
+
+        Raises:
+            StorageError: the backend is closed, or a transaction is open in this context.
         """
         if self._closed:
-            raise _closed()
+            raise closed()
+        if any(lane.calls is self and not lane.is_over for lane in entered.get()):
+            message = (
+                "A transaction is open in this context, and the backend's own ports do not join it. Use the ports that "
+                "transaction() or bind() yielded."
+            )
+            raise StorageError(message)
 
     async def finish(self, timeout: float) -> None:  # noqa: ASYNC109  what it waits for is not cancelled with it
-        """Reject further calls, end waits for events, and wait for the calls under way.
+        """Reject further calls, end waits for events, and wait for the calls and transactions under way.
 
         Raises:
             StorageError: some are still under way after `timeout` seconds. They continue in their threads.
         """
         loop = running_loop()
         self._closed = True
-        for wake in list(self._waits):
-            wake(_closed())
+        for end in list(self._waits):
+            end(closed())
         deadline = loop.time() + timeout
         while running := list(self._running):
             left = deadline - loop.time()
             if left <= 0:
                 message = f"{len(running)} calls are still under way after {timeout:g} seconds. "
                 raise StorageError(message + "They continue in their threads. Call close() again to wait for them.")
-            await asyncio.wait([_end_of(call, loop) for call in running], timeout=left)
+            await asyncio.wait([end_of(call, loop) for call in running], timeout=left)
 
     def end(self) -> None:
-        """End the threads, after `finish`: they are idle, so this takes no time."""
-        self._executor.shutdown()
+        """End the threads, after `finish`."""
+        for threads in (self._threads, *self._idle):
+            threads.end()
 
     def after_fork(self) -> None:
         """Begin again in a forked child, which has none of its parent's threads."""
-        self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="asm-aio")
         self._running: set[Future[Any]] = set()
+        self._threads = Threads(self._count, self._running)
+        self._idle: list[Threads] = []
+        self._places = Places(self._count)
         self._waits: set[Callable[[Head | AsmError | None], object]] = set()
-
-    def _submit(self, function: Callable[[], T]) -> Future[T]:
-        try:
-            call = self._executor.submit(function)
-        except RuntimeError as error:  # it was shut down, or the interpreter ends
-            raise _closed() from error
-        self._running.add(call)
-        call.add_done_callback(self._running.discard)
-        return call
 
     async def _woken(self, read: Suspended[Any]) -> Head | None:
         """Wait for the pause of a read; return what `Watcher.wait` would return."""
         loop = running_loop()
         woken = loop.create_future()
-        wake = partial(_wake, loop, woken)
+        end = partial(wake, loop, woken)
         session_id, known, timeout = read.pause
-        self._waits.add(wake)
+        self._waits.add(end)
         try:
-            self.check_open()
-            end = read.watcher.watch(session_id, known, wake)
+            if self._closed:
+                raise closed()
+            leave = read.watcher.watch(session_id, known, end)
             try:
                 async with asyncio.timeout(timeout):
                     found: Head | AsmError | None = await woken
             except TimeoutError:
                 found = None
             finally:
-                end()
+                leave()
         finally:
-            self._waits.discard(wake)
+            self._waits.discard(end)
         if isinstance(found, AsmError):
             raise found
         return found
 
 
-def running_loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop of this thread.
+class Lane:
+    """The thread of one transaction: its calls run there one at a time, in order, in one context.
 
-    Raises:
-        StorageError: asyncio does not run here.
+    Attributes:
+        calls: the calls of the backend.
+        threads: the thread.
+        ended: gets its result when the transaction has ended.
+        is_over: whether the transaction has ended.
     """
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError as error:
-        message = (
-            "asm_core.aio needs a running asyncio event loop, and this thread has none. Trio is not supported: call "
-            "the synchronous ports there with trio.to_thread.run_sync()."
-        )
-        raise StorageError(message) from error
 
+    def __init__(self, calls: Calls, threads: Threads, ended: Future[None]) -> None:
+        """Run in `threads`, which is one thread."""
+        self.calls = calls
+        self.threads = threads
+        self.ended = ended
+        self.is_over = False
+        self._context = copy_context()
 
-def _end_of(call: Future[Any], loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
-    """Return a future of the loop that has a result when the call has ended in any way."""
-    ended = loop.create_future()
-    call.add_done_callback(partial(_wake, loop, ended))
-    return ended
-
-
-def _wake(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: object) -> None:
-    """Set the result of a future from any thread; if its loop has ended, this is a no-op."""
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(_resolve, future, result)
-
-
-def _resolve(future: asyncio.Future[Any], result: object) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _closed() -> StorageError:
-    return StorageError("The backend is closed. Open it again.")
+    async def call(self, work: Callable[[], T], *, certain: bool = False) -> T:
+        """Call `work` in the thread."""
+        return await self.threads.call(work, context=self._context, certain=certain)
