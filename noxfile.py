@@ -13,6 +13,9 @@ import nox
 nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
+# Tests and benchmarks start hundreds of processes: each would compile the ORM for more than a second.
+os.environ["UV_COMPILE_BYTECODE"] = "1"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 BACKENDS = ("asm-backend-peewee", "asm-backend-pony", "asm-backend-sqlmodel")
 DISTRIBUTIONS = ("asm-core", *BACKENDS, "asm-contract-tests")
@@ -145,6 +148,5 @@ def soak(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure the backends against a hand-written floor; positional arguments of nox select workloads and rounds."""
-    # Compiled, as pip installs, where a shell may keep Python from doing so: `asm run` is measured with its start.
-    session.install(*EDITABLE, *group("bench"), env={"UV_COMPILE_BYTECODE": "1"})
-    session.run("python", "-m", "benchmarks", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
+    session.install(*EDITABLE, *group("bench"))
+    session.run("python", "-m", "benchmarks", *session.posargs)
