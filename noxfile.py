@@ -26,8 +26,9 @@ EDITABLE = [
 GROUPS = nox.project.load_toml("pyproject.toml")
 MAIN_JOB = ("run", "--agent", "builder", "--", "python", "-m", "compileall", "-q", ".")
 ON_MINIMUMS = (
-    "tests/contract/test_sqlmodel_sqlite.py",
     "tests/backends/peewee",
+    "tests/backends/sqlmodel",
+    "tests/backends/together/test_same_answers.py",
     "tests/cli/test_documentation.py",
     "tests/cli/test_show.py",
 )
