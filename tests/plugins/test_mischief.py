@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from mischief import BROKEN, INCOMPATIBLE, NOISY, add_metadata, install
 
-from asm_core.escaping import shown
+from asm_core.escaping import short_repr
 
 if TYPE_CHECKING:
     from conftest import Environment
@@ -226,5 +226,5 @@ class Endless:
     ids=map(str, range(9)),
 )
 def test_a_value_in_a_message_runs_no_foreign_code(value: object, text: str) -> None:
-    assert shown(value).startswith(text)
-    assert len(shown(value)) <= 81
+    assert short_repr(value).startswith(text)
+    assert len(short_repr(value)) <= 81

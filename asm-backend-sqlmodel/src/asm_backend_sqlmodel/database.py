@@ -12,7 +12,7 @@ from asm_backend_sqlmodel.errors import TRANSLATED
 from asm_backend_sqlmodel.postgresql import PostgreSQLEngine
 from asm_backend_sqlmodel.sqlite import SQLiteEngine
 from asm_core import ValidationError
-from asm_core.errors import shown
+from asm_core.errors import short_repr
 from asm_core.sql import Database, Dialect
 from asm_core.sql.options import refuse_on_sqlite
 from asm_core.sql.postgresql.database import PostgreSQL
@@ -35,7 +35,7 @@ def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database[T
         message = f"The sqlmodel backend runs on SQLite and PostgreSQL, not on {dialect}."
         raise ValidationError(message)
     if not isinstance(engine, Engine):
-        message = f"The sqlmodel backend takes a SQLAlchemy Engine, not {shown(engine)}."
+        message = f"The sqlmodel backend takes a SQLAlchemy Engine, not {short_repr(engine)}."
         raise ValidationError(message)
     if schema is None:
         schema = engine.get_execution_options().get("schema_translate_map", {}).get(None)
@@ -72,4 +72,4 @@ def _check_synchronous(given: object) -> None:
         raise not_for_asyncio(f"The {type(given).__name__}")
     dialect: Any = getattr(given, "dialect", None)
     if getattr(dialect, "is_async", False) is True:
-        raise not_for_asyncio(f"The driver {shown(dialect.driver)}")
+        raise not_for_asyncio(f"The driver {short_repr(dialect.driver)}")

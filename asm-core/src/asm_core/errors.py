@@ -36,7 +36,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from asm_core.escaping import shown as shown  # noqa: PLC0414  every module imports it from here
+from asm_core.escaping import short_repr as short_repr  # noqa: PLC0414  every module imports it from here
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -116,7 +116,8 @@ class SessionNotFoundError(NotFoundError):
 
     def __init__(self, session_id: str) -> None:
         super().__init__(
-            f"No session has the id {shown(session_id)}. Save the session first, or find its id with list_sessions().",
+            f"No session has the id {short_repr(session_id)}. Save the session first, or find its id with "
+            "list_sessions().",
             details={"session_id": session_id},
         )
 
@@ -132,7 +133,7 @@ class RunNotFoundError(NotFoundError):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(
-            f"No run has the id {shown(run_id)}. Save the run first, or find its id with list_runs().",
+            f"No run has the id {short_repr(run_id)}. Save the run first, or find its id with list_runs().",
             details={"run_id": run_id},
         )
 
@@ -153,7 +154,7 @@ class RevisionConflictError(AsmError):
     code = "revision_conflict"
 
     def __init__(self, kind: str, record_id: str, *, expected: int, stored: int) -> None:
-        name = f"{kind.capitalize()} {shown(record_id)}"
+        name = f"{kind.capitalize()} {short_repr(record_id)}"
         if not stored:
             message = f"{name} is not stored, but revision {expected} was expected. expected_revision=0 creates it."
         elif not expected:
@@ -185,7 +186,7 @@ class SessionDeletedError(AsmError):
             else "Restore it with Maintenance.undelete_session(), or write to another session"
         )
         super().__init__(
-            f"Session {shown(session_id)} is soft-deleted and accepts no events or runs. {remedy}.",
+            f"Session {short_repr(session_id)} is soft-deleted and accepts no events or runs. {remedy}.",
             details={"session_id": session_id, "in_removal": in_removal},
         )
 
@@ -226,7 +227,7 @@ class LogSetBackError(StorageError):
 
     def __init__(self, session_id: str, last_seen: int, found: str) -> None:
         super().__init__(
-            f"The log of session {shown(session_id)} was set back: it was read up to number {last_seen}, and now "
+            f"The log of session {short_repr(session_id)} was set back: it was read up to number {last_seen}, and now "
             f"{found}. A failover or a restored backup lost events, or the session was deleted and created again. "
             "Discard the events that were read, and read the log from the start.",
             details={"session_id": session_id, "last_seen": last_seen, "found": found},
@@ -288,7 +289,7 @@ class UnknownBackendError(PluginError):
         close = difflib.get_close_matches(name, names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         super().__init__(
-            f"No backend named {shown(name)}.{hint} Installed: {', '.join(names)}.",
+            f"No backend named {short_repr(name)}.{hint} Installed: {', '.join(names)}.",
             details={"name": without_account(name), "installed": names},
         )
 

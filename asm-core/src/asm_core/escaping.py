@@ -51,12 +51,12 @@ def visible(text: str, *, newlines: bool = False) -> str:
     return (_UNSAFE_BUT_NEWLINE if newlines else UNSAFE).sub(_escape, text)
 
 
-def shown(value: object, limit: int = 80) -> str:
+def short_repr(value: object, limit: int = 80) -> str:
     """Format `value` for a message: like its repr, cut to `limit` characters.
 
     Only the `__repr__` of built-in and standard types is called: a foreign one may raise, or never return.
 
-    >>> shown({"a": [1, None]})
+    >>> short_repr({"a": [1, None]})
     "{'a': [1, None]}"
     """
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from asm_core.cli.output.text import moment
 from asm_core.errors import AsmError, NotFoundError, SessionNotFoundError
-from asm_core.escaping import shown
+from asm_core.escaping import short_repr
 from asm_core.querying.pages import all_items
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def find_session(backend: Backend, prefix: str) -> Session:
     found = _matching(backend, prefix, **window) if window else []
     found = found or _matching(backend, prefix)
     if not found:
-        message = f"No session id begins with {shown(prefix)}. `asm sessions --all --deleted` lists all."
+        message = f"No session id begins with {short_repr(prefix)}. `asm sessions --all --deleted` lists all."
         raise NotFoundError(message, details={"session_id": prefix})
     if len(found) > 1:
         raise _ambiguous(prefix, found)
@@ -79,7 +79,8 @@ def all_sessions(backend: Backend, **filters: Any) -> Iterator[Session]:  # the 
 def _ambiguous(prefix: str, found: list[Session]) -> AmbiguousIdError:
     candidates = [one.id for one in found[:_MOST_SHOWN]]
     error = AmbiguousIdError(
-        f"Several session ids begin with {shown(prefix)}. Give more digits of one:", details={"candidates": candidates}
+        f"Several session ids begin with {short_repr(prefix)}. Give more digits of one:",
+        details={"candidates": candidates},
     )
     for one in found[:_MOST_SHOWN]:
         error.add_note(f"{one.id}  {one.agent_id}  {moment(one.created_at)}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,13 +43,15 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
             message = f'The input of a command must be {{"command": [...], "cwd"?: str, "env"?: {{...}}}}: {error}.'
             raise ValidationError(message) from None
         if not command.command or not command.command[0]:
-            message = f"command must begin with the name of a program: {shown(list(command.command))}."
+            message = f"command must begin with the name of a program: {short_repr(list(command.command))}."
             raise ValidationError(message)
         if "\0" in "".join((*command.command, command.cwd or "", *command.env, *command.env.values())):
-            message = f"A command must not contain a NUL character: {shown(list(command.command))}."
+            message = f"A command must not contain a NUL character: {short_repr(list(command.command))}."
             raise ValidationError(message)
         if any(not name or "=" in name for name in command.env):
-            message = f"The name of a variable in env must not be empty or contain '=': {shown(list(command.env))}."
+            message = (
+                f"The name of a variable in env must not be empty or contain '=': {short_repr(list(command.env))}."
+            )
             raise ValidationError(message)
         return command
 

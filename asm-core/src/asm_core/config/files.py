@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +134,7 @@ def _own_table(path: Path, table: dict[str, Any]) -> dict[str, Any]:
     tool = table.get("tool")
     own = tool.get("asm", {}) if isinstance(tool, dict) else {}
     if not isinstance(own, dict):
-        message = f"[tool.asm] in {path} must be a table, not {shown(own)}."
+        message = f"[tool.asm] in {path} must be a table, not {short_repr(own)}."
         raise ValidationError(message)
     return own
 

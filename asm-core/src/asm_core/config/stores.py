@@ -12,7 +12,7 @@ import msgspec
 
 from asm_core.config.confinement import is_confined
 from asm_core.config.files import ConfigFile, distrust_of, found_file, named_file
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -121,7 +121,7 @@ def _file(config: str | os.PathLike[str] | None, *, is_place_named: bool) -> Con
         # If the user named the URL, an untrusted file is ignored.
         return found_file(trusted_only=is_place_named)
     if not isinstance(named, str | os.PathLike) or "\0" in os.fspath(named):
-        message = f"config must be the path of a file, not {shown(named)}."
+        message = f"config must be the path of a file, not {short_repr(named)}."
         raise ValidationError(message)
     return named_file(Path(named))
 
@@ -186,7 +186,7 @@ def _confined(file: ConfigFile, source: _Source, place: str) -> _Source:
     if refused:
         message = (
             f"{file.path} is not trusted, because {file.distrust}. It may only name a SQLite file inside its own "
-            f"directory, but contains more: {place}{', '.join(map(shown, refused))}. If you trust it, name it: "
+            f"directory, but contains more: {place}{', '.join(map(short_repr, refused))}. If you trust it, name it: "
             f"--config {file.path}, or ASM_CONFIG={file.path}."
         )
         raise ValidationError(message, details={"file": str(file.path), "keys": list(refused)})
@@ -199,6 +199,6 @@ def _is_here_trusted() -> bool:
 
 def _text(field: str, value: object) -> str | None:
     if value is not None and not isinstance(value, str):
-        message = f"{field} must be a string, not {shown(value)}."
+        message = f"{field} must be a string, not {short_repr(value)}."
         raise ValidationError(message)
     return value

@@ -6,7 +6,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from asm_core.errors import RevisionConflictError, ValidationError, shown
+from asm_core.errors import RevisionConflictError, ValidationError, short_repr
 from asm_core.event_log.idempotency import is_repeat, ordered
 from asm_core.models import Run, Session
 from asm_core.models.base import check_natural
@@ -48,7 +48,7 @@ def check_change(change: object) -> None:
         ValidationError: it cannot.
     """
     if not callable(change):
-        message = f"change must be a function that takes and returns a session or run, not {shown(change)}."
+        message = f"change must be a function that takes and returns a session or run, not {short_repr(change)}."
         raise ValidationError(message)
 
 

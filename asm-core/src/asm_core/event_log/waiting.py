@@ -9,7 +9,7 @@ from contextlib import ExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from asm_core.concurrency.threads import begin_thread
-from asm_core.errors import AsmError, StorageError, ValidationError, shown
+from asm_core.errors import AsmError, StorageError, ValidationError, short_repr
 from asm_core.querying.heads import GONE
 
 if TYPE_CHECKING:
@@ -245,6 +245,6 @@ def check_wait(field: str, value: object) -> float:
         ValidationError: it is not a number, negative, or not finite.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        message = f"{field} must be a number of seconds, 0 or more, not {shown(value)}."
+        message = f"{field} must be a number of seconds, 0 or more, not {short_repr(value)}."
         raise ValidationError(message)
     return float(min(value, threading.TIMEOUT_MAX))

@@ -8,7 +8,7 @@ from typing import Self
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.models.base import Model, check_natural
 from asm_core.values.ids import check_name, check_optional_name, new_id
 from asm_core.values.payloads import Payload, check_payload
@@ -87,7 +87,7 @@ class Artifact(Model, frozen=True, kw_only=True):
         """Return an equal artifact with each field checked and normalised."""
         checksum = self.checksum_sha256
         if not isinstance(checksum, str) or not _SHA256.fullmatch(checksum):
-            message = f"checksum_sha256 must be 64 lower-case hex digits, not {shown(checksum)}."
+            message = f"checksum_sha256 must be 64 lower-case hex digits, not {short_repr(checksum)}."
             raise ValidationError(message)
         return type(self)(
             id=check_name("id", self.id),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.values.payloads import decode_json, encode_json
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             ValidationError: a field is missing or unknown, or has an invalid value.
         """
         if not isinstance(fields, Mapping):
-            message = f"{cls.__name__}.from_dict takes a dict, not {shown(fields)}."
+            message = f"{cls.__name__}.from_dict takes a dict, not {short_repr(fields)}."
             raise ValidationError(message)
         for name, check in cls.named.items():
             if name in fields:
@@ -73,7 +73,7 @@ def check_instance(kind: type[T], value: object) -> T:
     """
     if not isinstance(value, kind):
         article = "an" if kind.__name__.startswith(("A", "E", "I", "O", "U")) else "a"
-        message = f"Expected {article} {kind.__name__}, not {shown(value)}."
+        message = f"Expected {article} {kind.__name__}, not {short_repr(value)}."
         raise ValidationError(message)
     return value
 
@@ -85,6 +85,6 @@ def check_natural(field: str, value: object, *, least: int = 0) -> int:
         ValidationError: it is another value.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_INTEGER:
-        message = f"{field} must be an integer of at least {least}, below 2**63, not {shown(value)}."
+        message = f"{field} must be an integer of at least {least}, below 2**63, not {short_repr(value)}."
         raise ValidationError(message)
     return int(value)

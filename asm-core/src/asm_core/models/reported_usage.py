@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.models.base import check_natural
 from asm_core.models.usage_sources import (
     INPUT,
@@ -41,7 +41,7 @@ def read_usage(raw: object) -> dict[str, int]:
     """
     fields = _fields(raw)
     if fields is None:
-        message = f"Token usage must be a mapping or an object with attributes, not {shown(raw)}."
+        message = f"Token usage must be a mapping or an object with attributes, not {short_repr(raw)}."
         raise ValidationError(message)
     fields = {normalised(str(name)): (str(name), value) for name, value in fields.items()}
     further = [_fields(entry) or {} for entry in _entries(fields.pop("iterations", ("", ()))[1])]

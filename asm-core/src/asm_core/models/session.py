@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Self
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.models.base import Model, check_natural
 from asm_core.models.statuses import SESSION_STEPS, SessionStatus, check_session_status, check_step
 from asm_core.values.ids import check_name, check_optional_name, new_id
@@ -155,6 +155,6 @@ def check_tags(field: str, value: object) -> tuple[str, ...]:
         ValidationError: `value` is a single string or not an iterable, or a tag is not a valid name.
     """
     if isinstance(value, str) or not isinstance(value, Iterable):
-        message = f"{field} must be an iterable of strings, not {shown(value)}."
+        message = f"{field} must be an iterable of strings, not {short_repr(value)}."
         raise ValidationError(message)
     return tuple(dict.fromkeys(check_name(f"a tag of {field}", tag) for tag in value))

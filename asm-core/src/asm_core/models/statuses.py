@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from asm_core.errors import InvalidEventTypeError, InvalidStatusError, InvalidTransitionError, shown
+from asm_core.errors import InvalidEventTypeError, InvalidStatusError, InvalidTransitionError, short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -99,7 +99,7 @@ def check_session_status(value: object) -> SessionStatus:
     """
     status = SESSION_STATUSES.get(value) if isinstance(value, str) else None
     if status is None:
-        message = f"Unknown session status: {shown(value)}. Known statuses: {', '.join(SessionStatus)}."
+        message = f"Unknown session status: {short_repr(value)}. Known statuses: {', '.join(SessionStatus)}."
         raise InvalidStatusError(message)
     return status
 
@@ -112,7 +112,7 @@ def check_run_status(value: object) -> RunStatus:
     """
     status = RUN_STATUSES.get(value) if isinstance(value, str) else None
     if status is None:
-        message = f"Unknown run status: {shown(value)}. Known statuses: {', '.join(RunStatus)}."
+        message = f"Unknown run status: {short_repr(value)}. Known statuses: {', '.join(RunStatus)}."
         raise InvalidStatusError(message)
     return status
 
@@ -141,8 +141,8 @@ def check_event_type(value: object) -> str:
         if is_custom_type(value):
             return str.__str__(value)
     message = (
-        f"Unknown event type: {shown(value)}. Known types: {', '.join(EventType)}. A custom type has letters, digits, "
-        "_ and -, with at least one dot between them, such as acme.thinking."
+        f"Unknown event type: {short_repr(value)}. Known types: {', '.join(EventType)}. A custom type has "
+        "letters, digits, _ and -, with at least one dot between them, such as acme.thinking."
     )
     raise InvalidEventTypeError(message)
 
@@ -165,7 +165,9 @@ def refuse_reserved(kind: str) -> None:
         InvalidEventTypeError: it is.
     """
     if kind.startswith(RESERVED):
-        message = f"The event type {shown(kind)} is reserved: {RESERVED} is the prefix of this project. Use your own."
+        message = (
+            f"The event type {short_repr(kind)} is reserved: {RESERVED} is the prefix of this project. Use your own."
+        )
         raise InvalidEventTypeError(message)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.models.base import MAX_INTEGER, check_natural
 from asm_core.models.reported_usage import read_usage
 from asm_core.models.usage_sources import is_reported_name
@@ -176,7 +176,7 @@ class TokenUsage(dict[str, int]):
 
 def _checked(given: object, more: Mapping[str, int]) -> dict[str, int]:
     if not isinstance(given, Mapping):
-        message = f"token_usage must be a dict of counts, not {shown(given)}."
+        message = f"token_usage must be a dict of counts, not {short_repr(given)}."
         raise ValidationError(message)
     counts = {
         check_name("a key of token_usage", name): check_natural(f"token_usage.{name}", count)
@@ -185,7 +185,7 @@ def _checked(given: object, more: Mapping[str, int]) -> dict[str, int]:
     for name in counts:
         if name not in TOKEN_COUNTS and name != _TOTAL and is_reported_name(name):
             message = (
-                f"token_usage has the key {shown(name)}, which a provider uses. Use TokenUsage.from_provider(...) "
+                f"token_usage has the key {short_repr(name)}, which a provider uses. Use TokenUsage.from_provider(...) "
                 f"to convert it to the canonical counts: {', '.join(TOKEN_COUNTS)}."
             )
             raise ValidationError(message)

@@ -23,7 +23,7 @@ from asm_core.errors import (
     UnknownBackendError,
     ValidationError,
 )
-from asm_core.escaping import described, shown, visible
+from asm_core.escaping import described, short_repr, visible
 from asm_core.plugins.dependencies import check_installed
 from asm_core.plugins.discovery import Offer, find_offers
 from asm_core.plugins.foreign import signal_exceptions
@@ -71,7 +71,9 @@ def open_backend(
         ValidationError: an option is unknown.
     """
     if not isinstance(migrate, bool):
-        message = f"migrate must be True or False, not {shown(migrate)}. For another version, use Backend.migrate()."
+        message = (
+            f"migrate must be True or False, not {short_repr(migrate)}. For another version, use Backend.migrate()."
+        )
         raise ValidationError(message)
     return open_store(resolve_store(name, url=url, store=store, options=options), migrate=migrate)
 
@@ -126,7 +128,7 @@ def open_store(store: StoreConfig, *, migrate: bool | int = False) -> Backend:
             message = f"{error.message} ({store.file} configures this store.)"
             raise type(error)(message, details=error.details) from error
     if not isinstance(backend, Backend):
-        mistake = TypeError(f"its open() returns {shown(backend)} instead of a Backend")
+        mistake = TypeError(f"its open() returns {short_repr(backend)} instead of a Backend")
         raise _broken(offer, mistake) from mistake
     return backend
 
@@ -181,7 +183,7 @@ def failed(offer: Offer, status: str, error: str) -> BackendInfo:
 def cannot_load(offer: Offer, reason: str) -> str:
     """Return the message for a backend that cannot be loaded."""
     return (
-        f"The backend {shown(offer.name)} ({_origin(offer)}) cannot be loaded: "
+        f"The backend {short_repr(offer.name)} ({_origin(offer)}) cannot be loaded: "
         f"{reason}. Reinstall it, or choose another."
     )
 
@@ -197,7 +199,7 @@ def _only(name: str, offers: list[Offer]) -> Offer:
         raise UnknownBackendError(name, {offer.name for offer in offers})
     if len(found) > 1:
         origins = " and ".join(sorted(visible(offer.distribution) for offer in found.values()))
-        message = f"The backend {shown(name)} is offered by {origins}. Uninstall all but one."
+        message = f"The backend {short_repr(name)} is offered by {origins}. Uninstall all but one."
         raise BrokenBackendError(message, details={"name": name})
     return next(iter(found.values()))
 
@@ -218,17 +220,19 @@ def _load(offer: Offer) -> BackendSpec:
         raise from_signals[0]
     if spec.port_version != PORT_VERSION:
         raise _incompatible(offer, spec.port_version)
-    check_installed(*spec.requires, user=f"The backend {shown(offer.name)}", distribution=visible(offer.distribution))
+    check_installed(
+        *spec.requires, user=f"The backend {short_repr(offer.name)}", distribution=visible(offer.distribution)
+    )
     return spec
 
 
 def _incompatible(offer: Offer, port_version: int) -> IncompatibleBackendError:
     newer = "asm-core" if port_version > PORT_VERSION else visible(offer.distribution)
     message = (
-        f"The backend {shown(offer.name)} ({_origin(offer)}) is for version {shown(port_version)} of the ports, "
-        f"but this asm-core has version {PORT_VERSION}. Upgrade {newer}."
+        f"The backend {short_repr(offer.name)} ({_origin(offer)}) is for version {short_repr(port_version)} of "
+        f"the ports, but this asm-core has version {PORT_VERSION}. Upgrade {newer}."
     )
-    return IncompatibleBackendError(message, details={"name": offer.name, "port_version": shown(port_version)})
+    return IncompatibleBackendError(message, details={"name": offer.name, "port_version": short_repr(port_version)})
 
 
 def _origin(offer: Offer) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from asm_core.escaping import shown
+from asm_core.escaping import short_repr
 from asm_core.ports.backend import PORT_VERSION, Backend, Capability
 
 _SETS: Final = (frozenset, set)
@@ -62,11 +62,15 @@ def checked_spec(given: object, name: str) -> BackendSpec:
         TypeError: a field has another type, or the name differs.
     """
     if not isinstance(given, BackendSpec):
-        message = f"its hook asm_backend() returns {shown(given)} instead of a BackendSpec named {shown(name)}"
+        message = (
+            f"its hook asm_backend() returns {short_repr(given)} instead of a BackendSpec named {short_repr(name)}"
+        )
         raise TypeError(message)
     fields: dict[str, Any] = {field: getattr(given, field) for field in BackendSpec.__struct_fields__}
     if type(fields["name"]) is not str or fields["name"] != name:
-        message = f"its hook asm_backend() returns a BackendSpec named {shown(fields['name'])}, not {shown(name)}"
+        message = (
+            f"its hook asm_backend() returns a BackendSpec named {short_repr(fields['name'])}, not {short_repr(name)}"
+        )
         raise TypeError(message)
     _check(fields, "port_version", "asm_core.PORT_VERSION, an integer", ok=type(fields["port_version"]) is int)
     _check(fields, "open", "a function", ok=callable(fields["open"]))
@@ -83,5 +87,5 @@ def checked_spec(given: object, name: str) -> BackendSpec:
 
 def _check(fields: dict[str, Any], field: str, wanted: str, *, ok: bool) -> None:
     if not ok:
-        message = f"its BackendSpec has the {field} {shown(fields[field])} instead of {wanted}"
+        message = f"its BackendSpec has the {field} {short_repr(fields[field])} instead of {wanted}"
         raise TypeError(message)

@@ -16,7 +16,7 @@ from asm_core.errors import (
     RunNotFoundError,
     SessionNotFoundError,
     ValidationError,
-    shown,
+    short_repr,
 )
 from asm_core.event_log.batches import check_new_events
 from asm_core.event_log.erasing import Erased, deletions, erase, redactions
@@ -396,8 +396,8 @@ class SessionStore(ABC):
         )
         for event in self.reader.find_events(query):
             return event
-        where = "" if session_id is None else f" in session {shown(session_id)}"
-        message = f"No event has the id {shown(event_id)}{where}. It was never stored, or was pruned."
+        where = "" if session_id is None else f" in session {short_repr(session_id)}"
+        message = f"No event has the id {short_repr(event_id)}{where}. It was never stored, or was pruned."
         raise NotFoundError(message, details={"event_id": event_id, "session_id": session_id})
 
     def get_latest_sequence(self, session_id: str) -> int:
@@ -557,7 +557,7 @@ class SessionStore(ABC):
                 raise ValidationError(message)
             last = max(last, event.sequence_number)
         if not isinstance(replace, bool):
-            message = f"replace must be True or False, not {shown(replace)}."
+            message = f"replace must be True or False, not {short_repr(replace)}."
             raise ValidationError(message)
         count = self._restore(session, checked_runs, checked_events, last, replace=replace)
         self._notify()
@@ -673,7 +673,7 @@ def _checked_live(session: object) -> Session:
 def _check_direction(order: object) -> Order:
     """Return the order of a log: ascending or descending."""
     if not isinstance(order, str) or order not in {"asc", "desc"}:
-        message = f'order must be "asc" or "desc", not {shown(order)}.'
+        message = f'order must be "asc" or "desc", not {short_repr(order)}.'
         raise ValidationError(message)
     return EVENT_ORDERS[f"sequence_{order}"]
 
@@ -685,6 +685,6 @@ def _check_after(session_id: str, after: object) -> int:
 
 def _check_iterable(field: str, value: Any) -> Iterable[Any]:
     if not isinstance(value, Iterable):
-        message = f"{field} must be an iterable, not {shown(value)}."
+        message = f"{field} must be an iterable, not {short_repr(value)}."
         raise ValidationError(message)
     return value

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
-from asm_core.errors import InvalidCursorError, ValidationError, shown
+from asm_core.errors import InvalidCursorError, ValidationError, short_repr
 from asm_core.values.ids import check_name
 from asm_core.values.payloads import encode_json
 from asm_core.values.times import check_time
@@ -95,4 +95,4 @@ def _check_sum(body: bytes) -> bytes:
 
 
 def _malformed(cursor: object) -> InvalidCursorError:
-    return InvalidCursorError(f"Invalid or altered cursor: {shown(cursor)}. Start again without a cursor.")
+    return InvalidCursorError(f"Invalid or altered cursor: {short_repr(cursor)}. Start again without a cursor.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.querying.periods import PERIODS, Periods
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def check_group_by(value: object) -> tuple[str, ...]:
         chosen = (names,)
     for name in chosen:
         if not isinstance(name, str) or name not in known:
-            message = f"Unknown group: {shown(name)}. Known groups: {', '.join(known)}."
+            message = f"Unknown group: {short_repr(name)}. Known groups: {', '.join(known)}."
             raise ValidationError(message)
     return chosen
 

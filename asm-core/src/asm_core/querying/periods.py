@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,8 @@ def check_time_zone(value: object) -> ZoneInfo:
     except (KeyError, ValueError, OSError):
         pass
     message = (
-        f"Unknown time zone: {shown(value)}. Use a name of the IANA database, such as Europe/Berlin; a system without "
-        "that database needs the package tzdata."
+        f"Unknown time zone: {short_repr(value)}. Use a name of the IANA database, such as Europe/Berlin; a "
+        "system without that database needs the package tzdata."
     )
     raise ValidationError(message)
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.values.money import check_optional_usd, exactly
 
 _MILLION: Final = 1_000_000
@@ -141,7 +141,7 @@ def check_pricing_table(value: Any) -> PricingTable:
     """
     return {
         _check_name("provider", provider): {
-            _check_name("model", model): _check_price(f"The price of {shown(model)}", price)
+            _check_name("model", model): _check_price(f"The price of {short_repr(model)}", price)
             for model, price in _check_table(models).items()
         }
         for provider, models in _check_table(value).items()
@@ -150,13 +150,13 @@ def check_pricing_table(value: Any) -> PricingTable:
 
 def _check_table(value: object) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
-        raise ValidationError(_FORM.format(shown(value)))
+        raise ValidationError(_FORM.format(short_repr(value)))
     return value
 
 
 def _check_name(kind: str, value: object) -> str:
     if not isinstance(value, str) or not value:
-        message = f"A {kind} in a pricing table must be a non-empty string, not {shown(value)}."
+        message = f"A {kind} in a pricing table must be a non-empty string, not {short_repr(value)}."
         raise ValidationError(message)
     return value
 
@@ -164,10 +164,10 @@ def _check_name(kind: str, value: object) -> str:
 def _check_price(field: str, price: object) -> TokenPrice:
     amounts = msgspec.structs.asdict(price) if isinstance(price, TokenPrice) else _check_table(price)
     if missing := [name for name in _REQUIRED if amounts.get(name) is None]:
-        message = f"{field} has no {missing[0]}: {_FORM.format(shown(price))}"
+        message = f"{field} has no {missing[0]}: {_FORM.format(short_repr(price))}"
         raise ValidationError(message)
     if unknown := [name for name in amounts if name not in _KEYS]:
-        message = f"{field} has the unknown key {shown(unknown[0])}. Known keys: {', '.join(_KEYS)}."
+        message = f"{field} has the unknown key {short_repr(unknown[0])}. Known keys: {', '.join(_KEYS)}."
         raise ValidationError(message)
     checked: dict[str, Any] = {name: _check_amount(f"{field} ({name})", amount) for name, amount in amounts.items()}
     return TokenPrice(**checked)
@@ -178,6 +178,6 @@ def _check_amount(field: str, value: object) -> Decimal | None:
         try:
             value = Decimal(value)
         except ArithmeticError:
-            message = f"{field} must be a decimal number, not {shown(value)}."
+            message = f"{field} must be a decimal number, not {short_repr(value)}."
             raise ValidationError(message) from None
     return check_optional_usd(field, value)

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.models import RunStatus, Session, SessionStatus
 from asm_core.models.base import check_natural
 
@@ -255,6 +255,6 @@ def check_order(orders: dict[str, Order], value: object) -> Order:
     """
     order = orders.get(value) if isinstance(value, str) else None
     if order is None:
-        message = f"Unknown order: {shown(value)}. Known orders: {', '.join(orders)}."
+        message = f"Unknown order: {short_repr(value)}. Known orders: {', '.join(orders)}."
         raise ValidationError(message)
     return order

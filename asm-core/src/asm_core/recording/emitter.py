@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.event_log.batches import CheckedEvents
 from asm_core.models import Event, EventType
 from asm_core.models.statuses import check_new_type
@@ -39,7 +39,7 @@ class Emitter:
             StorageError: events could not be stored.
         """
         if not isinstance(data, Mapping):
-            message = f"data must be a dict, not {shown(data)}."
+            message = f"data must be a dict, not {short_repr(data)}."
             raise ValidationError(message)
         run = self._run
         kind, fields, metadata = check_new_type(type), dict(data), {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.models import EventType, SessionStatus
 from asm_core.models.base import check_natural
 from asm_core.models.session import check_tags
@@ -99,7 +99,7 @@ class RetentionPolicy:
 
     def _check_together(self) -> None:
         if not isinstance(self.archive_before_prune, bool):
-            message = f"archive_before_prune must be true or false, not {shown(self.archive_before_prune)}."
+            message = f"archive_before_prune must be true or false, not {short_repr(self.archive_before_prune)}."
             raise ValidationError(message)
         if self.archive_before_prune and self.archive_store is None:
             message = "archive_before_prune is set without an archive_store. Name the store to archive to."
@@ -120,12 +120,14 @@ class RetentionPolicy:
             ValidationError: a field is unknown or has an invalid value.
         """
         if not isinstance(fields, dict):
-            message = f"A retention policy must be a table, not {shown(fields)}."
+            message = f"A retention policy must be a table, not {short_repr(fields)}."
             raise ValidationError(message)
         known = set(vars(cls())) - {"archive_store"}
         unknown = sorted(set(fields) - known)
         if unknown:
-            message = f"A retention policy has no field {shown(unknown[0])}. Its fields: {', '.join(sorted(known))}."
+            message = (
+                f"A retention policy has no field {short_repr(unknown[0])}. Its fields: {', '.join(sorted(known))}."
+            )
             raise ValidationError(message)
         return cls(**fields, archive_store=archive_store)
 
@@ -189,6 +191,6 @@ def _check_count(field: str, value: object) -> int | None:
 
 def _check_each(field: str, values: Any, check: Any) -> tuple[Any, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        message = f"{field} must be an iterable of names, not {shown(values)}."
+        message = f"{field} must be an iterable of names, not {short_repr(values)}."
         raise ValidationError(message)
     return tuple(dict.fromkeys(check(value) for value in values))

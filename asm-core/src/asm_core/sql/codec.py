@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from asm_core.errors import StorageError, shown
+from asm_core.errors import StorageError, short_repr
 from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session, TokenUsage
 from asm_core.models.statuses import TypesOfRows
 from asm_core.querying.queries import ActiveSession
@@ -129,7 +129,7 @@ class Codec:
                 revision=revision,
             )
         except UNREADABLE as error:
-            raise unreadable(f"Session {shown(id_)}", id_, error) from error
+            raise unreadable(f"Session {short_repr(id_)}", id_, error) from error
 
     def active_sessions(self, rows: list[Any]) -> list[ActiveSession]:
         """Return the sessions of rows that end with the time of the last activity."""
@@ -195,7 +195,7 @@ class Codec:
                 revision=revision,
             )
         except UNREADABLE as error:
-            raise unreadable(f"Run {shown(id_)}", id_, error) from error
+            raise unreadable(f"Run {short_repr(id_)}", id_, error) from error
 
     def event_row(self, event: Event) -> Row:
         """Return the row of a checked and numbered event."""
@@ -238,7 +238,7 @@ class Codec:
                 correlation_id=correlation_id,
             )
         except UNREADABLE as error:
-            raise unreadable(f"Event {shown(id_)}", id_, error) from error
+            raise unreadable(f"Event {short_repr(id_)}", id_, error) from error
 
     def artifact_row(self, artifact: Artifact) -> Row:
         """Return the row of a checked artifact."""
@@ -276,7 +276,7 @@ class Codec:
                 deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
             )
         except UNREADABLE as error:
-            raise unreadable(f"Artifact {shown(id_)}", id_, error) from error
+            raise unreadable(f"Artifact {short_repr(id_)}", id_, error) from error
 
     def _all(self, decode: Callable[[Any, Callable[[Any], Any]], M], rows: list[Any]) -> list[M]:
         try:

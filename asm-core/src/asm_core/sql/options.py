@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.sql.schema.named import check_schema
 
 T = TypeVar("T", "SQLiteOptions", "PostgreSQLOptions")
@@ -43,7 +43,7 @@ class SQLiteOptions:
         """
         _check_seconds("busy_timeout", self.busy_timeout)
         if self.synchronous not in _SYNCHRONOUS:
-            message = f"synchronous must be one of {', '.join(_SYNCHRONOUS)}, not {shown(self.synchronous)}."
+            message = f"synchronous must be one of {', '.join(_SYNCHRONOUS)}, not {short_repr(self.synchronous)}."
             raise ValidationError(message)
         _check_integer("wal_autocheckpoint", self.wal_autocheckpoint)
         _check_integer("readers", self.readers)
@@ -87,7 +87,7 @@ class PostgreSQLOptions:
         if self.schema is not None:
             check_schema(self.schema)
         if not isinstance(self.application_name, str):
-            message = f"application_name must be a string, not {shown(self.application_name)}."
+            message = f"application_name must be a string, not {short_repr(self.application_name)}."
             raise ValidationError(message)
 
 
@@ -100,7 +100,7 @@ def chosen(kind: type[T], options: dict[str, Any], *, backend: str) -> T:
     known = [field.name for field in fields(kind)]
     for option in options:
         if option not in known:
-            message = f"The backend {backend!r} has no option {shown(option)} for this database. Its options: "
+            message = f"The backend {backend!r} has no option {short_repr(option)} for this database. Its options: "
             raise ValidationError(message + f"{', '.join(known)}.")
     return kind(**options)
 
@@ -112,7 +112,7 @@ def check_flag(name: str, value: object) -> bool:
         ValidationError: it is another value.
     """
     if not isinstance(value, bool):
-        message = f"{name} must be True or False, not {shown(value)}."
+        message = f"{name} must be True or False, not {short_repr(value)}."
         raise ValidationError(message)
     return value
 
@@ -124,7 +124,7 @@ def refuse_on_sqlite(schema: object, notify: object) -> None:
         ValidationError: `schema` or `notify` is set.
     """
     if schema is not None:
-        message = f"SQLite has no schemas, so the tables cannot be in {shown(schema)}. Leave schema out."
+        message = f"SQLite has no schemas, so the tables cannot be in {short_repr(schema)}. Leave schema out."
         raise ValidationError(message)
     if check_flag("notify", notify):
         message = "SQLite sends no notifications. Leave notify out: waiting readers poll for new events."
@@ -133,11 +133,11 @@ def refuse_on_sqlite(schema: object, notify: object) -> None:
 
 def _check_seconds(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST_WAIT:
-        message = f"{name} must be a number of seconds from 0 to {_LONGEST_WAIT}, not {shown(value)}."
+        message = f"{name} must be a number of seconds from 0 to {_LONGEST_WAIT}, not {short_repr(value)}."
         raise ValidationError(message)
 
 
 def _check_integer(name: str, value: object, *, least: int = 1) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 1 << 31:
-        message = f"{name} must be an integer of at least {least}, not {shown(value)}."
+        message = f"{name} must be an integer of at least {least}, not {short_repr(value)}."
         raise ValidationError(message)

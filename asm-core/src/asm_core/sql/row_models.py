@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.models import Artifact, Event, Run, Session
 from asm_core.models.base import Model
 from asm_core.sql.codec import Codec
@@ -66,7 +66,7 @@ class RowShape(Generic[M]):
                 number, which only an append gives it.
         """
         if not isinstance(model, self.kind):
-            message = f"from_model takes a model of class {self.kind.__name__}, not {shown(model)}."
+            message = f"from_model takes a model of class {self.kind.__name__}, not {short_repr(model)}."
             raise ValidationError(message)
         checked = model.checked()
         if isinstance(checked, Event) and checked.sequence_number is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.errors import shown
+from asm_core.errors import short_repr
 from asm_core.models import RUN_STATUSES, TOKEN_COUNTS
 from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
 from asm_core.sql.codec import UNREADABLE, unreadable
@@ -67,7 +67,7 @@ def run_totals(row: Sequence[Any]) -> RunTotals:
             unpriced_run_count=unpriced,
         )
     except UNREADABLE as error:
-        raise unreadable(f"A run of session {shown(session_id)}", session_id, error) from error
+        raise unreadable(f"A run of session {short_repr(session_id)}", session_id, error) from error
 
 
 def event_totals(row: Sequence[Any], codec: Codec) -> EventTotals:
@@ -81,7 +81,7 @@ def event_totals(row: Sequence[Any], codec: Codec) -> EventTotals:
             last_event_at=codec.decode_time(last),
         )
     except UNREADABLE as error:
-        raise unreadable(f"An event of session {shown(session_id)}", session_id, error) from error
+        raise unreadable(f"An event of session {short_repr(session_id)}", session_id, error) from error
 
 
 def _usage_totals(row: Sequence[Any], tokens: list[int], width: int) -> UsageTotals:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.sql.dialects import Dialect
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def dialect_of(url: str, *, backend: str) -> Dialect:
         ValidationError: the URL is invalid, or `backend` does not support its database.
     """
     if not isinstance(url, str):
-        message = f"The url must be a string, not {shown(url)}."
+        message = f"The url must be a string, not {short_repr(url)}."
         raise ValidationError(message)
     scheme, separator, _ = url.partition("://")
     name, plus, driver = scheme.partition("+")
@@ -66,7 +66,7 @@ def _check_driver(dialect: Dialect, driver: str) -> None:
     if driver in _ASYNC_DRIVERS:
         raise not_for_asyncio(f"The driver {driver}")
     if driver not in _SYNC_DRIVERS[dialect]:
-        message = f"The url names the driver {shown(driver)}, but a backend uses its own. Write {dialect}://."
+        message = f"The url names the driver {short_repr(driver)}, but a backend uses its own. Write {dialect}://."
         raise ValidationError(message)
 
 

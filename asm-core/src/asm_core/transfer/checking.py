@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from asm_core.errors import shown
+from asm_core.errors import short_repr
 from asm_core.models import Artifact, Event, Run, Session
 from asm_core.models.base import decode_field
 from asm_core.transfer.lines import (
@@ -137,7 +137,9 @@ class _Checker:
     def _key(self, number: int, model: Session | Run | Event | Artifact) -> tuple[Any, ...]:
         owner = model.id if isinstance(model, Session) else model.session_id
         if owner != self._header.session_id:
-            raise damaged(number, f"It belongs to session {shown(owner)}, not to {shown(self._header.session_id)}.")
+            raise damaged(
+                number, f"It belongs to session {short_repr(owner)}, not to {short_repr(self._header.session_id)}."
+            )
         if isinstance(model, Session):
             self._session = model
             return ()

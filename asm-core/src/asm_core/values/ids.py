@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, cast
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -89,21 +89,21 @@ def check_name(field: str, value: object) -> str:
     if type(value) is str and value.isascii() and 0 < len(value) <= MAX_NAME_BYTES and "\0" not in value:
         return value
     if not isinstance(value, str):
-        message = f"{field} must be a string, not {shown(value)}."
+        message = f"{field} must be a string, not {short_repr(value)}."
         raise ValidationError(message)
     if not value:
         message = f"{field} must not be empty."
         raise ValidationError(message)
     if "\0" in value:
-        message = f"{field} must not contain a NUL character: {shown(value)}."
+        message = f"{field} must not contain a NUL character: {short_repr(value)}."
         raise ValidationError(message)
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
-        message = f"{field} must be valid Unicode, without lone surrogates: {shown(value)}."
+        message = f"{field} must be valid Unicode, without lone surrogates: {short_repr(value)}."
         raise ValidationError(message) from None
     if size > MAX_NAME_BYTES:
-        message = f"{field} must be at most {MAX_NAME_BYTES} bytes of UTF-8, but has {size}: {shown(value)}."
+        message = f"{field} must be at most {MAX_NAME_BYTES} bytes of UTF-8, but has {size}: {short_repr(value)}."
         raise ValidationError(message)
     return str.__str__(value)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import TYPE_CHECKING
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ def check_optional_usd(field: str, value: object) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, Decimal | int):
-        message = f"{field} must be a Decimal, not {shown(value)}; a float is not exact."
+        message = f"{field} must be a Decimal, not {short_repr(value)}; a float is not exact."
         raise ValidationError(message)
     amount = Decimal(value)
     if amount.is_finite() and amount >= 0:
@@ -33,7 +33,7 @@ def check_optional_usd(field: str, value: object) -> Decimal | None:
             return kept
     message = (
         f"{field} must be at least 0, below 2**63 billionths and have at most {DECIMAL_PLACES} decimal places, "
-        f"not {shown(value)}."
+        f"not {short_repr(value)}."
     )
     raise ValidationError(message)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ def check_payload(field: str, value: object) -> Payload:
     except (TypeError, ValueError, OverflowError, RecursionError):
         pass  # the walk finds the fault and its path
     if not isinstance(value, dict):
-        message = f"{field} must be a dict, not {shown(value)}."
+        message = f"{field} must be a dict, not {short_repr(value)}."
         raise ValidationError(message)
     try:
         plain: Payload = _plain(field, value)
@@ -136,7 +136,7 @@ def _plain(path: str, value: object) -> Any:
         return _plain_object(path, value)
     if isinstance(value, list | tuple):
         return [_plain(f"{path}[{index}]", item) for index, item in enumerate(value)]
-    message = f"{path} is of type {type(value).__name__}, which JSON cannot represent: {shown(value)}."
+    message = f"{path} is of type {type(value).__name__}, which JSON cannot represent: {short_repr(value)}."
     raise ValidationError(message)
 
 
@@ -145,7 +145,7 @@ def _plain_text(path: str, value: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        message = f"{path} contains a lone surrogate, which UTF-8 cannot encode: {shown(value)}."
+        message = f"{path} contains a lone surrogate, which UTF-8 cannot encode: {short_repr(value)}."
         raise ValidationError(message) from None
     return text
 
@@ -165,7 +165,8 @@ def _plain_object(path: str, value: dict[Any, Any]) -> Payload:
         name = _plain_key(path, key)
         if name in plain:
             message = (
-                f"{path} has two keys that are {shown(name)} in JSON, where an enum's member is its value. Rename one."
+                f"{path} has two keys that are {short_repr(name)} in JSON, where an enum's member is its value. "
+                "Rename one."
             )
             raise ValidationError(message)
         plain[name] = _plain(f"{path}.{name}", item)
@@ -177,5 +178,5 @@ def _plain_key(path: str, key: object) -> str:
         key = key.value
     if isinstance(key, str):
         return _plain_text(f"a key of {path}", key)
-    message = f"{path} has the key {shown(key)}. JSON keys are strings."
+    message = f"{path} has the key {short_repr(key)}. JSON keys are strings."
     raise ValidationError(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 
 
 def utc_now() -> datetime:
@@ -19,7 +19,7 @@ def check_time(name: str, value: object) -> datetime:
         ValidationError: it is not a datetime, or has no time zone.
     """
     if not isinstance(value, datetime):
-        message = f"{name} must be a datetime, not {shown(value)}."
+        message = f"{name} must be a datetime, not {short_repr(value)}."
         raise ValidationError(message)
     if value.tzinfo is UTC:
         return value

@@ -11,7 +11,7 @@ import typer
 from asm_core.cli.output import printing
 from asm_core.cli.store import Choice, with_choice
 from asm_core.cli.toml import read_toml
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.plugins import open_backend, open_store, resolve_store
 from asm_core.ports import Progress, SessionStore
 from asm_core.recording.abandoned import close_abandoned
@@ -93,7 +93,7 @@ def _archive(place: object, choice: Choice, *, dry_run: bool) -> Iterator[Sessio
         yield None
         return
     if not isinstance(place, str):
-        message = f"archive_store must be the name of a configured store or a URL, not {shown(place)}."
+        message = f"archive_store must be the name of a configured store or a URL, not {short_repr(place)}."
         raise ValidationError(message)
     where = {"url": place} if ":" in place else {"store": place, "config": choice.config}
     with open_backend("memory") if dry_run else open_store(resolve_store(**where), migrate=True) as backend:

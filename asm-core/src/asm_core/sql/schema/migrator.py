@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from asm_core.errors import MigrationRequiredError, ValidationError, shown
+from asm_core.errors import MigrationRequiredError, ValidationError, short_repr
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.migrations import MIGRATIONS
@@ -95,7 +95,7 @@ def ddl(dialect: Dialect | str, *, start: int = 0, stop: int | None = None, sche
         ValidationError: the dialect or a version is unknown, or the schema name is invalid.
     """
     if dialect not in list(Dialect):
-        message = f"Unknown dialect: {shown(dialect)}. Known dialects: {', '.join(Dialect)}."
+        message = f"Unknown dialect: {short_repr(dialect)}. Known dialects: {', '.join(Dialect)}."
         raise ValidationError(message)
     if schema is not None and dialect == Dialect.SQLITE:
         message = "SQLite has no schemas. Name one for postgresql only."
@@ -142,7 +142,7 @@ def check_target(value: object) -> int:
         ValidationError: unknown version.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LATEST_VERSION:
-        message = f"Unknown schema version: {shown(value)}. The versions are 0 to {LATEST_VERSION}."
+        message = f"Unknown schema version: {short_repr(value)}. The versions are 0 to {LATEST_VERSION}."
         raise ValidationError(message)
     return value
 

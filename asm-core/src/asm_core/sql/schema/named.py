@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 
 if TYPE_CHECKING:
     from asm_core.sql.dialects import Execute
@@ -24,7 +24,7 @@ def check_schema(name: object) -> str:
         ValidationError: it is not a name of at most 63 letters, digits and underscores.
     """
     if not isinstance(name, str) or not _PLAIN.fullmatch(name):
-        message = f"schema must be a name of at most 63 letters, digits and underscores, not {shown(name)}."
+        message = f"schema must be a name of at most 63 letters, digits and underscores, not {short_repr(name)}."
         raise ValidationError(message)
     return name
 
