@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from asm_core import (
     Artifact,
@@ -17,6 +17,9 @@ from asm_core import (
     SessionStore,
     TokenUsage,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 M = TypeVar("M", Artifact, Event, Run, Session)
 R = TypeVar("R", Run, Session)
@@ -161,7 +164,7 @@ def ids(items: Any) -> list[str]:
     return [item.id for item in items]
 
 
-def numbers(events: list[Event]) -> list[int | None]:
+def numbers(events: Iterable[Event]) -> list[int | None]:
     """Return the sequence numbers of events, in their order."""
     return [event.sequence_number for event in events]
 

@@ -39,7 +39,7 @@ from asm_core.errors import (
     UnsupportedCapabilityError,
     ValidationError,
 )
-from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus, TokenUsage
+from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus, StoredEvent, TokenUsage
 from asm_core.plugins import BackendInfo, BackendSpec, hookimpl, installed_backends, open_backend, resolve_store
 from asm_core.ports import (
     PORT_VERSION,
@@ -131,6 +131,7 @@ __all__ = [
     "StorageConnectionError",
     "StorageError",
     "StoreConfig",
+    "StoredEvent",
     "TokenPrice",
     "TokenUsage",
     "UnknownBackendError",

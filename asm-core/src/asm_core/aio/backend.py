@@ -10,7 +10,7 @@ from asm_core import plugins, ports
 from asm_core.aio.calls import Calls
 from asm_core.aio.ports import Schema
 from asm_core.aio.transactions import Ports, begun
-from asm_core.errors import ValidationError, shown
+from asm_core.errors import ValidationError, short_repr
 from asm_core.event_log.waiting import check_wait
 
 if TYPE_CHECKING:
@@ -160,6 +160,6 @@ def wrap(backend: ports.Backend) -> Backend:
         ValidationError: `backend` is not a synchronous backend.
     """
     if not isinstance(backend, ports.Backend):
-        message = f"wrap() takes an open asm_core.Backend, not {shown(backend)}."
+        message = f"wrap() takes an open asm_core.Backend, not {short_repr(backend)}."
         raise ValidationError(message)
     return Backend(backend)

@@ -7,7 +7,7 @@ from functools import wraps
 from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from asm_core.models import Event
+from asm_core.models import StoredEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ class Port:
         self._calls = calls
 
 
-class Events(AsyncIterator[Event]):
+class Events(AsyncIterator[StoredEvent]):
     """The iterator of `follow_events`. A cancelled ``anext()`` loses no event."""
 
     def __init__(self, following: Following, calls: Runs) -> None:
@@ -48,7 +48,7 @@ class Events(AsyncIterator[Event]):
         """Return the iterator."""
         return self
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> StoredEvent:
         """Return the next event; wait for it."""
         ready = self._following.ready
         if not ready:

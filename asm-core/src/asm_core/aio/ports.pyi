@@ -5,7 +5,7 @@ from datetime import datetime
 
 from asm_core.aio.facade import Port
 from asm_core.event_log.erasing import Erased
-from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus
+from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus, StoredEvent
 from asm_core.ports.session_store import ExecutionResult
 from asm_core.querying.pages import Page
 from asm_core.querying.prices import Prices, PricingTable
@@ -49,11 +49,11 @@ class SessionStore(Port):
         """Return the runs of a session, oldest first (`started_at`, then id)."""
     async def get_active_run(self, session_id: str) -> Run | None:
         """Return the newest running run of a session, or None."""
-    async def append_event(self, event: Event) -> Event:
+    async def append_event(self, event: Event) -> StoredEvent:
         """Append an event to its session's log and return it as stored, with its `sequence_number`."""
-    async def append_events(self, events: Iterable[Event]) -> list[Event]:
+    async def append_events(self, events: Iterable[Event]) -> list[StoredEvent]:
         """Append events, all or none, and return them as stored, in the given order."""
-    async def flush(self, result: ExecutionResult) -> list[Event]:
+    async def flush(self, result: ExecutionResult) -> list[StoredEvent]:
         """Store the session, run and events of an execution, all or nothing; return the events as stored."""
     async def get_events(
         self,
@@ -67,9 +67,9 @@ class SessionStore(Port):
         limit: int | None = None,
         order: str = "asc",
         wait_timeout: float = 0.0,
-    ) -> list[Event]:
+    ) -> list[StoredEvent]:
         """Return the events of a session in the order of their numbers."""
-    async def get_event(self, event_id: str, *, session_id: str | None = None) -> Event:
+    async def get_event(self, event_id: str, *, session_id: str | None = None) -> StoredEvent:
         """Return the event with this id."""
     async def get_latest_sequence(self, session_id: str) -> int:
         """Return the last sequence number of a session; 0 before the first event."""
@@ -81,7 +81,7 @@ class SessionStore(Port):
         run_id: str | Iterable[str] | None = None,
         type: EventType | str | Iterable[EventType | str] | None = None,
         idle_timeout: float | None = None,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncIterator[StoredEvent]:
         """Yield the events after `after`, then each new event when it is committed, in order and without omission."""
     async def delete_events(
         self,
@@ -158,7 +158,7 @@ class QueryAPI(Port):
         order_by: str = "sequence_asc",
         limit: int = 100,
         cursor: str | None = None,
-    ) -> Page[Event]:
+    ) -> Page[StoredEvent]:
         """Return a page of events."""
     async def count_events(
         self,

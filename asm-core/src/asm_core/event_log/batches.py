@@ -18,6 +18,8 @@ from asm_core.values.payloads import copy_payloads
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from asm_core.models import StoredEvent
+
 Columns = dict[str, "Sequence[Any]"]
 """Events as columns: for each field, the values of all events in order; payloads are JSON text."""
 
@@ -54,9 +56,12 @@ def columns_of(events: Sequence[Event]) -> Columns:
     return dict(zip(Event.__struct_fields__, zip(*map(astuple, events), strict=True), strict=True))
 
 
-def number_all(events: Iterable[Event], numbers: Iterable[int]) -> list[Event]:
+def number_all(events: Iterable[Event], numbers: Iterable[int]) -> list[StoredEvent]:
     """Return the events with their sequence numbers: a bulk `Event.numbered`, without a call for each."""
-    return [replace(event, sequence_number=number) for event, number in zip(events, numbers, strict=True)]
+    return [
+        replace(event, sequence_number=number)  # type: ignore[misc]
+        for event, number in zip(events, numbers, strict=True)
+    ]
 
 
 def _check_together(events: list[Event]) -> CheckedEvents | None:

@@ -20,7 +20,9 @@ from asm_core.querying.matching import event_matches
 from asm_core.querying.queries import EventQuery
 
 if TYPE_CHECKING:
-    from asm_core.models import Event
+    from collections.abc import Sequence
+
+    from asm_core.models import Event, StoredEvent
     from asm_core.querying.heads import Head
     from asm_core.querying.reader import Reader
 
@@ -56,7 +58,7 @@ class Follower:
         """The heads that need no new read."""
         return self._refuted if self._head is None else (self._head, *self._refuted)
 
-    def read(self) -> list[Event]:
+    def read(self) -> list[StoredEvent]:
         """Return the next events; an empty list if there are none up to the last head.
 
         Raises:
@@ -112,7 +114,7 @@ class Follower:
             return "the session has another log now"
         return ends_at(head) if head.last_sequence < self._seen else None
 
-    def _read_page(self) -> list[Event]:
+    def _read_page(self) -> list[StoredEvent]:
         """Return the next matching events, and advance to the last event that was seen, matching or not.
 
         Never further: events that are missing up to the head were pruned, or the log was set back after the head was
@@ -134,7 +136,7 @@ class Follower:
         self._due = is_full or self._seen > self._looked
         return [event for event in found if event_matches(event, self._query)] if is_near else found
 
-    def _find(self, query: EventQuery) -> list[Event]:
+    def _find(self, query: EventQuery) -> list[StoredEvent]:
         if self._last is None:
             found, is_same = find_after(self._reader, query, None), not self._begun
         else:
@@ -146,7 +148,7 @@ class Follower:
             self._last = last if last is not None and is_stored(self._reader, last) else None
         return found
 
-    def _move(self, found: list[Event], tail: Event | None) -> None:
+    def _move(self, found: Sequence[Event], tail: Event | None) -> None:
         seen = [event for event in (self._last, tail, *found[-1:]) if event is not None]
         self._last = max(seen, key=number_of, default=None)
         self._number = max(self._number, 0 if self._last is None else number_of(self._last))

@@ -15,6 +15,8 @@ from asm_core.values.ids import new_id, new_ids
 from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asm_core.models import Event
     from asm_core.querying.reader import Reader
 
@@ -67,7 +69,7 @@ def _copy_of(original: Session) -> Session:
     )
 
 
-def _copies(events: list[Event], session_id: str) -> list[Event]:
+def _copies(events: Sequence[Event], session_id: str) -> list[Event]:
     runs = {run_id: new_id("run") for run_id in dict.fromkeys(event.run_id for event in events) if run_id is not None}
     ids = new_ids("evt", len(events)) if events else []
     return [

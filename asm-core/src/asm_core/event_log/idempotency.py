@@ -12,14 +12,15 @@ from asm_core.models.statuses import TERMINAL_RUN_STATUSES
 from asm_core.values.payloads import encode_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from asm_core.models import Artifact, Event
+    from asm_core.models import Artifact, Event, StoredEvent
 
+E = TypeVar("E", bound="Event")
 M = TypeVar("M", Session, Run)
 
 
-def ensure_idempotent(stored: Event, given: Event) -> Event:
+def ensure_idempotent(stored: E, given: Event) -> E:
     """Return the stored event if it equals the given one.
 
     Raises:
@@ -53,7 +54,7 @@ def split_repeats(events: list[Event]) -> tuple[list[Event], list[Event]]:
     return list(first.values()), repeats
 
 
-def ordered(events: list[Event], stored: list[Event]) -> list[Event]:
+def ordered(events: Iterable[Event], stored: Iterable[StoredEvent]) -> list[StoredEvent]:
     """Return for each event the stored event with its id."""
     found = {event.id: event for event in stored}
     return [found[event.id] for event in events]

@@ -12,7 +12,7 @@ from asm_core.querying.matching import event_matches
 from asm_core.querying.queries import EventQuery, allows_nothing
 
 if TYPE_CHECKING:
-    from asm_core.models import Event
+    from asm_core.models import Event, StoredEvent
     from asm_core.querying.heads import Head
     from asm_core.querying.reader import Reader
 
@@ -44,7 +44,7 @@ def head_of(reader: Reader, session_id: str) -> Head:
     return head
 
 
-def find_after(reader: Reader, query: EventQuery, last: Event | None) -> list[Event]:
+def find_after(reader: Reader, query: EventQuery, last: Event | None) -> list[StoredEvent]:
     """Return the events of one session that match `query`, which begins after `last`.
 
     Raises:
@@ -62,7 +62,7 @@ def find_after(reader: Reader, query: EventQuery, last: Event | None) -> list[Ev
     return found
 
 
-def find_checked(reader: Reader, query: EventQuery, last: Event) -> tuple[list[Event], bool]:
+def find_checked(reader: Reader, query: EventQuery, last: Event) -> tuple[list[StoredEvent], bool]:
     """Return the events that match `query`, and whether `last` was stored at that time or later.
 
     Raises:
@@ -102,7 +102,7 @@ def _is_same(stored: Event, last: Event) -> bool:
     return True
 
 
-def event_at(reader: Reader, session_id: str, number: int) -> Event | None:
+def event_at(reader: Reader, session_id: str, number: int) -> StoredEvent | None:
     """Return the event with a number, or None if it is not stored."""
     query = EventQuery(session_ids=(session_id,), after=number - 1, before=number + 1, limit=1)
     return next(iter(reader.find_events(query)), None)

@@ -15,7 +15,7 @@ from asm_core.querying.queries import EventQuery
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asm_core.models import Event
+    from asm_core.models import Event, StoredEvent
     from asm_core.querying.reader import Reader
 
 M = TypeVar("M", Session, Run)
@@ -94,7 +94,7 @@ def update(load: Callable[[], M], change: Callable[[M], M], save: Callable[[M, i
 
 def find_repeated(
     reader: Reader, session: Session, run: Run | None, events: list[Event], expected: Expected
-) -> list[Event] | None:
+) -> list[StoredEvent] | None:
     """Return the stored events of a flush if it was stored before, and only its reply was lost; else None."""
     stored = reader.load_session(session.id)
     if expected.session is not None and (stored is None or not is_repeat(stored, session, expected.session)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from asm_core.event_log.resuming import find_after, head_of
 from asm_core.event_log.steps import Pause, Steps, carry_out, waits
-from asm_core.models import Event
+from asm_core.models import StoredEvent
 from asm_core.querying.heads import GONE
 from asm_core.querying.queries import allows_nothing
 
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
     from asm_core.event_log.following import Follower
     from asm_core.event_log.waiting import Watcher
+    from asm_core.models import Event
     from asm_core.querying.heads import Head
     from asm_core.querying.queries import EventQuery
     from asm_core.querying.reader import Reader
 
 
-class Following(Iterator[Event]):
+class Following(Iterator[StoredEvent]):
     """The iterator of `SessionStore.follow_events`. An error ends it, as it ends a generator.
 
     Attributes:
@@ -38,12 +39,12 @@ class Following(Iterator[Event]):
         self._session_id = session_id
         self._idle_timeout = idle_timeout
         self._watcher = watcher
-        self.ready: deque[Event] = deque()
+        self.ready: deque[StoredEvent] = deque()
         self._idle_since: float | None = None
         self._was_waiting = False
         self._ended = False
 
-    def __next__(self) -> Event:
+    def __next__(self) -> StoredEvent:
         """Return the next event; wait for it."""
         if not self.ready and not self.fill():
             raise StopIteration
@@ -85,7 +86,7 @@ class Following(Iterator[Event]):
         return True
 
 
-def await_events(reader: Reader, query: EventQuery, last: Event | None, timeout: float) -> Steps[list[Event]]:
+def await_events(reader: Reader, query: EventQuery, last: Event | None, timeout: float) -> Steps[list[StoredEvent]]:
     """Read the events of one session that match `query`, for which there were none a moment ago; wait for one.
 
     Ends with an empty list after `timeout` seconds, or when no event can match any more.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from asm_core.memory.state import State
-    from asm_core.models import Event, Run, Session
+    from asm_core.models import Run, Session, StoredEvent
     from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery
 
 
@@ -53,7 +53,7 @@ class MemoryReader(Reader):
         with self._state.lock:
             return select((run for run in self.runs() if run_matches(run, query)), query)
 
-    def find_events(self, query: EventQuery) -> list[Event]:
+    def find_events(self, query: EventQuery) -> list[StoredEvent]:
         with self._state.lock:
             events = self.passing_events(query)
             if query.order.key == BY_NUMBER:
@@ -88,7 +88,7 @@ class MemoryReader(Reader):
             and active_matches(self._state.activity[session.id], query)
         )
 
-    def passing_events(self, query: EventQuery) -> Iterator[Event]:
+    def passing_events(self, query: EventQuery) -> Iterator[StoredEvent]:
         """Yield the events by session and number, in the direction and from the start of a query in such an order."""
         is_down = query.order.descending and query.order.key == BY_NUMBER
         start = query.after_key if query.order.key == BY_NUMBER else None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from asm_core.event_log.updating import Expected
     from asm_core.memory.state import State
-    from asm_core.models import Event, Run, Session
+    from asm_core.models import Event, Run, Session, StoredEvent
     from asm_core.values.payloads import Payload
 
 
@@ -71,14 +71,14 @@ class MemorySessionStore(SessionStore):
             if session_id in self._state.sessions:
                 remove_marked(self._state, [session_id], MAX_INTEGER)
 
-    def _append(self, events: list[Event]) -> list[Event]:
+    def _append(self, events: list[Event]) -> list[StoredEvent]:
         with self._state.transaction():
             split_repeats(events)
             for session_id in sorted({event.session_id for event in events}):
                 self._require_session(session_id)
             return [self._append_one(event) for event in events]
 
-    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[Event]:
+    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[StoredEvent]:
         with self._state.transaction():
             if self._save_session(session, expected.session).deleted_at is not None:
                 raise SessionDeletedError(session.id)
@@ -116,7 +116,7 @@ class MemorySessionStore(SessionStore):
     def _commit_token(self) -> object:
         return self._state.commits
 
-    def _append_one(self, event: Event) -> Event:
+    def _append_one(self, event: Event) -> StoredEvent:
         stored = self._state.events.get(event.id)
         if stored is not None:
             return ensure_idempotent(stored, event).checked()

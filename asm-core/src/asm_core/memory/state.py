@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from asm_core.models import Artifact, Event, Run, Session
+    from asm_core.models import Artifact, Run, Session, StoredEvent
 
 _MISSING: Final = object()
 
@@ -29,8 +29,8 @@ class State:
         self.lock = threading.RLock()
         self.sessions: dict[str, Session] = {}
         self.runs: dict[str, Run] = {}
-        self.events: dict[str, Event] = {}
-        self.logs: dict[str, dict[int, Event]] = {}
+        self.events: dict[str, StoredEvent] = {}
+        self.logs: dict[str, dict[int, StoredEvent]] = {}
         self.counters: dict[str, int] = {}
         self.log_ids: dict[str, str] = {}
         self.activity: dict[str, datetime] = {}

@@ -2,7 +2,7 @@
 
 from asm_core.models.artifact import Artifact
 from asm_core.models.base import Model
-from asm_core.models.event import Event
+from asm_core.models.event import Event, StoredEvent
 from asm_core.models.run import Run
 from asm_core.models.session import Session
 from asm_core.models.statuses import (
@@ -32,5 +32,6 @@ __all__ = [
     "RunStatus",
     "Session",
     "SessionStatus",
+    "StoredEvent",
     "TokenUsage",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import ClassVar, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import msgspec
 
@@ -100,9 +100,9 @@ class Event(Model, frozen=True, kw_only=True, gc=False):
             correlation_id=check_optional_name("correlation_id", self.correlation_id),
         )
 
-    def numbered(self, sequence_number: int) -> Self:
+    def numbered(self, sequence_number: int) -> StoredEvent:
         """Return the event with this sequence number."""
-        return msgspec.structs.replace(self, sequence_number=sequence_number)
+        return msgspec.structs.replace(self, sequence_number=sequence_number)  # type: ignore[return-value]
 
     def same_fact(self, other: Event) -> bool:
         """Return whether both events have the same session, run, type and data; of a redacted one, without data."""
@@ -114,3 +114,15 @@ class Event(Model, frozen=True, kw_only=True, gc=False):
             # In Python 1, 1.0 and True are equal; in JSON they are not.
             and (is_redacted or (self.data == other.data and encode_sorted(self.data) == encode_sorted(other.data)))
         )
+
+
+if TYPE_CHECKING:
+
+    class StoredEvent(Event, frozen=True, kw_only=True, gc=False):
+        """An event that a store returned: `sequence_number` is an int."""
+
+        sequence_number: int
+
+else:
+    # A class of its own would make what was built unequal to what is read.
+    StoredEvent = Event

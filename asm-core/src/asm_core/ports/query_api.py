@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
-    from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus
+    from asm_core.models import Artifact, EventType, Run, RunStatus, Session, SessionStatus, StoredEvent
     from asm_core.querying.prices import Prices, PricingTable
     from asm_core.querying.reader import Reader
     from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
@@ -193,7 +193,7 @@ class QueryAPI(ABC):
         order_by: str = "sequence_asc",
         limit: int = 100,
         cursor: str | None = None,
-    ) -> Page[Event]:
+    ) -> Page[StoredEvent]:
         """Return a page of events.
 
         Args:
@@ -371,7 +371,7 @@ class QueryAPI(ABC):
         )
         return runs[0].started_at if runs else utc_now()
 
-    def _page_of_events(self, query: EventQuery) -> list[Event]:
+    def _page_of_events(self, query: EventQuery) -> list[StoredEvent]:
         ids, is_down = query.session_ids, query.order.descending
         if query.after_key is None or ids is None or query.order.key != BY_NUMBER:
             return self.reader.find_events(without_needless_bound(query))

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from asm_core.models import EventType, SessionStatus
+    from asm_core.models import EventType, SessionStatus, StoredEvent
     from asm_core.querying.queries import Order
     from asm_core.querying.reader import Reader
 
@@ -258,7 +258,7 @@ class SessionStore(ABC):
 
     # -- events --------------------------------------------------------------------------------------------------
 
-    def append_event(self, event: Event) -> Event:
+    def append_event(self, event: Event) -> StoredEvent:
         """Append an event to its session's log and return it as stored, with its `sequence_number`.
 
         If the id is already stored, nothing is stored and the stored event is returned.
@@ -271,7 +271,7 @@ class SessionStore(ABC):
         """
         return self.append_events([event])[0]
 
-    def append_events(self, events: Iterable[Event]) -> list[Event]:
+    def append_events(self, events: Iterable[Event]) -> list[StoredEvent]:
         """Append events, all or none, and return them as stored, in the given order.
 
         They may belong to several sessions. An id that occurs twice, in the batch or in the store, is stored once. An
@@ -290,7 +290,7 @@ class SessionStore(ABC):
         self._notify()
         return stored
 
-    def flush(self, result: ExecutionResult) -> list[Event]:
+    def flush(self, result: ExecutionResult) -> list[StoredEvent]:
         """Store the session, run and events of an execution, all or nothing; return the events as stored.
 
         Raises:
@@ -338,7 +338,7 @@ class SessionStore(ABC):
         limit: int | None = None,
         order: str = "asc",
         wait_timeout: float = 0.0,
-    ) -> list[Event]:
+    ) -> list[StoredEvent]:
         """Return the events of a session in the order of their numbers.
 
         The last events of a log, ``order="desc", limit=20``, cost as much as the first, however long the log is.
@@ -378,7 +378,7 @@ class SessionStore(ABC):
         head_of(self.reader, session_id)
         return []
 
-    def get_event(self, event_id: str, *, session_id: str | None = None) -> Event:
+    def get_event(self, event_id: str, *, session_id: str | None = None) -> StoredEvent:
         """Return the event with this id.
 
         Args:
@@ -416,7 +416,7 @@ class SessionStore(ABC):
         run_id: str | Iterable[str] | None = None,
         type: EventType | str | Iterable[EventType | str] | None = None,  # noqa: A002  the field's name
         idle_timeout: float | None = None,
-    ) -> Iterator[Event]:
+    ) -> Iterator[StoredEvent]:
         """Yield the events after `after`, then each new event when it is committed, in order and without omission.
 
         Ends after `idle_timeout` seconds without a new event (None: never). Memory use does not grow.
@@ -586,7 +586,7 @@ class SessionStore(ABC):
         """Remove the session, its runs, its events and its counter in one transaction."""
 
     @abstractmethod
-    def _append(self, events: list[Event]) -> list[Event]:
+    def _append(self, events: list[Event]) -> list[StoredEvent]:
         """Store one or more events without numbers in one transaction; return each as stored.
 
         The order of the checks is fixed, so that every backend reports the same of several faults. Reject a
@@ -597,7 +597,7 @@ class SessionStore(ABC):
         """
 
     @abstractmethod
-    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[Event]:
+    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[StoredEvent]:
         """Save the session and the run with their expected revisions and append the events, in one transaction.
 
         SessionDeletedError if the stored session is soft-deleted.

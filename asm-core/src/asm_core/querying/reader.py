@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from asm_core.models import Event, Run, Session
+    from asm_core.models import Run, Session, StoredEvent
     from asm_core.querying.heads import Head
     from asm_core.querying.queries import ActiveSession, EventQuery, RunQuery, SessionQuery
 
@@ -47,7 +47,7 @@ class Reader(ABC):
         """Return the runs that match `query`."""
 
     @abstractmethod
-    def find_events(self, query: EventQuery) -> list[Event]:
+    def find_events(self, query: EventQuery) -> list[StoredEvent]:
         """Return the events that match `query`."""
 
     @abstractmethod

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from asm_core.models import TOKEN_COUNTS, Artifact, Event, Run, RunStatus, Session
+from asm_core.models import TOKEN_COUNTS, Artifact, Run, RunStatus, Session, StoredEvent
 from asm_core.models.base import Model
 from asm_core.values.money import total_usd
 
@@ -144,7 +144,7 @@ class SessionExport(Model, frozen=True, kw_only=True):
 
     session: Session
     runs: list[Run]
-    events: list[Event]
+    events: list[StoredEvent]
     artifacts: list[Artifact] = msgspec.field(default_factory=list)
     last_sequence: int
 

@@ -20,7 +20,7 @@ from asm_core.recording.recorder import persist
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asm_core.models import Event, Run
+    from asm_core.models import Run, StoredEvent
     from asm_core.ports import Provider, SessionStore
     from asm_core.recording.outcomes import Outcome
 
@@ -39,7 +39,7 @@ class Closing:
         run: Run,
         *,
         closes_session: bool,
-        on_stored: Callable[[list[Event]], None],
+        on_stored: Callable[[list[StoredEvent]], None],
         metered: Callable[[Run], Run],
         priced: Callable[[Run], Run],
     ) -> None:
@@ -71,7 +71,7 @@ class Closing:
         for attempt in range(_ATTEMPTS):
             closing: ExecutionResult | None = None
 
-            def flush() -> list[Event]:
+            def flush() -> list[StoredEvent]:
                 nonlocal closing
                 # Built once: a retry must store identical events.
                 closing = closing or self._closing(outcome)

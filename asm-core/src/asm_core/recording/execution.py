@@ -28,7 +28,7 @@ from asm_core.recording.results import RunResult, result_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from asm_core.models import Event, Run
+    from asm_core.models import Event, Run, StoredEvent
     from asm_core.ports import ExecutionResult, Provider, SessionStore
     from asm_core.querying.prices import Prices
     from asm_core.recording.outcomes import Outcome
@@ -207,7 +207,7 @@ class Execution:
             del self._executions[run.id]
             self._end(failure)
 
-    def _open(self, opening: ExecutionResult) -> tuple[ExecutionResult, list[Event]]:
+    def _open(self, opening: ExecutionResult) -> tuple[ExecutionResult, list[StoredEvent]]:
         """Store the beginning; return it as it was stored, with its events."""
         for _ in range(_ATTEMPTS):
             try:
@@ -265,7 +265,7 @@ class Execution:
             self._closing.store(outcome, patience=0)
         return outcome
 
-    def _stored(self, events: list[Event]) -> None:
+    def _stored(self, events: list[StoredEvent]) -> None:
         """Add the usage of stored events to the run, then announce them."""
         if any(event.type in METERED for event in events):
             # If it fails, the next response or the end adds it.

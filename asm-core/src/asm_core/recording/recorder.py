@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from asm_core.models import Event
+    from asm_core.models import StoredEvent
     from asm_core.ports import SessionStore
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class Recorder:
         session_store: SessionStore,
         *,
         patience: float,
-        on_stored: Callable[[list[Event]], None],
+        on_stored: Callable[[list[StoredEvent]], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         """Record into `session_store`.

@@ -11,7 +11,7 @@ from asm_core.models import Event, TokenUsage
 from asm_core.values.payloads import Payload
 
 if TYPE_CHECKING:
-    from asm_core.models import Run
+    from asm_core.models import Run, StoredEvent
     from asm_core.ports import ProviderResult, SessionStore
 
 _PAGE: Final = 200
@@ -26,7 +26,7 @@ class RecordedEvents(Iterable[Event]):
         self._session_id = session_id
         self._run_id = run_id
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[StoredEvent]:
         """Yield the events in the order of their numbers.
 
         Raises:

@@ -11,7 +11,7 @@ from asm_core.querying.queries import EventQuery, RunQuery
 from asm_core.retention.stretches import pages_of_events, stretches
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from asm_core.models import Event, Run
     from asm_core.retention.questions import EventMark
@@ -86,7 +86,7 @@ class Archive:
         head = self._store.load_heads([session_id]).get(session_id)
         return None if session is None or head is None else (session, head.last_sequence)
 
-    def _add(self, session_id: str, events: list[Event]) -> None:
+    def _add(self, session_id: str, events: Sequence[Event]) -> None:
         state = self.state_of(session_id)
         if state is None:
             return

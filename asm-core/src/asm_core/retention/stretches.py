@@ -11,7 +11,7 @@ from asm_core.querying.queries import EventQuery
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asm_core.models import Event
+    from asm_core.models import StoredEvent
     from asm_core.retention.questions import Stretch
     from asm_core.retention.store import RetentionStore
 
@@ -39,7 +39,7 @@ def count_up_to(store: RetentionStore, session_id: str, enough: int) -> int:
 
 def pages_of_events(
     store: RetentionStore, session_id: str, stretch: Stretch, types: tuple[str, ...] | None = None
-) -> Iterator[list[Event]]:
+) -> Iterator[list[StoredEvent]]:
     """Yield the events of a stretch of a session's log, all or only some types, page by page."""
     after = 0 if stretch.after is None else stretch.after[0]
     # With both bounds: a database without statistics would scan all following rows.

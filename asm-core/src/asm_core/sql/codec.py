@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from asm_core.errors import StorageError, short_repr
-from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Event, Run, Session, TokenUsage
+from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Run, Session, StoredEvent, TokenUsage
 from asm_core.models.statuses import TypesOfRows
 from asm_core.querying.queries import ActiveSession
 from asm_core.sql.columns import text_of_time
@@ -23,7 +23,9 @@ from asm_core.values.payloads import decode_json, encode_json, encode_payload
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-M = TypeVar("M", Session, Run, Event)
+    from asm_core.models import Event
+
+M = TypeVar("M", Session, Run, StoredEvent)
 Row = tuple[Any, ...]
 
 _EVENT_TYPES: Final = TypesOfRows(EVENT_TYPES)
@@ -213,18 +215,18 @@ class Codec:
             event.correlation_id,
         )
 
-    def event(self, row: Sequence[Any]) -> Event:
+    def event(self, row: Sequence[Any]) -> StoredEvent:
         """Return the event of a row."""
         return self._event(row, self.decode_payload)
 
-    def events(self, rows: list[Any]) -> list[Event]:
+    def events(self, rows: list[Any]) -> list[StoredEvent]:
         """Return the events of rows."""
         return self._all(self._event, rows)
 
-    def _event(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> Event:
+    def _event(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> StoredEvent:
         id_, session_id, number, kind, timestamp, run_id, data, metadata, version, provider, correlation_id = row
         try:
-            return Event(
+            return StoredEvent(
                 id=id_,
                 type=_EVENT_TYPES[kind],
                 timestamp=self.decode_time(timestamp),

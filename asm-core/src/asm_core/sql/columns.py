@@ -29,7 +29,7 @@ def second_of_text(times: Sequence[str]) -> str:
     return f"{max(times)[:19]}.000000Z"
 
 
-def event_columns(events: list[Event]) -> Columns:
+def event_columns(events: Sequence[Event]) -> Columns:
     """Return the column values of checked events, without numbers; times are text on any database."""
     columns = events.columns if type(events) is CheckedEvents else None
     if columns is None:

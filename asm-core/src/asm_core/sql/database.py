@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from asm_core.models import Event
+    from asm_core.models import Event, StoredEvent
     from asm_core.sql.connector import Connector
     from asm_core.sql.queries.words import Words
 
@@ -119,7 +119,7 @@ class Database(ABC, Generic[C]):
         """Yield to other writers between two transactions, for the duration of the last one."""
 
     @abstractmethod
-    def append(self, events: list[Event]) -> list[Event]:
+    def append(self, events: list[Event]) -> list[StoredEvent]:
         """Append events by core's protocol."""
 
     @abstractmethod

@@ -22,7 +22,7 @@ LARGE = "x" * 2000
 """The size of an event; many of these exceed the caches of a database."""
 
 
-def append_one(backend: Backend, _say: Callable[[Any], None], *, name: str) -> int | None:
+def append_one(backend: Backend, _say: Callable[[Any], None], *, name: str) -> int:
     """Append an event, and return its number."""
     return backend.session_store.append_event(an_event(name)).sequence_number
 

@@ -17,6 +17,7 @@ from asm_core import (
     Session,
     SessionNotFoundError,
     SessionStore,
+    StoredEvent,
     ValidationError,
 )
 
@@ -27,7 +28,7 @@ class EraseContract(Contract):
     """`delete_events` and `redact_events` take content out of a log, whose numbers stay used."""
 
     @pytest.fixture
-    def erasable(self, store: SessionStore, session: Session) -> list[Event]:
+    def erasable(self, store: SessionStore, session: Session) -> list[StoredEvent]:
         """Return the five events of a session: the second one streamed, the fourth of a run."""
         others: list[dict[str, Any]] = [{}, {"type": "message_streamed"}, {}, {"run_id": "run_1"}, {}]
         return store.append_events(

@@ -21,7 +21,7 @@ from asm_core import (
 )
 
 if TYPE_CHECKING:
-    from asm_core import Event
+    from asm_core import StoredEvent
 
 FILTERS = pytest.mark.parametrize(
     "filters", [{}, {"type": "message_received"}, {"run_id": "run_a"}, {"type": "turn_completed"}], ids=label
@@ -30,7 +30,7 @@ FILTERS = pytest.mark.parametrize(
 REPLACEMENTS = pytest.mark.parametrize("count", [0, 1, 5, 300])
 
 
-def begin(store: SessionStore, session: Session, count: int = 3) -> list[Event]:
+def begin(store: SessionStore, session: Session, count: int = 3) -> list[StoredEvent]:
     """Store a turn, then other events, and return all of them."""
     first = an_event(session, type="turn_completed", run_id="run_a")
     return store.append_events([first, *some_events(session, count - 1, run_id="run_a")])

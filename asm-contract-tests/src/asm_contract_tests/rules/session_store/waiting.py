@@ -11,17 +11,17 @@ import pytest
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, an_event, numbers, some_events
 from asm_contract_tests.together import PATIENCE, begun, in_threads
-from asm_core import Backend, Event, Session, SessionNotFoundError, SessionStore
+from asm_core import Backend, Session, SessionNotFoundError, SessionStore, StoredEvent
 
 ROUNDS = 10
 
 
-def woken(waiter: SessionStore, session: Session, writer: SessionStore) -> list[Event]:
+def woken(waiter: SessionStore, session: Session, writer: SessionStore) -> list[StoredEvent]:
     """Return the result of a waiter for the next event, which is appended meanwhile."""
     last = writer.get_latest_sequence(session.id)
     begins = threading.Event()
 
-    def wait() -> list[Event]:
+    def wait() -> list[StoredEvent]:
         begins.set()
         return waiter.get_events(session.id, after=last, wait_timeout=2 * PATIENCE)
 
@@ -82,8 +82,8 @@ class WaitForEventsContract(Contract):
         """Look for an event that is committed between the read and the wait: no waiter may miss it."""
         other = other_backend.session_store if across_handles else store
 
-        def play(mine: SessionStore, first: int) -> list[Event]:
-            seen: list[Event] = []
+        def play(mine: SessionStore, first: int) -> list[StoredEvent]:
+            seen: list[StoredEvent] = []
             for turn in range(first, 60, 2):
                 if turn:
                     events = mine.get_events(session.id, after=turn - 1, wait_timeout=PATIENCE)
@@ -101,10 +101,10 @@ class WaitForEventsContract(Contract):
         sessions = [store.save_session(a_session()) for _ in range(10)]
         writer = other_backend.session_store
 
-        def wait(session: Session) -> list[Event]:
+        def wait(session: Session) -> list[StoredEvent]:
             return store.get_events(session.id, wait_timeout=PATIENCE)
 
-        def write() -> list[Event]:
+        def write() -> list[StoredEvent]:
             return [writer.append_event(an_event(session)) for session in sessions]
 
         written, *seen = in_threads(write, *(partial(wait, session) for session in sessions * 2))

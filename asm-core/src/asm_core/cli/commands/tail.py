@@ -11,7 +11,7 @@ from asm_core.cli.commands.show import SessionArgument
 from asm_core.cli.finding import find_session
 from asm_core.cli.output.events import EventPrinter, events_between
 from asm_core.cli.store import with_backend
-from asm_core.models import TERMINAL_SESSION_STATUSES, Event, EventType
+from asm_core.models import TERMINAL_SESSION_STATUSES, Event, EventType, StoredEvent
 from asm_core.models.statuses import check_event_type
 from asm_core.ports import Backend, SessionStore
 
@@ -65,7 +65,7 @@ def start_of_last(store: SessionStore, session_id: str, head: int, count: int, t
     return before - 1
 
 
-def event_at(store: SessionStore, session_id: str, number: int) -> Event | None:
+def event_at(store: SessionStore, session_id: str, number: int) -> StoredEvent | None:
     """Return the event with this number; None if it was pruned, or for number 0."""
     found = store.get_events(session_id, after=number - 1, before=number + 1) if number else []
     return found[0] if found else None
@@ -73,7 +73,7 @@ def event_at(store: SessionStore, session_id: str, number: int) -> Event | None:
 
 def follow_to_end(
     store: SessionStore, session_id: str, after: int | Event, types: frozenset[str] | None
-) -> Iterator[Event]:
+) -> Iterator[StoredEvent]:
     """Yield the events after a number or an event as they arrive, until the session has ended and all were yielded.
 
     Raises:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from asm_core.models import Event
+    from asm_core.models import Event, StoredEvent
     from asm_core.ports import SessionStore
 
 COLUMNS: Final = ("number", "time", "type", "run", "text")
@@ -66,7 +66,7 @@ class EventPrinter:
 
 def events_between(
     store: SessionStore, session_id: str, after: int, last: int, types: Iterable[str] | None = None
-) -> Iterator[Event]:
+) -> Iterator[StoredEvent]:
     """Yield events with numbers above `after` up to `last`, page by page; events appended meanwhile are left out."""
     for event in store.follow_events(session_id, after=after, type=types, idle_timeout=0.0):
         if (event.sequence_number or 0) > last:

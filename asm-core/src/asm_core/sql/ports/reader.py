@@ -12,7 +12,7 @@ from asm_core.sql.queries import ReadQueries
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from asm_core.models import Event, Run, Session
+    from asm_core.models import Run, Session, StoredEvent
     from asm_core.sql.database import Database
     from asm_core.sql.queries import Statement
 
@@ -46,7 +46,7 @@ class SQLReader(Reader):
     def find_runs(self, query: RunQuery) -> list[Run]:
         return self.answer(self._reads.runs(query), self._codec.runs)
 
-    def find_events(self, query: EventQuery) -> list[Event]:
+    def find_events(self, query: EventQuery) -> list[StoredEvent]:
         return self.answer(self._reads.events(query), self._codec.events)
 
     def load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:

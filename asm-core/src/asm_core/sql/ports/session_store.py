@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from asm_core.event_log.updating import Expected
-    from asm_core.models import Event, Run, Session
+    from asm_core.models import Event, Run, Session, StoredEvent
     from asm_core.sql.database import Database
     from asm_core.values.payloads import Payload
 
@@ -43,10 +43,10 @@ class SQLSessionStore(SessionStore):
         with self._database.write() as connection:
             return self._saving.save_run(connection.execute_sql, run, expected)
 
-    def _append(self, events: list[Event]) -> list[Event]:
+    def _append(self, events: list[Event]) -> list[StoredEvent]:
         return self._database.append(events)
 
-    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[Event]:
+    def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[StoredEvent]:
         with self._database.write():
             if self._save_session(session, expected.session).deleted_at is not None:
                 raise SessionDeletedError(session.id)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from asm_core.event_log.batches import Columns
-    from asm_core.models import Event
+    from asm_core.models import Event, StoredEvent
     from asm_core.sql.dialects import Execute
     from asm_core.sql.postgresql.append_statements import AppendStatements
 
@@ -45,7 +45,7 @@ _COLLISION: Final = {"23502", "23503", "23505"}
 
 def append_events(
     statement: Executing, transaction: Executing, events: list[Event], statements: AppendStatements
-) -> list[Event]:
+) -> list[StoredEvent]:
     """Append `events`; return each as stored, in the given order.
 
     Args:
@@ -97,12 +97,12 @@ def restore_events(
     return len(fresh)
 
 
-def _stored(execute: Execute, events: list[Event], statements: AppendStatements) -> dict[str, Event]:
+def _stored(execute: Execute, events: list[Event], statements: AppendStatements) -> dict[str, StoredEvent]:
     rows = execute(statements.stored, ([event.id for event in events],)).fetchall()
     return {row[0]: _CODEC.event(row) for row in rows}
 
 
-def _append_new(statement: Executing, events: list[Event], statements: AppendStatements) -> list[Event] | None:
+def _append_new(statement: Executing, events: list[Event], statements: AppendStatements) -> list[StoredEvent] | None:
     """Append events; return None without effect if an id is stored, or a counter does not accept them."""
     try:
         with statement() as execute:
@@ -113,7 +113,7 @@ def _append_new(statement: Executing, events: list[Event], statements: AppendSta
         return None
 
 
-def _append_rest(transaction: Executing, events: list[Event], statements: AppendStatements) -> list[Event] | None:
+def _append_rest(transaction: Executing, events: list[Event], statements: AppendStatements) -> list[StoredEvent] | None:
     """Append the events that are not stored; return None without effect if another writer just stored one."""
     try:
         with transaction() as execute:
@@ -144,7 +144,7 @@ def _lock_counters(execute: Execute, session_ids: list[str], statements: AppendS
             raise SessionDeletedError(session_id)
 
 
-def _append(execute: Execute, events: list[Event], statements: AppendStatements) -> list[Event]:
+def _append(execute: Execute, events: list[Event], statements: AppendStatements) -> list[StoredEvent]:
     """Append events and return them as stored; return none without effect if a counter does not accept them."""
     if not events:
         return []
@@ -162,7 +162,7 @@ def _append(execute: Execute, events: list[Event], statements: AppendStatements)
     return number_all(events, [numbers[event.id] for event in events])
 
 
-def _append_one(execute: Execute, event: Event, statements: AppendStatements) -> list[Event]:
+def _append_one(execute: Execute, event: Event, statements: AppendStatements) -> list[StoredEvent]:
     id_, session_id, _, *given = _CODEC.event_row(event)
     parameters = (utc_now(), second_of(event.timestamp), session_id, id_, session_id, *given)
     found = execute(statements.one, parameters).fetchall()
@@ -171,7 +171,7 @@ def _append_one(execute: Execute, event: Event, statements: AppendStatements) ->
 
 def _append_to_one(
     execute: Execute, events: list[Event], shared: dict[str, Any], own: Columns, statements: AppendStatements
-) -> list[Event]:
+) -> list[StoredEvent]:
     size, ids = len(events), list(own["id"])
     statement = statements.to_one(tuple(shared), tuple(own), is_sorted=ids == sorted(ids))
     lists = [_list_parameter(name, values) for name, values in own.items()]

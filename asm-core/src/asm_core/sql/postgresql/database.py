@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from asm_core.models import Event
+    from asm_core.models import Event, StoredEvent
     from asm_core.sql.connector import Connector
     from asm_core.sql.dialects import Execute
     from asm_core.sql.postgresql.append import Executing
@@ -71,7 +71,7 @@ class PostgreSQL(Database[C]):
     def _compacting(self) -> Sequence[str]:
         return [f"VACUUM (FULL, ANALYZE) {table}" for table in self.words.tables.values()]
 
-    def append(self, events: list[Event]) -> list[Event]:
+    def append(self, events: list[Event]) -> list[StoredEvent]:
         """Append events: one statement, committed by itself if no transaction is open."""
         joined = self._joined() is not None
         self.transactions.check_begun_here()
@@ -130,10 +130,10 @@ class PostgreSQL(Database[C]):
     def _savepoint(self, connection: C, *, in_own: bool) -> AbstractContextManager[object]:
         return self._connector.savepoint(connection, in_own=in_own)
 
-    def _append(self, statement: Executing, events: list[Event]) -> list[Event]:
+    def _append(self, statement: Executing, events: list[Event]) -> list[StoredEvent]:
         return append_events(statement, self._execute_together, events, self._statements)
 
-    def _append_again(self, events: list[Event]) -> list[Event]:
+    def _append_again(self, events: list[Event]) -> list[StoredEvent]:
         """Append in transactions, until one is not rolled back: a single statement has the connection's isolation."""
         for _ in range(_TRIES):
             try:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asm_core.event_log.batches import Columns
-    from asm_core.models import Event
+    from asm_core.models import Event, StoredEvent
     from asm_core.sql.dialects import Execute
 
 _WORDS: Final = words_of(Dialect.SQLITE)
@@ -66,7 +66,7 @@ _CHUNKS: Final = (500, 64, 8, 1)
 _ID_CHUNK: Final = 500
 
 
-def append_events(execute: Execute, events: list[Event]) -> list[Event]:
+def append_events(execute: Execute, events: list[Event]) -> list[StoredEvent]:
     """Append `events` in the caller's write transaction; return each as stored, in the given order.
 
     Raises:
@@ -107,7 +107,7 @@ def restore_events(execute: Execute, session_id: str, events: list[Event], last_
     return len(fresh)
 
 
-def _append_one(execute: Execute, event: Event) -> Event:
+def _append_one(execute: Execute, event: Event) -> StoredEvent:
     row = _CODEC.event_row(event)
     given = (*row[:_NUMBER_AT], *row[_NUMBER_AT + 1 :], event.session_id)
     now, active_at = _CODEC.encode_time(utc_now()), _CODEC.encode_time(second_of(event.timestamp))
@@ -121,7 +121,7 @@ def _append_one(execute: Execute, event: Event) -> Event:
     return _append_one(execute, event) if stored is None else ensure_idempotent(stored, event)
 
 
-def _append_rest(execute: Execute, events: list[Event]) -> list[Event]:
+def _append_rest(execute: Execute, events: list[Event]) -> list[StoredEvent]:
     stored = _stored(execute, events)
     rest = []
     for event in events:
@@ -132,11 +132,11 @@ def _append_rest(execute: Execute, events: list[Event]) -> list[Event]:
     if rest:
         numbers, inserted = _number_and_insert(execute, rest)
         _check_all(rest, inserted)
-        rest = number_all(rest, numbers)
-    return ordered(events, [*stored.values(), *rest])
+        stored |= {event.id: event for event in number_all(rest, numbers)}
+    return ordered(events, stored.values())
 
 
-def _check_all(events: list[Event], inserted: int) -> None:
+def _check_all(events: Sequence[Event], inserted: int) -> None:
     """Check that all events were inserted, because none of their ids is stored."""
     if inserted < len(events):
         sessions = ", ".join(sorted({event.session_id for event in events}))
@@ -206,7 +206,7 @@ def _insert_statement(shared: tuple[str, ...], own: tuple[str, ...], size: int) 
     )
 
 
-def _stored(execute: Execute, events: list[Event]) -> dict[str, Event]:
+def _stored(execute: Execute, events: list[Event]) -> dict[str, StoredEvent]:
     found = {}
     for start in range(0, len(events), _ID_CHUNK):
         ids = [event.id for event in events[start : start + _ID_CHUNK]]

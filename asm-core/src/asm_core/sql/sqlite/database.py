@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from asm_core.models import Event
+    from asm_core.models import Event, StoredEvent
     from asm_core.sql.connector import Connector
     from asm_core.sql.sqlite.file import SQLiteFile
 
@@ -74,7 +74,7 @@ class SQLite(Database[C]):
         if self._joined() is None:
             time.sleep(min(seconds, _REST))
 
-    def append(self, events: list[Event]) -> list[Event]:
+    def append(self, events: list[Event]) -> list[StoredEvent]:
         """Append events in a write transaction."""
         if self._joined() is not None:
             with self.write() as connection:
