@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from calls import CALLS, fill
+from seeded import new_store  # noqa: F401  a fixture
 
 import asm_core as asm
 from asm_contract_tests.making import an_event, numbers
 from asm_contract_tests.together import begun
+from asm_core.querying.pages import all_items
 from asm_core.sql import LATEST_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from seeded import NewStore
 
 
 def outcome(call: Callable[[asm.Backend], Any], backend: asm.Backend) -> type[BaseException] | None:
@@ -74,3 +78,23 @@ def test_a_schema_is_migrated_while_a_process_appends(
     assert acknowledged == list(range(6, 66))
     assert numbers(backend.session_store.get_events("s")) == list(range(1, 66))
     assert backend.maintenance.health_check() == []
+
+
+def test_many_events_and_their_order_survive_the_way_down_and_up(
+    new_store: NewStore,  # noqa: F811  the fixture
+    backend_name: str,
+    database: str,
+    soak: int,
+) -> None:
+    with asm.open_backend(backend_name, url=new_store(database, float(soak))) as backend:
+        query = backend.query_api
+
+        def found() -> tuple[int, list[str]]:
+            pages = all_items(query.search_sessions, include_deleted=True, limit=500)
+            return query.count_events(), [session.id for session in pages]
+
+        before = found()
+        backend.migrate(3)
+        backend.migrate()
+        assert found() == before
+        assert backend.maintenance.health_check() == []

@@ -11,7 +11,10 @@ from typing import Final
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.schema.migrations.migration import Migration
 
-_LAST_EVENT: Final = "SELECT MAX(e.timestamp) FROM {events} e WHERE e.session_id = s.id"
+# Once for all sessions: for one session, PostgreSQL may read the events of all others in the order of their times.
+_LAST_EVENTS: Final = (
+    "(SELECT session_id, MAX(timestamp) AS at FROM {events} GROUP BY session_id) e ON e.session_id = s.id"
+)
 _INDEXES: Final = (
     "CREATE INDEX asm_sessions_of_user ON {sessions} (user_id, created_at, id) WHERE user_id IS NOT NULL",
     "CREATE INDEX asm_sessions_by_user ON {sessions} (user_id, updated_at, id) WHERE user_id IS NOT NULL",
@@ -40,8 +43,8 @@ CREATE TABLE {counters} (
 ) STRICT, WITHOUT ROWID""",
     "INSERT INTO {counters} (session_id, last_sequence, updated_at, log_id, deleted_at, active_at) "
     "SELECT a.session_id, a.last_sequence, a.updated_at, a.log_id, a.deleted_at, "
-    f"substr(MAX(s.created_at, coalesce(({_LAST_EVENT}), '')), 1, 19) || '.000000Z' "
-    "FROM asm_counters_aside a JOIN {sessions} s ON s.id = a.session_id",
+    "substr(MAX(s.created_at, coalesce(e.at, '')), 1, 19) || '.000000Z' "
+    f"FROM asm_counters_aside a JOIN {{sessions}} s ON s.id = a.session_id LEFT JOIN {_LAST_EVENTS}",
     "DROP TABLE asm_counters_aside",
     *_INDEXES,
 )
@@ -63,8 +66,8 @@ _POSTGRESQL_UP: Final = (
     """ALTER TABLE {sessions} ADD COLUMN user_id text COLLATE "C", ADD COLUMN title text COLLATE "C", """
     """ADD COLUMN title_folded text COLLATE "C\"""",
     """ALTER TABLE {counters} ADD COLUMN user_id text COLLATE "C", ADD COLUMN active_at timestamptz""",
-    f"UPDATE {{counters}} AS c SET active_at = date_trunc('second', GREATEST(s.created_at, ({_LAST_EVENT}))) "
-    "FROM {sessions} s WHERE s.id = c.session_id",
+    "UPDATE {counters} AS c SET active_at = date_trunc('second', GREATEST(s.created_at, e.at)) "
+    f"FROM {{sessions}} s LEFT JOIN {_LAST_EVENTS} WHERE s.id = c.session_id",
     "ALTER TABLE {counters} ALTER COLUMN active_at SET DEFAULT date_trunc('second', now()), "
     "ALTER COLUMN active_at SET NOT NULL",
     *_INDEXES,
