@@ -8,28 +8,28 @@ from fault_registry import caught_by
 from file_backend import FileBackend, FileLock
 
 from asm_core import StorageError
+from asm_core.concurrency.fair_lock import Turns
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from asm_core.concurrency.places import Place
 
-class LockOfTheParent(FileLock):
+
+class TurnsOfTheParent(Turns):
     """Gives up soon, so that the test need not wait."""
 
-    def __enter__(self) -> None:
-        if not self._threads.acquire(timeout=1):
+    def take(self, turn: list[Place], timeout: float) -> bool:  # noqa: ARG002  it is too long
+        if not super().take(turn, 1):
             raise StorageError("a thread that is not here holds the lock")
-        try:
-            super().__enter__()
-        finally:
-            self._threads.release()
+        return True
 
 
 @caught_by("test_a_child_works_although_another_thread_was_in_a_transaction")
 class KeepsLocksInTheChild(FileBackend):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._state.lock = LockOfTheParent(self._state, path)
+        self._state._turns = TurnsOfTheParent()
         self._state.after_fork = lambda: None  # type: ignore[method-assign]
 
 
@@ -50,7 +50,7 @@ class ThrowsAwayTheDraft(FileBackend):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._draft = path.with_suffix(".draft")
-        self._state.lock = Draft(self._state, path)
+        self._state.file = Draft(self._state, path)
 
     def close(self) -> None:
         self._draft.unlink(missing_ok=True)

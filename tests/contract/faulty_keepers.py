@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from asm_core import Artifact, Capability, Event, MaintenanceReport, RetentionPolicy, Session
+    from asm_core import Artifact, Capability, Event, MaintenanceReport, Ports, RetentionPolicy, Session
     from asm_core.querying.queries import EventQuery, SessionQuery
     from asm_core.retention import DeletedSessions, EventMark, ExpiredSessions, RemovableArtifacts, Stretch
 
@@ -190,8 +190,8 @@ class DeletedArtifactsCounted(MemoryArtifactRegistry):
 class UndeclaredButSilent(MemoryBackend):
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
 
-    def transaction(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    def transaction(self) -> AbstractContextManager[Ports]:
+        return nullcontext(self)
 
 
 @caught_by("test_a_backend_may_be_closed_twice")

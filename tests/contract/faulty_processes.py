@@ -69,7 +69,7 @@ class LooksBeforeItLocks(FileSessionStore):
 @caught_by("test_batches_of_processes_do_not_lock_each_other_out")
 class LocksInTheOrderOfTheBatch(FileSessionStore):
     def _append(self, events: list[Event]) -> list[Event]:
-        place: Path = self._state.lock._path
+        place: Path = self._state.file._path
         locks = [
             place.with_name(f"{one}.lock").open("w") for one in dict.fromkeys(event.session_id for event in events)
         ]
@@ -86,21 +86,20 @@ class LocksInTheOrderOfTheBatch(FileSessionStore):
 
 
 class ImpatientLock(FileLock):
-    def __enter__(self) -> None:
+    def take(self) -> None:
         with self._path.with_suffix(".lock").open("w") as probe:
-            if self._depth == 0:
-                try:
-                    fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise StorageError("another process is writing") from None
-        super().__enter__()
+            try:
+                fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StorageError("another process is writing") from None
+        super().take()
 
 
 @caught_by("test_processes_that_write_and_delete_do_not_lock_each_other_out")
 class FailsWhenBusy(FileBackend):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._state.lock = ImpatientLock(self._state, path)
+        self._state.file = ImpatientLock(self._state, path)
 
 
 @caught_by(
@@ -119,8 +118,8 @@ class FlushInParts(FileSessionStore):
 class AcknowledgesTooEarly(FileBackend):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._write = self._state.lock._save
-        self._state.lock._save = lambda: self._state.commits % 100 or self._write()
+        self._write = self._state.file._save
+        self._state.file._save = lambda: self._state.commits % 100 or self._write()
 
     def close(self) -> None:
         with self._state.lock:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from fault_registry import caught_by
 from file_backend import TABLES
-from richer_backends import Joining
 
 from asm_core.memory import MemoryBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+
+    from asm_core import Ports
+
+PORTS = ("session_store", "query_api", "maintenance", "artifact_registry")
 
 
 @caught_by(
@@ -24,9 +27,9 @@ if TYPE_CHECKING:
 )
 class TransactionCommitsAnyway(MemoryBackend):
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[Ports]:
         with self._state.lock:
-            yield
+            yield self
 
 
 @caught_by(
@@ -35,22 +38,20 @@ class TransactionCommitsAnyway(MemoryBackend):
 )
 class InnerTransactionCommits(MemoryBackend):
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        with self._state.lock:
-            outer = self._state._undo
-            with self._state.transaction():
-                yield
-            if outer is not None:
-                outer.clear()
+    def transaction(self) -> Iterator[Ports]:
+        with super().transaction() as ports:
+            yield ports
+        for undo in self._state.undo:
+            undo.clear()
 
 
 @caught_by("test_transactions_of_threads_are_their_own")
 class UndoingIsShared(MemoryBackend):
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[Ports]:
         before = {table: _copy(getattr(self._state, table)) for table in TABLES[:-1]}
         try:
-            yield
+            yield self
         except BaseException:
             vars(self._state).update(before)
             raise
@@ -61,21 +62,24 @@ def _copy(table: dict[Any, Any]) -> dict[Any, Any]:
 
 
 @caught_by("test_a_transaction_inside_the_callers_is_undone_alone")
-class InnerOneLeftToTheCaller(Joining):
-    def transaction(self) -> AbstractContextManager[None]:
-        return nullcontext()
+class InnerOneLeftToTheCaller(MemoryBackend):
+    def transaction(self) -> AbstractContextManager[Ports]:
+        return super().transaction() if not self._state.undo else nullcontext(self)
 
 
 @caught_by("test_what_is_inside_the_callers_is_undone_with_it")
-class InnerCommitsForTheCaller(InnerTransactionCommits, Joining):
+class InnerCommitsForTheCaller(InnerTransactionCommits):
     pass
 
 
 @caught_by("test_another_thread_is_not_bound")
-class BindsEveryThread(Joining):
+class BindsEveryThread(MemoryBackend):
     @contextmanager
-    def bind(self, connection: object) -> Iterator[None]:  # noqa: ARG002
-        lock = self._state.lock
-        self._state.lock = nullcontext()  # type: ignore[assignment]
-        yield
-        self._state.lock = lock
+    def bind(self, connection: object) -> Iterator[Ports]:
+        own = {port: getattr(self, port) for port in PORTS}
+        with super().bind(connection) as ports:
+            vars(self).update({port: getattr(ports, port) for port in PORTS})
+            try:
+                yield ports
+            finally:
+                vars(self).update(own)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
-import threading
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
+from typing import IO, TYPE_CHECKING, ClassVar, Final
 
 from asm_core import Capability
 from asm_core.memory import MemoryBackend, State
@@ -30,13 +29,11 @@ TABLES: Final = (
 
 
 class FileLock:
-    """Holds one process, and in it one thread, at the file; reads it at the beginning and writes it at the end."""
+    """Holds one process at the file; reads it at the beginning and writes it at the end."""
 
     def __init__(self, state: State, path: Path) -> None:
         self._state = state
         self._path = path
-        self._threads = threading.RLock()
-        self._depth = 0
         self._seen: object = None
         self._is_left = False
         self._file: IO[str] | None = None
@@ -47,23 +44,18 @@ class FileLock:
         if self._file is not None:
             self._file.close()
 
-    def __enter__(self) -> None:
-        self._threads.acquire()
-        if self._depth == 0:
-            self._file = self._path.with_suffix(".lock").open("w")
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-            self._load()
-        self._depth += 1
+    def take(self) -> None:
+        self._file = self._path.with_suffix(".lock").open("w")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._load()
 
-    def __exit__(self, *error: object) -> None:
-        self._depth -= 1
-        if self._depth == 0 and self._file is not None and not self._is_left:
+    def give_back(self) -> None:
+        if self._file is not None and not self._is_left:
             if self._state.commits != self._commits:
                 self._save()
             # A process forked meanwhile may hold a copy of the file, which would keep the lock.
             fcntl.flock(self._file, fcntl.LOCK_UN)
             self._file.close()
-        self._threads.release()
 
     def version(self) -> object:
         try:
@@ -89,25 +81,31 @@ class FileLock:
 class FileState(State):
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.lock: Any = FileLock(self, path)
+        self.file = FileLock(self, path)
         self._path = path
 
     def after_fork(self) -> None:
-        lock = self.lock
+        file = self.file
         super().after_fork()
-        lock.leave()
-        self.lock = FileLock(self, self._path)
+        file.leave()
+        self.file = FileLock(self, self._path)
+
+    def _begun(self) -> None:
+        self.file.take()
+
+    def _ended(self) -> None:
+        self.file.give_back()
 
 
 class FileSessionStore(MemorySessionStore):
     def _commit_token(self) -> object:
-        return self._state.lock.version()
+        return self._state.file.version()
 
 
 class FileBackend(MemoryBackend):
     name = "file"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.DURABLE, Capability.MULTI_PROCESS, Capability.TRANSACTIONS}
+        {Capability.DURABLE, Capability.MULTI_PROCESS, *MemoryBackend.capabilities}
     )
 
     def __init__(self, path: Path) -> None:

@@ -1,17 +1,14 @@
-"""Sound backends that can do what neither the one in memory nor the one in a file can."""
+"""A sound backend that can do what neither the one in memory nor the one in a file can."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, ClassVar
 
 from file_backend import TABLES, FileBackend
 
 from asm_core import Capability
-from asm_core.memory import MemoryBackend
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
 
@@ -38,12 +35,3 @@ class MigratingFile(FileBackend):
             new.write_text(str(target))
             new.replace(self._path)  # a killed process leaves the old version or the new one
             return list(range(current + 1, target + 1) if target > current else range(current, target, -1))
-
-
-class Joining(MemoryBackend):
-    """A backend in memory whose transactions are those of the application too."""
-
-    capabilities: ClassVar[frozenset[Capability]] = MemoryBackend.capabilities | {Capability.BIND}
-
-    def bind(self, connection: object) -> AbstractContextManager[None]:  # noqa: ARG002
-        return nullcontext()

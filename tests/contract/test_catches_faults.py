@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
-PARTS = ("DeafWatcher", "Draft", "ImpatientLock", "LockOfTheParent", "RemovesInParts")
+PARTS = ("DeafWatcher", "Draft", "ImpatientLock", "RemovesInParts", "TurnsOfTheParent")
 """Classes that faulty adapters are made of."""
 ADAPTERS = (
     faulty_stores,

@@ -12,8 +12,15 @@ from asm_contract_tests import BackendContract, OpenBackend
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from asm_contract_tests.contract import CallersTransaction
+    from asm_core import Backend
+
 
 class TestFile(BackendContract):
     @pytest.fixture
     def open_backend(self, tmp_path: Path) -> OpenBackend:
         return lambda: FileBackend(tmp_path / "store")
+
+    @pytest.fixture
+    def callers_transaction(self, backend: Backend) -> CallersTransaction:
+        return backend.transaction

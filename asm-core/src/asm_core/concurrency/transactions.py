@@ -99,7 +99,7 @@ class Transactions(Generic[T]):
 
     def bound_to(self, transaction: T) -> BoundTransactions[T]:
         """Return what makes all calls join one transaction."""
-        return BoundTransactions(transaction)
+        return BoundTransactions(transaction, self._open)
 
     def leave_to_parent(self) -> None:
         """Release all transactions in a forked child; they belong to the parent."""
@@ -139,9 +139,9 @@ class Transactions(Generic[T]):
 class BoundTransactions(Transactions[T]):
     """One transaction, which all calls join."""
 
-    def __init__(self, transaction: T) -> None:
-        """Join `transaction` until it ends."""
-        super().__init__()
+    def __init__(self, transaction: T, opened: set[ref[T]]) -> None:
+        """Join `transaction` until it ends; those nested in it are among the open ones of the store."""
+        self._open = opened
         self._bound = ref(transaction)
 
     def current(self) -> T:
@@ -157,6 +157,17 @@ class BoundTransactions(Transactions[T]):
         if transaction.is_of_parent:
             raise _of_parent()
         return _innermost(transaction)
+
+
+def would_wait_for_itself(holder: OpenTransaction) -> bool:
+    """Return whether a call that waits for the end of `holder` would prevent it.
+
+    Another thread that did not inherit it can wait, and so can the thread that began it, if that has no event loop: a
+    web framework ends a transaction in another thread of its pool.
+    """
+    if holder in _transactions_here():
+        return True
+    return holder.thread == threading.get_ident() and (holder.is_call or loop_runs())
 
 
 def loop_runs() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.memory.artifact_registry import MemoryArtifactRegistry
@@ -15,12 +15,14 @@ from asm_core.ports import Backend, Capability, Maintenance, Ports
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from asm_core.ports import SessionStore
+
 
 class MemoryBackend(Backend):
     """Stores all data in this process, until it ends. Complete, and safe to share between threads."""
 
     name = "memory"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.TRANSACTIONS})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.TRANSACTIONS, Capability.BIND})
 
     def __init__(self, state: State | None = None) -> None:
         """Open a new store, or another handle on an existing one."""
@@ -32,9 +34,40 @@ class MemoryBackend(Backend):
 
     @contextmanager
     def transaction(self) -> Iterator[Ports]:
-        """Make all calls inside one transaction; other threads wait until it ends."""
-        with self._state.transaction():
-            yield self
+        """Yield the ports of one transaction; other transactions wait until it ends."""
+        with self._state.begin() as state:
+            yield self._bound(state)
+
+    @contextmanager
+    def bind(self, connection: Any) -> Iterator[Ports]:
+        """Yield the ports of a transaction, which commits when the context ends well.
+
+        So an application's tests need no database: `connection` may be anything. Ports that `transaction` yielded are
+        joined: what is written commits with them. Other transactions wait from the first call to the end.
+        """
+        state = connection.state if isinstance(connection, _MemoryPorts) else self._state
+        with state.begin(is_lazy=True) as bound:
+            yield self._bound(bound)
 
     def close(self) -> None:
         """Do nothing: the data are freed with their last reference."""
+
+    def _bound(self, state: State) -> Ports:
+        return _MemoryPorts(state, self.session_store)
+
+
+class _MemoryPorts(Ports):
+    """The ports on the state of a transaction."""
+
+    def __init__(self, state: State, watching: SessionStore) -> None:
+        self.state = state
+        self._watching = watching
+        self.session_store = MemorySessionStore(state, watching=watching)
+        self.query_api = MemoryQueryAPI(state)
+        self.maintenance = Maintenance(MemoryRetentionStore(state))
+        self.artifact_registry = MemoryArtifactRegistry(state)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Ports]:
+        with self.state.begin() as state:
+            yield _MemoryPorts(state, self._watching)

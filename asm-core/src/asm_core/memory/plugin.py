@@ -13,7 +13,7 @@ def asm_backend() -> BackendSpec:
     return BackendSpec(
         name="memory",
         open=_open,
-        capabilities=frozenset({Capability.TRANSACTIONS}),
+        capabilities=frozenset({Capability.TRANSACTIONS, Capability.BIND}),
         port_version=PORT_VERSION,
         databases=("memory",),
     )

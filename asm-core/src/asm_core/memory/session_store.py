@@ -34,9 +34,11 @@ if TYPE_CHECKING:
 class MemorySessionStore(SessionStore):
     """The session store in memory."""
 
-    def __init__(self, state: State, reader: MemoryReader | None = None) -> None:
-        """Write to `state`."""
-        super().__init__(reader or MemoryReader(state))
+    def __init__(
+        self, state: State, reader: MemoryReader | None = None, *, watching: SessionStore | None = None
+    ) -> None:
+        """Write to `state`; see `SessionStore` for `watching`."""
+        super().__init__(reader or MemoryReader(state), watching)
         self._state = state
 
     def _save_session(self, session: Session, expected: int | None) -> Session:

@@ -106,10 +106,8 @@ class Database(ABC, Generic[C]):
 
         `connect` is called by the first call, and so is `SQLConnection.join`.
         """
-        self._check_open()
-        transaction = CallersTransaction(connect, self._join)
-        with self.transactions.enter(transaction):
-            yield self._bound_to(transaction)
+        with self._bind(CallersTransaction(connect, lambda _, connection: connection.join())) as bound:
+            yield bound
 
     def batch(self) -> AbstractContextManager[C]:
         """Provide a connection for writing, in a transaction, while no other thread is in such a batch."""
@@ -190,11 +188,16 @@ class Database(ABC, Generic[C]):
     def _savepoint(self, connection: C, *, in_own: bool) -> AbstractContextManager[object]:
         """Provide a savepoint in the open transaction; `in_own`: in one of the backend, not of the caller."""
 
-    def _join(self, _transaction: SQLTransaction[C], connection: C, /) -> None:
-        """Join the caller's transaction, at its first call."""
-        connection.join()
+    def _share(self, transaction: SQLTransaction[C]) -> None:
+        """Let other threads continue a transaction of the backend."""
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _bind(self, transaction: CallersTransaction[C]) -> Iterator[Self]:
+        self._check_open()
+        with self.transactions.enter(transaction):
+            yield self._bound_to(transaction)
 
     @contextmanager
     def _own_transaction(self, *, is_call: bool = False) -> Iterator[SQLTransaction[C]]:
@@ -202,6 +205,8 @@ class Database(ABC, Generic[C]):
         check()
         with self._new_transaction() as connection:
             transaction = SQLTransaction(connection, is_own=True, is_call=is_call)
+            if not is_call:
+                self._share(transaction)
             with self.transactions.enter(transaction):
                 yield transaction
                 check()

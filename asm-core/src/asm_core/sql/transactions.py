@@ -60,7 +60,7 @@ class CallersTransaction(SQLTransaction[C]):
 
     __slots__ = ("_connect", "_join")
 
-    def __init__(self, connect: Callable[[], C], join: Callable[[SQLTransaction[C], C], None]) -> None:
+    def __init__(self, connect: Callable[[], C], join: Callable[[CallersTransaction[C], C], object]) -> None:
         """Join it with `join` on the connection that `connect` returns."""
         super().__init__(None, is_own=False)
         self._connect = connect

@@ -6,9 +6,12 @@ import os
 import sqlite3
 import time
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, Self
+from weakref import ref
 
 from asm_core.concurrency.contexts import contextmanager
+from asm_core.concurrency.fair_lock import Turns, turns_of
 from asm_core.concurrency.places import Place
 from asm_core.errors import StorageConnectionError, StorageError
 from asm_core.sql.connector import C
@@ -17,16 +20,17 @@ from asm_core.sql.dialects import Dialect
 from asm_core.sql.failures import undone
 from asm_core.sql.queries.words import words_of
 from asm_core.sql.sqlite.append import append_events, restore_events
-from asm_core.sql.sqlite.fair_lock import Turns, turns_of
-from asm_core.sql.sqlite.transactions import savepoint
+from asm_core.sql.sqlite.transactions import become_writer, savepoint
+from asm_core.sql.transactions import CallersTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from asm_core.models import Event, StoredEvent
     from asm_core.sql.connector import Connector
     from asm_core.sql.sqlite.file import SQLiteFile
+    from asm_core.sql.transactions import SQLTransaction
 
 OLDEST_SQLITE: Final = (3, 37, 0)
 """The first version with STRICT tables."""
@@ -165,24 +169,61 @@ class SQLite(Database[C]):
 
     @contextmanager
     def _new_transaction(self) -> Iterator[C]:
-        if self._turns.is_mine():
-            message = "The database is busy: this thread is in another write to it. End that first."
-            raise StorageConnectionError(message)
         turns, turn = self._turns, list[Place]()
         try:
-            if not turns.take(turn, self._busy_timeout):
-                message = f"The database is busy: another thread has been writing for {self._busy_timeout} seconds; "
-                message += "retry, or raise busy_timeout."
-                raise StorageConnectionError(message)
+            self._take_turn(turns, turn)
             with self._connector.transaction() as connection:
                 yield connection
                 if not connection.driver.in_transaction:
                     raise undone()  # by SQLite, after an error; some drivers commit nothing, without an error
         finally:
             if turn:
-                turns.owner = None
+                turns.owner = turns.holder = None
                 turns.end(turn.pop())
                 turns.ring()
+
+    @contextmanager
+    def bind(self, connect: Callable[[], C]) -> Iterator[Self]:
+        """Work like `Database.bind`. The first call joins as a writer, in turn."""
+        turns, turn = self._turns, list[Place]()
+        try:
+            with self._bind(CallersTransaction(connect, partial(self._join, turns, turn))) as bound:
+                yield bound
+        finally:
+            # Its commit follows: the next writer waits for that in SQLite.
+            if turn:
+                turns.owner = turns.holder = None
+                turns.end(turn.pop())
+                turns.ring()
+
+    def _take_turn(self, turns: Turns, turn: list[Place]) -> None:
+        if turns.is_mine():
+            message = (
+                "The database is busy: this thread or task has a transaction open that writes to it, and would wait "
+                "for itself. Use the ports that transaction() or bind() yielded, or end the transaction first."
+            )
+            raise StorageError(message)
+        if not turns.take(turn, self._busy_timeout):
+            message = f"The database is busy: another thread has been writing for {self._busy_timeout} seconds; "
+            message += "retry, or raise busy_timeout."
+            raise StorageConnectionError(message)
+
+    def _share(self, transaction: SQLTransaction[C]) -> None:
+        self._turns.holder = ref(transaction)
+
+    def _join(self, turns: Turns, turn: list[Place], transaction: CallersTransaction[C], connection: C) -> None:
+        """Join the caller's transaction as a writer: one that begins as a reader may fail at its first write.
+
+        It does not wait for its turn if it is the writer already.
+        """
+        is_begun = connection.driver.in_transaction
+        if not is_begun or not become_writer(connection.driver, waits=False):
+            self._take_turn(turns, turn)
+            turns.holder = ref(transaction)
+        if is_begun:
+            become_writer(connection.driver)
+        connection.join()
+        transaction.excludes = True
 
     def _savepoint(self, connection: C, *, in_own: bool) -> AbstractContextManager[object]:
         return savepoint(connection, in_own=in_own)

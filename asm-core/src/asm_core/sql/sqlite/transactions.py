@@ -29,6 +29,28 @@ def immediate(driver: Any) -> Iterator[None]:
         raise
 
 
+def become_writer(driver: Any, *, waits: bool = True) -> bool:
+    """Make the open transaction of a connection the writer; return False if there is another one.
+
+    Without `waits` the answer comes at once, and otherwise after the connection's busy timeout.
+    """
+    [(patience,)] = driver.execute("PRAGMA busy_timeout").fetchall()
+    try:
+        if not waits:
+            driver.execute("PRAGMA busy_timeout = 0").fetchall()
+        driver.execute("UPDATE asm_sessions SET id = id WHERE 0")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            return True  # the call itself reports what is wrong
+        if waits:
+            raise
+        return False
+    finally:
+        if not waits:
+            driver.execute(f"PRAGMA busy_timeout = {patience}").fetchall()
+    return True
+
+
 @contextmanager
 def savepoint(connection: SQLConnection, *, in_own: bool) -> Iterator[None]:
     """Execute the body in a savepoint; `in_own`: of a transaction of the backend, not of the caller."""

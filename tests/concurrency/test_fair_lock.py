@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from processes import LIMIT
 from tests.interrupting import interrupt_at_calls, interrupt_everywhere
 
-from asm_core.sql.sqlite.fair_lock import Turns
+from asm_core.concurrency.fair_lock import Turns
 
 if TYPE_CHECKING:
     from asm_core.concurrency.places import Place

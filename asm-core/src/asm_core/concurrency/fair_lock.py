@@ -10,9 +10,12 @@ from weakref import ref
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.concurrency.forking import do_first_in_child
 from asm_core.concurrency.places import Place, Places
+from asm_core.concurrency.transactions import would_wait_for_itself
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from asm_core.concurrency.transactions import OpenTransaction
 
 _PASSED_OVER: Final = 0.002
 
@@ -25,7 +28,8 @@ class Turns:
     all later ones.
 
     Attributes:
-        owner: the thread that holds the turn, and a reference to that turn.
+        owner: the thread that took the turn, and a reference to that turn.
+        holder: a reference to the transaction that holds it, if other threads can continue that.
         end: ends a turn. Written in C, so it is one step. After it, `ring` wakes the next thread.
     """
 
@@ -34,6 +38,7 @@ class Turns:
         self._turn = Places(1)
         self._next = Places(1)
         self.owner: tuple[int, ref[Place]] | None = None
+        self.holder: ref[OpenTransaction] | None = None
         self.end = self._turn.give_back
         self.ring = self._turn.ring
 
@@ -46,7 +51,7 @@ class Turns:
             yield
         finally:
             if turn:
-                self.owner = None
+                self.owner = self.holder = None
                 self.end(turn.pop())
                 self.ring()
 
@@ -59,13 +64,16 @@ class Turns:
         if self._next.are_taken() or not self._turn.take(turn, min(_PASSED_OVER, timeout)):
             self._queue(turn, timeout)
         if turn:
-            self.owner = threading.get_ident(), ref(turn[0])
+            self.owner, self.holder = (threading.get_ident(), ref(turn[0])), None
         return bool(turn)
 
     def is_mine(self) -> bool:
-        """Return whether this thread holds the turn."""
-        owner = self.owner
-        return owner is not None and owner[0] == threading.get_ident() and owner[1]() is not None
+        """Return whether this thread would wait for itself: it holds the turn, or its transaction does."""
+        owner, holder = self.owner, self.holder
+        if owner is None or owner[1]() is None:
+            return False
+        transaction = None if holder is None else holder()
+        return owner[0] == threading.get_ident() if transaction is None else would_wait_for_itself(transaction)
 
     def _queue(self, turn: list[Place], timeout: float) -> None:
         deadline = time.monotonic() + timeout
