@@ -18,6 +18,7 @@ import faulty_processes
 import faulty_queries
 import faulty_revisions
 import faulty_stores
+import faulty_tasks
 import faulty_totals
 import faulty_transactions
 import faulty_types
@@ -31,7 +32,17 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
-PARTS = ("DeafWatcher", "Draft", "ImpatientLock", "RemovesInParts", "TurnsOfTheParent")
+PARTS = (
+    "ByContext",
+    "ByThread",
+    "Cautious",
+    "DeafWatcher",
+    "Draft",
+    "ImpatientLock",
+    "OfOneTask",
+    "RemovesInParts",
+    "TurnsOfTheParent",
+)
 """Classes that faulty adapters are made of."""
 ADAPTERS = (
     faulty_stores,
@@ -40,6 +51,7 @@ ADAPTERS = (
     faulty_totals,
     faulty_keepers,
     faulty_transactions,
+    faulty_tasks,
     faulty_processes,
     faulty_forks,
     faulty_inputs,
@@ -101,6 +113,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     # What a fault makes hang need not hang for long: a test that gives up has caught it too.
     monkeypatch.setattr("asm_contract_tests.together.PATIENCE", 20.0)
     monkeypatch.setattr("asm_contract_tests.rules.session_store.waiting.PATIENCE", 1.0)
+    monkeypatch.setattr("asm_contract_tests.rules.backend.tasks.PATIENCE", 2.0)
     monkeypatch.setattr("asm_contract_tests.rules.machine.SHRINKING_SECONDS", 2)
 
 

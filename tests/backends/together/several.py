@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from asm_contract_tests.rules.machine.answers import shape
-from asm_core import AsmError, Backend, Capability
+from asm_core import AsmError, Backend, Capability, Ports
 
 PORTS = ("session_store", "query_api", "maintenance", "artifact_registry")
 Work = Callable[[Backend], Any]
@@ -34,7 +34,7 @@ class _Several(Backend):
     name = "several"
     capabilities = frozenset(Capability) - {Capability.BIND}
 
-    def __init__(self, backends: list[Backend]) -> None:
+    def __init__(self, backends: list[Any]) -> None:
         self.backends = backends
         for port in PORTS:
             setattr(self, port, _Port(port, self._call))
@@ -56,7 +56,7 @@ class _Several(Backend):
 class TakingTurns(_Several):
     """Backends on one database: each call is made by any one of them; a transaction is all of one."""
 
-    def __init__(self, backends: list[Backend]) -> None:
+    def __init__(self, backends: list[Any]) -> None:
         super().__init__(backends)
         self._random = random.Random(len(backends))  # noqa: S311  no secrets
         self._pinned = threading.local()
@@ -65,12 +65,12 @@ class TakingTurns(_Several):
         return work(self._whose_turn())
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[Ports]:
         before = getattr(self._pinned, "backend", None)
         self._pinned.backend = self._whose_turn()
         try:
-            with self._pinned.backend.transaction():
-                yield
+            with self._pinned.backend.transaction() as ports:
+                yield ports
         finally:
             self._pinned.backend = before
 
@@ -90,11 +90,10 @@ class InStep(_Several):
             raise error
         return iter(found) if isinstance(found, _Read) else found
 
-    def transaction(self) -> AbstractContextManager[Any]:
-        stack = ExitStack()
-        for backend in self.backends:
-            stack.enter_context(backend.transaction())
-        return stack
+    @contextmanager
+    def transaction(self) -> Iterator[Ports]:
+        with ExitStack() as stack:
+            yield InStep([stack.enter_context(backend.transaction()) for backend in self.backends])
 
 
 class _Read(list[Any]):

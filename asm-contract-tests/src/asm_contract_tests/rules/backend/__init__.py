@@ -5,6 +5,7 @@ from asm_contract_tests.rules.backend.joining import JoinContract
 from asm_contract_tests.rules.backend.migrations import MigrationsContract
 from asm_contract_tests.rules.backend.nesting import NestingContract
 from asm_contract_tests.rules.backend.processes import ProcessesContract
+from asm_contract_tests.rules.backend.tasks import BoundPortsContract, TasksContract
 from asm_contract_tests.rules.backend.threads import ConcurrencyContract
 from asm_contract_tests.rules.backend.transactions import OwnTransactionsContract
 
@@ -15,5 +16,5 @@ class HandlesContract(BackendShapeContract, SeveralHandlesContract, MigrationsCo
     """A backend, its capabilities, and several handles on one store."""
 
 
-class TransactionsContract(OwnTransactionsContract, NestingContract, JoinContract):
+class TransactionsContract(OwnTransactionsContract, NestingContract, JoinContract, BoundPortsContract, TasksContract):
     """What all ports do inside a transaction, their own or the caller's, is one atomic unit (G16)."""

@@ -15,6 +15,7 @@ from asm_core import (
     AlreadyExistsError,
     Backend,
     ExecutionResult,
+    Ports,
     RetentionPolicy,
     Session,
     SessionNotFoundError,
@@ -39,7 +40,7 @@ def undone(transaction: AbstractContextManager[Any]) -> Iterator[Any]:
         raise Abandoned
 
 
-def do_everything(backend: Backend, session: Session) -> None:
+def do_everything(backend: Ports, session: Session) -> None:
     """Write through every port."""
     store = backend.session_store
     store.save_session(session.with_metadata({"changed": True}))
@@ -55,7 +56,7 @@ def do_everything(backend: Backend, session: Session) -> None:
     backend.maintenance.execute(RetentionPolicy(max_events_per_session=1))
 
 
-def seen(backend: Backend) -> tuple[object, ...]:
+def seen(backend: Ports) -> tuple[object, ...]:
     """Return the stored data, as every port returns it."""
     query = backend.query_api
     return (
