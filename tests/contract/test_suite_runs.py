@@ -105,7 +105,7 @@ class TestAcme(TransactionsContract):
         return lambda: Unbound()
 """
     result = run(pytester, body, "-k", "callers", "-rs")
-    assert result.parseoutcomes()["skipped"] == 5
+    assert result.parseoutcomes()["skipped"] == 6
     result.stdout.fnmatch_lines(["SKIPPED*memory does not declare the capability bind"])
 
 
