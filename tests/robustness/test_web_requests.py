@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import peewee
 import pytest
 from sqlalchemy import create_engine
 from sqlmodel import Session as OrmSession
-from web_server import application, check, served
+from web_server import check
 
 import asm_core as asm
 from asm_backend_peewee import PeeweeBackend
@@ -57,15 +57,6 @@ def peewee_of_each_request(url: str) -> Iterator[Application]:
         yield backend, transaction
 
 
-@contextmanager
-def memory(_url: str) -> Iterator[Application]:
-    @contextmanager
-    def transaction() -> Iterator[None]:
-        yield None
-
-    yield MemoryBackend(), transaction
-
-
 @pytest.fixture
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
@@ -77,11 +68,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
 @pytest.mark.parametrize("opened", [sqlmodel, peewee_of_each_request])
 def test_exactly_what_requests_that_did_not_fail_wrote_is_stored(opened: Any, url: str, number: int) -> None:
-    with opened(url) as (backend, transaction), served(application(backend, transaction)) as address:
-        check(backend, address, number)
+    with opened(url) as (backend, transaction):
+        check(backend, transaction, number)
 
 
 @pytest.mark.parametrize("number", [30, 100])
 def test_the_backend_in_memory_takes_the_place_of_a_database(number: int) -> None:
-    with memory("") as (backend, transaction), served(application(backend, transaction)) as address:
-        check(backend, address, number)
+    check(MemoryBackend(), nullcontext, number)
