@@ -217,8 +217,11 @@ class SQLite(Database[C]):
         It does not wait for its turn if it is the writer already.
         """
         is_begun = connection.driver.in_transaction
-        if not is_begun or not become_writer(connection.driver, waits=False):
+        if is_begun and become_writer(connection.driver, waits=False):
+            turns.take(turn, 0)
+        else:
             self._take_turn(turns, turn)
+        if turn:
             turns.holder = ref(transaction)
         if is_begun:
             become_writer(connection.driver)
