@@ -282,3 +282,16 @@ def test_bound_ports_commit_with_the_application(tmp_path: Path, run: Run) -> No
     run(main())
     assert contents(store, session) == ["True"]
     engine.dispose()
+
+
+def test_an_asynchronous_session_is_refused(tmp_path: Path, run: Run) -> None:
+    foreign: Any = type("AsyncSession", (), {"__module__": "sqlalchemy.ext.asyncio.session"})
+
+    async def main() -> None:
+        async with asm.aio.open_backend("sqlmodel", url=f"sqlite:///{tmp_path}/asm.db", migrate=True) as backend:
+            with pytest.raises(asm.ValidationError, match="is for asyncio, and a backend uses synchronous connections"):
+                async with backend.bind(foreign()):
+                    pass
+            assert await backend.session_store.list_sessions() == []
+
+    run(main())

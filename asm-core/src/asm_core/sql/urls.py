@@ -56,8 +56,8 @@ def not_for_asyncio(what: str) -> ValidationError:
         what: the given object, such as "An AsyncEngine".
     """
     return ValidationError(
-        f"{what} is for asyncio, and this backend is synchronous. Use a synchronous one; asyncio is the business of "
-        "asm_core.aio."
+        f"{what} is for asyncio, and a backend uses synchronous connections. Give it a synchronous one to the same "
+        "database, and await its calls through asm_core.aio."
     )
 
 
