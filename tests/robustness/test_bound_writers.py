@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 import asm_core as asm
 from asm_backend_peewee import PeeweeBackend
 from asm_backend_sqlmodel import SQLModelBackend
+from asm_core.memory import MemoryBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,12 @@ def peewee_database(path: Path) -> Iterator[tuple[asm.Backend, Any]]:
         yield backend, begin
 
 
-@pytest.fixture(params=[sqlmodel, peewee_database])
+@contextmanager
+def memory(_path: Path) -> Iterator[tuple[asm.Backend, Any]]:
+    yield MemoryBackend(), nullcontext
+
+
+@pytest.fixture(params=[sqlmodel, peewee_database, memory])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[asm.Backend, Any]]:
     with request.param(tmp_path / "store.db") as found:
         yield found
@@ -107,6 +113,38 @@ def test_a_transaction_may_end_in_another_context_than_it_began(opened: Any) -> 
     assert names(backend) == {"ses_moved"}
     save(backend, "ses_after")
     assert names(backend) == {"ses_moved", "ses_after"}
+
+
+@pytest.mark.parametrize("ending", ["kept", "undone"])
+def test_calls_of_several_threads_in_one_transaction_wait_for_each_other(opened: Any, ending: str) -> None:
+    backend, _ = opened
+    save(backend, "ses_one")
+
+    def append(place: int) -> None:
+        event = asm.Event.new(type="message_sent", session_id="ses_one" if place % 4 else "ses_unknown")
+        with suppress(asm.SessionNotFoundError):
+            ports.session_store.append_events([asm.Event.new(type="message_sent", session_id="ses_one"), event])
+
+    with suppress(ZeroDivisionError), ThreadPoolExecutor(4) as pool, backend.transaction() as ports:
+        list(pool.map(append, range(40)))
+        if ending == "undone":
+            raise ZeroDivisionError
+    assert backend.session_store.get_latest_sequence("ses_one") == (60 if ending == "kept" else 0)
+    assert backend.maintenance.health_check() == []
+
+
+def test_a_transaction_ends_after_the_call_of_another_thread(opened: Any) -> None:
+    backend, _ = opened
+    save(backend, "ses_one")
+    events = [asm.Event.new(type="message_sent", session_id="ses_one") for _ in range(2000)]
+    with ThreadPoolExecutor(1) as pool:
+        with backend.transaction() as ports:
+            appended = pool.submit(ports.session_store.append_events, events)
+        try:
+            count = len(appended.result())
+        except asm.StorageError:
+            count = 0
+    assert backend.session_store.get_latest_sequence("ses_one") == count
 
 
 def test_a_peewee_transaction_of_a_thread_stays_there(tmp_path: Path) -> None:

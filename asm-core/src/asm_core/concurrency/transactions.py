@@ -52,10 +52,24 @@ class OpenTransaction:
         if outer is not None:
             outer.inner = ref(self)
 
+    def check_open(self) -> None:
+        """Reject a call that waited for the lock until the transaction ended.
+
+        Raises:
+            StorageError: it has ended.
+        """
+        if self.is_over:
+            raise _ended()
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether it was begun before the fork; then a thread that is not here may hold its lock."""
+        return self._forks != _forks
+
     @property
     def is_of_parent(self) -> bool:
-        """Whether it was begun before the fork."""
-        return self._forks != _forks
+        """Whether it belongs to the parent, because it was begun before the fork."""
+        return self.is_forked
 
 
 T = TypeVar("T", bound=OpenTransaction)
@@ -93,6 +107,9 @@ class Transactions(Generic[T]):
             yield
         finally:
             transaction.is_over = True
+            if not (transaction.is_call or transaction.is_forked):
+                with transaction.lock:  # a call of another thread ends first
+                    pass
             self._open.discard(ref(transaction))
             if reference in (entered := _entered.get()):
                 _entered.set(tuple(other for other in entered if other != reference))
@@ -151,9 +168,9 @@ class BoundTransactions(Transactions[T]):
             StorageError: it has ended, was begun before the fork, or another task or thread nested one in it.
         """
         transaction = self._bound()
-        if transaction is None or transaction.is_over:
-            message = "The transaction of these ports has ended. Begin another one, or use the backend's own ports."
-            raise StorageError(message)
+        if transaction is None:
+            raise _ended()
+        transaction.check_open()
         if transaction.is_of_parent:
             raise _of_parent()
         return _innermost(transaction)
@@ -205,6 +222,10 @@ def _transactions_here() -> Iterator[OpenTransaction]:
         transaction = reference()
         if transaction is not None and not transaction.is_over:
             yield transaction
+
+
+def _ended() -> StorageError:
+    return StorageError("The transaction of these ports has ended. Begin another one, or use the backend's own ports.")
 
 
 def _of_parent() -> StorageError:

@@ -45,8 +45,8 @@ class MemoryBackend(Backend):
         So an application's tests need no database: `connection` may be anything. Ports that `transaction` yielded are
         joined: what is written commits with them. Other transactions wait from the first call to the end.
         """
-        state = connection.state if isinstance(connection, _MemoryPorts) else self._state
-        with state.begin(is_lazy=True) as bound:
+        joins = connection.state.begin if isinstance(connection, _MemoryPorts) else self._state.begin_alone
+        with joins() as bound:
             yield self._bound(bound)
 
     def close(self) -> None:

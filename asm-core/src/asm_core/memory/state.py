@@ -81,25 +81,28 @@ class State:
             yield
 
     @contextmanager
-    def begin(self, *, is_lazy: bool = False) -> Iterator[State]:
-        """Yield a state whose calls join one transaction, in any thread; other transactions wait until it ends.
-
-        It takes the turn now, or at its first call if it `is_lazy`.
-        """
+    def begin(self) -> Iterator[State]:
+        """Yield a state whose calls join one transaction, in any thread; other transactions wait until it ends."""
         joined = self.transactions.current()
         if joined is None:
-            held = Held()
-            with self._held(held):
-                if not is_lazy:
-                    self.take(held)
-                yield BoundState(self, held)
+            with self.begin_alone() as bound:
+                self.take(bound.held)
+                yield bound
         else:
             with joined.lock:
+                joined.check_open()
                 self.take(joined)
             with self._undoing():
                 nested = Held(joined)
                 with self.transactions.enter(nested):
                     yield BoundState(self, nested)
+
+    @contextmanager
+    def begin_alone(self) -> Iterator[BoundState]:
+        """Work like `begin`, but join nothing, and take the turn at the first call."""
+        held = Held()
+        with self._held(held):
+            yield BoundState(self, held)
 
     def take(self, held: Held) -> None:
         """Take the turn for a transaction, unless it has it.
@@ -169,6 +172,7 @@ class State:
                 yield
         else:
             with joined.lock:
+                joined.check_open()
                 self.take(joined)
                 yield
 
@@ -217,11 +221,12 @@ class State:
 
 
 class BoundState(State):
-    """A state whose calls join one transaction."""
+    """A state whose calls join one transaction, `held`."""
 
     def __init__(self, origin: State, held: Held) -> None:
         """Join `held` in the tables of `origin`."""
         self._origin = origin
+        self.held = held
         self.transactions = origin.transactions.bound_to(held)
 
     def __getattr__(self, name: str) -> Any:

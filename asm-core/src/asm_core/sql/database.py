@@ -62,6 +62,7 @@ class Database(ABC, Generic[C]):
                     yield connection
             else:
                 with joined.lock:
+                    joined.check_open()
                     yield joined.connection
 
     @contextmanager
@@ -73,9 +74,11 @@ class Database(ABC, Generic[C]):
                 with self._own_transaction(is_call=True) as transaction:
                     yield transaction.connection
             else:
-                with joined.lock, self._savepoint(joined.connection, in_own=joined.is_own):
-                    yield joined.connection
-                    self.transactions.check_begun_here()
+                with joined.lock:
+                    joined.check_open()
+                    with self._savepoint(joined.connection, in_own=joined.is_own):
+                        yield joined.connection
+                        self.transactions.check_begun_here()
 
     @contextmanager
     def transaction(self) -> Iterator[Self]:
@@ -174,8 +177,6 @@ class Database(ABC, Generic[C]):
         self.transactions.leave_to_parent()
         self._connector.leave_to_parent()
 
-    # -- what differs --------------------------------------------------------------------------------------------------
-
     def _statement(self) -> AbstractContextManager[C]:
         """Provide a connection for one statement."""
         return self._connector.statement()
@@ -190,8 +191,6 @@ class Database(ABC, Generic[C]):
 
     def _share(self, transaction: SQLTransaction[C]) -> None:
         """Let other threads continue a transaction of the backend."""
-
-    # ------------------------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _bind(self, transaction: CallersTransaction[C]) -> Iterator[Self]:
@@ -214,6 +213,7 @@ class Database(ABC, Generic[C]):
     @contextmanager
     def _nested(self, joined: SQLTransaction[C]) -> Iterator[SQLTransaction[C]]:
         with joined.lock:  # calls of other threads have ended
+            joined.check_open()
             connection = joined.connection
         with self._savepoint(connection, in_own=joined.is_own):
             transaction = SQLTransaction(connection, is_own=joined.is_own, outer=joined)
