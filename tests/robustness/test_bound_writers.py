@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 import asm_core as asm
 from asm_backend_peewee import PeeweeBackend
 from asm_backend_sqlmodel import SQLModelBackend
+from asm_contract_tests.rules.backend.tasks import awaited, until
 from asm_core.memory import MemoryBackend
 
 if TYPE_CHECKING:
@@ -89,17 +90,17 @@ def test_another_task_does_not_wait_for_a_bound_writer(opened: Any) -> None:
             with begin() as connection, backend.bind(connection) as ports:
                 save(ports, "ses_bound")
                 written.set()
-                await tried.wait()
+                await until(tried)
 
         async def two() -> None:
-            await written.wait()
+            await until(written)
             with pytest.raises(asm.StorageError, match="Another task of this thread"):
                 save(backend, "ses_other")
             tried.set()
 
         await asyncio.gather(one(), two())
 
-    asyncio.run(main())
+    awaited(main())
     assert names(backend) == {"ses_bound"}
 
 

@@ -85,6 +85,6 @@ def test_a_transaction_rolled_back_by_an_error_of_the_application_raises(
 
 def test_a_session_that_cannot_connect_raises_an_error_of_ours(own: SQLModelBackend) -> None:
     nowhere = create_engine("postgresql+psycopg://localhost:1/nowhere")
-    with OrmSession(nowhere) as begun, pytest.raises(asm.StorageConnectionError), own.bind(begun):
-        pass
+    with OrmSession(nowhere) as begun, own.bind(begun) as ports, pytest.raises(asm.StorageConnectionError):
+        ports.session_store.list_sessions()
     nowhere.dispose()
