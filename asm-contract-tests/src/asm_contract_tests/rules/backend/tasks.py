@@ -28,8 +28,8 @@ def awaited(main: Coroutine[Any, Any, Any]) -> Any:
 
 
 async def until(event: asyncio.Event) -> None:
-    """Let other tasks run until an event; `awaited` limits that."""
-    while not event.is_set():
+    """Let other tasks run until an event."""
+    while not event.is_set():  # noqa: ASYNC110  `awaited` limits it; `Event.wait` has no limit
         await asyncio.sleep(0.001)
 
 
