@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from asm_contract_tests.rules.machine.answers import shape
@@ -59,23 +60,27 @@ class TakingTurns(_Several):
     def __init__(self, backends: list[Any]) -> None:
         super().__init__(backends)
         self._random = random.Random(len(backends))  # noqa: S311  no secrets
-        self._pinned = threading.local()
+        self._pinned: ContextVar[Backend | None] = ContextVar("pinned", default=None)
+        # The tasks of a thread too: on PostgreSQL, one would wait for the lock of another through another backend.
+        self._of_thread = threading.local()
 
     def _call(self, work: Work) -> Any:
         return work(self._whose_turn())
 
     @contextmanager
     def transaction(self) -> Iterator[Ports]:
-        before = getattr(self._pinned, "backend", None)
-        self._pinned.backend = self._whose_turn()
-        try:
-            with self._pinned.backend.transaction() as ports:
+        before, pinned = self._pinned.get(), self._whose_turn()
+        with pinned.transaction() as ports:
+            self._pinned.set(pinned)
+            self._of_thread.pinned = pinned
+            try:
                 yield ports
-        finally:
-            self._pinned.backend = before
+            finally:
+                self._pinned.set(before)
+                self._of_thread.pinned = before
 
     def _whose_turn(self) -> Backend:
-        return getattr(self._pinned, "backend", None) or self._random.choice(self.backends)
+        return self._pinned.get() or getattr(self._of_thread, "pinned", None) or self._random.choice(self.backends)
 
 
 class InStep(_Several):
