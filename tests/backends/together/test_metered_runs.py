@@ -14,7 +14,7 @@ PRICES = {"model": {"m": asm.TokenPrice(Decimal(3), Decimal(15), cache_read=Deci
 
 
 class Model(asm.Provider):
-    """Reports one response twice and another once, and then ends as it is told."""
+    """Reports one response twice and another once, and then returns or raises."""
 
     name = "model"
 
