@@ -16,8 +16,10 @@ OF_A_PROCESS = {"process", "child", "runner", "forked", "writer", "first", "seco
 
 def waits_without_limit(source: str) -> list[str]:
     found = []
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    awaited = [argument for call in calls if ast.unparse(call.func) == "asyncio.wait_for" for argument in call.args]
+    for node in calls:
+        if not isinstance(node.func, ast.Attribute) or node in awaited:
             continue
         owner, name = ast.unparse(node.func.value), node.func.attr
         limited = any(keyword.arg == "timeout" for keyword in node.keywords)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import asm_core as asm
+from asm_contract_tests.together import PATIENCE
 from asm_core.ports import Ports
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Loop:
         """Run a coroutine, and wait for its result."""
         if self._pid != os.getpid():
             self._start()
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE)
 
     def _start(self) -> None:
         self._pid = os.getpid()
@@ -36,7 +37,7 @@ class Loop:
     def stop(self) -> None:
         if self._pid == os.getpid():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+            self._thread.join(PATIENCE)
             self._loop.close()
             self._pid = 0
 

@@ -88,7 +88,7 @@ def test_a_cancelled_transaction_rolls_back(store: asm.Backend, session: asm.Ses
 
             appended = asyncio.Event()
             writing = asyncio.create_task(write())
-            await appended.wait()
+            await asyncio.wait_for(appended.wait(), PATIENCE)
             writing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await writing
@@ -134,12 +134,12 @@ def test_a_roll_back_takes_no_event_of_another_task(store: asm.Backend, session:
                 async with backend.transaction() as ports:
                     await ports.session_store.append_event(message(session, "undone"))
                     opened.set()
-                    await appending.wait()
+                    await asyncio.wait_for(appending.wait(), PATIENCE)
                     await asyncio.sleep(0.05)
                     raise UndoError
 
             async def append() -> None:
-                await opened.wait()
+                await asyncio.wait_for(opened.wait(), PATIENCE)
                 appending.set()
                 await backend.session_store.append_event(message(session, "kept"))
 
@@ -234,7 +234,7 @@ def test_plain_calls_that_wait_for_a_transaction_do_not_keep_it_from_ending(
                     await ports.session_store.append_event(message(session))
 
             writing = asyncio.create_task(write())
-            await opened.wait()
+            await asyncio.wait_for(opened.wait(), PATIENCE)
             await asyncio.gather(
                 writing, *(backend.session_store.append_event(message(session)) for _ in range(3 * store.connections))
             )
@@ -255,7 +255,7 @@ def test_close_waits_for_transactions(store: asm.Backend, session: asm.Session, 
                 await ports.session_store.append_event(message(session))
 
         writing = asyncio.create_task(write())
-        await opened.wait()
+        await asyncio.wait_for(opened.wait(), PATIENCE)
         with pytest.raises(asm.StorageError, match="1 calls are still under way"):
             await backend.close(timeout=0)
         await backend.close()
