@@ -150,7 +150,7 @@ def test_installed_backends_are_listed(asm: Callable[..., Result]) -> None:
         "version": found["memory"]["version"],
         "ports": str(PORT_VERSION),
         "databases": "memory",
-        "capabilities": "transactions",
+        "capabilities": "bind transactions",
         "error": "-",
     }
     assert "sqlmodel" in found

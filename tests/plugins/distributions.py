@@ -71,6 +71,10 @@ class TestStranger(BackendContract):
     @pytest.fixture
     def open_backend(self, tmp_path):
         return lambda: asm.open_backend("stranger", url=str(tmp_path), colour="green")
+
+    @pytest.fixture
+    def callers_transaction(self, backend):
+        return backend.transaction
 """
 
 

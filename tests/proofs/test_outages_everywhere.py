@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from asm_contract_tests.making import an_event, changed, ids, numbers
 from asm_contract_tests.rules.inputs.fuzz import PORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from administrator import Administrator
     from cutting_proxy import CuttingProxy
@@ -72,7 +73,7 @@ def call_of(backend: asm.Backend, port: str, method: str) -> Callable[[], Any]:
     def call() -> Any:
         try:
             answer = bound(**given)
-            return list(answer) if inspect.isgenerator(answer) else answer
+            return list(answer) if isinstance(answer, Iterator) else answer
         except asm.AsmError as error:
             return error
 

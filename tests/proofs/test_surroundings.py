@@ -84,7 +84,7 @@ def test_an_interrupted_write_rolls_back_and_blocks_no_writer(
 def test_a_transaction_that_the_database_undid_goes_on_no_more(backend: asm.Backend, session: asm.Session) -> None:
     def go_on() -> None:
         with backend.transaction():
-            backend._database.transactions.innermost.connection.driver.execute("ROLLBACK")  # type: ignore[attr-defined]
+            backend._database.transactions.current().connection.driver.execute("ROLLBACK")  # type: ignore[attr-defined]
             backend.session_store.append_event(asm.Event.new(type="session_started", session_id=session.id))
 
     with pytest.raises(asm.StorageError, match="was rolled back"):
