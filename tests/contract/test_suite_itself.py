@@ -79,4 +79,4 @@ def test_files_are_short(path: Path) -> None:
 
 
 def test_no_test_sleeps() -> None:
-    assert not re.search(r"\bsleep\(", RULES)
+    assert not re.search(r"\bsleep\((?!0\))", RULES)  # sleep(0) lets other tasks run

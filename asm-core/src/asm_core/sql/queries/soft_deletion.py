@@ -7,7 +7,7 @@ counters, each in the order of their ids.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asm_core.errors import SessionDeletedError, SessionNotFoundError
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 def soft_delete(execute: Execute, words: Words, session_ids: Sequence[str], at: datetime) -> None:
     """Set `deleted_at` of the sessions that have none, and of their counters, in the caller's write transaction."""
     codec = words.codec
-    ids = codec.encode_several(list(session_ids))
-    _lock(execute, words, ids)
+    ids = codec.encode_several(list(_lock(execute, words, session_ids)))
     execute(
         f"UPDATE {words.sessions} AS s SET deleted_at = {words.mark} "
         f"WHERE s.id {words.one_of} AND s.deleted_at IS NULL",
@@ -38,9 +37,10 @@ def undelete(execute: Execute, words: Words, session_id: str) -> None:
     Raises:
         SessionDeletedError: the removal of the session has begun.
     """
-    ids = words.codec.encode_several([session_id])
-    if any(is_in_removal for (is_in_removal,) in _lock(execute, words, ids)):
+    held = _lock(execute, words, [session_id])
+    if any(held.values()):
         raise SessionDeletedError(session_id, in_removal=True)
+    ids = words.codec.encode_several(list(held))
     execute(f"UPDATE {words.sessions} AS s SET deleted_at = NULL WHERE s.id {words.one_of}", (ids,))
     _mark_counters(execute, words, ids)
 
@@ -52,14 +52,17 @@ def refusal(execute: Execute, words: Words, session_id: str) -> SessionNotFoundE
     return SessionDeletedError(session_id, in_removal=bool(found[0][0])) if found else SessionNotFoundError(session_id)
 
 
-def _lock(execute: Execute, words: Words, ids: str) -> list[Any]:
-    """Lock sessions and their counters; return for each session whether its removal has begun."""
-    lock = words.locking("UPDATE")
-    sessions = f"SELECT s.removing_at IS NOT NULL FROM {words.sessions} s WHERE s.id {words.one_of} ORDER BY s.id{lock}"
-    held = execute(sessions, (ids,)).fetchall()
+def _lock(execute: Execute, words: Words, session_ids: Sequence[str]) -> dict[str, bool]:
+    """Lock sessions and their counters; return for each session that exists whether its removal has begun.
+
+    No later statement may touch another session: one that is created meanwhile would be locked after its counter.
+    """
+    lock, encode = words.locking("UPDATE"), words.codec.encode_several
+    sessions = f"SELECT s.id, s.removing_at IS NOT NULL FROM {words.sessions} s WHERE s.id {words.one_of}"
+    held = dict(execute(f"{sessions} ORDER BY s.id{lock}", (encode(list(session_ids)),)).fetchall())
     if lock:
         counters = f"SELECT 1 FROM {words.counters} c WHERE c.session_id {words.one_of} ORDER BY c.session_id{lock}"
-        execute(counters, (ids,)).fetchall()
+        execute(counters, (encode(list(held)),)).fetchall()
     return held
 
 
