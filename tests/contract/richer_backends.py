@@ -29,8 +29,10 @@ class MigratingFile(FileBackend):
     def migrate(self, version: int | None = None) -> list[int]:
         with self._state.transaction():
             current, target = self.schema_version(), 2 if version is None else version
-            for table in TABLES[:-1] if target == 0 else TABLES[-2:-1] if target < current else ():
-                setattr(self._state, table, {})
+            for name in TABLES[:-1] if target == 0 else TABLES[-2:-1] if target < current else ():
+                table = getattr(self._state, name)
+                for key in list(table):
+                    self._state.drop(table, key)
             new = self._path.with_suffix(".new")
             new.write_text(str(target))
             new.replace(self._path)  # a killed process leaves the old version or the new one
