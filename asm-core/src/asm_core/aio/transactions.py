@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from asm_core.aio.calls import Calls, Lane, entered
 from asm_core.aio.ports import ArtifactRegistry, Maintenance, QueryAPI, SessionStore
-from asm_core.errors import StorageError
+from asm_core.concurrency.transactions import ended, nested_open
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -76,11 +76,9 @@ class Level:
     def check(self) -> None:
         """Reject calls that would be outside of the innermost transaction."""
         if self.is_over:
-            message = "The transaction of these ports has ended. Begin another one, or use the backend's own ports."
-            raise StorageError(message)
+            raise ended()
         if self.has_inner:
-            message = "A nested transaction is open. Use the ports that it yielded, or end it first."
-            raise StorageError(message)
+            raise nested_open()
 
 
 @asynccontextmanager

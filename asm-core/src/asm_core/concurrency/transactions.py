@@ -59,7 +59,7 @@ class OpenTransaction:
             StorageError: it has ended.
         """
         if self.is_over:
-            raise _ended()
+            raise ended()
 
     @property
     def is_forked(self) -> bool:
@@ -169,7 +169,7 @@ class BoundTransactions(Transactions[T]):
         """
         transaction = self._bound()
         if transaction is None:
-            raise _ended()
+            raise ended()
         transaction.check_open()
         if transaction.is_of_parent:
             raise _of_parent()
@@ -205,8 +205,7 @@ def _innermost(transaction: T) -> T:
         if inner is None or inner.is_over:
             break
         if inner.thread != threading.get_ident() or loop_runs():
-            message = "A nested transaction is open. Use the ports that it yielded, or end it first."
-            raise StorageError(message)
+            raise nested_open()
         transaction = inner  # type: ignore[assignment]
     return transaction
 
@@ -224,8 +223,14 @@ def _transactions_here() -> Iterator[OpenTransaction]:
             yield transaction
 
 
-def _ended() -> StorageError:
+def ended() -> StorageError:
+    """Return the error of a call on the ports of a transaction that has ended."""
     return StorageError("The transaction of these ports has ended. Begin another one, or use the backend's own ports.")
+
+
+def nested_open() -> StorageError:
+    """Return the error of a call on the ports of a transaction while one nested in it is open."""
+    return StorageError("A nested transaction is open. Use the ports that it yielded, or end it first.")
 
 
 def _of_parent() -> StorageError:
