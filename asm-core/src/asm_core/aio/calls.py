@@ -8,17 +8,26 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from asm_core.aio.appends import Appends
 from asm_core.aio.threads import Places, Threads, closed, end_of, running_loop, wake
 from asm_core.concurrency.forking import renew_in_child
+from asm_core.concurrency.transactions import is_in_transaction
 from asm_core.errors import AsmError, StorageError
+from asm_core.event_log.batches import check_new_events
+from asm_core.event_log.group_commit import LARGEST_GROUP
 from asm_core.event_log.steps import Suspended, suspending
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
+    from asm_core.models import Event, StoredEvent
+    from asm_core.ports import SessionStore
     from asm_core.querying.heads import Head
 
 T = TypeVar("T")
+
+_BLINK: Final = 0.005
+"""Seconds between two looks at appends that another thread writes."""
 
 entered: Final[ContextVar[tuple[Lane, ...]]] = ContextVar("asm_aio_transactions", default=())
 """The transactions that this context entered or inherited."""
@@ -45,6 +54,20 @@ class Calls:
         """
         self.check_open()
         return await self.in_steps(self.in_thread, partial(function, *args, **kwargs))
+
+    async def append(self, store: SessionStore, events: Iterable[Event]) -> list[StoredEvent]:
+        """Append events as `SessionStore.append_events` does; a thread writes those of many tasks together.
+
+        Raises:
+            StorageError: the backend is closed, or a transaction is open in this context.
+        """
+        group_commit = store.group_commit
+        is_small = isinstance(events, list | tuple) and len(events) <= LARGEST_GROUP
+        if group_commit is None or not is_small or is_in_transaction():
+            return await self.run(store.append_events, events)
+        self.check_open()
+        checked = check_new_events(events)
+        return await self._appends.append(group_commit, checked) if checked else []
 
     async def in_steps(self, call: Callable[[Callable[[], Any]], Awaitable[Any]], function: partial[T]) -> T:
         """Call a function with `call`; if it waits for events, wait here, and then call the rest of it."""
@@ -99,12 +122,15 @@ class Calls:
         for end in list(self._waits):
             end(closed())
         deadline = loop.time() + timeout
-        while running := list(self._running):
+        while count := len(self._running) + len(self._appends.pending):
             left = deadline - loop.time()
             if left <= 0:
-                message = f"{len(running)} calls are still under way after {timeout:g} seconds. "
+                message = f"{count} calls are still under way after {timeout:g} seconds. "
                 raise StorageError(message + "They continue in their threads. Call close() again to wait for them.")
-            await asyncio.wait([end_of(call, loop) for call in running], timeout=left)
+            running = [end_of(call, loop) for call in list(self._running)]
+            if self._appends.pending:  # a thread of the application may write them
+                running.append(loop.create_future())
+            await asyncio.wait(running, timeout=min(left, _BLINK) if self._appends.pending else left)
 
     def end(self) -> None:
         """End the threads, after `finish`."""
@@ -115,6 +141,7 @@ class Calls:
         """Begin again in a forked child, which has none of its parent's threads."""
         self._running: set[Future[Any]] = set()
         self._threads = Threads(self._count, self._running)
+        self._appends = Appends(self._threads)
         self._idle: list[Threads] = []
         self._places = Places(self._count)
         self._waits: set[Callable[[Head | AsmError | None], object]] = set()

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from asm_core.models import StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from asm_core.event_log.waiting_reads import Following
+    from asm_core.models import Event
+    from asm_core.ports import SessionStore
 
 T = TypeVar("T")
 
@@ -22,6 +24,9 @@ class Runs(Protocol):
 
     async def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Call a function, and return its result."""
+
+    async def append(self, store: SessionStore, events: Iterable[Event]) -> list[StoredEvent]:
+        """Append events to a session store."""
 
 
 class Port:

@@ -34,7 +34,7 @@ class Threads:
         A call that is cancelled before it begins is dropped, unless it is `certain`.
         """
         loop = running_loop()
-        call = self._submit(partial((copy_context() if context is None else context).run, work))
+        call = self.submit(partial((copy_context() if context is None else context).run, work))
         interruption: asyncio.CancelledError | None = None
         while not call.done():
             try:
@@ -50,11 +50,12 @@ class Threads:
         finally:
             del call, interruption  # their tracebacks contain this frame
 
-    def end(self) -> None:
-        """End the threads when they are idle, which takes no time."""
-        self._executor.shutdown()
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Call `work` in a thread.
 
-    def _submit(self, work: Callable[[], T]) -> Future[T]:
+        Raises:
+            StorageError: the threads have ended.
+        """
         try:
             call = self._executor.submit(work)
         except RuntimeError as error:  # it was shut down, or the interpreter ends
@@ -62,6 +63,10 @@ class Threads:
         self._running.add(call)
         call.add_done_callback(self._running.discard)
         return call
+
+    def end(self) -> None:
+        """End the threads when they are idle, which takes no time."""
+        self._executor.shutdown()
 
 
 class Places:

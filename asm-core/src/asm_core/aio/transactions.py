@@ -11,11 +11,12 @@ from asm_core.aio.ports import ArtifactRegistry, Maintenance, QueryAPI, SessionS
 from asm_core.concurrency.transactions import ended, nested_open
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from asm_core import ports
     from asm_core.aio.facade import Runs
+    from asm_core.models import Event, StoredEvent
 
 T = TypeVar("T")
 
@@ -72,6 +73,10 @@ class Level:
         """
         self.check()
         return await self.lane.calls.in_steps(self.lane.call, partial(function, *args, **kwargs))
+
+    async def append(self, store: ports.SessionStore, events: Iterable[Event]) -> list[StoredEvent]:
+        """Append events in the transaction."""
+        return await self.run(store.append_events, events)
 
     def check(self) -> None:
         """Reject calls that would be outside of the innermost transaction."""

@@ -176,6 +176,11 @@ class BoundTransactions(Transactions[T]):
         return _innermost(transaction)
 
 
+def is_in_transaction() -> bool:
+    """Return whether this context entered or inherited a transaction of any store that is open."""
+    return bool(_entered.get()) and any(True for _ in _transactions_here())
+
+
 def would_wait_for_itself(holder: OpenTransaction) -> bool:
     """Return whether a call that waits for the end of `holder` would prevent it.
 

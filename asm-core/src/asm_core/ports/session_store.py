@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from asm_core.event_log.group_commit import GroupCommit
     from asm_core.models import EventType, SessionStatus, StoredEvent
     from asm_core.querying.queries import Order
     from asm_core.querying.reader import Reader
@@ -83,7 +84,10 @@ class SessionStore(ABC):
 
     Attributes:
         reader: answers query objects.
+        group_commit: commits appends of many callers together; None: each append is committed by itself.
     """
+
+    group_commit: GroupCommit | None = None
 
     def __init__(self, reader: Reader, watching: SessionStore | None = None) -> None:
         """Read with `reader`.

@@ -52,6 +52,11 @@ class Database(ABC, Generic[C]):
         """The number of connections that can be in use at the same time."""
         return self._connector.size
 
+    @property
+    def appends_at_once(self) -> int:
+        """The number of appends that can be written at the same time."""
+        return self._connector.size
+
     @contextmanager
     def read(self) -> Iterator[C]:
         """Provide a connection for reading; inside a transaction that the call joins, that of the transaction."""
@@ -119,9 +124,23 @@ class Database(ABC, Generic[C]):
     def make_way(self, seconds: float, /) -> None:
         """Yield to other writers between two transactions, for the duration of the last one."""
 
+    def joins(self) -> bool:
+        """Return whether an append joins an open transaction.
+
+        Raises:
+            StorageError: it must not join the one that is open, or would have to wait for its own thread.
+        """
+        joined = self._joined() is not None
+        self.transactions.check_begun_here()
+        return joined
+
     @abstractmethod
-    def append(self, events: list[Event]) -> list[StoredEvent]:
-        """Append events by core's protocol."""
+    def append_joined(self, events: list[Event]) -> list[StoredEvent]:
+        """Append events by core's protocol, in the open transaction."""
+
+    @abstractmethod
+    def append_alone(self, events: list[Event]) -> list[StoredEvent]:
+        """Append events by core's protocol, in a transaction of their own."""
 
     @abstractmethod
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from asm_core.concurrency.transactions import is_in_transaction
 from asm_core.errors import SessionDeletedError
+from asm_core.event_log.group_commit import GroupCommit
 from asm_core.ports import SessionStore
 from asm_core.sql.ports.reader import SQLReader
 from asm_core.sql.queries import StretchQueries
@@ -34,6 +36,10 @@ class SQLSessionStore(SessionStore):
         """Write to `database`; see `SessionStore` for `watching`."""
         super().__init__(SQLReader(database), watching)
         self._database = database
+        if watching is None:  # those of a transaction join it
+            self.group_commit = GroupCommit(
+                database.append_alone, lanes=database.appends_at_once, committed=self._notify
+            )
 
     def _save_session(self, session: Session, expected: int | None) -> Session:
         with self._database.write() as connection:
@@ -44,7 +50,13 @@ class SQLSessionStore(SessionStore):
             return self._saving.save_run(connection.execute_sql, run, expected)
 
     def _append(self, events: list[Event]) -> list[StoredEvent]:
-        return self._database.append(events)
+        database: Database[Any] = self._database
+        if database.joins():
+            return database.append_joined(events)
+        if self.group_commit is None or is_in_transaction():
+            # Another caller's append may wait for the end of a transaction that this caller has open.
+            return database.append_alone(events)
+        return self.group_commit.append(events)
 
     def _flush(self, session: Session, run: Run | None, events: list[Event], expected: Expected) -> list[StoredEvent]:
         with self._database.write():

@@ -71,12 +71,12 @@ class PostgreSQL(Database[C]):
     def _compacting(self) -> Sequence[str]:
         return [f"VACUUM (FULL, ANALYZE) {table}" for table in self.words.tables.values()]
 
-    def append(self, events: list[Event]) -> list[StoredEvent]:
-        """Append events: one statement, committed by itself if no transaction is open."""
-        joined = self._joined() is not None
-        self.transactions.check_begun_here()
-        if joined:
-            return self._append(self._execute_together, events)
+    def append_joined(self, events: list[Event]) -> list[StoredEvent]:
+        """Append events in a savepoint."""
+        return self._append(self._execute_together, events)
+
+    def append_alone(self, events: list[Event]) -> list[StoredEvent]:
+        """Append events in one statement, which is committed by itself."""
         try:
             return self._append(self._execute_alone, events)
         except StorageError as error:

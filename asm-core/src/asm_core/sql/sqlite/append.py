@@ -61,8 +61,10 @@ _NUMBER_AT: Final = EVENT_COLUMNS.index("sequence_number")
 _NEVER: Final = ""
 """Earlier than any time."""
 
-# Few sizes, so that the statements stay in the driver's cache; more rows in a statement gain nothing.
-_CHUNKS: Final = (500, 64, 8, 1)
+# Few sizes, so that the statements stay in the driver's cache; more rows in a statement gain nothing. Small sizes are
+# those of a group commit: each statement releases the lock of the interpreter, and other threads wait for it.
+_FEW: Final = 16
+_CHUNKS: Final = (500, 64, *range(_FEW, 0, -1))
 _ID_CHUNK: Final = 500
 
 
@@ -161,11 +163,32 @@ def _take_numbers(execute: Execute, session_ids: Sequence[str], times: Sequence[
     latest: dict[str, str] = {}
     for session_id, time in zip(session_ids, times, strict=True):
         latest[session_id] = max(latest.get(session_id, _NEVER), time)
-    numbers = {}
-    for session_id, size in sorted(sizes.items()):
-        last = _raise(execute, session_id, size, now, second_of_text([latest[session_id]]))
-        numbers[session_id] = count(last - size + 1)
+    raises = [(each, size, second_of_text([latest[each]])) for each, size in sorted(sizes.items())]
+    raised = _raise_several(execute, raises, now)
+    numbers = {session_id: count(raised[session_id] - size + 1) for session_id, size in sizes.items()}
     return [next(numbers[session_id]) for session_id in session_ids]
+
+
+def _raise_several(execute: Execute, raises: list[tuple[str, int, str]], now: str) -> dict[str, int]:
+    """Raise the counters of sessions by a size each, at a time; return the last number of each."""
+    last: dict[str, int] = {}
+    for start in range(0, len(raises), _FEW):
+        some = raises[start : start + _FEW]
+        last |= execute(_raise_statement(len(some)), [*chain.from_iterable(some), now]).fetchall()
+    for session_id, size, time in raises:
+        if session_id not in last:  # the counter is deleted or missing
+            last[session_id] = _raise(execute, session_id, size, now, time)
+    return last
+
+
+@lru_cache(maxsize=_FEW)
+def _raise_statement(size: int) -> str:
+    return (
+        f"WITH raised (id, size, active_at) AS (VALUES {', '.join(['(?, ?, ?)'] * size)}) "
+        f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence + r.size, updated_at = ?, "
+        f"active_at = MAX({_WORDS.counters}.active_at, r.active_at) FROM raised r "
+        f"WHERE session_id = r.id AND deleted_at IS NULL RETURNING session_id, last_sequence"
+    )
 
 
 def _raise(execute: Execute, session_id: str, size: int, now: str, active_at: str) -> int:
@@ -181,9 +204,10 @@ def _raise(execute: Execute, session_id: str, size: int, now: str, active_at: st
 def _insert(execute: Execute, columns: Columns) -> int:
     """Insert rows except those whose id or number exists; return the number of inserted rows.
 
-    Shared values are bound once rather than for each row: half the time for the events of a stream.
+    Shared values are bound once rather than for each row: half the time for the events of a stream. A few rows are
+    inserted by one of a few statements, whatever they share.
     """
-    shared, own = split_columns(columns)
+    shared, own = ({}, columns) if len(columns["id"]) <= _FEW else split_columns(columns)
     values = list(chain.from_iterable(zip(*own.values(), strict=True)))
     inserted, start = 0, 0
     for size in _CHUNKS:

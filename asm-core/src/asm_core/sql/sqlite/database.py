@@ -61,6 +61,11 @@ class SQLite(Database[C]):
         self._place = None if file is None or file.in_memory else os.path.realpath(file.path)
         self._turns = self._new_turns()
 
+    @property
+    def appends_at_once(self) -> int:
+        """SQLite has one writer."""
+        return 1
+
     @contextmanager
     def batch(self) -> Iterator[C]:
         """Provide a connection for writing, in a transaction; then yield to other writers."""
@@ -78,12 +83,20 @@ class SQLite(Database[C]):
         if self._joined() is None:
             time.sleep(min(seconds, _REST))
 
-    def append(self, events: list[Event]) -> list[StoredEvent]:
+    def joins(self) -> bool:
+        """Return whether an append joins an open transaction."""
+        joined = super().joins()
+        if not joined:
+            self._check_not_mine(self._turns)
+        return joined
+
+    def append_joined(self, events: list[Event]) -> list[StoredEvent]:
+        """Append events in a savepoint."""
+        with self.write() as connection:
+            return append_events(connection.execute_sql, events)
+
+    def append_alone(self, events: list[Event]) -> list[StoredEvent]:
         """Append events in a write transaction."""
-        if self._joined() is not None:
-            with self.write() as connection:
-                return append_events(connection.execute_sql, events)
-        self.transactions.check_begun_here()
         # No further call needs to find this transaction.
         with self._connector.errors, self._new_transaction() as connection:
             return append_events(connection.execute_sql, events)
@@ -196,13 +209,16 @@ class SQLite(Database[C]):
                 turns.end(turn.pop())
                 turns.ring()
 
-    def _take_turn(self, turns: Turns, turn: list[Place]) -> None:
+    def _check_not_mine(self, turns: Turns) -> None:
         if turns.is_mine():
             message = (
                 "The database is busy: this thread or task has a transaction open that writes to it, and would wait "
                 "for itself. Use the ports that transaction() or bind() yielded, or end the transaction first."
             )
             raise StorageError(message)
+
+    def _take_turn(self, turns: Turns, turn: list[Place]) -> None:
+        self._check_not_mine(turns)
         if not turns.take(turn, self._busy_timeout):
             message = f"The database is busy: another thread has been writing for {self._busy_timeout} seconds; "
             message += "retry, or raise busy_timeout."

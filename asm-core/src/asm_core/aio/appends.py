@@ -1,0 +1,142 @@
+"""Appends of tasks, which threads write in groups: a task takes no thread while it waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from asm_core.aio.threads import running_loop
+from asm_core.event_log.group_commit import PendingAppend
+
+if TYPE_CHECKING:
+    from asm_core.aio.threads import Threads
+    from asm_core.event_log.group_commit import GroupCommit, Lane
+    from asm_core.models import Event, StoredEvent
+
+
+class Appends:
+    """The appends of tasks of any event loops that wait for their groups.
+
+    Attributes:
+        pending: those without an outcome.
+    """
+
+    def __init__(self, threads: Threads) -> None:
+        """Write in `threads`."""
+        self.pending: set[PendingAppend] = set()
+        self._threads = threads
+        self._outcomes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outcomes] = WeakKeyDictionary()
+        self._served: set[Lane] = set()
+
+    async def append(self, group_commit: GroupCommit, events: list[Event]) -> list[StoredEvent]:
+        """Append checked events, all or none. A cancelled append has not begun, or is awaited."""
+        lane = group_commit.lane_of(events)
+        serve = partial(self._serve, group_commit, lane)
+        append = TaskAppend(events, self._outcomes_of(running_loop()), serve)
+        self.pending.add(append)
+        try:
+            lane.waiting.append(append)
+            serve()
+            await _ended(append)
+        finally:
+            lane.leave(append)
+            self.pending.discard(append)
+        return append.result()
+
+    def _outcomes_of(self, loop: asyncio.AbstractEventLoop) -> Outcomes:
+        found = self._outcomes.get(loop)
+        if found is None:
+            found = self._outcomes[loop] = Outcomes(loop)
+        return found
+
+    def _serve(self, group_commit: GroupCommit, lane: Lane) -> None:
+        """Let a thread write the lane's groups, unless one does."""
+        if lane not in self._served:
+            self._served.add(lane)
+            try:
+                self._threads.submit(partial(self._write_all, group_commit, lane))
+            except BaseException:
+                self._served.discard(lane)
+                raise
+
+    def _write_all(self, group_commit: GroupCommit, lane: Lane) -> None:
+        while True:
+            try:
+                while lane.waiting and group_commit.write(lane):
+                    pass
+            finally:
+                self._served.discard(lane)
+            # One that arrived just now relied on this thread. If another thread writes, it wakes the next caller.
+            if not lane.waiting or lane.thread or lane in self._served:
+                return
+            self._served.add(lane)
+
+
+class TaskAppend(PendingAppend):
+    """An append of a task.
+
+    Attributes:
+        ended: a future of the task's loop, which has a result when there is an outcome.
+    """
+
+    __slots__ = ("_outcomes", "_serve", "ended")
+
+    def __init__(self, events: list[Event], outcomes: Outcomes, serve: partial[None]) -> None:
+        """Get the outcome through `outcomes`; `serve` lets a thread write the group."""
+        super().__init__(events)
+        self.ended = outcomes.loop.create_future()
+        self._outcomes = outcomes
+        self._serve = serve
+
+    def wake(self) -> None:
+        """Wake the task if there is an outcome; else let a thread write."""
+        if self.outcome is None:
+            self._serve()
+        else:
+            self._outcomes.put(self)
+
+
+class Outcomes:
+    """The appends of one event loop that have outcomes: a loop is woken once for those of a group."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake tasks of `loop`."""
+        self.loop = loop
+        self._ended: deque[TaskAppend] = deque()
+        self._is_woken = False
+
+    def put(self, append: TaskAppend) -> None:
+        """Wake the task of an append, from any thread; if its loop has ended, this is a no-op."""
+        self._ended.append(append)
+        if not self._is_woken:
+            self._is_woken = True
+            with suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._is_woken = False
+        while self._ended:
+            ended = self._ended.popleft().ended
+            if not ended.done():
+                ended.set_result(None)
+
+
+async def _ended(append: TaskAppend) -> None:
+    """Wait until there is an outcome, also while the task is cancelled, unless the append can be withdrawn."""
+    interruption: asyncio.CancelledError | None = None
+    while append.outcome is None:
+        try:
+            await asyncio.shield(append.ended)
+        except asyncio.CancelledError as error:
+            if append.is_withdrawn():
+                raise
+            interruption = error
+    try:
+        if interruption is not None:
+            raise interruption
+    finally:
+        del interruption  # its traceback contains this frame

@@ -1,0 +1,250 @@
+"""Group commit: appends that arrive while another one is being written are committed together.
+
+A lane writes one group at a time. An append that finds its lane free is written at once, by itself. Others wait in the
+lane, and the first thread that finds it free writes all of them in one transaction. If that fails, each is written by
+itself, so that each caller gets its own result or error.
+
+An append stays in its lane until it has an outcome. So an interruption at any instant loses none: the next thread
+writes it, and appending is idempotent by the id of the event.
+"""
+
+from __future__ import annotations
+
+import _thread
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from copy import copy
+from typing import TYPE_CHECKING, Final
+
+from asm_core.concurrency.forking import renew_in_child
+from asm_core.concurrency.places import Place, Places
+from asm_core.errors import StorageConnectionError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asm_core.models import Event, StoredEvent
+
+    Outcome = list[StoredEvent] | Exception
+
+LARGEST_GROUP: Final = 500
+"""The number of events after which a group takes no further append."""
+_LONGEST_WAIT: Final = 0.02
+"""Seconds after which a waiter checks again: an interruption can lose a wakeup."""
+
+
+class PendingAppend:
+    """An append that waits for its group.
+
+    Attributes:
+        events: the events to append.
+        outcome: the events as stored, or the error; None: it waits.
+    """
+
+    __slots__ = ("_latch", "_taken", "events", "outcome")
+
+    def __init__(self, events: list[Event]) -> None:
+        """Begin without an outcome."""
+        self.events = events
+        self.outcome: Outcome | None = None
+        self._taken: dict[str, str] = {}
+        self._latch = _thread.allocate_lock()
+        self._latch.acquire()
+
+    def is_taken(self) -> bool:
+        """Return whether a writer takes it; False if the caller withdrew it. In one step, and it stays so."""
+        return self._taken.setdefault("by", "writer") == "writer"
+
+    def is_withdrawn(self) -> bool:
+        """Return whether the caller withdraws it; False if a writer took it. In one step, and it stays so."""
+        return self._taken.setdefault("by", "caller") == "caller"
+
+    def wake(self) -> None:
+        """Wake the caller: it has an outcome, or may write the next group."""
+        with suppress(RuntimeError):  # it is awake
+            self._latch.release()
+
+    def wait(self) -> None:
+        """Wait in this thread until `wake` is called, or for a moment."""
+        self._latch.acquire(timeout=_LONGEST_WAIT)
+
+    def result(self) -> list[StoredEvent]:
+        """Return the events as stored, or raise the error."""
+        if isinstance(self.outcome, list):
+            return self.outcome
+        outcome, self.outcome = self.outcome, None  # the traceback will contain this frame
+        raise outcome or StorageError("The append was interrupted.")
+
+
+class Lane:
+    """A queue of appends, of which one thread writes a group at a time.
+
+    Attributes:
+        expected: the size of the group before.
+        sessions: the sessions of the appends that are being written.
+        thread: the thread that writes; 0 without one.
+        waiting: the appends without an outcome, in the order in which they arrived.
+        writer: the place of the thread that writes.
+    """
+
+    __slots__ = ("expected", "sessions", "thread", "waiting", "writer")
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.sessions: frozenset[str] = frozenset()
+        self.thread = 0
+        self.expected = 0
+        self.waiting: deque[PendingAppend] = deque()
+        self.writer = Places(1)
+
+    def next_group(self) -> list[PendingAppend]:
+        """Return the next appends; they stay in the queue."""
+        group: list[PendingAppend] = []
+        size = 0
+        for append in self.waiting.copy():
+            if append.outcome is not None:  # its writer was interrupted
+                self.leave(append)
+            elif append.is_taken():
+                size += len(append.events)
+                if group and size > LARGEST_GROUP:
+                    break
+                group.append(append)
+        self.expected = len(group)
+        return group
+
+    def begin(self, events: list[Event]) -> None:
+        """Note what this thread is going to write."""
+        self.thread = threading.get_ident()
+        self.sessions = frozenset([event.session_id for event in events])
+
+    def leave(self, append: PendingAppend) -> None:
+        """Remove an append, if it is here."""
+        with suppress(ValueError):
+            self.waiting.remove(append)
+
+    def hand_over(self, place: list[Place]) -> None:
+        """Free the place of the writer, and wake the first of those who wait for it."""
+        self.sessions, self.thread = frozenset(), 0
+        self.writer.give_back(place.pop())
+        with suppress(IndexError):
+            self.waiting[0].wake()
+
+
+class GroupCommit:
+    """The appends of a store in this process."""
+
+    def __init__(
+        self, commit: Callable[[list[Event]], list[StoredEvent]], *, lanes: int, committed: Callable[[], object]
+    ) -> None:
+        """Begin without appends.
+
+        Args:
+            commit: appends events in a transaction of its own, all or none.
+            lanes: the number of groups that can be written at the same time.
+            committed: called after a group is committed.
+        """
+        self._commit = commit
+        self._count = lanes
+        self._committed = committed
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """Begin again in a forked child, which has none of its parent's threads."""
+        self._lanes = tuple(Lane() for _ in range(self._count))
+
+    def append(self, events: list[Event]) -> list[StoredEvent]:
+        """Append events, all or none; wait in this thread until they are committed."""
+        lane = self.lane_of(events)
+        place: list[Place] = []
+        try:
+            # A listener of the ORM may append while its thread writes: that cannot wait for the lane.
+            if lane.thread == threading.get_ident() or (not lane.waiting and lane.writer.take(place, 0)):
+                if place:
+                    lane.begin(events)
+                return self._commit(events)
+        finally:
+            if place:
+                lane.hand_over(place)
+        append = PendingAppend(events)
+        try:
+            lane.waiting.append(append)
+            if lane.thread:
+                append.wait()
+            while append.outcome is None:
+                if not self.write(lane):
+                    append.wait()
+        finally:
+            if append.outcome is None:
+                append.is_withdrawn()
+                lane.leave(append)
+        return append.result()
+
+    def lane_of(self, events: list[Event]) -> Lane:
+        """Return the lane that writes to the same session, or a free one, or the one in which the session waits.
+
+        Appends to different sessions are written side by side while there are connections for them.
+        """
+        session_id = events[0].session_id
+        free: Lane | None = None
+        for lane in self._lanes:
+            if session_id in lane.sessions:
+                return lane
+            if free is None and not lane.writer.are_taken():
+                free = lane
+        return self._lanes[hash(session_id) % len(self._lanes)] if free is None else free
+
+    def write(self, lane: Lane) -> bool:
+        """Write the next group of a lane; return False if another thread is writing one."""
+        place: list[Place] = []
+        try:
+            if lane.writer.take(place, 0):
+                self._write_group(lane)
+                return True
+            return False
+        finally:
+            if place:
+                lane.hand_over(place)
+
+    def _write_group(self, lane: Lane) -> None:
+        if len(lane.waiting) < lane.expected:
+            time.sleep(0)  # callers of the group before run now, and append again
+        group = lane.next_group()
+        if not group:
+            return
+        events = [event for append in group for event in append.events]
+        lane.begin(events)
+        for append, outcome in zip(group, self._outcomes(group, events), strict=True):
+            append.outcome = outcome
+            lane.leave(append)
+            append.wake()
+
+    def _outcomes(self, group: list[PendingAppend], events: list[Event]) -> list[Outcome]:
+        """Commit a group; if that fails, commit each append by itself."""
+        try:
+            stored = self._commit(events)
+        except StorageConnectionError as error:
+            # The database cannot be reached or is busy: each would wait as long in vain.
+            return [_copied(error) for _ in group]
+        except Exception as error:  # noqa: BLE001  raised in the caller's thread
+            return [error] if len(group) == 1 else [self._alone(append) for append in group]
+        self._committed()
+        rest = iter(stored)
+        return [[next(rest) for _ in append.events] for append in group]
+
+    def _alone(self, append: PendingAppend) -> Outcome:
+        try:
+            stored = self._commit(append.events)
+        except Exception as error:  # noqa: BLE001  raised in the caller's thread
+            return error
+        self._committed()
+        return stored
+
+
+def _copied(error: StorageConnectionError) -> StorageConnectionError:
+    """Return an error for another thread: raising one in several threads mixes their tracebacks."""
+    found = copy(error)
+    found.__cause__ = error.__cause__
+    return found
