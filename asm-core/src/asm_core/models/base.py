@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self, TypeVar
 
-import msgspec
-
 from asm_core.errors import ValidationError, short_repr
 from asm_core.values.payloads import decode_json, encode_json
+from asm_core.values.schemas import Described
 
 T = TypeVar("T")
 
@@ -16,7 +15,7 @@ MAX_INTEGER = (1 << 63) - 1
 """The largest integer that every database can store."""
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Model(Described, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A frozen, slotted record.
 
     ``X.new(...)`` and ``X.from_dict(...)`` check their arguments. The plain constructor does not: backends use it for
@@ -46,23 +45,17 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Raises:
             ValidationError: a field is missing or unknown, or has an invalid value.
         """
-        if not isinstance(fields, Mapping):
-            message = f"{cls.__name__}.from_dict takes a dict, not {short_repr(fields)}."
-            raise ValidationError(message)
-        for name, check in cls.named.items():
-            if name in fields:
-                check(fields[name])
-        try:
-            model = msgspec.convert(dict(fields), type=cls, dec_hook=decode_field)
-        except (msgspec.ValidationError, RecursionError) as error:
-            message = f"Invalid {cls.__name__.lower()}: {error}."
-            raise ValidationError(message) from None
+        if isinstance(fields, Mapping):
+            for name, check in cls.named.items():
+                if name in fields:
+                    check(fields[name])
+        model: Self = super().rebuilt(cls, fields)
         return model.checked()
 
-
-def decode_field(kind: Any, value: Any) -> Any:
-    """Build a field of a type that msgspec does not have: its ``dec_hook``."""
-    return kind(value)
+    @classmethod
+    def rebuilt(cls, source: Any, fields: Any) -> Any:  # noqa: ARG003  a model has no type arguments
+        """Return `from_dict` of the fields."""
+        return cls.from_dict(fields)
 
 
 def check_instance(kind: type[T], value: object) -> T:

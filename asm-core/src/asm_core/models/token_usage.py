@@ -10,6 +10,7 @@ from asm_core.models.base import MAX_INTEGER, check_natural
 from asm_core.models.reported_usage import read_usage
 from asm_core.models.usage_sources import is_reported_name
 from asm_core.values.ids import check_name
+from asm_core.values.schemas import validated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +141,21 @@ class TokenUsage(dict[str, int]):
     def total_tokens(self) -> int:
         """The sum of input and output."""
         return self.input_tokens + self.output_tokens
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, _: Any) -> Any:
+        """Return a schema that documents the canonical counts: invalid ones are refused with this project's errors."""
+        from pydantic_core import core_schema  # noqa: PLC0415  not a dependency
+
+        count = core_schema.int_schema(ge=0, le=MAX_INTEGER)
+        counts = {
+            name: core_schema.typed_dict_field(
+                count, required=False, metadata={"pydantic_js_updates": {"description": getattr(cls, name).__doc__}}
+            )
+            for name in TOKEN_COUNTS
+        }
+        fields = core_schema.typed_dict_schema(counts, extras_schema=count, extra_behavior="allow")
+        return validated(source, fields, cls.of, required=False)
 
     def __add__(self, other: Mapping[str, int]) -> TokenUsage:
         """Return the sums, name by name."""

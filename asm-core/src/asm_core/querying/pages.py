@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from asm_core.querying.cursors import encode_cursor
+from asm_core.values.schemas import Described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ T = TypeVar("T")
 Q = TypeVar("Q", "SessionQuery", "RunQuery")
 
 
-class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class Page(Described, Generic[T], frozen=True, kw_only=True):
     """One page of a listing.
 
     Attributes:
@@ -37,6 +38,14 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     def __len__(self) -> int:
         """Return the number of items on this page."""
         return len(self.items)
+
+    @classmethod
+    def rebuilt(cls, source: Any, fields: Any) -> Any:
+        """Rebuild a page of checked items."""
+        page = super().rebuilt(source, fields)
+        return msgspec.structs.replace(
+            page, items=[getattr(item, "checked", lambda item=item: item)() for item in page]
+        )
 
 
 def all_items(search: Callable[..., Page[T]], **filters: Any) -> Iterator[T]:

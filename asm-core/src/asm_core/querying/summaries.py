@@ -11,6 +11,7 @@ import msgspec
 from asm_core.models import TOKEN_COUNTS, Artifact, Run, RunStatus, Session, StoredEvent
 from asm_core.models.base import Model
 from asm_core.values.money import total_usd
+from asm_core.values.schemas import Described
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _ZERO = Decimal(0)
 
 
-class TokenSums(msgspec.Struct, frozen=True, kw_only=True):
+class TokenSums(Described, frozen=True, kw_only=True):
     """Sums of token counts."""
 
     input_tokens: int = 0
@@ -131,7 +132,7 @@ class SessionStats(TokenSums, frozen=True, kw_only=True):
         )
 
 
-class ArtifactStats(msgspec.Struct, frozen=True, kw_only=True):
+class ArtifactStats(Described, frozen=True, kw_only=True):
     """The number of live artifacts of a session, and the sum of their bytes."""
 
     session_id: str

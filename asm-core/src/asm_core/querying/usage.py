@@ -5,10 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
-
 from asm_core.querying.summaries import TokenSums, known_cost
 from asm_core.values.money import exactly, total_usd
+from asm_core.values.schemas import Described
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,7 +57,7 @@ class UsageSummary(TokenSums, frozen=True, kw_only=True):
         return cls(run_count=sum(row.run_count for row in rows), rows=rows, **TokenSums.fields(sums))
 
 
-class CostRow(msgspec.Struct, frozen=True, kw_only=True):
+class CostRow(Described, frozen=True, kw_only=True):
     """The costs of the runs of one group, in US dollars; the fields of groups are those of `UsageRow`.
 
     `cost_usd` adds the recorded costs and, for runs without one, the prices of their models; it is None if no cost is
@@ -79,7 +78,7 @@ class CostRow(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: Decimal | None
 
 
-class CostSummary(msgspec.Struct, frozen=True, kw_only=True):
+class CostSummary(Described, frozen=True, kw_only=True):
     """The costs of runs in US dollars: in total, and by group, in the order of the groups' values.
 
     `total_cost_usd` is the sum of the known costs; None if there are runs and no cost is known.

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import msgspec
-
 from asm_core.errors import ValidationError, short_repr
 from asm_core.models import EventType, SessionStatus
 from asm_core.models.base import check_natural
 from asm_core.models.session import check_tags
 from asm_core.models.statuses import check_event_type, check_session_status
 from asm_core.querying.queries import MAX_CHOICES, check_size
+from asm_core.values.schemas import Described
 
 if TYPE_CHECKING:
     from asm_core.retention.archive import ArchiveStore
@@ -132,7 +131,7 @@ class RetentionPolicy:
         return cls(**fields, archive_store=archive_store)
 
 
-class Compaction(msgspec.Struct, frozen=True, kw_only=True):
+class Compaction(Described, frozen=True, kw_only=True):
     """The result of `Maintenance.compact`.
 
     Attributes:
@@ -144,7 +143,7 @@ class Compaction(msgspec.Struct, frozen=True, kw_only=True):
     size_after: int = 0
 
 
-class MaintenanceReport(msgspec.Struct, frozen=True, kw_only=True):
+class MaintenanceReport(Described, frozen=True, kw_only=True):
     """The changes of a maintenance pass, or those that a dry run would make.
 
     Attributes:

@@ -10,7 +10,6 @@ import msgspec
 
 from asm_core.errors import short_repr
 from asm_core.models import Artifact, Event, Run, Session
-from asm_core.models.base import decode_field
 from asm_core.transfer.lines import (
     END,
     HEADER_LIMIT,
@@ -24,6 +23,7 @@ from asm_core.transfer.lines import (
     split_line,
 )
 from asm_core.transfer.reading import read_line
+from asm_core.values.schemas import decode_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
