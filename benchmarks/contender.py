@@ -38,8 +38,11 @@ class Contender(Protocol):
     def read_after(self, number: int, limit: int, session_id: str = SESSION) -> list[Any]:
         """Return events after a number."""
 
-    def page(self, place: Any = None) -> tuple[list[Any], int, Any]:
-        """Return a page of sessions by `updated_at`, how many there are in all, and the place where it ends."""
+    def read_last(self, limit: int, session_id: str = SESSION) -> list[Any]:
+        """Return the last events, the last one first."""
+
+    def page(self, place: Any = None) -> tuple[list[Any], Any]:
+        """Return a page of sessions by `updated_at`, and the place where it ends."""
 
     def usage(self) -> Usage:
         """Return the runs and the sums of `TOKEN_COUNTS`, by provider and model."""
@@ -107,6 +110,10 @@ class Port:
     def read_after(self, number: int, limit: int, session_id: str = SESSION) -> list[asm.Event]:
         """Return events after a number."""
         return self.store.get_events(session_id, after=number, limit=limit)
+
+    def read_last(self, limit: int, session_id: str = SESSION) -> list[asm.Event]:
+        """Return the last events, the last one first."""
+        return self.store.get_events(session_id, order="desc", limit=limit)
 
     def page(self, place: str | None = None) -> tuple[list[asm.Session], str | None]:
         """Return a page of sessions by `updated_at`, and its cursor."""

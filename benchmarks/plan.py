@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmarks import following, starting, writers
+from benchmarks import following, starting, tasks, writers
 from benchmarks.racing import race
 from benchmarks.workloads import WORKLOADS
 
@@ -46,6 +46,8 @@ def _parts() -> Iterator[Part]:
     yield Part(following.SILENCE, following.after_silence)
     yield Part(starting.IMPORT_NAME, starting.imports)
     yield Part(starting.RECORDED_NAME, starting.recorded_lines)
+    for sessions in (tasks.COUNT, 1):
+        yield Part(tasks.name_of(sessions), partial(tasks.measure, sessions=sessions))
 
 
 def _race(workload: Workload, setting: Setting) -> Iterator[Measured]:

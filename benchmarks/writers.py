@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import statistics
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -13,14 +12,15 @@ from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from benchmarks.contender import SESSION
-from benchmarks.measured import Measured, attempt, in_rounds, of_pairs
+from benchmarks.measured import attempt, in_rounds, of_pairs
 from benchmarks.places import FLOOR
-from benchmarks.workloads import LONGEST_CALL, WRITERS, check_log, seconds
+from benchmarks.workloads import LONGEST_CALL, PROCESSES, THREADS, check_log, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from benchmarks.contender import Contender
+    from benchmarks.measured import Measured
     from benchmarks.places import Place
     from benchmarks.setting import Setting
 
@@ -34,11 +34,19 @@ _PATIENCE: Final = 60.0
 
 
 class Times(NamedTuple):
-    """When a writer began and ended, and how long its longest call took; in seconds."""
+    """When a writer began and ended, and how long each of its calls took; in seconds."""
 
     began: float
     ended: float
+    calls: list[float]
+
+
+class Round(NamedTuple):
+    """The seconds from the first start to the last end, of the longest call, and of 999 calls of 1,000."""
+
+    whole: float
     longest: float
+    rare: float
 
 
 class Job(NamedTuple):
@@ -58,8 +66,8 @@ def write(contender: Contender, job: Job, barrier: Any) -> Times:
         contender.append(fact)
     barrier.wait(_PATIENCE)
     began = time.monotonic()  # the same clock in all processes
-    longest = max(seconds(contender.append, fact) for fact in facts[WARM_UP:])
-    return Times(began, time.monotonic(), longest)
+    calls = [seconds(contender.append, fact) for fact in facts[WARM_UP:]]
+    return Times(began, time.monotonic(), calls)
 
 
 @contextmanager
@@ -123,31 +131,24 @@ class Writers:
                     )
 
     def _compare(self, crew: Crew, place: Place, backend: str, rounds: int) -> list[Measured]:
-        def take() -> list[tuple[float, float]]:
+        def take() -> list[Round]:
             return [self._round(crew, place, name) for name in (FLOOR, backend)]
 
         return in_rounds(take, rounds, partial(self._measured, place, backend))
 
-    def _measured(self, place: Place, backend: str, taken: list[list[tuple[float, float]]]) -> list[Measured]:
-        database = place.title(is_writing=True)
-        pairs = [(floor, ours) for (floor, _), (ours, _) in taken]
-        bar = WRITERS[place.durable].get(backend)
-        found = of_pairs(pairs, workload=self.name, database=database, backend=backend, bar=bar)
-        if self.kind == "threads" and place.database == "sqlite":
-            longest = Measured(
-                workload=f"{self.name}: longest call",
-                database=database,
-                backend=backend,
-                floor=statistics.median(floor for (_, floor), _ in taken),
-                figures=[ours * 1000 for _, (_, ours) in taken],
-                unit="ms",
-                bar=LONGEST_CALL[place.durable],
-            )
-            found.append(longest)
+    def _measured(self, place: Place, backend: str, taken: list[list[Round]]) -> list[Measured]:
+        described = partial(of_pairs, database=place.title(is_writing=True), backend=backend)
+        pairs = {part: [(floor[at], ours[at]) for floor, ours in taken] for at, part in enumerate(Round._fields)}
+        bar = PROCESSES.get(backend)
+        if self.kind == "threads":
+            bar = THREADS[place.database, place.durable].get(self.sessions)
+        found = described(pairs["whole"], workload=self.name, bar=bar)
+        if self.kind == "threads":
+            found += described(pairs["longest"], workload=f"{self.name}: longest call", bar=LONGEST_CALL)
+            found += described(pairs["rare"], workload=f"{self.name}: 99.9 of 100 calls", bar=LONGEST_CALL)
         return found
 
-    def _round(self, crew: Crew, place: Place, backend: str) -> tuple[float, float]:
-        """Return the seconds from the first start to the last end, and those of the longest call."""
+    def _round(self, crew: Crew, place: Place, backend: str) -> Round:
         session_ids = [SESSION, *(f"{SESSION}_{number}" for number in range(1, self.sessions))]
         url = place.new_url(session_ids)
         jobs = [Job(place, backend, url, session_ids[number % self.sessions], APPENDS) for number in range(COUNT)]
@@ -156,4 +157,5 @@ class Writers:
             for session_id in session_ids:
                 check_log(contender, COUNT // self.sessions * (WARM_UP + APPENDS), session_id)
         whole = max(each.ended for each in times) - min(each.began for each in times)
-        return whole, max(each.longest for each in times)
+        calls = sorted(call for each in times for call in each.calls)
+        return Round(whole, calls[-1], calls[-1 - len(calls) // 1000])

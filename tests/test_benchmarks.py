@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from benchmarks import growth, places, report, setting, workloads, writers
+from benchmarks import growth, places, racing, report, setting, tasks, workloads, writers
 from benchmarks.__main__ import main
 from benchmarks.contender import Port
 from benchmarks.growth import amounts, load, points
@@ -46,7 +48,27 @@ def test_many_writers_are_measured(kind: str) -> None:
     with places.places(("sqlite",)) as where:
         rows = list(writers.Writers(kind, 8).measure(setting.Setting(where, ("peewee",), 1)))
     assert [row.failure for row in rows] == [None] * len(rows)
-    assert [row.unit for row in rows] == (["x", "ms"] * 2 if kind == "threads" else ["x"] * 2)
+    assert len(rows) == 2 * (3 if kind == "threads" else 1)
+
+
+def test_tasks_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, few in {"COUNT": 4, "APPENDS": 2, "ALONE": 5, "WARM_UP": 1}.items():
+        monkeypatch.setattr(tasks, name, few)
+    with places.places(("sqlite",)) as where:
+        rows = list(tasks.measure(setting.Setting(where, ("peewee",), 1), sessions=2))
+    assert [(row.failure, len(row.figures)) for row in rows] == [(None, 1)]
+
+
+@pytest.mark.parametrize("name", ["W4 read the last", "W5 20th page of 50 of 200,000"])
+def test_reads_are_measured(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workloads, "TAKEN", 10)
+    [workload] = [each for each in workloads.WORKLOADS if each.name.startswith(name)]
+    if "page" in name:
+        few = partial(workloads.page_of, number=2, sessions=120)
+        workload = replace(workload, steps=few, seed=partial(workloads.seed_sessions, sessions=120))
+    with places.places(("sqlite",)) as where:
+        rows = list(racing.race(workload, where["sqlite", False], ("peewee",), 1))
+    assert [row.failure for row in rows] == [None]
 
 
 class Forgetful(Port):

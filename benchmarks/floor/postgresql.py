@@ -49,6 +49,7 @@ _READ_AFTER: Final = (
     f"SELECT {_READ_COLUMNS} FROM asm_events WHERE session_id = %s AND sequence_number > %s "
     "ORDER BY sequence_number LIMIT %s"
 )
+_READ_LAST: Final = f"SELECT {_EVENT} FROM asm_events WHERE session_id = %s ORDER BY sequence_number DESC LIMIT %s"
 _PAGE: Final = f"SELECT {_SESSION} FROM asm_sessions WHERE deleted_at IS NULL"
 _USAGE: Final = (
     "SELECT provider, model, count(*), sum(input_tokens)::bigint, sum(cache_read_tokens)::bigint, "
@@ -123,6 +124,10 @@ class PostgreSQLFloor:
     def read_after(self, number: int, limit: int, session_id: str = SESSION) -> list[PlainEvent]:
         """Return events after a number."""
         return _events(self._cursor().execute(_READ_AFTER, (session_id, number, limit)))
+
+    def read_last(self, limit: int, session_id: str = SESSION) -> list[PlainEvent]:
+        """Return the last events, the last one first."""
+        return _events(self._cursor().execute(_READ_LAST, (session_id, limit)))
 
     def page(self, place: Any = None) -> tuple[list[PlainSession], Any]:
         """Return a page of sessions by `updated_at`, and the key of its last one."""

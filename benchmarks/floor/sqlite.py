@@ -48,6 +48,7 @@ _READ: Final = f"SELECT {_EVENT} FROM asm_events WHERE session_id = ? ORDER BY s
 _READ_AFTER: Final = (
     f"SELECT {_EVENT} FROM asm_events WHERE session_id = ? AND sequence_number > ? ORDER BY sequence_number LIMIT ?"
 )
+_READ_LAST: Final = f"SELECT {_EVENT} FROM asm_events WHERE session_id = ? ORDER BY sequence_number DESC LIMIT ?"
 _PAGE: Final = f"SELECT {_SESSION} FROM asm_sessions WHERE deleted_at IS NULL"
 # Without the plus sign, SQLite scans the index of providers and looks up each run separately: three times as
 # long.
@@ -146,6 +147,10 @@ class SQLiteFloor:
     def read_after(self, number: int, limit: int, session_id: str = SESSION) -> list[PlainEvent]:
         """Return events after a number."""
         return _events(self._reader().execute(_READ_AFTER, (session_id, number, limit)))
+
+    def read_last(self, limit: int, session_id: str = SESSION) -> list[PlainEvent]:
+        """Return the last events, the last one first."""
+        return _events(self._reader().execute(_READ_LAST, (session_id, limit)))
 
     def page(self, place: tuple[str, str] | None = None) -> tuple[list[PlainSession], tuple[str, str] | None]:
         """Return a page of sessions by `updated_at`, and the key of its last one."""

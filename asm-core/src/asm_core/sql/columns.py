@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from asm_core.event_log.batches import Columns
     from asm_core.models import Event
 
+FEW: Final = 16
+"""The number of rows up to which a batch is usually a group of single appends."""
 _WIDTH: Final = len("2026-01-02T03:04:05.000006Z")
 
 
@@ -50,12 +52,16 @@ def event_columns(events: Sequence[Event]) -> Columns:
     }
 
 
-def split_columns(columns: Columns) -> tuple[dict[str, Any], Columns]:
-    """Return the values that all rows share, by column, and the columns in which rows differ; each row has an id."""
+def split_columns(columns: Columns, *, of_few: tuple[str, ...] = ()) -> tuple[dict[str, Any], Columns]:
+    """Return the values that all rows share, by column, and the columns in which rows differ; each row has an id.
+
+    Of few rows only the columns `of_few` count as shared, so that groups of appends need few different statements.
+    """
+    candidates = of_few if len(columns["id"]) <= FEW else columns.keys() - {"id"}
     shared = {
         name: values[0]
         for name, values in columns.items()
-        if name != "id" and values[0] == values[-1] and values.count(values[0]) == len(values)
+        if name in candidates and values[0] == values[-1] and values.count(values[0]) == len(values)
     }
     return shared, {name: values for name, values in columns.items() if name not in shared}
 

@@ -151,7 +151,7 @@ def _append(execute: Execute, events: list[Event], statements: AppendStatements)
     if len(events) == 1:
         return _append_one(execute, events[0], statements)
     columns, now = event_columns(events), utc_now()
-    shared, own = split_columns(columns)
+    shared, own = split_columns(columns, of_few=("session_id",))
     if "session_id" in shared:
         return _append_to_one(execute, events, shared, own, statements)
     arrays = [array_literal(columns[name]) for name in GIVEN]

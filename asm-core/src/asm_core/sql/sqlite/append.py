@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from asm_core.errors import StorageError
 from asm_core.event_log.batches import number_all
 from asm_core.event_log.idempotency import check_restored, ensure_idempotent, ordered, split_repeats
-from asm_core.sql.columns import event_columns, second_of_text, split_columns
+from asm_core.sql.columns import FEW, event_columns, second_of_text, split_columns
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.queries.soft_deletion import refusal
 from asm_core.sql.queries.words import words_of
@@ -63,8 +63,7 @@ _NEVER: Final = ""
 
 # Few sizes, so that the statements stay in the driver's cache; more rows in a statement gain nothing. Small sizes are
 # those of a group commit: each statement releases the lock of the interpreter, and other threads wait for it.
-_FEW: Final = 16
-_CHUNKS: Final = (500, 64, *range(_FEW, 0, -1))
+_CHUNKS: Final = (500, 64, *range(FEW, 0, -1))
 _ID_CHUNK: Final = 500
 
 
@@ -172,8 +171,8 @@ def _take_numbers(execute: Execute, session_ids: Sequence[str], times: Sequence[
 def _raise_several(execute: Execute, raises: list[tuple[str, int, str]], now: str) -> dict[str, int]:
     """Raise the counters of sessions by a size each, at a time; return the last number of each."""
     last: dict[str, int] = {}
-    for start in range(0, len(raises), _FEW):
-        some = raises[start : start + _FEW]
+    for start in range(0, len(raises), FEW):
+        some = raises[start : start + FEW]
         last |= execute(_raise_statement(len(some)), [*chain.from_iterable(some), now]).fetchall()
     for session_id, size, time in raises:
         if session_id not in last:  # the counter is deleted or missing
@@ -181,7 +180,7 @@ def _raise_several(execute: Execute, raises: list[tuple[str, int, str]], now: st
     return last
 
 
-@lru_cache(maxsize=_FEW)
+@lru_cache(maxsize=FEW)
 def _raise_statement(size: int) -> str:
     return (
         f"WITH raised (id, size, active_at) AS (VALUES {', '.join(['(?, ?, ?)'] * size)}) "
@@ -204,10 +203,9 @@ def _raise(execute: Execute, session_id: str, size: int, now: str, active_at: st
 def _insert(execute: Execute, columns: Columns) -> int:
     """Insert rows except those whose id or number exists; return the number of inserted rows.
 
-    Shared values are bound once rather than for each row: half the time for the events of a stream. A few rows are
-    inserted by one of a few statements, whatever they share.
+    Shared values are bound once rather than for each row: half the time for the events of a stream.
     """
-    shared, own = ({}, columns) if len(columns["id"]) <= _FEW else split_columns(columns)
+    shared, own = split_columns(columns)
     values = list(chain.from_iterable(zip(*own.values(), strict=True)))
     inserted, start = 0, 0
     for size in _CHUNKS:
