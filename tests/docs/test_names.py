@@ -120,3 +120,14 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     for path in PAGES[1:]:
         name = str(path.relative_to(ROOT))
         assert name in linked or str(path.parent.relative_to(ROOT)) in linked, name
+
+
+def test_each_error_has_one_http_status_which_the_example_answers() -> None:
+    text = page("web.md")
+    rows = re.findall(r"^\| (\d{3}) \| (.*) \|$", text, re.MULTILINE)
+    documented = [(code, int(status)) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)]
+    example = re.findall(r"^    asm\.(\w+): (\d+),$", text, re.MULTILINE)
+    answered = {getattr(asm, name): int(status) for name, status in example}
+    kinds = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, asm.AsmError)]
+    expected = {kind.code: next(answered[base] for base in kind.__mro__ if base in answered) for kind in kinds}
+    assert sorted(documented) == sorted(expected.items())
