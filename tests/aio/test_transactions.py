@@ -284,8 +284,8 @@ def test_bound_ports_commit_with_the_application(tmp_path: Path, run: Run) -> No
     engine.dispose()
 
 
-def test_an_asynchronous_session_is_refused(tmp_path: Path, run: Run) -> None:
-    foreign: Any = type("AsyncSession", (), {"__module__": "sqlalchemy.ext.asyncio.session"})
+def test_an_asynchronous_engine_is_not_bound(tmp_path: Path, run: Run) -> None:
+    foreign: Any = type("AsyncEngine", (), {"__module__": "sqlalchemy.ext.asyncio.engine"})
 
     async def main() -> None:
         async with asm.aio.open_backend("sqlmodel", url=f"sqlite:///{tmp_path}/asm.db", migrate=True) as backend:

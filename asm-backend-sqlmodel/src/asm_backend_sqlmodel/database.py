@@ -53,6 +53,12 @@ def joining(given: Connection | OrmSession, dialect: Dialect) -> Callable[[], Ta
     Raises:
         ValidationError: it is neither, belongs to asyncio, or is connected to a database of another dialect.
     """
+    if _is_for_asyncio(given) and isinstance(bound := _bound_of(given), Engine | Connection):
+        from asm_backend_sqlmodel.asynchronous import check_driver, joining_loop  # noqa: PLC0415  it imports asyncio
+
+        check_driver(bound.dialect.driver)
+        _check_dialect(bound, dialect)
+        return joining_loop(given)  # type: ignore[arg-type]
     _check_synchronous(given)
     if not isinstance(given, OrmSession | Connection):
         message = f"bind() takes a SQLModel Session or a SQLAlchemy Connection, not a {type(given).__name__}."
@@ -60,15 +66,30 @@ def joining(given: Connection | OrmSession, dialect: Dialect) -> Callable[[], Ta
     with TRANSLATED:
         bound = given.get_bind() if isinstance(given, OrmSession) else given
     _check_synchronous(bound)
+    _check_dialect(bound, dialect)
+    return lambda: TableConnection(given.connection() if isinstance(given, OrmSession) else given)
+
+
+def _check_dialect(bound: Engine | Connection, dialect: Dialect) -> None:
     if bound.dialect.name != dialect:
         message = f"bind() takes a connection to {dialect}, not to {bound.dialect.name}."
         raise ValidationError(message)
-    return lambda: TableConnection(given.connection() if isinstance(given, OrmSession) else given)
+
+
+def _is_for_asyncio(given: object) -> bool:
+    return any(base.__module__.startswith("sqlalchemy.ext.asyncio") for base in type(given).__mro__)
+
+
+def _bound_of(given: Any) -> Any:
+    """Return the synchronous engine or connection of an `AsyncSession` or an `AsyncConnection`; None of others."""
+    with TRANSLATED:
+        session = getattr(given, "sync_session", None)
+        return getattr(given, "sync_connection", None) if session is None else session.get_bind()
 
 
 def _check_synchronous(given: object) -> None:
     """Reject an engine, a connection or a session that belongs to asyncio, or whose driver does."""
-    if any(base.__module__.startswith("sqlalchemy.ext.asyncio") for base in type(given).__mro__):
+    if _is_for_asyncio(given):
         raise not_for_asyncio(f"The {type(given).__name__}")
     dialect: Any = getattr(given, "dialect", None)
     if getattr(dialect, "is_async", False) is True:
