@@ -131,3 +131,50 @@ def test_another_driver_is_refused_with_those_that_work(postgresql_url: str) -> 
         await engine.dispose()
 
     asyncio.run(main())
+
+
+def test_a_call_that_is_cancelled_rolls_back_with_its_transaction(urls: Any) -> None:
+    async def main() -> None:
+        async with opened(urls) as (backend, engine):
+            is_writing = asyncio.Event()
+
+            async def work() -> None:
+                async with of_session(engine) as own, backend.bind(own) as ports:
+                    while True:
+                        await ports.session_store.save_session(asm.Session.new(agent_id="own"))
+                        is_writing.set()
+
+            task = asyncio.create_task(work())
+            await is_writing.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await backend.session_store.list_sessions() == []
+            async with of_session(engine) as own, backend.bind(own) as ports:
+                await write(ports, "ses_1")
+                assert await ports.session_store.get_events("ses_1", after=4, wait_timeout=0.05) == []
+
+    asyncio.run(main())
+
+
+_END = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE state = 'idle in transaction' AND datname = current_database()"
+)
+
+
+def test_a_lost_connection_is_an_error_and_undoes_the_transaction(postgresql_url: str) -> None:
+    async def main() -> None:
+        urls = postgresql_url, postgresql_url.replace("postgresql:", "postgresql+psycopg:")
+        async with opened(urls) as (backend, engine):
+            async with AsyncSession(engine) as own, backend.bind(own) as ports:
+                await write(ports, "ses_1")
+                async with engine.connect() as other:
+                    await other.execute(text(_END))
+                with pytest.raises(asm.StorageConnectionError):
+                    await write(ports, "ses_2")
+                with pytest.raises(asm.StorageError):
+                    await write(ports, "ses_3")
+            assert await backend.session_store.list_sessions() == []
+
+    asyncio.run(main())
