@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from weakref import ref
 
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.concurrency.forking import do_first_in_child
-from asm_core.concurrency.places import Place, Places
+from asm_core.concurrency.places import FairPlaces, Place
 from asm_core.concurrency.transactions import would_wait_for_itself
 
 if TYPE_CHECKING:
@@ -17,15 +16,9 @@ if TYPE_CHECKING:
 
     from asm_core.concurrency.transactions import OpenTransaction
 
-_PASSED_OVER: Final = 0.002
-
 
 class Turns:
     """A lock for one thread at a time. An exception at any instant, also of a signal handler, leaves it free.
-
-    Python's own lock prefers a running thread over a sleeping one. That is fastest, but with eight writers, one call in
-    a hundred is overtaken a hundred times. Here a thread that was overtaken for some milliseconds comes next, before
-    all later ones.
 
     Attributes:
         owner: the thread that took the turn, and a reference to that turn.
@@ -35,8 +28,7 @@ class Turns:
 
     def __init__(self) -> None:
         """Create a free lock."""
-        self._turn = Places(1)
-        self._next = Places(1)
+        self._turn = FairPlaces(1)
         self.owner: tuple[int, ref[Place]] | None = None
         self.holder: ref[OpenTransaction] | None = None
         self.end = self._turn.give_back
@@ -61,9 +53,7 @@ class Turns:
         The caller ends it in a ``finally``, as `taken` does. If an interruption skips that, the turn ends with its last
         reference.
         """
-        if self._next.are_taken() or not self._turn.take(turn, min(_PASSED_OVER, timeout)):
-            self._queue(turn, timeout)
-        if turn:
+        if self._turn.take(turn, timeout):
             self.owner, self.holder = (threading.get_ident(), ref(turn[0])), None
         return bool(turn)
 
@@ -74,17 +64,6 @@ class Turns:
             return False
         transaction = None if holder is None else holder()
         return owner[0] == threading.get_ident() if transaction is None else would_wait_for_itself(transaction)
-
-    def _queue(self, turn: list[Place], timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        following: list[Place] = []
-        try:
-            if self._next.take(following, timeout):
-                self._turn.take(turn, max(0.0, deadline - time.monotonic()))
-        finally:
-            if following:
-                self._next.give_back(following.pop())
-                self._next.ring()
 
 
 _lock = threading.Lock()

@@ -11,6 +11,7 @@ from weakref import ref
 
 _AT_ONCE: Final = (False,)
 _LAST: Final = (-1,)
+_PASSED_OVER: Final = 0.002
 _LONGEST_WAIT: Final = 0.02
 """Seconds after which a waiter checks again: a place that an interruption lost is freed without a wakeup."""
 
@@ -98,3 +99,32 @@ class Places:
         if self._bell.locked():
             with suppress(RuntimeError):  # another thread was faster
                 self._bell.release()
+
+
+class FairPlaces(Places):
+    """Places for which no thread waits much longer than others.
+
+    A place that is given back goes to the thread that runs, before one that sleeps. That is fastest, but with eight
+    threads, one call in a hundred is overtaken a hundred times. Here a thread that was overtaken for some milliseconds
+    comes next, before all later ones.
+    """
+
+    __slots__ = ("_next",)
+
+    def __init__(self, size: int) -> None:
+        """Create places, all free."""
+        super().__init__(size)
+        self._next = Places(1)
+
+    def take(self, taken: list[Place], timeout: float) -> bool:
+        """Append a place to `taken`; return False if none became free within the timeout."""
+        if not self._next.are_taken() and super().take(taken, min(_PASSED_OVER, timeout)):
+            return True
+        deadline = time.monotonic() + timeout
+        following: list[Place] = []
+        try:
+            return self._next.take(following, timeout) and super().take(taken, max(0.0, deadline - time.monotonic()))
+        finally:
+            if following:
+                self._next.give_back(following.pop())
+                self._next.ring()

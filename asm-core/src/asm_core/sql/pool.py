@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from asm_core.concurrency.contexts import contextmanager, take
-from asm_core.concurrency.places import Place, Places
+from asm_core.concurrency.places import FairPlaces, Place
 from asm_core.sql.failures import exhausted
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ T = TypeVar("T", bound=Closable)
 
 
 class Pool(Generic[T]):
-    """Lends a limited number of connections; further callers wait. Opens a connection if none is idle.
+    """Lends a limited number of connections; further callers wait, fairly. Opens a connection if none is idle.
 
     An exception at any instant, also of a signal handler, never leaks a place.
     """
@@ -99,7 +99,7 @@ class Pool(Generic[T]):
     def forget(self) -> None:
         """Forget all connections without closing them: in a forked child they belong to the parent."""
         self._idle: deque[T] = deque()
-        self._places = Places(self._size)
+        self._places = FairPlaces(self._size)
 
     def _take(self, lent: list[T], idle: deque[T]) -> None:
         while idle:
