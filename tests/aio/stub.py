@@ -16,7 +16,9 @@ PORTS: Final = {
     "QueryAPI": "asm_core.ports.query_api",
     "Maintenance": "asm_core.ports.maintenance",
     "ArtifactRegistry": "asm_core.ports.artifact_registry",
+    "SessionManager": "asm_core.recording.manager",
 }
+NAMES: Final = {"Backend": "Schema", "SessionManager": "ManagedSessions"}
 SCHEMA: Final = ("migrate", "schema_version")
 _WIDTH: Final = 120
 _HEAD: Final = '''\
@@ -83,9 +85,9 @@ def imports(sources: dict[str, str]) -> str:
 
 
 def text_of(name: str, methods: list[ast.FunctionDef]) -> str:
-    """Return the class of a port; of the backend its base class."""
+    """Return the class of a port; of the backend and the session manager their base classes."""
     lines = [
-        f"class {name if name in PORTS else 'Schema'}(Port):",
+        f"class {NAMES.get(name, name)}(Port):",
         *(line for node in methods for line in method(node)),
     ]
     return "\n".join(lines) + "\n"

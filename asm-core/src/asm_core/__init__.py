@@ -44,6 +44,8 @@ from asm_core.plugins import BackendInfo, BackendSpec, hookimpl, installed_backe
 from asm_core.ports import (
     PORT_VERSION,
     ArtifactRegistry,
+    AsyncEmit,
+    AsyncProvider,
     Backend,
     Capability,
     Emit,
@@ -81,6 +83,8 @@ __all__ = [
     "ArtifactRegistry",
     "ArtifactStats",
     "AsmError",
+    "AsyncEmit",
+    "AsyncProvider",
     "Backend",
     "BackendInfo",
     "BackendSpec",

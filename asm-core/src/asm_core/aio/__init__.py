@@ -16,6 +16,7 @@ their types, in ``ports.pyi``.
 """
 
 from asm_core.aio.backend import Backend, Opening, open_backend, wrap
+from asm_core.aio.manager import SessionManager
 from asm_core.aio.ports import ArtifactRegistry, Maintenance, QueryAPI, SessionStore
 from asm_core.aio.transactions import BoundPorts, Ports
 
@@ -27,6 +28,7 @@ __all__ = [
     "Opening",
     "Ports",
     "QueryAPI",
+    "SessionManager",
     "SessionStore",
     "open_backend",
     "wrap",

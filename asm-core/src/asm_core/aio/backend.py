@@ -35,6 +35,8 @@ class Backend(Ports, Schema):
         artifact_registry: its artifacts.
     """
 
+    sync: ports.Backend
+
     def __init__(self, backend: ports.Backend, *, owns: bool = False) -> None:
         """Await the calls of `backend`; with `owns`, `close` closes it too."""
         self.sync = backend

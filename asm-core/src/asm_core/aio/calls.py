@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import Future
 from contextvars import ContextVar, copy_context
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from asm_core.aio.appends import Appends
 from asm_core.aio.threads import Places, Threads, closed, end_of, running_loop, wake
 from asm_core.concurrency.forking import renew_in_child
+from asm_core.concurrency.threads import begin_thread
 from asm_core.concurrency.transactions import is_in_transaction
 from asm_core.errors import AsmError, StorageError
 from asm_core.event_log.batches import check_new_events
@@ -79,6 +81,24 @@ class Calls:
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Call `work` in a thread, also while the backend is closed."""
         return await self._threads.call(work)
+
+    def in_new_thread(self, work: Callable[[], T]) -> Future[T]:
+        """Call `work`, which takes long, in a thread of its own; `finish` waits for it.
+
+        Raises:
+            StorageError: the backend is closed, a transaction is open in this context, or no thread can be started.
+        """
+        self.check_open()
+        call: Future[T] = Future()
+        self._running.add(call)
+        call.add_done_callback(self._running.discard)
+        try:
+            work = partial(copy_context().run, work)
+            begin_thread(threading.Thread(target=_fulfil, args=(call, work), name="asm-aio-run", daemon=True), "run")
+        except BaseException:
+            self._running.discard(call)
+            raise
+        return call
 
     async def open_lane(self) -> Lane:
         """Wait for a thread for one transaction."""
@@ -192,3 +212,10 @@ class Lane:
     async def call(self, work: Callable[[], T], *, certain: bool = False) -> T:
         """Call `work` in the thread."""
         return await self.threads.call(work, context=self._context, certain=certain)
+
+
+def _fulfil(call: Future[T], work: Callable[[], T]) -> None:
+    try:
+        call.set_result(work())
+    except BaseException as error:  # noqa: BLE001  raised where the caller waits
+        call.set_exception(error)

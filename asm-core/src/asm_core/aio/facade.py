@@ -30,14 +30,19 @@ class Runs(Protocol):
 
 
 class Port:
-    """A port whose methods are awaited."""
+    """A port whose methods are awaited.
 
-    __slots__ = ("_calls", "_port")
+    Attributes:
+        sync: the synchronous port.
+        calls: what runs its methods.
+    """
+
+    __slots__ = ("calls", "sync")
 
     def __init__(self, port: Any, calls: Runs) -> None:
         """Run the methods of `port` with `calls`."""
-        self._port = port
-        self._calls = calls
+        self.sync = port
+        self.calls = calls
 
 
 class Events(AsyncIterator[StoredEvent]):
@@ -46,7 +51,7 @@ class Events(AsyncIterator[StoredEvent]):
     def __init__(self, following: Following, calls: Runs) -> None:
         """Fill `following` with `calls`."""
         self._following = following
-        self._calls = calls
+        self.calls = calls
         self._reading = False
 
     def __aiter__(self) -> Self:
@@ -62,7 +67,7 @@ class Events(AsyncIterator[StoredEvent]):
                 raise RuntimeError(message)
             self._reading = True
             try:
-                await self._calls.run(self._following.fill)
+                await self.calls.run(self._following.fill)
             finally:
                 self._reading = False
             if not ready:
@@ -86,12 +91,12 @@ def _awaited(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
         @wraps(function)
         def follow(self: Port, *args: Any, **kwargs: Any) -> Events:
-            return Events(getattr(self._port, name)(*args, **kwargs), self._calls)
+            return Events(getattr(self.sync, name)(*args, **kwargs), self.calls)
 
         return follow
 
     @wraps(function)
     async def method(self: Port, *args: Any, **kwargs: Any) -> Any:
-        return await self._calls.run(getattr(self._port, name), *args, **kwargs)
+        return await self.calls.run(getattr(self.sync, name), *args, **kwargs)
 
     return method

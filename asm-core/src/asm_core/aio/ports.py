@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from asm_core import ports
 from asm_core.aio.facade import asynchronous
+from asm_core.recording import manager
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,11 +22,11 @@ class SessionStore(asynchronous(ports.SessionStore)):
 
     @wraps(ports.SessionStore.append_event)
     async def append_event(self, event: Event) -> StoredEvent:  # noqa: D102  that of the port
-        return (await self._calls.append(self._port, [event]))[0]
+        return (await self.calls.append(self.sync, [event]))[0]
 
     @wraps(ports.SessionStore.append_events)
     async def append_events(self, events: Iterable[Event]) -> list[StoredEvent]:  # noqa: D102  that of the port
-        return await self._calls.append(self._port, events)
+        return await self.calls.append(self.sync, events)
 
 
 SessionStore.__doc__ = ports.SessionStore.__doc__
@@ -33,3 +34,4 @@ QueryAPI = asynchronous(ports.QueryAPI)
 Maintenance = asynchronous(ports.Maintenance)
 ArtifactRegistry = asynchronous(ports.ArtifactRegistry)
 Schema = asynchronous(ports.Backend, "migrate", "schema_version")
+ManagedSessions = asynchronous(manager.SessionManager)

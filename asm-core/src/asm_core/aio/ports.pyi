@@ -6,11 +6,13 @@ from datetime import datetime
 from asm_core.aio.facade import Port
 from asm_core.event_log.erasing import Erased
 from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus, StoredEvent
-from asm_core.ports.session_store import ExecutionResult
+from asm_core.ports import ExecutionResult
 from asm_core.querying.pages import Page
 from asm_core.querying.prices import Prices, PricingTable
 from asm_core.querying.summaries import ArtifactStats, SessionExport, SessionStats
 from asm_core.querying.usage import CostSummary, UsageSummary
+from asm_core.recording.listeners import OnEvent
+from asm_core.recording.results import RunResult
 from asm_core.retention import Compaction, MaintenanceReport, Progress, RetentionPolicy
 from asm_core.values.payloads import Payload
 
@@ -249,6 +251,50 @@ class ArtifactRegistry(Port):
         """Return the number of live artifacts of a session and their bytes; zeros if the session does not exist."""
     async def delete(self, key: str) -> None:
         """Soft-delete the live artifact with this key. If there is none, this is a no-op."""
+
+class ManagedSessions(Port):
+    async def run_once(
+        self,
+        input: Payload,
+        *,
+        agent_id: str | None = None,
+        metadata: Payload | None = None,
+        context: Payload | None = None,
+        tags: Iterable[str] = (),
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> RunResult:
+        """Execute one run in a new session, record it, and return its result."""
+    async def start_session(
+        self,
+        *,
+        agent_id: str | None = None,
+        metadata: Payload | None = None,
+        context: Payload | None = None,
+        tags: Iterable[str] = (),
+        parent_session_id: str | None = None,
+    ) -> Session:
+        """Store a new session, pending, with the event session_created."""
+    async def activate_session(self, session_id: str) -> Session:
+        """Activate a pending or paused session: session_started or session_resumed."""
+    async def pause_session(self, session_id: str) -> Session:
+        """Pause an active session: session_paused."""
+    async def complete_session(self, session_id: str) -> Session:
+        """End an active session as completed: session_completed."""
+    async def fail_session(self, session_id: str, error: Payload | None = None) -> Session:
+        """End an active session as failed: session_failed, with `error` in its data."""
+    async def start_run(self, session_id: str, input: Payload, *, metadata: Payload | None = None) -> Run:
+        """Store a new pending run of an active session. `execute_run` records its begin."""
+    async def execute_run(
+        self,
+        run_id: str,
+        *,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> RunResult:
+        """Execute a pending run, and record it. Its session stays active in any case."""
+    async def cancel_run(self, run_id: str) -> None:
+        """Cancel a run, from any thread. The caller that executes it gets a `ProviderError` after that is recorded."""
 
 class Schema(Port):
     async def migrate(self, version: int | None = None) -> list[int]:

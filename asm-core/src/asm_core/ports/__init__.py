@@ -8,7 +8,7 @@ not assume tables.
 from asm_core.ports.artifact_registry import ArtifactRegistry
 from asm_core.ports.backend import PORT_VERSION, Backend, Capability, Ports
 from asm_core.ports.maintenance import Maintenance
-from asm_core.ports.provider import Emit, EmitMany, Provider, ProviderResult
+from asm_core.ports.provider import AsyncEmit, AsyncProvider, Emit, EmitMany, Provider, ProviderResult
 from asm_core.ports.query_api import QueryAPI
 from asm_core.ports.session_store import ExecutionResult, SessionStore
 from asm_core.querying.heads import Head
@@ -18,6 +18,8 @@ from asm_core.retention import Progress, RetentionStore
 __all__ = [
     "PORT_VERSION",
     "ArtifactRegistry",
+    "AsyncEmit",
+    "AsyncProvider",
     "Backend",
     "Capability",
     "Emit",

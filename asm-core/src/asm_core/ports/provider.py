@@ -38,6 +38,17 @@ class EmitMany(Protocol):
         """
 
 
+class AsyncEmit(Protocol):
+    """An `Emit` for asyncio. The await takes a moment while the store is slower than the provider.
+
+    Raises:
+        StorageError: events could not be stored. The provider should stop and let the error propagate.
+    """
+
+    async def __call__(self, type: EventType | str, data: Mapping[str, Any]) -> None:  # noqa: A002  the name of the field
+        """Emit an event with this type and data."""
+
+
 class ProviderResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a run.
 
@@ -75,4 +86,24 @@ class Provider(ABC):
         """Cancel the execution of a run, from another thread. `execute` then returns or raises soon.
 
         If this provider does not execute the run, or no longer does, this is a no-op.
+        """
+
+
+class AsyncProvider(ABC):
+    """Executes runs as tasks of an asyncio event loop.
+
+    `asm_core.aio.SessionManager` runs them in its caller's event loop, `asm_core.SessionManager` in one for the run.
+    """
+
+    name: str
+    """The value of `provider` in runs and events."""
+
+    @abstractmethod
+    async def execute(self, run: Run, session: Session, emit: AsyncEmit) -> ProviderResult:
+        """Execute `run`, emit its events, and return its result.
+
+        To cancel the run, its task is cancelled: `asyncio.CancelledError` is raised here.
+
+        Raises:
+            ProviderError: as in `Provider.execute`.
         """

@@ -31,6 +31,11 @@ class Emitter:
         self._recorder = recorder
         self._meter = Meter(run) if meter is None else meter
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the next event may have to wait until others are stored."""
+        return not self._recorder.has_room()
+
     def __call__(self, type: EventType | str, data: Mapping[str, Any]) -> None:  # noqa: A002  the name of the field
         """Emit an event with this type and data.
 

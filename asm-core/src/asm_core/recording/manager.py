@@ -11,7 +11,7 @@ from asm_core.event_log.waiting import check_wait
 from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, Session, SessionStatus
 from asm_core.models.session import STAMP_KEY
 from asm_core.models.statuses import TERMINAL_SESSION_STATUSES
-from asm_core.ports import ExecutionResult
+from asm_core.ports import AsyncProvider, ExecutionResult
 from asm_core.querying.prices import prices_of
 from asm_core.recording.claims import begun, check_not_executed, closed, end_id, first_events, opened
 from asm_core.recording.execution import Execution
@@ -46,7 +46,7 @@ class SessionManager:
     def __init__(
         self,
         session_store: SessionStore,
-        provider: Provider,
+        provider: Provider | AsyncProvider,
         *,
         storage_timeout: float = 30.0,
         pricing_table: PricingTable | Prices | None = None,
@@ -55,14 +55,14 @@ class SessionManager:
 
         Args:
             session_store: the store to record into.
-            provider: the provider that executes the runs.
+            provider: the provider that executes the runs; an asynchronous one gets an event loop for each run.
             storage_timeout: seconds to wait for a store that becomes unreachable during a run. After some thousand
                 pending events the run waits too, and nothing is lost.
             pricing_table: prices by which a run gets its `cost_usd` when it ends, however it ends; see
                 `QueryAPI.get_cost_summary`. A cost that the provider reports is kept.
         """
         self._store = session_store
-        self._provider = provider
+        self._provider = _synchronous(provider)
         self._prices = prices_of(pricing_table)
         self._patience = check_wait("storage_timeout", storage_timeout)
         # Each entry is set or taken in one step, so that a signal handler can read it.
@@ -272,6 +272,14 @@ class SessionManager:
         return Run.new(
             session_id=session.id, input=input, metadata=check_no_stamp(metadata), provider=self._provider.name
         )
+
+
+def _synchronous(provider: Provider | AsyncProvider) -> Provider:
+    if isinstance(provider, AsyncProvider):
+        from asm_core.recording.async_provider import InLoop  # noqa: PLC0415  it imports asyncio
+
+        return InLoop(provider)
+    return provider
 
 
 def _session_event(kind: EventType, session: Session) -> Event:

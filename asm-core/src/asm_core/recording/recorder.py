@@ -99,7 +99,7 @@ class Recorder:
             ProviderError: the run has ended.
         """
         with self._condition:
-            self._condition.wait_for(self._has_room)
+            self._condition.wait_for(self.has_room)
             if self.error is not None:
                 self.lost += len(events)
                 raise self.error
@@ -111,7 +111,8 @@ class Recorder:
             self._bytes += size
             self._condition.notify_all()
 
-    def _has_room(self) -> bool:
+    def has_room(self) -> bool:
+        """Return whether `put` would not block."""
         fits = self._events < QUEUE_EVENTS and self._bytes < QUEUE_BYTES
         return fits or self._closed or self.error is not None
 

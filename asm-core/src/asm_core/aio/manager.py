@@ -1,0 +1,167 @@
+"""The session manager for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from contextvars import ContextVar
+from functools import partial
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from asm_core import ports
+from asm_core.aio.calls import Calls
+from asm_core.aio.ports import ManagedSessions
+from asm_core.aio.threads import end_of, running_loop
+from asm_core.errors import AsmError, ProviderError, ValidationError, short_repr
+from asm_core.recording.async_provider import InLoop, here, home, result_in
+from asm_core.recording.manager import SessionManager as Synchronous
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from asm_core.aio.ports import SessionStore
+    from asm_core.models import Event, Run, Session, StoredEvent
+    from asm_core.ports import AsyncProvider, Emit, Provider, ProviderResult
+    from asm_core.querying.prices import Prices, PricingTable
+    from asm_core.recording.async_provider import Home
+    from asm_core.recording.listeners import OnEvent
+
+T = TypeVar("T")
+
+_EXECUTING: Final = {"run_once", "execute_run"}
+
+
+class SessionManager(ManagedSessions):
+    """Executes runs with a provider, and records them: `asm_core.SessionManager`, awaited.
+
+    An asynchronous provider runs as a task of the caller's event loop, a synchronous one in a thread. `on_event` is
+    called in the loop, and may be a coroutine function. If the task that awaits `run_once` or `execute_run` is
+    cancelled, the run is ended and recorded as cancelled, and then `asyncio.CancelledError` is raised. A second
+    cancellation is raised at once. Safe to share between tasks and event loops.
+    """
+
+    def __init__(
+        self,
+        session_store: SessionStore,
+        provider: Provider | AsyncProvider,
+        *,
+        storage_timeout: float = 30.0,
+        pricing_table: PricingTable | Prices | None = None,
+    ) -> None:
+        """Record runs of `provider` into `session_store`; see `asm_core.SessionManager`.
+
+        Raises:
+            ValidationError: `session_store` is not that of an asynchronous backend, or is bound to a transaction.
+        """
+        calls = getattr(session_store, "calls", None)
+        if not isinstance(calls, Calls):
+            message = (
+                "SessionManager takes the session_store of an asm_core.aio.Backend, outside of transactions, not "
+                f"{short_repr(session_store)}."
+            )
+            raise ValidationError(message)
+        executing = provider if isinstance(provider, ports.Provider) else InLoop(provider)
+        manager = Synchronous(
+            session_store.sync, _Cancellable(executing), storage_timeout=storage_timeout, pricing_table=pricing_table
+        )
+        super().__init__(manager, _Executions(calls, manager))
+
+
+class _Call:
+    """A call of `run_once` or `execute_run`.
+
+    Attributes:
+        run_id: the run, once the provider executes it.
+        is_cancelled: whether the task that awaits it was cancelled.
+    """
+
+    def __init__(self) -> None:
+        self.run_id: str | None = None
+        self.is_cancelled = False
+
+
+_calling: Final[ContextVar[_Call]] = ContextVar("asm_call")
+
+
+class _Cancellable(ports.Provider):
+    """A provider that does not begin a run whose caller was cancelled."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.name = provider.name
+        self._provider = provider
+        self.cancel = provider.cancel  # type: ignore[method-assign]
+
+    def execute(self, run: Run, session: Session, emit: Emit) -> ProviderResult:
+        call = _calling.get()
+        call.run_id = run.id
+        if call.is_cancelled:
+            raise ProviderError("The task of the run was cancelled.", details={"cancelled": True})
+        return self._provider.execute(run, session, emit)
+
+    def cancel(self, run_id: str) -> None:
+        self._provider.cancel(run_id)
+
+
+class _Executions:
+    """Runs the methods of a manager: those that execute a run in threads of their own."""
+
+    def __init__(self, calls: Calls, manager: Synchronous) -> None:
+        self._calls = calls
+        self._manager = manager
+
+    async def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Call a method of the manager."""
+        if function.__name__ not in _EXECUTING:
+            return await self._calls.run(function, *args, **kwargs)
+        running_loop()
+        where, call = here(), _Call()
+        if kwargs.get("on_event") is not None:
+            kwargs["on_event"] = partial(_announce, where, kwargs["on_event"])
+        return await self._ended(partial(_execute, where, call, partial(function, *args, **kwargs)), call)
+
+    async def append(self, store: ports.SessionStore, events: Iterable[Event]) -> list[StoredEvent]:
+        """Append events to a session store."""
+        return await self._calls.append(store, events)
+
+    async def _ended(self, work: Callable[[], T], call: _Call) -> T:
+        ended = self._calls.in_new_thread(work)
+        loop = running_loop()
+        interruption: asyncio.CancelledError | None = None
+        while not ended.done():
+            try:
+                await end_of(ended, loop)
+            except asyncio.CancelledError as error:
+                if interruption is not None:
+                    raise
+                interruption = error
+                call.is_cancelled = True
+                if call.run_id is not None:
+                    self._calls.in_new_thread(partial(self._cancel, call.run_id))
+        try:
+            if interruption is not None:
+                raise interruption
+            return ended.result()
+        finally:
+            del ended, interruption  # their tracebacks contain this frame
+
+    def _cancel(self, run_id: str) -> None:
+        with suppress(AsmError):  # it has ended
+            self._manager.cancel_run(run_id)
+
+
+def _execute(where: Home, call: _Call, work: Callable[[], T]) -> T:
+    home.set(where)
+    _calling.set(call)
+    return work()
+
+
+def _announce(where: Home, on_event: OnEvent, event: Event) -> None:
+    """Call the caller's callback in the caller's loop, and wait until it has ended."""
+
+    async def announce() -> None:
+        found = on_event(event)
+        if isawaitable(found):
+            await found
+
+    result_in(where, announce())

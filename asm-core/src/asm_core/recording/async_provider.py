@@ -1,0 +1,123 @@
+"""Asynchronous providers in the threads of an execution."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from contextlib import suppress
+from contextvars import Context, ContextVar, copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from asm_core.errors import ProviderError
+from asm_core.ports import AsyncProvider, Provider
+from asm_core.recording.emitter import Emitter
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping
+
+    from asm_core.models import EventType, Run, Session
+    from asm_core.ports import Emit, ProviderResult
+
+_BLINK: Final = 0.25
+"""Seconds after which a thread checks whether the loop that it waits for has ended."""
+
+
+class Home(NamedTuple):
+    """The event loop of a caller, and the context variables there."""
+
+    loop: asyncio.AbstractEventLoop
+    context: Context
+
+
+home: Final[ContextVar[Home | None]] = ContextVar("asm_home", default=None)
+"""Where the asynchronous code of the caller runs; None: in a loop of the run's own."""
+
+
+class InLoop(Provider):
+    """An asynchronous provider as a synchronous one: its coroutine runs in an event loop, and a thread waits for it."""
+
+    def __init__(self, provider: AsyncProvider) -> None:
+        """Execute with `provider`."""
+        self.name = provider.name
+        self._provider = provider
+        self._tasks: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = {}
+
+    def execute(self, run: Run, session: Session, emit: Emit) -> ProviderResult:
+        """Execute `run` in the caller's loop, or in a loop of its own."""
+        where = home.get()
+        execution = self._execute(run, session, emit)
+        if where is None:
+            return asyncio.run(execution)
+        found: ProviderResult = result_in(where, execution)
+        return found
+
+    def cancel(self, run_id: str) -> None:
+        """Cancel the task of a run."""
+        found = self._tasks.get(run_id)
+        if found is not None:
+            loop, task = found
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(task.cancel)
+
+    async def _execute(self, run: Run, session: Session, emit: Emit) -> ProviderResult:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  for the type checker
+        self._tasks[run.id] = (asyncio.get_running_loop(), task)
+        try:
+            return await self._provider.execute(run, session, partial(_emit, emit))
+        except asyncio.CancelledError as error:
+            raise ProviderError("The task of the run was cancelled.", details={"cancelled": True}) from error
+        finally:
+            del self._tasks[run.id]
+
+
+async def _emit(emit: Emit, type: EventType | str, data: Mapping[str, Any]) -> None:  # noqa: A002  the name of the field
+    if isinstance(emit, Emitter) and not emit.is_full:
+        emit(type, data)
+    else:
+        await asyncio.to_thread(emit, type, data)
+
+
+def result_in(where: Home, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine in the caller's loop, and wait for its result in this thread, which is another one.
+
+    Raises:
+        ProviderError: the loop has ended.
+    """
+    ended: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+    def start() -> None:
+        task = where.loop.create_task(coroutine, context=where.context)
+        task.add_done_callback(partial(_deliver, ended))
+
+    try:
+        # The context is in use where the caller waits, so the task gets a copy.
+        where.loop.call_soon_threadsafe(start)
+        while True:
+            with suppress(concurrent.futures.TimeoutError):
+                return ended.result(_BLINK)
+            if ended.done():
+                return ended.result()
+            if where.loop.is_closed():
+                break
+    except RuntimeError:
+        if not where.loop.is_closed():
+            raise
+    coroutine.close()
+    message = "The event loop of the run has ended."
+    raise ProviderError(message, details={"cancelled": True})
+
+
+def here() -> Home:
+    """Return the running loop, and a copy of the context variables."""
+    return Home(asyncio.get_running_loop(), copy_context())
+
+
+def _deliver(ended: concurrent.futures.Future[Any], task: asyncio.Task[Any]) -> None:
+    if task.cancelled():
+        ended.cancel()
+    elif (error := task.exception()) is not None:
+        ended.set_exception(error)
+    else:
+        ended.set_result(task.result())
