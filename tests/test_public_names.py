@@ -29,5 +29,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_importing_core_loads_no_orm_and_none_of_what_comes_later() -> None:
     code = "import asm_core, sys; print(*sys.modules)"
     loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True, timeout=LIMIT).split())
-    later = {f"asm_core.{module}" for module in ("aio", "recording", "transfer", "commands", "cli", "memory", "sql")}
+    later = {
+        f"asm_core.{module}"
+        for module in ("aio", "artifacts", "recording", "transfer", "commands", "cli", "memory", "sql")
+    }
     assert not loaded & {"sqlalchemy", "sqlmodel", "peewee", "pony", "typer", "rich", "sqlite3", "asyncio", *later}

@@ -43,7 +43,10 @@ from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session,
 from asm_core.plugins import BackendInfo, BackendSpec, hookimpl, installed_backends, open_backend, resolve_store
 from asm_core.ports import (
     PORT_VERSION,
+    ArtifactBlob,
     ArtifactRegistry,
+    Artifacts,
+    ArtifactStore,
     AsyncEmit,
     AsyncProvider,
     Backend,
@@ -69,6 +72,7 @@ from asm_core.retention import MaintenanceReport, RetentionPolicy
 
 if TYPE_CHECKING:
     from asm_core import aio
+    from asm_core.artifacts import DirectoryArtifactStore
     from asm_core.commands import CommandProvider
     from asm_core.memory import MemoryBackend
     from asm_core.recording.abandoned import close_abandoned
@@ -80,8 +84,11 @@ __all__ = [
     "PORT_VERSION",
     "AlreadyExistsError",
     "Artifact",
+    "ArtifactBlob",
     "ArtifactRegistry",
     "ArtifactStats",
+    "ArtifactStore",
+    "Artifacts",
     "AsmError",
     "AsyncEmit",
     "AsyncProvider",
@@ -94,6 +101,7 @@ __all__ = [
     "CostRow",
     "CostSummary",
     "DependencyNotAvailableError",
+    "DirectoryArtifactStore",
     "Emit",
     "Event",
     "EventType",
@@ -155,6 +163,7 @@ __all__ = [
 
 _LATER: Final = {
     "CommandProvider": "commands",
+    "DirectoryArtifactStore": "artifacts",
     "MemoryBackend": "memory",
     "RunResult": "recording.results",
     "SessionManager": "recording.manager",

@@ -17,11 +17,12 @@ their types, in ``ports.pyi``.
 
 from asm_core.aio.backend import Backend, Opening, open_backend, wrap
 from asm_core.aio.manager import SessionManager
-from asm_core.aio.ports import ArtifactRegistry, Maintenance, QueryAPI, SessionStore
+from asm_core.aio.ports import ArtifactRegistry, Artifacts, Maintenance, QueryAPI, SessionStore
 from asm_core.aio.transactions import BoundPorts, Ports
 
 __all__ = [
     "ArtifactRegistry",
+    "Artifacts",
     "Backend",
     "BoundPorts",
     "Maintenance",

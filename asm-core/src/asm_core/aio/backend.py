@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from asm_core import plugins, ports
 from asm_core.aio.calls import Calls
-from asm_core.aio.ports import Schema
+from asm_core.aio.ports import Artifacts, Schema
 from asm_core.aio.transactions import Ports, begun
 from asm_core.errors import ValidationError, short_repr
 from asm_core.event_log.waiting import check_wait
@@ -54,6 +54,10 @@ class Backend(Ports, Schema):
     def capabilities(self) -> frozenset[ports.Capability]:
         """The declared capabilities."""
         return self.sync.capabilities
+
+    def artifacts(self, store: ports.ArtifactStore) -> Artifacts:
+        """Return artifacts whose content is in `store`, and whose metadata is in this backend's registry."""
+        return Artifacts(self.sync.artifacts(store), self._all_calls)
 
     def transaction(self) -> AbstractAsyncContextManager[BoundPorts]:
         """Return a context that yields the ports of a transaction.

@@ -33,5 +33,6 @@ SessionStore.__doc__ = ports.SessionStore.__doc__
 QueryAPI = asynchronous(ports.QueryAPI)
 Maintenance = asynchronous(ports.Maintenance)
 ArtifactRegistry = asynchronous(ports.ArtifactRegistry)
+Artifacts = asynchronous(ports.Artifacts)
 Schema = asynchronous(ports.Backend, "migrate", "schema_version")
 ManagedSessions = asynchronous(manager.SessionManager)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
+from typing import BinaryIO
 
 from asm_core.aio.facade import Port
 from asm_core.event_log.erasing import Erased
@@ -251,6 +252,23 @@ class ArtifactRegistry(Port):
         """Return the number of live artifacts of a session and their bytes; zeros if the session does not exist."""
     async def delete(self, key: str) -> None:
         """Soft-delete the live artifact with this key. If there is none, this is a no-op."""
+
+class Artifacts(Port):
+    async def put(
+        self,
+        key: str,
+        data: bytes | BinaryIO,
+        *,
+        session_id: str | None = None,
+        run_id: str | None = None,
+        content_type: str | None = None,
+        metadata: Payload | None = None,
+    ) -> Artifact:
+        """Store the content, then register it with its size and hash; return the artifact as registered."""
+    async def get(self, key: str) -> bytes:
+        """Return the content of the live artifact with this key."""
+    async def copy_to(self, key: str, file: BinaryIO) -> Artifact:
+        """Write the content to a binary file in bounded chunks, and return the artifact."""
 
 class ManagedSessions(Port):
     async def run_once(

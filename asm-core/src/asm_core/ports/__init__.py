@@ -6,6 +6,8 @@ not assume tables.
 """
 
 from asm_core.ports.artifact_registry import ArtifactRegistry
+from asm_core.ports.artifact_store import ArtifactBlob, ArtifactStore, Content
+from asm_core.ports.artifacts import Artifacts
 from asm_core.ports.backend import PORT_VERSION, Backend, Capability, Ports
 from asm_core.ports.maintenance import Maintenance
 from asm_core.ports.provider import AsyncEmit, AsyncProvider, Emit, EmitMany, Provider, ProviderResult
@@ -17,11 +19,15 @@ from asm_core.retention import Progress, RetentionStore
 
 __all__ = [
     "PORT_VERSION",
+    "ArtifactBlob",
     "ArtifactRegistry",
+    "ArtifactStore",
+    "Artifacts",
     "AsyncEmit",
     "AsyncProvider",
     "Backend",
     "Capability",
+    "Content",
     "Emit",
     "EmitMany",
     "ExecutionResult",

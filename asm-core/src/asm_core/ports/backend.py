@@ -7,12 +7,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from asm_core.errors import UnsupportedCapabilityError
+from asm_core.ports.artifacts import Artifacts
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
 
     from asm_core.ports.artifact_registry import ArtifactRegistry
+    from asm_core.ports.artifact_store import ArtifactStore
     from asm_core.ports.maintenance import Maintenance
     from asm_core.ports.query_api import QueryAPI
     from asm_core.ports.session_store import SessionStore
@@ -72,6 +74,10 @@ class Backend(Ports):
     def connections(self) -> int:
         """The number of calls that can use the store at the same time; `asm_core.aio` runs as many threads."""
         return 8
+
+    def artifacts(self, store: ArtifactStore) -> Artifacts:
+        """Return artifacts whose content is in `store`, and whose metadata is in this backend's registry."""
+        return Artifacts(store, self.artifact_registry)
 
     def transaction(self) -> AbstractContextManager[Ports]:
         """Return a context that yields the ports of a transaction.

@@ -1,0 +1,5 @@
+"""Stores for the content of artifacts."""
+
+from asm_core.artifacts.directory import DirectoryArtifactStore
+
+__all__ = ["DirectoryArtifactStore"]
