@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from asm_contract_tests.contract import Contract, OpenBackend
     from asm_contract_tests.rules import (
         ArtifactRegistryContract,
+        ArtifactStoreContract,
         BackendContract,
         ConcurrencyContract,
         HandlesContract,
         HostileInputContract,
         MaintenanceContract,
+        OpenArtifactStore,
         ProcessesContract,
         QueryAPIContract,
         RoundTripContract,
@@ -37,12 +39,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArtifactRegistryContract",
+    "ArtifactStoreContract",
     "BackendContract",
     "ConcurrencyContract",
     "Contract",
     "HandlesContract",
     "HostileInputContract",
     "MaintenanceContract",
+    "OpenArtifactStore",
     "OpenBackend",
     "ProcessesContract",
     "QueryAPIContract",

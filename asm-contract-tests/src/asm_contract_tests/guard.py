@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-OPEN = frozenset({"open_backend", "callers_transaction", "known_gaps"})
+OPEN = frozenset({"open_backend", "open_artifact_store", "callers_transaction", "known_gaps"})
 """The attributes that a subclass may define; all others of a contract are protected."""
 
 

@@ -1,6 +1,7 @@
 """The rules of the ports, a file for each subject."""
 
 from asm_contract_tests.rules.artifact_registry import ArtifactRegistryContract
+from asm_contract_tests.rules.artifact_store import ArtifactStoreContract, OpenArtifactStore
 from asm_contract_tests.rules.backend import (
     ConcurrencyContract,
     HandlesContract,
@@ -15,11 +16,13 @@ from asm_contract_tests.rules.session_store import SessionStoreContract, Waiting
 
 __all__ = [
     "ArtifactRegistryContract",
+    "ArtifactStoreContract",
     "BackendContract",
     "ConcurrencyContract",
     "HandlesContract",
     "HostileInputContract",
     "MaintenanceContract",
+    "OpenArtifactStore",
     "ProcessesContract",
     "QueryAPIContract",
     "RoundTripContract",
