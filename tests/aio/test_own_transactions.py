@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 Opened = tuple[asm.aio.Backend, Any]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite+aiosqlite", "postgresql+psycopg", "postgresql+asyncpg"])
 def urls(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/own.db"
-        return url, url.replace("sqlite:", "sqlite+aiosqlite:")
-    url = str(request.getfixturevalue("postgresql_url"))
-    return url, url.replace("postgresql:", "postgresql+psycopg:")
+    dialect, _, _ = request.param.partition("+")
+    url = f"sqlite:///{tmp_path}/own.db" if dialect == "sqlite" else str(request.getfixturevalue("postgresql_url"))
+    return url, url.replace(dialect, request.param, 1)
 
 
 @asynccontextmanager
@@ -122,15 +120,82 @@ def test_a_synchronous_bind_is_refused_with_the_way_that_works(urls: Any) -> Non
     asyncio.run(main())
 
 
-def test_another_driver_is_refused_with_those_that_work(postgresql_url: str) -> None:
+def test_the_ports_answer_as_outside_of_the_transaction(urls: Any) -> None:
     async def main() -> None:
-        engine = create_async_engine(postgresql_url.replace("postgresql:", "postgresql+asyncpg:"))
-        async with asm.aio.open_backend("sqlmodel", url=postgresql_url, migrate=True) as backend:
-            with pytest.raises(asm.ValidationError, match=r"'asyncpg'.*postgresql\+psycopg://"):
-                await backend.bind(AsyncSession(engine)).__aenter__()
-        await engine.dispose()
+        async with opened(urls) as (backend, engine):
+            async with of_session(engine) as own, backend.bind(own) as ports:
+                bound = await answers(ports)
+            assert bound == await read(backend)
 
     asyncio.run(main())
+
+
+def test_a_contradiction_leaves_the_transaction_usable(urls: Any) -> None:
+    async def main() -> None:
+        async with opened(urls) as (backend, engine):
+            async with of_session(engine) as own, backend.bind(own) as ports:
+                await write(ports, "ses_1")
+                event = asm.Event.new(type="message_sent", session_id="ses_1", data={"content": "one"})
+                stored = await ports.session_store.append_event(event)
+                assert await ports.session_store.append_event(event) == stored
+                other = asm.Event.new(id=event.id, type="message_sent", session_id="ses_1", data={"content": "two"})
+                with pytest.raises(asm.AlreadyExistsError):
+                    await ports.session_store.append_event(other)
+                await write(ports, "ses_2")
+            assert await backend.session_store.get_latest_sequence("ses_1") == 5
+
+    asyncio.run(main())
+
+
+async def answers(ports: Any) -> list[Any]:
+    """Write what each port writes; return what it reads then."""
+    store = ports.session_store
+    session = asm.Session.new(
+        id="ses_1",
+        agent_id="own",
+        user_id="ada",
+        title="Größe",
+        tags=["a", "b"],
+        metadata={"nul": "\0", "n": [1.5, None]},
+    )
+    await store.save_session(session)
+    await store.update_session("ses_1", lambda found: found.with_title("Größer"))
+    run = asm.Run.new(id="run_1", session_id="ses_1", provider="echo", input={"prompt": "hello"})
+    await store.save_run(run.add_token_usage({"input_tokens": 5, "output_tokens": 2}))
+    for size in (1, 3, 20):
+        events = [
+            asm.Event.new(type="message_sent", session_id="ses_1", run_id="run_1", data={"content": f"{number} % é"})
+            for number in range(size)
+        ]
+        await store.append_events(events)
+    await store.flush(asm.ExecutionResult(asm.Session.new(id="ses_2", agent_id="own"), None, []))
+    await store.delete_events("ses_1", before=3)
+    [first, *_] = await store.get_events("ses_1", limit=1)
+    await store.redact_events("ses_1", [first.id])
+    artifact = asm.Artifact.new(
+        id="art_1", session_id="ses_1", key="k", content_type="text/plain", byte_size=3, checksum_sha256="0" * 64,
+        storage_backend="file", storage_ref="k",
+    )  # fmt: skip
+    await ports.artifact_registry.register(artifact)
+    return await read(ports)
+
+
+async def read(ports: Any) -> list[Any]:
+    store, query = ports.session_store, ports.query_api
+    events = await store.get_events("ses_1")
+    page = await query.search_sessions(tags=["a"], user_id="ada", title="GRÖSSE", count=True)
+    return [
+        await store.get_session("ses_1"),
+        await store.list_runs("ses_1"),
+        events,
+        await store.get_events("ses_1", type="message_sent", since=events[2].timestamp, order="desc", limit=5),
+        (page.items, page.total_count),
+        (await query.search_events(session_ids=["ses_1"], limit=4)).items,
+        await query.get_usage_summary(group_by=("provider", "day")),
+        await query.get_session_stats("ses_1"),
+        await ports.artifact_registry.list_by_session("ses_1"),
+        await ports.maintenance.health_check(),
+    ]
 
 
 def test_a_call_that_is_cancelled_rolls_back_with_its_transaction(urls: Any) -> None:
@@ -163,9 +228,10 @@ _END = (
 )
 
 
-def test_a_lost_connection_is_an_error_and_undoes_the_transaction(postgresql_url: str) -> None:
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+def test_a_lost_connection_is_an_error_and_undoes_the_transaction(postgresql_url: str, driver: str) -> None:
     async def main() -> None:
-        urls = postgresql_url, postgresql_url.replace("postgresql:", "postgresql+psycopg:")
+        urls = postgresql_url, postgresql_url.replace("postgresql:", f"postgresql+{driver}:")
         async with opened(urls) as (backend, engine):
             async with AsyncSession(engine) as own, backend.bind(own) as ports:
                 await write(ports, "ses_1")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from datetime import datetime
+from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,8 +24,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DRIVERS: Final = frozenset({"aiosqlite", "psycopg", "psycopg_async"})
-"""The drivers that take core's statements; asyncpg has other placeholders and types."""
+_DRIVERS: Final = frozenset({"aiosqlite", "psycopg", "psycopg_async", "asyncpg"})
+"""The drivers that take core's statements."""
+_IN_TRANSACTION: Final = 2
+"""The state of a libpq connection in a transaction without an error. asyncpg does not tell of an error."""
+_MARK: Final = re.compile(r"%%|%s(?:::(\w+(?:\[\])?)|(?= AS (\w+(?:\[\])?)\)))?")
+_TYPES: Final[dict[type, str]] = {bool: "boolean", int: "bigint", float: "float8", datetime: "timestamptz"}
 
 
 class LoopConnection(TableConnection):
@@ -30,14 +38,15 @@ class LoopConnection(TableConnection):
     The thread of the call waits for each statement, so no lock of core's is waited for in the loop.
     """
 
-    __slots__ = ("_given", "_loop")
+    __slots__ = ("_given", "_is_asyncpg", "_loop")
 
     def __init__(self, given: AsyncSession | AsyncConnection, loop: asyncio.AbstractEventLoop) -> None:
         """Use what the application gave, in its loop."""
         self._given = given
         self._loop = loop
         self.connection = self.in_loop(lambda connection: connection)
-        self._driver = _Driver(self)
+        self._is_asyncpg = self.connection.dialect.driver == "asyncpg"
+        self._driver = (_Asyncpg if self._is_asyncpg else _Driver)(self)
 
     def in_loop(self, work: Callable[[Connection], T]) -> T:
         """Call `work` with SQLAlchemy's synchronous connection, and wait for its result."""
@@ -71,6 +80,8 @@ class LoopConnection(TableConnection):
 
     def execute_observed(self, sql: str, parameters: Sequence[Any]) -> Any:
         """Execute a statement of core's by SQLAlchemy; the adapted cursor has all rows."""
+        if self._is_asyncpg:
+            sql = _numbered(sql, tuple(map(type, parameters)))
         return self.in_loop(lambda _: TableConnection.execute_observed(self, sql, parameters))
 
 
@@ -91,6 +102,53 @@ class _Driver:
         return getattr(self._of.connection.connection.driver_connection, name)
 
 
+class _Asyncpg(_Driver):
+    """A connection of asyncpg, with the properties of psycopg that core uses."""
+
+    __slots__ = ()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+        return bool(self.is_closed())
+
+    @property
+    def info(self) -> _Asyncpg:
+        """Itself."""
+        return self
+
+    @property
+    def transaction_status(self) -> int:
+        """The state of its transaction, as libpq has it."""
+        return _IN_TRANSACTION if self.is_in_transaction() else 0
+
+    def parameter_status(self, name: str) -> str:
+        """Return a setting that the server reports."""
+        return str(getattr(self.get_settings(), name))
+
+
+@lru_cache(maxsize=512)
+def _numbered(sql: str, kinds: tuple[type, ...]) -> str:
+    """Return a statement with the placeholders of asyncpg, for parameters of these types.
+
+    asyncpg encodes a parameter as the type that the server finds for it, and takes no text for a time or an array.
+    psycopg sends each with a type, and text without one.
+    """
+    numbers = count(1)
+
+    def number(mark: re.Match[str]) -> str:
+        if mark[0] == "%%":
+            return "%"
+        place, cast = next(numbers), mark[1]
+        kind = kinds[place - 1]
+        if kind is str and (cast or mark[2] or "text") != "text":
+            return f"${place}::text" + (f"::{cast}" if cast else "")
+        cast = cast or _TYPES.get(kind)
+        return f"${place}" if cast is None else f"${place}::{cast}"
+
+    return _MARK.sub(number, sql)
+
+
 def check_driver(driver: str) -> None:
     """Check that an asynchronous driver takes core's statements.
 
@@ -99,8 +157,7 @@ def check_driver(driver: str) -> None:
     """
     if driver not in _DRIVERS:
         message = (
-            f"bind() does not take connections of the driver {short_repr(driver)}. Use aiosqlite, or psycopg, with a "
-            "URL that begins with postgresql+psycopg://."
+            f"bind() does not take connections of the driver {short_repr(driver)}. Use aiosqlite, psycopg or asyncpg."
         )
         raise ValidationError(message)
 

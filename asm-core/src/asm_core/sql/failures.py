@@ -10,7 +10,7 @@ from asm_core.errors import MigrationRequiredError, QueryError, StorageConnectio
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_DRIVERS: Final = {"psycopg", "psycopg2"}
+_DRIVERS: Final = {"asyncpg", "psycopg", "psycopg2"}
 
 _BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _AWAY: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL}
