@@ -27,7 +27,7 @@ T = TypeVar("T")
 _DRIVERS: Final = frozenset({"aiosqlite", "psycopg", "psycopg_async", "asyncpg"})
 """The drivers that take core's statements."""
 _IN_TRANSACTION: Final = 2
-"""The state of a libpq connection in a transaction without an error. asyncpg does not tell of an error."""
+"""The state of a libpq connection in a transaction without an error. asyncpg does not report one with an error."""
 _MARK: Final = re.compile(r"%%|%s(?:::(\w+(?:\[\])?)|(?= AS (\w+(?:\[\])?)\)))?")
 _TYPES: Final[dict[type, str]] = {bool: "boolean", int: "bigint", float: "float8", datetime: "timestamptz"}
 
