@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import AsyncIterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import asm_core as asm
@@ -13,7 +15,7 @@ from asm_contract_tests.together import PATIENCE
 from asm_core.ports import Ports
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
 
 class Loop:
@@ -51,11 +53,16 @@ class AwaitedPort:
         self._find = find
 
     def __getattr__(self, name: str) -> Any:
+        found = getattr(self._sync, name)
         if not hasattr(self._find(), name):
-            return getattr(self._sync, name)
-        if name == "follow_events":
-            return lambda *args, **kwargs: self._followed(self._find().follow_events(*args, **kwargs))
-        return lambda *args, **kwargs: self._loop.run(getattr(self._find(), name)(*args, **kwargs))
+            return found
+
+        @wraps(found)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            answer = getattr(self._find(), name)(*args, **kwargs)
+            return self._followed(answer) if isinstance(answer, AsyncIterator) else self._loop.run(answer)
+
+        return call
 
     def _followed(self, events: AsyncIterator[asm.Event]) -> Iterator[asm.Event]:
         async def following() -> asm.Event | None:

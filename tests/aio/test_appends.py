@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -42,6 +44,21 @@ def test_tasks_of_several_loops_share_groups(store: asm.Backend, session: asm.Se
         thread.join()
     asyncio.run(backend.close())
     assert store.session_store.get_latest_sequence(session.id) == 4 * TASKS
+
+
+def test_event_loops_that_ended_are_not_kept(store: asm.Backend, session: asm.Session) -> None:
+    backend = asm.aio.wrap(store)
+    loops = []
+
+    async def main() -> None:
+        loops.append(ref(asyncio.get_running_loop()))
+        await backend.session_store.append_event(event(session.id))
+
+    for _ in range(3):
+        asyncio.run(main())
+    gc.collect()
+    assert [loop() for loop in loops] == [None] * 3
+    asyncio.run(backend.close())
 
 
 def test_an_append_of_a_task_fails_alone(store: asm.Backend, session: asm.Session, run: Any) -> None:

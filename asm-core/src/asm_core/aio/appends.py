@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from asm_core.aio.threads import running_loop
 from asm_core.event_log.group_commit import PendingAppend
@@ -30,13 +31,15 @@ class Appends:
         self.pending: set[PendingAppend] = set()
         self._threads = threads
         self._outcomes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outcomes] = WeakKeyDictionary()
+        self._lock = threading.Lock()
         self._served: set[Lane] = set()
 
     async def append(self, group_commit: GroupCommit, events: list[Event]) -> list[StoredEvent]:
         """Append checked events, all or none. A cancelled append has not begun, or is awaited."""
         lane = group_commit.lane_of(events)
         serve = partial(self._serve, group_commit, lane)
-        append = TaskAppend(events, self._outcomes_of(running_loop()), serve)
+        loop = running_loop()
+        append = TaskAppend(events, loop.create_future(), self._outcomes_of(loop), serve)
         self.pending.add(append)
         try:
             lane.waiting.append(append)
@@ -48,10 +51,11 @@ class Appends:
         return append.result()
 
     def _outcomes_of(self, loop: asyncio.AbstractEventLoop) -> Outcomes:
-        found = self._outcomes.get(loop)
-        if found is None:
-            found = self._outcomes[loop] = Outcomes(loop)
-        return found
+        with self._lock:
+            found = self._outcomes.get(loop)
+            if found is None:
+                found = self._outcomes[loop] = Outcomes(loop)
+            return found
 
     def _serve(self, group_commit: GroupCommit, lane: Lane) -> None:
         """Let a thread write the lane's groups, unless one does."""
@@ -64,16 +68,14 @@ class Appends:
                 raise
 
     def _write_all(self, group_commit: GroupCommit, lane: Lane) -> None:
-        while True:
-            try:
-                while lane.waiting and group_commit.write(lane):
-                    pass
-            finally:
-                self._served.discard(lane)
+        try:
+            while lane.waiting and group_commit.write(lane):
+                pass
+        finally:
+            self._served.discard(lane)
             # One that arrived just now relied on this thread. If another thread writes, it wakes the next caller.
-            if not lane.waiting or lane.thread or lane in self._served:
-                return
-            self._served.add(lane)
+            if lane.waiting and not lane.thread:
+                self._serve(group_commit, lane)
 
 
 class TaskAppend(PendingAppend):
@@ -85,10 +87,12 @@ class TaskAppend(PendingAppend):
 
     __slots__ = ("_outcomes", "_serve", "ended")
 
-    def __init__(self, events: list[Event], outcomes: Outcomes, serve: partial[None]) -> None:
+    def __init__(
+        self, events: list[Event], ended: asyncio.Future[None], outcomes: Outcomes, serve: partial[None]
+    ) -> None:
         """Get the outcome through `outcomes`; `serve` lets a thread write the group."""
         super().__init__(events)
-        self.ended = outcomes.loop.create_future()
+        self.ended = ended
         self._outcomes = outcomes
         self._serve = serve
 
@@ -105,7 +109,7 @@ class Outcomes:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wake tasks of `loop`."""
-        self.loop = loop
+        self._loop = ref(loop)
         self._ended: deque[TaskAppend] = deque()
         self._is_woken = False
 
@@ -114,8 +118,10 @@ class Outcomes:
         self._ended.append(append)
         if not self._is_woken:
             self._is_woken = True
-            with suppress(RuntimeError):
-                self.loop.call_soon_threadsafe(self._wake)
+            loop = self._loop()
+            if loop is not None:
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         self._is_woken = False
