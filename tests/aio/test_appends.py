@@ -41,7 +41,7 @@ def test_tasks_of_several_loops_share_groups(store: asm.Backend, session: asm.Se
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(PATIENCE)
     asyncio.run(backend.close())
     assert store.session_store.get_latest_sequence(session.id) == 4 * TASKS
 

@@ -58,7 +58,7 @@ async def words(run: asm.Run, emit: asm.AsyncEmit) -> str:
 
 async def forever(_run: asm.Run, emit: asm.AsyncEmit) -> str:
     await emit("message_streamed", {"delta": "begun"})
-    await asyncio.Event().wait()
+    await asyncio.sleep(PATIENCE)
     return "never"
 
 

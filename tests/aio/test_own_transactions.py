@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 import asm_core as asm
+from asm_contract_tests.together import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -210,7 +211,7 @@ def test_a_call_that_is_cancelled_rolls_back_with_its_transaction(urls: Any) -> 
                         is_writing.set()
 
             task = asyncio.create_task(work())
-            await is_writing.wait()
+            await asyncio.wait_for(is_writing.wait(), PATIENCE)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
