@@ -10,7 +10,7 @@ import pytest
 
 import asm_core as asm
 from asm_core.errors import AlreadyExistsError, StorageConnectionError
-from asm_core.event_log.group_commit import LARGEST_GROUP, GroupCommit, PendingAppend
+from asm_core.event_log.group_commit import LARGEST_GROUP, AppendQueue, GroupCommit, PendingAppend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,10 +62,10 @@ def event(id_: str, session_id: str = "ses_1") -> Event:
 
 
 class Writing:
-    """A group commit of one lane, of which a thread writes one event."""
+    """A group commit of one queue, of which a thread writes one event."""
 
-    def __init__(self, log: Log, threads: ThreadPoolExecutor, *, lanes: int = 1) -> None:
-        self.group_commit = GroupCommit(log.commit, lanes=lanes, committed=log.committed)
+    def __init__(self, log: Log, threads: ThreadPoolExecutor, *, queues: int = 1) -> None:
+        self.group_commit = GroupCommit(log.commit, queues=queues, committed=log.committed)
         self.log = log
         self.threads = threads
         self.first = self.append(event("first"))
@@ -77,17 +77,17 @@ class Writing:
     def wait_for(self, *ids: str) -> list[Future[list[StoredEvent]]]:
         """Append events, one after the other, which then wait."""
         found = []
-        lane = self.group_commit.lane_of([event("first")])
+        queue = self.group_commit.queue_of([event("first")])
         for waiting, id_ in enumerate(ids, 1):
             found.append(self.append(event(id_)))
-            while len(lane.waiting) < waiting:
+            while len(queue.waiting) < waiting:
                 pass
         return found
 
 
 def test_an_append_without_others_is_written_by_itself(log: Log) -> None:
     log.may_end.set()
-    group_commit = GroupCommit(log.commit, lanes=1, committed=log.committed)
+    group_commit = GroupCommit(log.commit, queues=1, committed=log.committed)
     assert [group_commit.append([event(id_)])[0].id for id_ in "ab"] == ["a", "b"]
     assert log.groups == [["a"], ["b"]]
 
@@ -148,25 +148,33 @@ def test_a_writer_that_is_interrupted_leaves_the_group_to_the_next(log: Log, thr
 
 def test_a_batch_is_not_divided_and_fills_a_group(log: Log, threads: ThreadPoolExecutor) -> None:
     writing = Writing(log, threads)
-    lane = writing.group_commit.lane_of([event("first")])
+    queue = writing.group_commit.queue_of([event("first")])
     many = [event(f"evt_{number}") for number in range(LARGEST_GROUP)]
     batches = []
     for count, batch in enumerate(([event("a")], many, [event("b")]), 1):
         batches.append(writing.append(*batch))
-        while len(lane.waiting) < count:
+        while len(queue.waiting) < count:
             pass
     log.may_end.set()
     assert [len(batch.result(PATIENCE)) for batch in batches] == [1, LARGEST_GROUP, 1]
     assert [len(group) for group in log.groups] == [1, 1, LARGEST_GROUP, 1]
 
 
-def test_sessions_are_written_side_by_side_while_lanes_are_free(log: Log, threads: ThreadPoolExecutor) -> None:
-    writing = Writing(log, threads, lanes=2)
+def test_an_append_that_a_group_has_no_room_for_can_be_withdrawn() -> None:
+    queue = AppendQueue()
+    queue.waiting.extend(PendingAppend([event(f"evt_{number}")] * LARGEST_GROUP) for number in range(2))
+    first, second = queue.waiting
+    assert queue.next_group() == [first]
+    assert (first.is_withdrawn(), second.is_withdrawn()) == (False, True)
+
+
+def test_sessions_are_written_side_by_side_while_queues_are_free(log: Log, threads: ThreadPoolExecutor) -> None:
+    writing = Writing(log, threads, queues=2)
     other = writing.append(event("other", "ses_2"))
     while len(log.groups) < 2:
         pass
     same = writing.append(event("same", "ses_2"))
-    while not any(lane.waiting for lane in [writing.group_commit.lane_of([event("x", "ses_2")])]):
+    while not any(queue.waiting for queue in [writing.group_commit.queue_of([event("x", "ses_2")])]):
         pass
     log.may_end.set()
     assert [each.result(PATIENCE)[0].id for each in (writing.first, other, same)] == ["first", "other", "same"]
@@ -182,7 +190,7 @@ def test_a_thread_that_writes_can_append_from_a_listener(log: Log) -> None:
             inner.extend(group_commit.append([event("inner")]))
 
     log.failures = listen
-    group_commit = GroupCommit(log.commit, lanes=1, committed=log.committed)
+    group_commit = GroupCommit(log.commit, queues=1, committed=log.committed)
     group_commit.append([event("outer")])
     assert [stored.id for stored in inner] == ["inner"]
 

@@ -15,7 +15,7 @@ from asm_core.event_log.group_commit import PendingAppend
 
 if TYPE_CHECKING:
     from asm_core.aio.threads import Threads
-    from asm_core.event_log.group_commit import GroupCommit, Lane
+    from asm_core.event_log.group_commit import AppendQueue, GroupCommit
     from asm_core.models import Event, StoredEvent
 
 
@@ -32,21 +32,21 @@ class Appends:
         self._threads = threads
         self._outcomes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outcomes] = WeakKeyDictionary()
         self._lock = threading.Lock()
-        self._served: set[Lane] = set()
+        self._served: set[AppendQueue] = set()
 
     async def append(self, group_commit: GroupCommit, events: list[Event]) -> list[StoredEvent]:
         """Append checked events, all or none. A cancelled append has not begun, or is awaited."""
-        lane = group_commit.lane_of(events)
-        serve = partial(self._serve, group_commit, lane)
+        queue = group_commit.queue_of(events)
+        serve = partial(self._serve, group_commit, queue)
         loop = running_loop()
         append = TaskAppend(events, loop.create_future(), self._outcomes_of(loop), serve)
         self.pending.add(append)
         try:
-            lane.waiting.append(append)
+            queue.waiting.append(append)
             serve()
             await _ended(append)
         finally:
-            lane.leave(append)
+            queue.leave(append)
             self.pending.discard(append)
         return append.result()
 
@@ -57,25 +57,25 @@ class Appends:
                 found = self._outcomes[loop] = Outcomes(loop)
             return found
 
-    def _serve(self, group_commit: GroupCommit, lane: Lane) -> None:
-        """Let a thread write the lane's groups, unless one does."""
-        if lane not in self._served:
-            self._served.add(lane)
+    def _serve(self, group_commit: GroupCommit, queue: AppendQueue) -> None:
+        """Let a thread write the queue's groups, unless one does."""
+        if queue not in self._served:
+            self._served.add(queue)
             try:
-                self._threads.submit(partial(self._write_all, group_commit, lane))
+                self._threads.submit(partial(self._write_all, group_commit, queue))
             except BaseException:
-                self._served.discard(lane)
+                self._served.discard(queue)
                 raise
 
-    def _write_all(self, group_commit: GroupCommit, lane: Lane) -> None:
+    def _write_all(self, group_commit: GroupCommit, queue: AppendQueue) -> None:
         try:
-            while lane.waiting and group_commit.write(lane):
+            while queue.waiting and group_commit.write(queue):
                 pass
         finally:
-            self._served.discard(lane)
+            self._served.discard(queue)
             # One that arrived just now relied on this thread. If another thread writes, it wakes the next caller.
-            if lane.waiting and not lane.thread:
-                self._serve(group_commit, lane)
+            if queue.waiting and not queue.thread:
+                self._serve(group_commit, queue)
 
 
 class TaskAppend(PendingAppend):

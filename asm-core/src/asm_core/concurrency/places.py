@@ -12,7 +12,7 @@ from weakref import ref
 _AT_ONCE: Final = (False,)
 _LAST: Final = (-1,)
 _PASSED_OVER: Final = 0.002
-_LONGEST_WAIT: Final = 0.02
+LONGEST_WAIT: Final = 0.02
 """Seconds after which a waiter checks again: a place that an interruption lost is freed without a wakeup."""
 
 
@@ -74,7 +74,7 @@ class Places:
             deadline = now + timeout if deadline is None else deadline
             if now >= deadline:
                 return False
-            self._bell.acquire(timeout=min(deadline - now, _LONGEST_WAIT))
+            self._bell.acquire(timeout=min(deadline - now, LONGEST_WAIT))
 
     def _replace_lost(self) -> bool:
         """Free the reserve of each place that an interruption lost, before `give_back`; return whether there was one.

@@ -1,10 +1,10 @@
 """Group commit: appends that arrive while another one is being written are committed together.
 
-A lane writes one group at a time. An append that finds its lane free is written at once, by itself. Others wait in the
-lane, and the first thread that finds it free writes all of them in one transaction. If that fails, each is written by
-itself, so that each caller gets its own result or error.
+A queue writes one group at a time. An append that finds its queue free is written at once, by itself. Others wait in
+the queue, and the first thread that finds it free writes all of them in one transaction. If that fails, each is written
+by itself, so that each caller gets its own result or error.
 
-An append stays in its lane until it has an outcome. So an interruption at any instant loses none: the next thread
+An append stays in its queue until it has an outcome. So an interruption at any instant loses none: the next thread
 writes it, and appending is idempotent by the id of the event.
 """
 
@@ -19,7 +19,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Final
 
 from asm_core.concurrency.forking import renew_in_child
-from asm_core.concurrency.places import Place, Places
+from asm_core.concurrency.places import LONGEST_WAIT, Place, Places
 from asm_core.errors import StorageConnectionError, StorageError
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 LARGEST_GROUP: Final = 500
 """The number of events after which a group takes no further append."""
-_LONGEST_WAIT: Final = 0.02
-"""Seconds after which a waiter checks again: an interruption can lose a wakeup."""
 
 
 class PendingAppend:
@@ -68,7 +66,7 @@ class PendingAppend:
 
     def wait(self) -> None:
         """Wait in this thread until `wake` is called, or for a moment."""
-        self._latch.acquire(timeout=_LONGEST_WAIT)
+        self._latch.acquire(timeout=LONGEST_WAIT)
 
     def result(self) -> list[StoredEvent]:
         """Return the events as stored, or raise the error."""
@@ -78,7 +76,7 @@ class PendingAppend:
         raise outcome or StorageError("The append was interrupted.")
 
 
-class Lane:
+class AppendQueue:
     """A queue of appends, of which one thread writes a group at a time.
 
     Attributes:
@@ -106,10 +104,10 @@ class Lane:
         for append in self.waiting.copy():
             if append.outcome is not None:  # its writer was interrupted
                 self.leave(append)
+            elif group and size + len(append.events) > LARGEST_GROUP:
+                break
             elif append.is_taken():
                 size += len(append.events)
-                if group and size > LARGEST_GROUP:
-                    break
                 group.append(append)
         self.expected = len(group)
         return group
@@ -136,89 +134,89 @@ class GroupCommit:
     """The appends of a store in this process."""
 
     def __init__(
-        self, commit: Callable[[list[Event]], list[StoredEvent]], *, lanes: int, committed: Callable[[], object]
+        self, commit: Callable[[list[Event]], list[StoredEvent]], *, queues: int, committed: Callable[[], object]
     ) -> None:
         """Begin without appends.
 
         Args:
             commit: appends events in a transaction of its own, all or none.
-            lanes: the number of groups that can be written at the same time.
+            queues: the number of groups that can be written at the same time.
             committed: called after a group is committed.
         """
         self._commit = commit
-        self._count = lanes
+        self._count = queues
         self._committed = committed
         self.after_fork()
         renew_in_child(self)
 
     def after_fork(self) -> None:
         """Begin again in a forked child, which has none of its parent's threads."""
-        self._lanes = tuple(Lane() for _ in range(self._count))
+        self._queues = tuple(AppendQueue() for _ in range(self._count))
 
     def append(self, events: list[Event]) -> list[StoredEvent]:
         """Append events, all or none; wait in this thread until they are committed."""
-        lane = self.lane_of(events)
+        queue = self.queue_of(events)
         place: list[Place] = []
         try:
-            # A listener of the ORM may append while its thread writes: that cannot wait for the lane.
-            if lane.thread == threading.get_ident() or (not lane.waiting and lane.writer.take(place, 0)):
+            # A listener of the ORM may append while its thread writes: that cannot wait for the queue.
+            if queue.thread == threading.get_ident() or (not queue.waiting and queue.writer.take(place, 0)):
                 if place:
-                    lane.begin(events)
+                    queue.begin(events)
                 return self._commit(events)
         finally:
             if place:
-                lane.hand_over(place)
+                queue.hand_over(place)
         append = PendingAppend(events)
         try:
-            lane.waiting.append(append)
-            if lane.thread:
+            queue.waiting.append(append)
+            if queue.thread:
                 append.wait()
             while append.outcome is None:
-                if not self.write(lane):
+                if not self.write(queue):
                     append.wait()
         finally:
             if append.outcome is None:
                 append.is_withdrawn()
-                lane.leave(append)
+                queue.leave(append)
         return append.result()
 
-    def lane_of(self, events: list[Event]) -> Lane:
-        """Return the lane that writes to the same session, or a free one, or the one in which the session waits.
+    def queue_of(self, events: list[Event]) -> AppendQueue:
+        """Return the queue that writes to the same session, or a free one, or the one in which the session waits.
 
         Appends to different sessions are written side by side while there are connections for them.
         """
         session_id = events[0].session_id
-        free: Lane | None = None
-        for lane in self._lanes:
-            if session_id in lane.sessions:
-                return lane
-            if free is None and not lane.writer.are_taken():
-                free = lane
-        return self._lanes[hash(session_id) % len(self._lanes)] if free is None else free
+        free: AppendQueue | None = None
+        for queue in self._queues:
+            if session_id in queue.sessions:
+                return queue
+            if free is None and not queue.writer.are_taken():
+                free = queue
+        return self._queues[hash(session_id) % len(self._queues)] if free is None else free
 
-    def write(self, lane: Lane) -> bool:
-        """Write the next group of a lane; return False if another thread is writing one."""
+    def write(self, queue: AppendQueue) -> bool:
+        """Write the next group of a queue; return False if another thread is writing one."""
         place: list[Place] = []
         try:
-            if lane.writer.take(place, 0):
-                self._write_group(lane)
+            if queue.writer.take(place, 0):
+                self._write_group(queue)
                 return True
             return False
         finally:
             if place:
-                lane.hand_over(place)
+                queue.hand_over(place)
 
-    def _write_group(self, lane: Lane) -> None:
-        if len(lane.waiting) < lane.expected:
+    def _write_group(self, queue: AppendQueue) -> None:
+        if len(queue.waiting) < queue.expected:
             time.sleep(0)  # callers of the group before run now, and append again
-        group = lane.next_group()
+        group = queue.next_group()
         if not group:
             return
         events = [event for append in group for event in append.events]
-        lane.begin(events)
+        queue.begin(events)
         for append, outcome in zip(group, self._outcomes(group, events), strict=True):
             append.outcome = outcome
-            lane.leave(append)
+            queue.leave(append)
             append.wake()
 
     def _outcomes(self, group: list[PendingAppend], events: list[Event]) -> list[Outcome]:

@@ -38,7 +38,7 @@ class SQLSessionStore(SessionStore):
         self._database = database
         if watching is None:  # those of a transaction join it
             self.group_commit = GroupCommit(
-                database.append_alone, lanes=database.appends_at_once, committed=self._notify
+                database.append_alone, queues=database.appends_at_once, committed=self._notify
             )
 
     def _save_session(self, session: Session, expected: int | None) -> Session:
