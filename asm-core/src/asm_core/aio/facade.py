@@ -25,6 +25,10 @@ class Runs(Protocol):
     async def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Call a function, and return its result."""
 
+
+class StoreCalls(Runs, Protocol):
+    """Runs calls of a session store."""
+
     async def append(self, store: SessionStore, events: Iterable[Event]) -> list[StoredEvent]:
         """Append events to a session store."""
 
@@ -51,7 +55,7 @@ class Events(AsyncIterator[StoredEvent]):
     def __init__(self, following: Following, calls: Runs) -> None:
         """Fill `following` with `calls`."""
         self._following = following
-        self.calls = calls
+        self._calls = calls
         self._reading = False
 
     def __aiter__(self) -> Self:
@@ -67,7 +71,7 @@ class Events(AsyncIterator[StoredEvent]):
                 raise RuntimeError(message)
             self._reading = True
             try:
-                await self.calls.run(self._following.fill)
+                await self._calls.run(self._following.fill)
             finally:
                 self._reading = False
             if not ready:

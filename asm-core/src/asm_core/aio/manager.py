@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
@@ -12,16 +11,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from asm_core import ports
 from asm_core.aio.calls import Calls
 from asm_core.aio.ports import ManagedSessions
-from asm_core.aio.threads import end_of, running_loop
+from asm_core.aio.threads import result_of, running_loop
 from asm_core.errors import AsmError, ProviderError, ValidationError, short_repr
-from asm_core.recording.async_provider import InLoop, here, home, result_in
+from asm_core.recording.async_provider import here, home, result_in
 from asm_core.recording.manager import SessionManager as Synchronous
+from asm_core.recording.manager import synchronous
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+    from concurrent.futures import Future
 
     from asm_core.aio.ports import SessionStore
-    from asm_core.models import Event, Run, Session, StoredEvent
+    from asm_core.models import Event, Run, Session
     from asm_core.ports import AsyncProvider, Emit, Provider, ProviderResult
     from asm_core.querying.prices import Prices, PricingTable
     from asm_core.recording.async_provider import Home
@@ -61,9 +62,9 @@ class SessionManager(ManagedSessions):
                 f"{short_repr(session_store)}."
             )
             raise ValidationError(message)
-        executing = provider if isinstance(provider, ports.Provider) else InLoop(provider)
+        executing = _Cancellable(synchronous(provider))
         manager = Synchronous(
-            session_store.sync, _Cancellable(executing), storage_timeout=storage_timeout, pricing_table=pricing_table
+            session_store.sync, executing, storage_timeout=storage_timeout, pricing_table=pricing_table
         )
         super().__init__(manager, _Executions(calls, manager))
 
@@ -90,7 +91,6 @@ class _Cancellable(ports.Provider):
     def __init__(self, provider: Provider) -> None:
         self.name = provider.name
         self._provider = provider
-        self.cancel = provider.cancel  # type: ignore[method-assign]
 
     def execute(self, run: Run, session: Session, emit: Emit) -> ProviderResult:
         call = _calling.get()
@@ -114,36 +114,21 @@ class _Executions:
         """Call a method of the manager."""
         if function.__name__ not in _EXECUTING:
             return await self._calls.run(function, *args, **kwargs)
-        running_loop()
+        loop = running_loop()
         where, call = here(), _Call()
         if kwargs.get("on_event") is not None:
             kwargs["on_event"] = partial(_announce, where, kwargs["on_event"])
-        return await self._ended(partial(_execute, where, call, partial(function, *args, **kwargs)), call)
+        work = partial(_execute, where, call, partial(function, *args, **kwargs))
+        return await result_of(self._calls.in_new_thread(work), loop, partial(self._gives_up, call))
 
-    async def append(self, store: ports.SessionStore, events: Iterable[Event]) -> list[StoredEvent]:
-        """Append events to a session store."""
-        return await self._calls.append(store, events)
-
-    async def _ended(self, work: Callable[[], T], call: _Call) -> T:
-        ended = self._calls.in_new_thread(work)
-        loop = running_loop()
-        interruption: asyncio.CancelledError | None = None
-        while not ended.done():
-            try:
-                await end_of(ended, loop)
-            except asyncio.CancelledError as error:
-                if interruption is not None:
-                    raise
-                interruption = error
-                call.is_cancelled = True
-                if call.run_id is not None:
-                    self._calls.in_new_thread(partial(self._cancel, call.run_id))
-        try:
-            if interruption is not None:
-                raise interruption
-            return ended.result()
-        finally:
-            del ended, interruption  # their tracebacks contain this frame
+    def _gives_up(self, call: _Call, _ended: Future[Any]) -> bool:
+        """End the run at the first cancellation of its task; return True at the second."""
+        if call.is_cancelled:
+            return True
+        call.is_cancelled = True
+        if call.run_id is not None:
+            self._calls.in_new_thread(partial(self._cancel, call.run_id))
+        return False
 
     def _cancel(self, run_id: str) -> None:
         with suppress(AsmError):  # it has ended

@@ -34,21 +34,8 @@ class Threads:
         A call that is cancelled before it begins is dropped, unless it is `certain`.
         """
         loop = running_loop()
-        call = self.submit(partial((copy_context() if context is None else context).run, work))
-        interruption: asyncio.CancelledError | None = None
-        while not call.done():
-            try:
-                await end_of(call, loop)
-            except asyncio.CancelledError as error:
-                if not certain and call.cancel():
-                    raise
-                interruption = error
-        try:
-            if interruption is not None:
-                raise interruption
-            return call.result()
-        finally:
-            del call, interruption  # their tracebacks contain this frame
+        run = partial((copy_context() if context is None else context).run, work)
+        return await result_of(self.submit(run), loop, lambda call: not certain and call.cancel())
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
         """Call `work` in a thread.
@@ -120,6 +107,27 @@ def running_loop() -> asyncio.AbstractEventLoop:
             "the synchronous ports there with trio.to_thread.run_sync()."
         )
         raise StorageError(message) from error
+
+
+async def result_of(call: Future[T], loop: asyncio.AbstractEventLoop, gives_up: Callable[[Future[T]], bool]) -> T:
+    """Return the result of a call. If this task is cancelled, raise that after the end of the call.
+
+    At each cancellation `gives_up` is called: with True, it is raised at once.
+    """
+    interruption: asyncio.CancelledError | None = None
+    while not call.done():
+        try:
+            await end_of(call, loop)
+        except asyncio.CancelledError as error:
+            if gives_up(call):
+                raise
+            interruption = error
+    try:
+        if interruption is not None:
+            raise interruption
+        return call.result()
+    finally:
+        del call, interruption  # their tracebacks contain this frame
 
 
 def end_of(call: Future[Any], loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from asm_core import ports
-    from asm_core.aio.facade import Runs
+    from asm_core.aio.facade import StoreCalls
     from asm_core.models import Event, StoredEvent
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Ports:
         artifact_registry: the artifacts.
     """
 
-    def __init__(self, bound: ports.Ports, calls: Runs) -> None:
+    def __init__(self, bound: ports.Ports, calls: StoreCalls) -> None:
         """Run the calls of `bound` with `calls`."""
         self.session_store = SessionStore(bound.session_store, calls)
         self.query_api = QueryAPI(bound.query_api, calls)

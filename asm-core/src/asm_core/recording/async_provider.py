@@ -92,7 +92,6 @@ def result_in(where: Home, coroutine: Coroutine[Any, Any, Any]) -> Any:
         task.add_done_callback(partial(_deliver, ended))
 
     try:
-        # The context is in use where the caller waits, so the task gets a copy.
         where.loop.call_soon_threadsafe(start)
         while True:
             with suppress(concurrent.futures.TimeoutError):
@@ -110,7 +109,7 @@ def result_in(where: Home, coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def here() -> Home:
-    """Return the running loop, and a copy of the context variables."""
+    """Return the running loop, and a copy of the context variables: the caller waits in the context itself."""
     return Home(asyncio.get_running_loop(), copy_context())
 
 

@@ -62,7 +62,7 @@ class SessionManager:
                 `QueryAPI.get_cost_summary`. A cost that the provider reports is kept.
         """
         self._store = session_store
-        self._provider = _synchronous(provider)
+        self._provider = synchronous(provider)
         self._prices = prices_of(pricing_table)
         self._patience = check_wait("storage_timeout", storage_timeout)
         # Each entry is set or taken in one step, so that a signal handler can read it.
@@ -274,7 +274,8 @@ class SessionManager:
         )
 
 
-def _synchronous(provider: Provider | AsyncProvider) -> Provider:
+def synchronous(provider: Provider | AsyncProvider) -> Provider:
+    """Return a provider that runs in threads: the given one, or one whose threads wait for the asynchronous one."""
     if isinstance(provider, AsyncProvider):
         from asm_core.recording.async_provider import InLoop  # noqa: PLC0415  it imports asyncio
 

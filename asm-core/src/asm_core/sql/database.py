@@ -55,7 +55,7 @@ class Database(ABC, Generic[C]):
     @property
     def appends_at_once(self) -> int:
         """The number of appends that can be written at the same time."""
-        return self._connector.size
+        return self.connections
 
     @contextmanager
     def read(self) -> Iterator[C]:
