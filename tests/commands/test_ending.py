@@ -134,8 +134,10 @@ def test_not_even_if_that_goes_on_writing() -> None:
 def test_one_that_closes_its_output_and_runs_on_is_waited_for(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    threading.Thread(target=fifo.write_text, args=("x\n",)).start()
+    writer = threading.Thread(target=fifo.write_text, args=("x\n",))
+    writer.start()
     done = Execution("sh", "-c", 'exec >/dev/null 2>&1; read x <"$1"; exit 3', "sh", str(fifo))
+    writer.join(ENOUGH)
     assert done.facts["exit_code"] == 3
 
 

@@ -40,6 +40,7 @@ def connection(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[
     """Return a connection to a log of 10,000 events, with statistics of another time."""
     sessions = {"never analysed": 0, "of one small session": 1, "of many small sessions": 40, "analysed": 0}
     with psycopg.connect(postgresql_url, autocommit=True, prepare_threshold=None) as opened:
+        migrate(opened.execute, WORDS, 0)  # the tables of another test may be left, with its statistics
         migrate(opened.execute, WORDS)
         opened.execute("ALTER TABLE asm_events SET (autovacuum_enabled = off)")
         for number in range(sessions[request.param]):
