@@ -105,10 +105,10 @@ def test_another_process_sees_each_line_as_it_comes(
             assert runner.stdout.readline() == "first\n"
             (found,) = json.loads(process("sessions", "--json", "--status", "active").stdout)
             with start("tail", found["id"], "--follow", "--json", "--type", "message_streamed") as tail:
-                assert json.loads(tail.stdout.readline())["data"]["text"] == "first"
+                assert json.loads(tail.stdout.readline())["data"]["delta"] == "first\n"
                 for text in ("second", "third"):
                     script.write(f"{text}\n")
-                    assert json.loads(tail.stdout.readline())["data"]["text"] == text
+                    assert json.loads(tail.stdout.readline())["data"]["delta"] == f"{text}\n"
                 script.close()
                 assert tail.stdout.read() == ""
         assert (tail.returncode, runner.wait()) == (0, 0)

@@ -70,7 +70,7 @@ def test_newlines_are_kept_where_they_are_wanted() -> None:
     [
         ({}, ""),
         ({"stream": "stderr", "text": "oops"}, "stderr: oops"),
-        ({"text": "part", "partial": True}, "part partial=true"),
+        ({"stream": "stdout", "delta": "one\n\n", "base64": "eA=="}, "stdout: one\n base64=eA=="),
         ({"role": "user", "content": "hello"}, "hello role=user"),
         ({"command": ["a", "b c"], "cwd": "/x"}, 'command=["a","b c"] cwd=/x'),
         ({"note": "two words", "empty": ""}, 'note="two words" empty=""'),

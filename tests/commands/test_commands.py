@@ -22,7 +22,7 @@ STREAMED = "message_streamed"
 def test_a_command_is_recorded_from_its_start_to_its_end() -> None:
     done = Execution("sh", "-c", "echo one; echo two")
     assert done.kinds == ["tool_call_started", STREAMED, STREAMED, "tool_call_completed"]
-    assert done.said[0][1] == {"command": ["sh", "-c", "echo one; echo two"]}
+    assert done.said[0][1]["tool_input"] == {"command": ["sh", "-c", "echo one; echo two"]}
 
 
 def test_streams_are_distinguished() -> None:
@@ -38,7 +38,10 @@ def test_the_output_of_a_run_is_what_can_be_counted() -> None:
 
 def test_the_last_event_has_the_same_data() -> None:
     done = Execution("true")
-    assert done.said[-1] == ("tool_call_completed", done.facts)
+    assert done.said[-1] == (
+        "tool_call_completed",
+        {"tool_call_id": done.run.id, "tool_name": "command", "tool_output": done.facts},
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_failures_have_the_statuses_of_a_shell(argv: list[str], exit_code: int) 
     assert done.error is not None
     assert done.error.details["exit_code"] == exit_code
     assert done.kinds == ["tool_call_started", "tool_call_failed"]
-    assert done.said[-1][1]["exit_code"] == exit_code
+    assert done.said[-1][1]["tool_output"]["exit_code"] == exit_code
 
 
 def test_a_script_without_an_interpreter_cannot_be_executed(tmp_path: Path) -> None:
@@ -97,6 +100,7 @@ def test_variables_are_laid_over_the_environment(monkeypatch: pytest.MonkeyPatch
         {"command": ["a"], "env": {"a=b": "c"}},
         {"command": ["a"], "env": {"": "c"}},
         {"command": ["a"], "env": {"a": 1}},
+        {"command": ["a"], "merge": 1},
         {"command": ["a"], "shell": True},
     ],
 )
@@ -106,7 +110,9 @@ def test_an_input_that_describes_no_command_is_refused(value: dict[str, Any] | N
         CommandProvider().execute(Run.new(session_id=session.id, input=value), session, lambda *_: None)
 
 
-@pytest.mark.parametrize("value", [{"command": ["a", "b"]}, {"command": ["a"], "cwd": "/", "env": {"x": "y"}}])
+@pytest.mark.parametrize(
+    "value", [{"command": ["a", "b"]}, {"command": ["a"], "cwd": "/", "env": {"x": "y"}, "merge": True}]
+)
 def test_a_command_gives_back_its_input(value: dict[str, Any]) -> None:
     assert Command.from_input(value).to_input() == value
 
@@ -127,7 +133,7 @@ def test_a_line_of_ten_megabytes_is_recorded_in_parts() -> None:
     program = "import sys; sys.stdout.write('0123456789' * 1_000_000 + '\\n')"
     done = Execution(sys.executable, "-c", program)
     assert done.output() == b"0123456789" * 1_000_000 + b"\n"
-    assert [len(item["text"]) for item in done.lines()][:-1] == [PART_BYTES] * (10_000_000 // PART_BYTES)
+    assert [len(item["delta"]) for item in done.lines()][:-1] == [PART_BYTES] * (10_000_000 // PART_BYTES)
     assert done.facts["stdout_lines"] == 1
 
 
@@ -140,7 +146,7 @@ def test_a_line_comes_while_the_command_runs(tmp_path: Path) -> None:
 
 def answer(fifo: Path) -> Any:
     def on_line(_done: Execution, data: dict[str, Any]) -> None:
-        if data["text"] == "hello":
+        if data["delta"] == "hello\n":
             fifo.write_text("world\n")
 
     return on_line

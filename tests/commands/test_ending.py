@@ -42,7 +42,7 @@ def soon_gone(group: int) -> bool:
 
 def group_of(done: Execution) -> int:
     """Return the group of a command that said its number first."""
-    return int(done.lines()[0]["text"])
+    return int(done.lines()[0]["delta"])
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_cancelling_ends_all_that_it_started() -> None:
 def test_output_at_the_end_is_recorded() -> None:
     script = "trap 'echo bye; exit 0' TERM; echo $$; sleep 1000 & wait"
     done = Execution("sh", "-c", script, on_line=cancel_once)
-    assert [item["text"] for item in done.lines()][1:] == ["bye"]
+    assert lines(done)[1:] == ["bye"]
     assert done.error is not None
 
 
@@ -91,7 +91,7 @@ def test_what_does_not_listen_is_killed_after_the_grace() -> None:
 
 def test_a_stopped_one_is_killed_too() -> None:
     def cancel_when_stopped(done: Execution, data: dict[str, Any]) -> None:
-        while ") T " not in Path(f"/proc/{data['text']}/stat").read_text():
+        while ") T " not in Path(f"/proc/{data['delta'].strip()}/stat").read_text():
             pass
         done.cancel()
 
@@ -119,7 +119,7 @@ def test_a_background_process_does_not_prevent_the_end_of_the_run() -> None:
     try:
         assert done.facts["exit_code"] == 0
         assert is_alive(group)
-        assert done.lines()[1]["text"] == "last"
+        assert lines(done)[1] == "last"
     finally:
         os.killpg(group, signal.SIGKILL)
 
@@ -146,7 +146,7 @@ def test_it_is_ended_when_events_cannot_be_stored() -> None:
 
     def emit(kind: str, data: Any) -> None:
         if kind == "message_streamed":
-            groups.append(int(data["text"]))
+            groups.append(int(data["delta"]))
             raise StorageError
 
     session = Session.new(agent_id="a")
@@ -193,7 +193,7 @@ def interrupted(number: int, *, times: int) -> Execution:
 
 
 def lines(done: Execution) -> list[str]:
-    return [item["text"] for item in done.lines()]
+    return [item["delta"].removesuffix("\n") for item in done.lines()]
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
@@ -252,7 +252,7 @@ def test_no_command_is_started_after_an_interruption() -> None:
 
 def test_a_signal_that_is_passed_on_ends_nothing() -> None:
     def pass_on(done: Execution, data: dict[str, Any]) -> None:
-        if data["text"] == "ready":
+        if data["delta"] == "ready\n":
             done.provider.pass_on(signal.SIGUSR1)
 
     done = Execution(sys.executable, "-c", REPORTS, "1", on_line=pass_on)

@@ -56,9 +56,9 @@ def test_how_it_comes_does_not_matter(chunks: list[bytes]) -> None:
 @given(CHUNKS)
 def test_a_line_is_what_ends_with_a_newline(chunks: list[bytes]) -> None:
     whole, *rest = b"".join(chunks).rpartition(b"\n")
-    texts = [line.decode(errors="replace") for line in whole.split(b"\n")] if rest[0] else []
+    texts = [f"{line.decode(errors='replace')}\n" for line in whole.split(b"\n")] if rest[0] else []
     last = [rest[1].decode(errors="replace")] if rest[1] else []
-    assert [item["text"] for item in fed(chunks)] == texts + last
+    assert [item["delta"] for item in fed(chunks)] == texts + last
 
 
 @given(CHUNKS)
@@ -86,12 +86,12 @@ def test_counts_are_of_lines_and_bytes(chunks: list[bytes]) -> None:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"one\ntwo\n", [{"text": "one"}, {"text": "two"}]),
-        (b"one", [{"text": "one", "partial": True}]),
-        (b"\n\n", [{"text": ""}, {"text": ""}]),
-        (b"a\0b\n", [{"text": "a\0b"}]),
-        (b"a\r\n", [{"text": "a\r"}]),
-        (b"a\xff\n", [{"text": "a\ufffd", "base64": "Yf8="}]),
+        (b"one\ntwo\n", [{"delta": "one\n"}, {"delta": "two\n"}]),
+        (b"one", [{"delta": "one"}]),
+        (b"\n\n", [{"delta": "\n"}, {"delta": "\n"}]),
+        (b"a\0b\n", [{"delta": "a\0b\n"}]),
+        (b"a\r\n", [{"delta": "a\r\n"}]),
+        (b"a\xff\n", [{"delta": "a\ufffd\n", "base64": "Yf8K"}]),
         (b"", []),
     ],
 )
@@ -100,15 +100,50 @@ def test_examples(data: bytes, expected: list[dict[str, Any]]) -> None:
 
 
 def test_a_line_of_exactly_a_part_is_whole() -> None:
-    assert [item.get("partial") for item in fed([b"x" * PART_BYTES, b"\n"])] == [None]
+    assert [len(item["delta"]) for item in fed([b"x" * PART_BYTES, b"\n"])] == [PART_BYTES + 1]
 
 
 def test_a_longer_line_is_in_parts_and_only_the_last_ends_it() -> None:
-    assert [item.get("partial") for item in fed([b"x" * PART_BYTES * 2 + b"x\n"])] == [True, True, None]
+    parts = [item["delta"] for item in fed([b"x" * PART_BYTES * 2 + b"x\n"])]
+    assert parts == ["x" * PART_BYTES, "x" * PART_BYTES, "x\n"]
 
 
 def test_only_a_part_is_held_back() -> None:
     lines = Lines("stdout")
     items = [item for _ in range(160) for item in lines.feed(b"x" * 65536)]
     assert len(lines._held) <= PART_BYTES
-    assert sum(len(item["text"]) for item in items) + len(lines._held) == 160 * 65536
+    assert sum(len(item["delta"]) for item in items) + len(lines._held) == 160 * 65536
+
+
+@given(st.text().map(str.encode), st.lists(st.integers(1, 3)))
+def test_released_output_does_not_cut_characters(data: bytes, sizes: list[int]) -> None:
+    lines, items = Lines("stdout"), []
+    for size in sizes:
+        chunk, data = data[:size], data[size:]
+        items += [*(lines.feed(chunk) if chunk else []), *lines.release()]
+    items += [*(lines.feed(data) if data else []), *lines.end()]
+    assert not any("base64" in item for item in items)
+
+
+@given(CHUNKS)
+def test_released_output_is_complete(chunks: list[bytes]) -> None:
+    lines = Lines("stdout")
+    items = [*(item for chunk in chunks for item in (*lines.feed(chunk), *lines.release())), *lines.end()]
+    assert joined(items) == b"".join(chunks)
+
+
+@given(CHUNKS)
+def test_output_of_a_terminal_is_not_held(chunks: list[bytes]) -> None:
+    lines = Lines("terminal", whole=False)
+    items = []
+    for chunk in chunks:
+        items += lines.feed(chunk)
+        assert not lines.is_held
+    assert joined([*items, *lines.end()]) == b"".join(chunks)
+
+
+def test_an_incomplete_character_is_held_until_it_is_complete() -> None:
+    lines = Lines("stdout")
+    assert lines.feed("€".encode()[:2]) == lines.release() == []
+    assert not lines.is_held
+    assert [*lines.feed("€".encode()[2:]), *lines.release()] == [{"stream": "stdout", "delta": "€"}]

@@ -91,7 +91,7 @@ class Outage:
         self.error = error or StorageConnectionError("The database is away.")
 
     def __call__(self, name: str, *args: Any) -> None:
-        if name == "_append" and any(event.data.get("text") == self.text for event in args[0]):
+        if name == "_append" and any(shown(event) == self.text for event in args[0]):
             self.began = True
         if self.began and self.left > 0:
             self.left -= 1
@@ -103,7 +103,13 @@ def types(events: Any) -> list[str]:
 
 
 def texts(events: Any) -> list[str]:
-    return [event.data["text"] for event in events if event.type == "message_streamed"]
+    return [shown(event) for event in events if event.type == "message_streamed"]
+
+
+def shown(event: Event) -> str:
+    """Return the text of an event; of a line of output without its newline."""
+    text: str = event.data.get("text", event.data.get("delta", ""))
+    return text.removesuffix("\n")
 
 
 def only_session(store: SessionStore) -> Session:

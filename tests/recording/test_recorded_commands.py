@@ -52,7 +52,7 @@ def test_a_command_is_recorded(manager: SessionManager, store: SessionStore) -> 
     ending = ["message_streamed", "message_streamed", "tool_call_completed", "run_completed", "session_completed"]
     assert types(log(store)) == BEGINNING + ending
     assert texts(result.events) == ["one", "two"]
-    assert result.output == store.get_run(result.run_id).output == log(store)[-3].data
+    assert result.output == store.get_run(result.run_id).output == log(store)[-3].data["tool_output"]
 
 
 def test_the_message_sent_is_the_command_line(manager: SessionManager, store: SessionStore) -> None:
@@ -142,7 +142,7 @@ with asm.open_backend("sqlmodel", url=sys.argv[1], migrate=True) as backend:
     for event in result.events:
         if event.type == "message_streamed":
             number += 1
-            assert event.data["text"] == str(number), (event, number)
+            assert event.data["delta"] == f"{number}\\n", (event, number)
     assert number == 200_000, number
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """

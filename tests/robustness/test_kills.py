@@ -54,7 +54,7 @@ def check(here: Callable[..., Any], url: str, tmp_path: Path, until: Any) -> Cal
         assert here("health").stdout == "healthy\n"
         log = stored(url, tmp_path) or []
         assert [event.sequence_number for event in log] == list(range(1, len(log) + 1))
-        texts = [event.data["text"] for event in log if event.type == "message_streamed"]
+        texts = [event.data["delta"].removesuffix("\n") for event in log if event.type == "message_streamed"]
         assert texts == [str(number) for number in range(len(texts))]
         assert texts[: len(lines)] == lines
         close(here)

@@ -78,7 +78,9 @@ def sessions(here: Callable[..., Any]) -> Callable[[], list[dict[str, Any]]]:
 
 
 def texts(session: dict[str, Any]) -> list[str]:
-    return [event["data"]["text"] for event in session["events"] if event["type"] == "message_streamed"]
+    return [
+        event["data"]["delta"].removesuffix("\n") for event in session["events"] if event["type"] == "message_streamed"
+    ]
 
 
 def move(source: Path, target: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import threading
-from typing import IO, TYPE_CHECKING, Final, Self, cast
+from typing import TYPE_CHECKING, Final, Self
 
 from asm_core.commands.group import Ending, send_signal
 from asm_core.concurrency.latches import Latch, start_thread
@@ -52,10 +52,8 @@ class Child:
         except BaseException:
             self._close_bell()
             raise
-        self._outputs = {
-            "stdout": cast("IO[bytes]", self._process.stdout),
-            "stderr": cast("IO[bytes]", self._process.stderr),
-        }
+        found = {"stdout": self._process.stdout, "stderr": self._process.stderr}
+        self._outputs = {name: output for name, output in found.items() if output is not None}
         self.streams = {name: output.fileno() for name, output in self._outputs.items()}
         for descriptor in self.streams.values():
             os.set_blocking(descriptor, False)
@@ -151,7 +149,7 @@ def _started(command: Command) -> subprocess.Popen[bytes]:
         command.command,
         stdin=_stdin(),
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.STDOUT if command.merge else subprocess.PIPE,
         bufsize=0,
         cwd=command.cwd,
         env=command.environment(os.environ),

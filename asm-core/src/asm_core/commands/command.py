@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from asm_core.values.payloads import Payload
 
+_FORM: Final = '{"command": [...], "cwd"?: str, "env"?: {...}, "merge"?: bool}'
+
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A command of the operating system.
@@ -21,6 +23,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         command: the program and its arguments; no shell interprets them.
         cwd: the working directory; None: that of this process.
         env: variables to add to the environment of this process.
+        merge: whether standard error is written to standard output, so that their order is kept.
 
     >>> Command.from_input({"command": ["echo", "hello"]}).command
     ('echo', 'hello')
@@ -29,10 +32,11 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     command: tuple[str, ...]
     cwd: str | None = None
     env: dict[str, str] = msgspec.field(default_factory=dict)
+    merge: bool = False
 
     @classmethod
     def from_input(cls, value: Payload | None) -> Self:
-        """Parse the input of a run: ``{"command": [...], "cwd"?: str, "env"?: {...}}``.
+        """Parse the input of a run: ``{"command": [...], "cwd"?: str, "env"?: {...}, "merge"?: bool}``.
 
         Raises:
             ValidationError: the input is not of this form.
@@ -40,7 +44,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         try:
             command = msgspec.convert(value, type=cls)
         except msgspec.ValidationError as error:
-            message = f'The input of a command must be {{"command": [...], "cwd"?: str, "env"?: {{...}}}}: {error}.'
+            message = f"The input of a command must be {_FORM}: {error}."
             raise ValidationError(message) from None
         if not command.command or not command.command[0]:
             message = f"command must begin with the name of a program: {short_repr(list(command.command))}."

@@ -27,12 +27,14 @@ SIGNALLED: Final = 128
 class CommandProvider(Provider):
     """Runs a command, and records its output line by line.
 
-    The input of a run is ``{"command": ["program", "argument", ...], "cwd"?: "directory", "env"?: {"NAME": "value"}}``;
-    no shell interprets it, and `env` is added to the environment of this process.
+    The input of a run is ``{"command": ["program", "argument", ...], "cwd"?: "directory", "env"?: {"NAME": "value"},
+    "merge"?: bool}``; no shell interprets it, and `env` is added to the environment of this process.
 
-    Events: ``tool_call_started`` (the input), a ``message_streamed`` for each line of output (see `output_bytes`), and
-    ``tool_call_completed`` or ``tool_call_failed`` with ``exit_code``, ``duration_ms`` and the counts of lines and
-    bytes. The order within a stream is exact. The order between the streams is that in which they were read.
+    Events: ``tool_call_started`` (``tool_input`` is the input), a ``message_streamed`` for each line of output, and
+    ``tool_call_completed`` or ``tool_call_failed``, whose ``tool_output`` has ``exit_code``, ``duration_ms`` and the
+    counts of lines and bytes. Output without a newline, such as a prompt, is emitted within 50 ms (see `Lines`,
+    `output_bytes`). The order within a stream is exact. The order between the streams is that in which they were read,
+    unless ``merge`` makes them one.
 
     The command gets its own process group and no terminal. Its standard input is that of this process, or empty if that
     is a terminal. A cancellation sends SIGTERM to the whole group and, `grace` seconds later, SIGKILL; see `interrupt`
@@ -60,7 +62,8 @@ class CommandProvider(Provider):
         if self._interrupted is not None:
             message = f"{command.command[0]} was not started, because signal {self._interrupted} arrived first."
             raise ProviderError(message, details={"cancelled": True})
-        emit(EventType.TOOL_CALL_STARTED, command.to_input())
+        call = {"tool_call_id": run.id, "tool_name": self.name}
+        emit(EventType.TOOL_CALL_STARTED, {**call, "tool_input": command.to_input()})
         started = time.perf_counter()
         try:
             child = Child(command, self._grace)
@@ -68,13 +71,13 @@ class CommandProvider(Provider):
             exit_code = NOT_FOUND if _is_missing(error, command) else NOT_EXECUTABLE
             facts = {"exit_code": exit_code, "duration_ms": _milliseconds_since(started)}
             name = command.command[0] + ("" if command.cwd is None else f", in {command.cwd},")
-            raise _failed(emit, f"{name} could not be started: {error.strerror}.", facts) from error
+            raise _failed(emit, call, f"{name} could not be started: {error.strerror}.", facts) from error
         with child:
             ended, counts = self._attend(run.id, child, emit)
         facts = {**_status(ended), "duration_ms": _milliseconds_since(started), **counts}
         if child.was_ended or ended != 0:
-            raise _failed(emit, f"{command.command[0]} {_fate(child, ended)}.", facts, cancelled=child.was_ended)
-        emit(EventType.TOOL_CALL_COMPLETED, facts)
+            raise _failed(emit, call, f"{command.command[0]} {_fate(child, ended)}.", facts, cancelled=child.was_ended)
+        emit(EventType.TOOL_CALL_COMPLETED, {**call, "tool_output": facts})
         return ProviderResult(output=facts)
 
     def cancel(self, run_id: str) -> None:
@@ -139,8 +142,10 @@ def _fate(child: Child, ended: int | None) -> str:
     return f"failed with exit status {ended}" if ended >= 0 else f"was ended by signal {-ended}"
 
 
-def _failed(emit: Emit, message: str, facts: dict[str, Any], *, cancelled: bool = False) -> ProviderError:
-    emit(EventType.TOOL_CALL_FAILED, {**facts, "error": message})
+def _failed(
+    emit: Emit, call: dict[str, str], message: str, facts: dict[str, Any], *, cancelled: bool = False
+) -> ProviderError:
+    emit(EventType.TOOL_CALL_FAILED, {**call, "error": message, "tool_output": facts})
     return ProviderError(message, details={**facts, "cancelled": True} if cancelled else facts)
 
 

@@ -28,10 +28,14 @@ _GATHER_SECONDS: Final = 0.002
 _GATHER_BELOW: Final = 1 << 14
 _BURST_SECONDS: Final = 0.01
 """Small chunks in close succession are read every 2 ms, many lines at a time; a single line is read at once."""
+_HOLD_SECONDS: Final = 0.03
+"""Seconds to wait for the rest of a line, after which its beginning is emitted: a prompt, a progress bar."""
 
 
 class Pump:
-    """Reads a child's output and emits its lines, until both streams are at their end.
+    """Reads a child's output and emits its lines, until all streams are at their end.
+
+    The beginning of a line is emitted when its rest does not follow soon, or before later output of another stream.
 
     A process that the command started, such as a daemon, may keep the output open after the command has ended. That
     process is not ended, and does not delay the end of the run: reading stops `LINGER_SECONDS` after the command's end,
@@ -42,6 +46,7 @@ class Pump:
         self._child = child
         self._hand_over = hand_over
         self._lines = {descriptor: Lines(name) for name, descriptor in child.streams.items()}
+        self._held_since: dict[int, float] = {}
         self._selector = selectors.DefaultSelector()
         self._deadline: float | None = None
         self._late = 0
@@ -58,11 +63,13 @@ class Pump:
             open_streams = set(self._lines)
             read_at = 0.0
             while open_streams and self._late <= LATE_BYTES:
-                left = self._left()
-                ready = [key.fd for key, _ in selector.select(left)]
-                if not ready and left is not None:
+                ready = {key.fd for key, _ in selector.select(self._patience())}
+                if not ready and self._left() == 0:
                     break
-                size = sum(self._read(descriptor, open_streams) for descriptor in ready)
+                self._release(ready)
+                # What began a line first is emitted first.
+                in_order = sorted(ready, key=lambda descriptor: descriptor not in self._held_since)
+                size = sum(self._read(descriptor, open_streams) for descriptor in in_order)
                 now = time.monotonic()
                 if 0 < size < _GATHER_BELOW and now - read_at < _BURST_SECONDS:
                     time.sleep(_GATHER_SECONDS)
@@ -81,6 +88,21 @@ class Pump:
     def _left(self) -> float | None:
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
+    def _patience(self) -> float | None:
+        """Return the time to wait for output, in seconds: to the deadline, or until held output is due."""
+        due = min(self._held_since.values(), default=None)
+        limits = [self._left(), None if due is None else max(0.0, due + _HOLD_SECONDS - time.monotonic())]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def _release(self, ready: set[int]) -> None:
+        """Emit held output that is due, and that of streams without new output if others have some."""
+        now = time.monotonic()
+        for descriptor, since in list(self._held_since.items()):
+            if descriptor not in ready and (ready or now >= since + _HOLD_SECONDS):
+                del self._held_since[descriptor]
+                items = self._lines[descriptor].release()
+                self._pass_on(items, sum(len(item["delta"]) for item in items))
+
     def _read(self, descriptor: int, open_streams: set[int]) -> int:
         """Read once, emit the lines, and return the number of bytes."""
         if descriptor == self._child.bell:
@@ -92,13 +114,22 @@ class Pump:
         except BlockingIOError:
             return 0
         if chunk:
-            self._pass_on(self._lines[descriptor].feed(chunk), len(chunk))
+            self._feed(descriptor, chunk)
         else:
             self._selector.unregister(descriptor)
             open_streams.discard(descriptor)
         if self._left() == 0:
             self._late += len(chunk)
         return len(chunk)
+
+    def _feed(self, descriptor: int, chunk: bytes) -> None:
+        lines = self._lines[descriptor]
+        items = lines.feed(chunk)
+        if items or not lines.is_held:
+            self._held_since.pop(descriptor, None)
+        if lines.is_held:
+            self._held_since.setdefault(descriptor, time.monotonic())
+        self._pass_on(items, len(chunk))
 
     def _pass_on(self, items: list[Payload], size: int) -> None:
         if items:

@@ -31,6 +31,9 @@ def run_command(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Metadata of the session; repeatable.")
     ] = None,
     cwd: Annotated[Path | None, typer.Option(metavar="DIRECTORY", help="The working directory of the command.")] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Write standard error to standard output, which keeps their order.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print which session was recorded.")] = False,
 ) -> None:
     """Run a command and record it as a session.
@@ -43,7 +46,9 @@ def run_command(
     """
     say = (lambda _: None) if quiet else printing.note
     facts = _facts(metadata or [])
-    given: dict[str, Any] = {"command": command} | ({"cwd": str(cwd)} if cwd else {})
+    given: dict[str, Any] = (
+        {"command": command} | ({"cwd": str(cwd)} if cwd else {}) | ({"merge": True} if merge else {})
+    )
     options = {"agent_id": agent, "tags": tag or (), "metadata": facts, "timeout": timeout}
     with Signals() as signals, choice.open(migrate=True) as backend:
         closed = close_abandoned(backend.session_store)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _STREAMED: Final = EventType.MESSAGE_STREAMED  # read once: attribute access on an enum is slow
 
-_MOST_LINES: Final = 10_000
+_MOST_PIECES: Final = 10_000
 _MOST_CHARACTERS: Final = 16 << 20
 """Limit of pending output. At the limit, the recording waits, and with it the command."""
 _PIECE: Final = 1 << 16
@@ -94,9 +94,9 @@ class LiveOutput:
         self.last_event = events[-1]
         if self.is_stuck:
             return
-        lines = [event.data for event in events if event.type is _STREAMED]
-        self._waiting.extend(lines)
-        self._taken += sum(len(line["text"]) for line in lines)
+        pieces = [event.data for event in events if event.type is _STREAMED]
+        self._waiting.extend(pieces)
+        self._taken += sum(len(piece["delta"]) for piece in pieces)
         self._awake.set()
         while self._is_full() and not self._gives_up():
             self._progress.clear()
@@ -116,7 +116,7 @@ class LiveOutput:
         return self.is_stuck
 
     def _is_full(self) -> bool:
-        full = len(self._waiting) > _MOST_LINES or self._taken - self._written > _MOST_CHARACTERS
+        full = len(self._waiting) > _MOST_PIECES or self._taken - self._written > _MOST_CHARACTERS
         return full and self._error is None
 
     def _write_all(self) -> None:
@@ -131,14 +131,14 @@ class LiveOutput:
             self._error = error
             self._progress.set()
 
-    def _write(self, lines: list[Payload]) -> None:
-        for name, group in itertools.groupby(lines, itemgetter("stream")):
+    def _write(self, pieces: list[Payload]) -> None:
+        for name, group in itertools.groupby(pieces, itemgetter("stream")):
             stream, part = self._streams[name], list(group)
             text = memoryview(joined_output(part))
             for start in range(0, len(text), _PIECE):
                 stream.write(text[start : start + _PIECE])
                 self._moved_at = time.monotonic()
-            self._written += sum(len(line["text"]) for line in part)
+            self._written += sum(len(piece["delta"]) for piece in part)
             self._progress.set()
 
 

@@ -58,18 +58,18 @@ def dollars(amount: Decimal | None) -> str:
 
 
 def summary(data: dict[str, Any]) -> str:
-    """Format an event's data on one line: its text, then all other keys as ``key=value``.
+    r"""Format an event's data on one line: its text without a last newline, then all other keys as ``key=value``.
 
-    >>> summary({"stream": "stdout", "text": "hello"})
+    >>> summary({"stream": "stdout", "delta": "hello\n"})
     'stdout: hello'
     >>> summary({"exit_code": 0, "error": None})
     'exit_code=0 error=null'
     """
     rest = dict(data)
     parts = []
-    for key in ("text", "content"):
+    for key in ("delta", "text", "content"):
         if isinstance(rest.get(key), str):
-            text = rest.pop(key)
+            text = rest.pop(key).removesuffix("\n")
             stream = rest.pop("stream", None)
             parts.append(f"{stream}: {text}" if isinstance(stream, str) else text)
             break
