@@ -143,6 +143,22 @@ def test_metadata_of_the_run_is_recorded(process: Callable[..., Any], recorded: 
     assert {"ticket": "42", "eq": "a=b"}.items() <= session["metadata"].items()
 
 
+def test_the_place_of_the_command_is_recorded(process: Callable[..., Any], recorded: Any, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    process("run", "--agent", "a", "--cwd", "below", "--", "true")
+    origin = recorded()["session"]["metadata"]["origin"]
+    assert origin["directory"] == f"{tmp_path}/below"
+    assert {"host", "user"} <= origin.keys() <= {"directory", "host", "user", "git"}
+
+
+def test_no_variable_of_the_environment_is_recorded(
+    process: Callable[..., Any], recorded: Any, environment: dict[str, str]
+) -> None:
+    environment["SECRET"] = "f0e1d2c3"  # noqa: S105  no secret
+    process(*RUN, "true")
+    assert "f0e1d2c3" not in json.dumps(recorded())
+
+
 def test_what_follows_the_program_is_its_own(process: Callable[..., Any]) -> None:
     shown = "import sys; print(sys.argv[1:])"
     result = process("run", "--agent", "a", sys.executable, "-c", shown, "--agent", "x", "--", "-b", "--help")
@@ -160,6 +176,7 @@ def test_standard_input_goes_to_the_command(process: Callable[..., Any]) -> None
         ("run", "--agent", "a"),
         ("run", "--", "true"),
         ("run", "--agent", "a", "--metadata", "novalue", "--", "true"),
+        ("run", "--agent", "a", "--metadata", "origin=here", "--", "true"),
         ("run", "--agent", "a", "--timeout", "soon", "--", "true"),
     ],
 )

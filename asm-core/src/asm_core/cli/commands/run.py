@@ -11,6 +11,7 @@ from asm_core.cli.output.live import LiveOutput
 from asm_core.cli.signals import Signals
 from asm_core.cli.store import Choice, with_choice
 from asm_core.commands import CommandProvider
+from asm_core.commands.origin import ORIGIN_KEY, origin_of
 from asm_core.errors import AsmError, ProviderError
 from asm_core.ports import SessionStore
 from asm_core.recording.abandoned import close_abandoned
@@ -45,7 +46,7 @@ def run_command(
     first signal: 130 after Ctrl-C, 143 after SIGTERM.
     """
     say = (lambda _: None) if quiet else printing.note
-    facts = _facts(metadata or [])
+    facts = {**_facts(metadata or []), ORIGIN_KEY: origin_of(cwd)}
     given: dict[str, Any] = (
         {"command": command} | ({"cwd": str(cwd)} if cwd else {}) | ({"merge": True} if merge else {})
     )
@@ -120,6 +121,9 @@ def _facts(pairs: list[str]) -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if not key or not equals:
             message = f"{pair!r} is not of the form KEY=VALUE."
+            raise typer.BadParameter(message, param_hint="--metadata")
+        if key == ORIGIN_KEY:
+            message = f"The key {ORIGIN_KEY!r} is reserved for directory, git commit, host and user. Choose another."
             raise typer.BadParameter(message, param_hint="--metadata")
         facts[key] = value
     return facts
