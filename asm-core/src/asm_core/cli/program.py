@@ -12,6 +12,7 @@ from asm_core.cli.commands.db import downgrade, print_sql, print_status, upgrade
 from asm_core.cli.commands.files import export_to_file, import_from_file
 from asm_core.cli.commands.health import check_health
 from asm_core.cli.commands.maintain import maintain_store
+from asm_core.cli.commands.output import print_output
 from asm_core.cli.commands.run import run_command
 from asm_core.cli.commands.sessions import list_sessions
 from asm_core.cli.commands.show import show_session
@@ -28,6 +29,7 @@ app.command("run", context_settings={"allow_interspersed_args": False})(run_comm
 app.command("sessions")(list_sessions)
 app.command("show")(show_session)
 app.command("tail")(tail_session)
+app.command("output")(print_output)
 app.command("usage")(sum_up_usage)
 app.command("export")(export_to_file)
 app.command("import")(import_from_file)

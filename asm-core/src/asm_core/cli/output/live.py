@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import threading
 import time
 from collections import deque
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
+from asm_core.cli.output.streams import raw_streams, stream_of
 from asm_core.commands import joined_output
 from asm_core.concurrency.threads import begin_thread
 from asm_core.models import EventType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from io import RawIOBase
     from types import TracebackType
 
     from asm_core.models import Event
@@ -46,8 +44,7 @@ class LiveOutput:
     """
 
     def __init__(self) -> None:
-        sys.stdout.flush()
-        self._streams = {"stdout": _raw(sys.stdout), "stderr": _raw(sys.stderr)}
+        self._streams = raw_streams()
         self._waiting: deque[Payload] = deque()
         # Each is written by one thread only and needs no lock.
         self._taken = self._written = 0
@@ -132,7 +129,7 @@ class LiveOutput:
             self._progress.set()
 
     def _write(self, pieces: list[Payload]) -> None:
-        for name, group in itertools.groupby(pieces, itemgetter("stream")):
+        for name, group in itertools.groupby(pieces, stream_of):
             stream, part = self._streams[name], list(group)
             text = memoryview(joined_output(part))
             for start in range(0, len(text), _PIECE):
@@ -140,8 +137,3 @@ class LiveOutput:
                 self._moved_at = time.monotonic()
             self._written += sum(len(piece["delta"]) for piece in part)
             self._progress.set()
-
-
-def _raw(stream: Any) -> RawIOBase | BinaryIO:
-    """Return the raw stream. A blocked write to it holds no lock that the interpreter needs to exit."""
-    return getattr(stream.buffer, "raw", stream.buffer)  # type: ignore[no-any-return]

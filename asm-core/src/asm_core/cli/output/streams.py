@@ -8,7 +8,10 @@ import os
 import select
 import sys
 import time
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _BLINK = 0.01
 
@@ -42,6 +45,26 @@ class WholeWriter(io.FileIO):
             select.select([], [self], [])
         except (OSError, ValueError):  # Windows: select() accepts sockets only
             time.sleep(_BLINK)
+
+
+def raw_streams() -> dict[str, BinaryIO]:
+    """Return standard output and error as raw streams, for bytes that are written as they are.
+
+    A blocked write to a raw stream holds no lock that the interpreter needs to exit.
+    """
+    found = {"stdout": sys.stdout, "stderr": sys.stderr}
+    for stream in found.values():
+        stream.flush()
+    return {name: _raw(stream) for name, stream in found.items()}
+
+
+def stream_of(data: Mapping[str, Any]) -> str:
+    """Return the name of the stream for a recorded piece of output: `stderr` or, for all others, `stdout`."""
+    return "stderr" if data.get("stream") == "stderr" else "stdout"
+
+
+def _raw(stream: Any) -> BinaryIO:
+    return getattr(stream.buffer, "raw", stream.buffer)  # type: ignore[no-any-return]
 
 
 def be_whole() -> None:
