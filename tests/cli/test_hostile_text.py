@@ -60,6 +60,7 @@ ARGUMENTS: dict[tuple[str, ...], list[list[str]]] = {
     ("sessions",): [[], ["--deleted", "--all"]],
     ("show",): [["ID"], ["h"]],
     ("tail",): [["ID"], ["ID", "--follow"]],
+    ("output",): [["ID", "--since", ARGUMENT], ["ID", "--replay"]],  # the output itself is written as it is
     ("usage",): [[], ["--session", "ID"]],
     ("export",): [["ID", "-o", f"PLACE/{'-'.join(ARGUMENT.split('/'))}"], ["ID", "-o", f"{ARGUMENT}/x"]],
     ("import",): [["FILE"], ["OTHER"], [ARGUMENT]],
