@@ -57,7 +57,7 @@ def test_a_command_is_recorded(manager: SessionManager, store: SessionStore) -> 
 
 def test_the_message_sent_is_the_command_line(manager: SessionManager, store: SessionStore) -> None:
     manager.run_once({"command": ["true", "--really"]})
-    assert log(store)[3].data == {"command": ["true", "--really"]}
+    assert log(store)[3].data == {"role": "user", "content": "true --really"}
 
 
 @pytest.mark.parametrize(("argv", "exit_code"), [(["sh", "-c", "exit 7"], 7), (["no-such-program"], 127), (["/"], 126)])

@@ -61,9 +61,29 @@ def test_the_agent_is_the_provider_unless_named(store: SessionStore) -> None:
     assert only_session(store).agent_id == "scripted"
 
 
-def test_the_message_sent_is_the_input(store: SessionStore) -> None:
-    SessionManager(store, ScriptedProvider()).run_once({"ask": ["x"]})
-    assert log(store)[3].data == {"ask": ["x"]}
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("hello", [{"role": "user", "content": "hello"}]),
+        ({"prompt": "hello"}, [{"role": "user", "content": "hello"}]),
+        (
+            [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello"}],
+            [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello"}],
+        ),
+        ({"ask": ["x"]}, [{"role": "user", "content": '{"ask":["x"]}'}]),
+        ({"messages": ["hello"]}, [{"content": "hello"}]),
+    ],
+)
+def test_each_message_of_the_input_is_sent(store: SessionStore, given: Any, sent: list[Any]) -> None:
+    SessionManager(store, ScriptedProvider()).run_once(given)
+    assert [event.data for event in log(store) if event.type == "message_sent"] == sent
+
+
+def test_a_message_of_another_shape_is_kept_with_a_warning(store: SessionStore) -> None:
+    SessionManager(store, ScriptedProvider()).run_once({"messages": [{"role": 7, "content": "hello"}]})
+    event = log(store)[3]
+    assert event.data == {"role": 7, "content": "hello"}
+    assert event.metadata == {"asm_warnings": ["data['role'] must be a text, not 7."]}
 
 
 def test_events_of_the_run_name_it_and_its_provider(store: SessionStore) -> None:

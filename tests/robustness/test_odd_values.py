@@ -14,6 +14,7 @@ from asm_core.event_log.waiting import Watcher
 from asm_core.querying.heads import Head
 from asm_core.querying.prices import check_pricing_table
 from asm_core.recording.emitter import Emitter
+from asm_core.recording.metering import Meter
 from asm_core.recording.recorder import Recorder
 from asm_core.sql.urls import dialect_of
 from asm_core.values.payloads import check_payload
@@ -91,7 +92,7 @@ def test_what_a_provider_emits_is_checked(kind: Any, data: Any) -> None:
     run = asm.Run.new(session_id=store.save_session(asm.Session.new(agent_id="a")).id)
     recorder = Recorder(store, patience=0, on_stored=lambda _: None, on_failure=lambda _: None)
     with recorder, pytest.raises(asm.ValidationError):
-        Emitter(run, recorder)(kind, data)
+        Emitter(run, recorder, Meter(run), lambda: asm.read_messages(store, run.session_id))(kind, data)
 
 
 @pytest.fixture

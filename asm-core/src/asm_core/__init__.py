@@ -16,6 +16,7 @@ from asm_core.errors import (
     AlreadyExistsError,
     AsmError,
     BrokenBackendError,
+    BusyError,
     DependencyNotAvailableError,
     IncompatibleBackendError,
     InvalidCursorError,
@@ -27,7 +28,16 @@ from asm_core.errors import (
     MigrationRequiredError,
     NotFoundError,
     PluginError,
+    PolicyViolationError,
+    ProviderAuthenticationError,
+    ProviderContentFilteredError,
+    ProviderContextLengthError,
     ProviderError,
+    ProviderInvalidRequestError,
+    ProviderQuotaExceededError,
+    ProviderRateLimitedError,
+    ProviderTimeoutError,
+    ProviderUnavailableError,
     QueryError,
     RevisionConflictError,
     RunNotFoundError,
@@ -56,9 +66,11 @@ from asm_core.ports import (
     Maintenance,
     Ports,
     Provider,
+    ProviderCapability,
     ProviderResult,
     QueryAPI,
     SessionStore,
+    ToolDecision,
 )
 from asm_core.querying.pages import Page
 from asm_core.querying.prices import TokenPrice
@@ -74,6 +86,7 @@ if TYPE_CHECKING:
     from asm_core import aio
     from asm_core.artifacts import DirectoryArtifactStore
     from asm_core.commands import CommandProvider
+    from asm_core.conversation import Message, Transcript, read_messages
     from asm_core.memory import MemoryBackend
     from asm_core.recording.abandoned import close_abandoned
     from asm_core.recording.manager import SessionManager
@@ -96,6 +109,7 @@ __all__ = [
     "BackendInfo",
     "BackendSpec",
     "BrokenBackendError",
+    "BusyError",
     "Capability",
     "CommandProvider",
     "CostRow",
@@ -116,14 +130,25 @@ __all__ = [
     "MaintenanceError",
     "MaintenanceReport",
     "MemoryBackend",
+    "Message",
     "MigrationRequiredError",
     "NotFoundError",
     "Page",
     "PluginError",
+    "PolicyViolationError",
     "Ports",
     "Provider",
+    "ProviderAuthenticationError",
+    "ProviderCapability",
+    "ProviderContentFilteredError",
+    "ProviderContextLengthError",
     "ProviderError",
+    "ProviderInvalidRequestError",
+    "ProviderQuotaExceededError",
+    "ProviderRateLimitedError",
     "ProviderResult",
+    "ProviderTimeoutError",
+    "ProviderUnavailableError",
     "QueryAPI",
     "QueryError",
     "RetentionPolicy",
@@ -146,6 +171,8 @@ __all__ = [
     "StoredEvent",
     "TokenPrice",
     "TokenUsage",
+    "ToolDecision",
+    "Transcript",
     "UnknownBackendError",
     "UnsupportedCapabilityError",
     "UsageRow",
@@ -158,6 +185,7 @@ __all__ = [
     "installed_backends",
     "load_session",
     "open_backend",
+    "read_messages",
     "resolve_store",
 ]
 
@@ -165,11 +193,14 @@ _LATER: Final = {
     "CommandProvider": "commands",
     "DirectoryArtifactStore": "artifacts",
     "MemoryBackend": "memory",
+    "Message": "conversation",
     "RunResult": "recording.results",
     "SessionManager": "recording.manager",
+    "Transcript": "conversation",
     "close_abandoned": "recording.abandoned",
     "dump_session": "transfer",
     "load_session": "transfer",
+    "read_messages": "conversation",
 }
 """Names whose modules are imported at first use, so that programs that only store and read start faster."""
 

@@ -20,7 +20,17 @@
     │   ├── MaintenanceError             maintenance_error
     │   ├── LogSetBackError              log_set_back
     │   └── MigrationRequiredError       migration_required
+    ├── BusyError                        busy                        (retryable)
     ├── ProviderError                    provider_error
+    │   ├── ProviderRateLimitedError     provider_rate_limited       (retryable)
+    │   ├── ProviderUnavailableError     provider_unavailable        (retryable)
+    │   ├── ProviderTimeoutError         provider_timeout            (retryable)
+    │   ├── ProviderQuotaExceededError   provider_quota_exceeded
+    │   ├── ProviderAuthenticationError  provider_authentication_failed
+    │   ├── ProviderInvalidRequestError  provider_invalid_request
+    │   │   └── ProviderContextLengthError provider_context_length_exceeded
+    │   ├── ProviderContentFilteredError provider_content_filtered
+    │   └── PolicyViolationError         policy_violation
     ├── DependencyNotAvailableError      dependency_not_available
     ├── UnsupportedCapabilityError       unsupported_capability
     └── PluginError                      plugin_error
@@ -32,6 +42,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -244,10 +255,85 @@ class MigrationRequiredError(StorageError):
     code = "migration_required"
 
 
+class BusyError(AsmError):
+    """Another run of the session is executed, or the manager executes as many runs as it may."""
+
+    code = "busy"
+    retryable = True
+
+
 class ProviderError(AsmError):
-    """The provider failed to complete the run."""
+    """The provider failed to complete the run.
+
+    Attributes:
+        retry_after: seconds after which the provider accepts another try, from `details`; None if it named none.
+    """
 
     code = "provider_error"
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which the provider accepts another try; None if it named none."""
+        seconds = self.details.get("retry_after")
+        valid = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < math.inf
+        return float(seconds) if valid else None  # type: ignore[arg-type]
+
+
+class ProviderRateLimitedError(ProviderError):
+    """The provider received too many requests."""
+
+    code = "provider_rate_limited"
+    retryable = True
+
+
+class ProviderUnavailableError(ProviderError):
+    """The provider cannot be reached, or is overloaded."""
+
+    code = "provider_unavailable"
+    retryable = True
+
+
+class ProviderTimeoutError(ProviderError):
+    """The provider did not answer in time."""
+
+    code = "provider_timeout"
+    retryable = True
+
+
+class ProviderQuotaExceededError(ProviderError):
+    """The account at the provider has no credit left."""
+
+    code = "provider_quota_exceeded"
+
+
+class ProviderAuthenticationError(ProviderError):
+    """The provider refused the key, or the key has no access to the model."""
+
+    code = "provider_authentication_failed"
+
+
+class ProviderInvalidRequestError(ProviderError):
+    """The provider refused the request."""
+
+    code = "provider_invalid_request"
+
+
+class ProviderContextLengthError(ProviderInvalidRequestError):
+    """The conversation is longer than the model's context window."""
+
+    code = "provider_context_length_exceeded"
+
+
+class ProviderContentFilteredError(ProviderError):
+    """The provider's content filter refused the request or the answer."""
+
+    code = "provider_content_filtered"
+
+
+class PolicyViolationError(ProviderError):
+    """A policy ended the run."""
+
+    code = "policy_violation"
 
 
 class DependencyNotAvailableError(AsmError):

@@ -8,7 +8,6 @@ from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from asm_core import ports
 from asm_core.aio.calls import Calls
 from asm_core.aio.ports import ManagedSessions
 from asm_core.aio.threads import result_of, running_loop
@@ -16,6 +15,7 @@ from asm_core.errors import AsmError, ProviderError, ValidationError, short_repr
 from asm_core.recording.async_provider import here, home, result_in
 from asm_core.recording.manager import SessionManager as Synchronous
 from asm_core.recording.manager import synchronous
+from asm_core.recording.wrapping import Wrapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,22 +85,15 @@ class _Call:
 _calling: Final[ContextVar[_Call]] = ContextVar("asm_call")
 
 
-class _Cancellable(ports.Provider):
+class _Cancellable(Wrapper):
     """A provider that does not begin a run whose caller was cancelled."""
-
-    def __init__(self, provider: Provider) -> None:
-        self.name = provider.name
-        self._provider = provider
 
     def execute(self, run: Run, session: Session, emit: Emit) -> ProviderResult:
         call = _calling.get()
         call.run_id = run.id
         if call.is_cancelled:
             raise ProviderError("The task of the run was cancelled.", details={"cancelled": True})
-        return self._provider.execute(run, session, emit)
-
-    def cancel(self, run_id: str) -> None:
-        self._provider.cancel(run_id)
+        return super().execute(run, session, emit)
 
 
 class _Executions:

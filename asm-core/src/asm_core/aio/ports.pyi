@@ -273,7 +273,7 @@ class Artifacts(Port):
 class ManagedSessions(Port):
     async def run_once(
         self,
-        input: Payload,
+        input: Payload | str | list[Payload],
         *,
         agent_id: str | None = None,
         metadata: Payload | None = None,
@@ -301,7 +301,13 @@ class ManagedSessions(Port):
         """End an active session as completed: session_completed."""
     async def fail_session(self, session_id: str, error: Payload | None = None) -> Session:
         """End an active session as failed: session_failed, with `error` in its data."""
-    async def start_run(self, session_id: str, input: Payload, *, metadata: Payload | None = None) -> Run:
+    async def start_run(
+        self,
+        session_id: str,
+        input: Payload | str | list[Payload],
+        *,
+        metadata: Payload | None = None,
+    ) -> Run:
         """Store a new pending run of an active session. `execute_run` records its begin."""
     async def execute_run(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from asm_core.commands.child import Child
 from asm_core.commands.command import Command
 from asm_core.commands.pump import Pump
-from asm_core.errors import ProviderError
+from asm_core.errors import ProviderError, ValidationError
 from asm_core.models import EventType
 from asm_core.ports import EmitMany, Provider, ProviderResult
 
@@ -48,6 +49,13 @@ class CommandProvider(Provider):
         self._lock = threading.RLock()
         self._children: dict[str, Child] = {}
         self._interrupted: int | None = None
+
+    def input_messages(self, input: Payload | None) -> list[Payload]:  # noqa: A002  the signature of the port
+        """Return the command line as a message of the user."""
+        try:
+            return [{"role": "user", "content": shlex.join(Command.from_input(input).command)}]
+        except ValidationError:
+            return super().input_messages(input)  # `execute` raises it, and the run is recorded as failed
 
     def execute(self, run: Run, session: Session, emit: Emit) -> ProviderResult:  # noqa: ARG002  the signature of the port
         """Run the command of `run.input`; the output has its exit status, duration and counts.

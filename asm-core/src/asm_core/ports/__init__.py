@@ -10,7 +10,17 @@ from asm_core.ports.artifact_store import ArtifactBlob, ArtifactStore, Content
 from asm_core.ports.artifacts import Artifacts
 from asm_core.ports.backend import PORT_VERSION, Backend, Capability, Ports
 from asm_core.ports.maintenance import Maintenance
-from asm_core.ports.provider import AsyncEmit, AsyncProvider, Emit, EmitMany, Provider, ProviderResult
+from asm_core.ports.provider import (
+    AnyProvider,
+    AsyncEmit,
+    AsyncProvider,
+    Emit,
+    EmitMany,
+    Provider,
+    ProviderCapability,
+    ProviderResult,
+    ToolDecision,
+)
 from asm_core.ports.query_api import QueryAPI
 from asm_core.ports.session_store import ExecutionResult, SessionStore
 from asm_core.querying.heads import Head
@@ -19,6 +29,7 @@ from asm_core.retention import Progress, RetentionStore
 
 __all__ = [
     "PORT_VERSION",
+    "AnyProvider",
     "ArtifactBlob",
     "ArtifactRegistry",
     "ArtifactStore",
@@ -36,9 +47,11 @@ __all__ = [
     "Ports",
     "Progress",
     "Provider",
+    "ProviderCapability",
     "ProviderResult",
     "QueryAPI",
     "Reader",
     "RetentionStore",
     "SessionStore",
+    "ToolDecision",
 ]

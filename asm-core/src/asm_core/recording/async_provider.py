@@ -10,14 +10,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from asm_core.errors import ProviderError
-from asm_core.ports import AsyncProvider, Provider
+from asm_core.ports import AsyncEmit
 from asm_core.recording.emitter import Emitter
+from asm_core.recording.wrapping import Wrapper
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
+    from asm_core.conversation import Transcript
     from asm_core.models import EventType, Run, Session
-    from asm_core.ports import Emit, ProviderResult
+    from asm_core.ports import AsyncProvider, Emit, ProviderResult, ToolDecision
 
 _BLINK: Final = 0.25
 """Seconds after which a thread checks whether the loop that it waits for has ended."""
@@ -34,13 +36,12 @@ home: Final[ContextVar[Home | None]] = ContextVar("asm_home", default=None)
 """Where the asynchronous code of the caller runs; None: in a loop of the run's own."""
 
 
-class InLoop(Provider):
+class InLoop(Wrapper):
     """An asynchronous provider as a synchronous one: its coroutine runs in an event loop, and a thread waits for it."""
 
     def __init__(self, provider: AsyncProvider) -> None:
         """Execute with `provider`."""
-        self.name = provider.name
-        self._provider = provider
+        super().__init__(provider)
         self._tasks: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = {}
 
     def execute(self, run: Run, session: Session, emit: Emit) -> ProviderResult:
@@ -65,18 +66,32 @@ class InLoop(Provider):
         assert task is not None  # noqa: S101  for the type checker
         self._tasks[run.id] = (asyncio.get_running_loop(), task)
         try:
-            return await self._provider.execute(run, session, partial(_emit, emit))
+            result: ProviderResult = await self._provider.execute(run, session, _Awaited(emit))
         except asyncio.CancelledError as error:
             raise ProviderError("The task of the run was cancelled.", details={"cancelled": True}) from error
+        else:
+            return result
         finally:
             del self._tasks[run.id]
 
 
-async def _emit(emit: Emit, type: EventType | str, data: Mapping[str, Any]) -> None:  # noqa: A002  the name of the field
-    if isinstance(emit, Emitter) and not emit.is_full:
-        emit(type, data)
-    else:
-        await asyncio.to_thread(emit, type, data)
+class _Awaited(AsyncEmit):
+    """An `Emit`, awaited: the event loop does not wait while an event, a transcript or a decision takes a moment."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+
+    async def __call__(self, type: EventType | str, data: Mapping[str, Any]) -> None:  # noqa: A002  the name of the field
+        if isinstance(self._emit, Emitter) and not self._emit.is_full:
+            self._emit(type, data)
+        else:
+            await asyncio.to_thread(self._emit, type, data)
+
+    async def transcript(self) -> Transcript:
+        return await asyncio.to_thread(self._emit.transcript)
+
+    async def approve_tool(self, tool_call_id: str, tool_name: str, tool_input: Any) -> ToolDecision:
+        return await asyncio.to_thread(self._emit.approve_tool, tool_call_id, tool_name, tool_input)
 
 
 def result_in(where: Home, coroutine: Coroutine[Any, Any, Any]) -> Any:

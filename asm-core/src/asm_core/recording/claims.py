@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from asm_core.conversation.shapes import WARNINGS, shape_warnings
 from asm_core.errors import InvalidTransitionError, ProviderError
 from asm_core.models import Event, EventType, Run, RunStatus, Session
 from asm_core.models.session import STAMP_KEY
@@ -15,7 +16,10 @@ from asm_core.recording.process_identity import describe_stamp, is_gone, make_st
 from asm_core.values.ids import new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from asm_core.ports import SessionStore
+    from asm_core.values.payloads import Payload
 
 _NAMESPACE: Final = uuid.UUID("8f5c1f8e-5a0b-5d0a-9d58-2f6b3f0f5c11")
 """The namespace for the ids of events that may happen once (RFC 9562, section 5.5)."""
@@ -96,13 +100,19 @@ def closed(session_store: SessionStore, read: Run, changed: Run, events: list[Ev
     )
 
 
-def first_events(run: Run) -> list[Event]:
-    """Return the events that begin a run: run_started, and message_sent with its input.
+def first_events(run: Run, messages: Iterable[Payload]) -> list[Event]:
+    """Return the events that begin a run: run_started, and message_sent for each of its messages.
 
     The execution id makes the first event different in each process, so that the store rejects all but one.
     """
     fields: dict[str, Any] = {"session_id": run.session_id, "run_id": run.id, "provider": run.provider}
     return [
         Event.new(id=begin_id(run), type=EventType.RUN_STARTED, data={"execution_id": new_id("exe")}, **fields),
-        Event.new(type=EventType.MESSAGE_SENT, data=run.input, **fields),
+        *(_sent(message, fields) for message in messages),
     ]
+
+
+def _sent(message: Payload, fields: dict[str, Any]) -> Event:
+    warnings = shape_warnings(EventType.MESSAGE_SENT, message)
+    metadata = {WARNINGS: warnings} if warnings else {}
+    return Event.new(type=EventType.MESSAGE_SENT, data=message, metadata=metadata, **fields)

@@ -5,31 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from asm_core.conversation.shapes import WARNINGS, shape_warnings
 from asm_core.errors import ValidationError, short_repr
 from asm_core.event_log.batches import CheckedEvents
 from asm_core.models import Event, EventType
 from asm_core.models.statuses import check_new_type
-from asm_core.recording.metering import METERED, WARNINGS, Meter
+from asm_core.ports import ToolDecision
+from asm_core.recording.metering import METERED
+from asm_core.recording.outcomes import RUN_ENDS
 from asm_core.values.ids import new_ids
 from asm_core.values.payloads import encode_json
 from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asm_core.conversation import Transcript
     from asm_core.models import Run
+    from asm_core.recording.metering import Meter
     from asm_core.recording.recorder import Recorder
     from asm_core.values.payloads import Payload
 
 _SLICE: Final = 512
 """The largest number of events built at once; only these are outside the recorder's bounds."""
 
+_OF_THE_MANAGER: Final = frozenset({EventType.RUN_STARTED, *RUN_ENDS.values()})
+"""The types of events that a manager records itself, once."""
+
 
 class Emitter:
     """The `asm_core.ports.Emit` of one run: passes its events to the recorder."""
 
-    def __init__(self, run: Run, recorder: Recorder, meter: Meter | None = None) -> None:
+    def __init__(self, run: Run, recorder: Recorder, meter: Meter, read_transcript: Callable[[], Transcript]) -> None:
         self._run = run
         self._recorder = recorder
-        self._meter = Meter(run) if meter is None else meter
+        self._meter = meter
+        self._read_transcript = read_transcript
 
     @property
     def is_full(self) -> bool:
@@ -47,14 +58,30 @@ class Emitter:
             message = f"data must be a dict, not {short_repr(data)}."
             raise ValidationError(message)
         run = self._run
-        kind, fields, metadata = check_new_type(type), dict(data), {}
+        kind, fields = check_new_type(type), dict(data)
+        if kind in _OF_THE_MANAGER:
+            return
+        warnings = shape_warnings(kind, fields)
         if kind in METERED:
             fields, warnings = self._meter.take(EventType(kind), fields)
-            metadata = {WARNINGS: warnings} if warnings else {}
+        metadata = {WARNINGS: warnings} if warnings else {}
         event = Event.new(
             type=kind, session_id=run.session_id, run_id=run.id, provider=run.provider, data=fields, metadata=metadata
         )
         self._recorder.put(CheckedEvents([event]), len(encode_json(event.data)))
+
+    def transcript(self) -> Transcript:
+        """Return the conversation so far, after all events that were emitted are stored.
+
+        Raises:
+            StorageError: events could not be stored.
+        """
+        self._recorder.settle()
+        return self._read_transcript()
+
+    def approve_tool(self, tool_call_id: str, tool_name: str, tool_input: Any) -> ToolDecision:  # noqa: ARG002
+        """Allow the call."""
+        return ToolDecision(allowed=True)
 
     def many(self, type: EventType, items: list[Payload], size: int) -> None:  # noqa: A002  the field's name
         """Emit an event for each of `items`, of about `size` bytes in total: a tenth of the cost of single events.

@@ -13,6 +13,7 @@ import msgspec
 
 from asm_core.concurrency.latches import Latch, start_thread
 from asm_core.concurrency.threads import begin_thread
+from asm_core.conversation import read_messages
 from asm_core.errors import AlreadyExistsError, AsmError, InvalidTransitionError, RevisionConflictError
 from asm_core.models import TERMINAL_RUN_STATUSES
 from asm_core.recording.claims import begun, opened
@@ -28,6 +29,7 @@ from asm_core.recording.results import RunResult, result_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from asm_core.conversation import Transcript
     from asm_core.models import Event, Run, StoredEvent
     from asm_core.ports import ExecutionResult, Provider, SessionStore
     from asm_core.querying.prices import Prices
@@ -241,9 +243,8 @@ class Execution:
         try:
             with recorder:
                 if not self._ends and self._interruption is None:
-                    result = self._provider.execute(
-                        self._run, opening.session, Emitter(self._run, recorder, self._meter)
-                    )
+                    emit = Emitter(self._run, recorder, self._meter, self._read_transcript)
+                    result = self._provider.execute(self._run, opening.session, emit)
                     outcome = completed(result, self._run)
                     self._meter.take_result(result)
         except BaseException as error:  # noqa: BLE001  raised in the caller's thread
@@ -255,6 +256,9 @@ class Execution:
             outcome = msgspec.structs.replace(end, result=outcome.result)
         self._closing.store(outcome, self._patience)
         return outcome
+
+    def _read_transcript(self) -> Transcript:
+        return read_messages(self._store, self._run.session_id)
 
     def _give_up(self, error: BaseException, lost: int) -> Outcome:
         """Try once to record that the run failed because events could not be stored."""

@@ -11,18 +11,19 @@ from asm_core.event_log.waiting import check_wait
 from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, Session, SessionStatus
 from asm_core.models.session import STAMP_KEY
 from asm_core.models.statuses import TERMINAL_SESSION_STATUSES
-from asm_core.ports import AsyncProvider, ExecutionResult
+from asm_core.ports import AsyncProvider, ExecutionResult, Provider
 from asm_core.querying.prices import prices_of
 from asm_core.recording.claims import begun, check_not_executed, closed, end_id, first_events, opened
 from asm_core.recording.execution import Execution
 from asm_core.recording.metering import priced
 from asm_core.recording.outcomes import cancelled
 from asm_core.recording.process_identity import check_no_stamp, make_stamp
+from asm_core.recording.wrapping import Wrapper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from asm_core.ports import Provider, SessionStore
+    from asm_core.ports import SessionStore
     from asm_core.querying.prices import Prices, PricingTable
     from asm_core.recording.listeners import OnEvent
     from asm_core.recording.results import RunResult
@@ -72,7 +73,7 @@ class SessionManager:
 
     def run_once(
         self,
-        input: Payload,  # noqa: A002  the name of the field
+        input: Payload | str | list[Payload],  # noqa: A002  the name of the field
         *,
         agent_id: str | None = None,
         metadata: Payload | None = None,
@@ -88,7 +89,7 @@ class SessionManager:
         cancellation, and is raised again. If the process is killed, `close_abandoned` closes the session later.
 
         Args:
-            input: the input of the run.
+            input: the input of the run; a text is its ``prompt``, a list its ``messages``.
             agent_id: the agent; None: the provider's name.
             metadata: metadata of the session; its key "asm" is reserved for the process that executes the run.
             context: the context of the session.
@@ -113,7 +114,7 @@ class SessionManager:
         events = [
             _session_event(EventType.SESSION_CREATED, session),
             _session_event(EventType.SESSION_STARTED, session),
-            *first_events(run),
+            *first_events(run, self._provider.input_messages(run.input)),
         ]
         opening = ExecutionResult(
             session.with_status(SessionStatus.ACTIVE),
@@ -169,7 +170,7 @@ class SessionManager:
     def start_run(
         self,
         session_id: str,
-        input: Payload,  # noqa: A002  the name of the field
+        input: Payload | str | list[Payload],  # noqa: A002  the name of the field
         *,
         metadata: Payload | None = None,
     ) -> Run:
@@ -192,7 +193,7 @@ class SessionManager:
             InvalidTransitionError: the run has ended, or another process or manager executes it.
         """
         run = begun(self._store.get_run(run_id))
-        opening = opened(self._store, run, first_events(run))
+        opening = opened(self._store, run, first_events(run, self._provider.input_messages(run.input)))
         return self._execute(opening, run, closes_session=False, on_event=on_event, timeout=timeout)
 
     def cancel_run(self, run_id: str) -> None:
@@ -268,9 +269,17 @@ class SessionManager:
                 return msgspec.structs.replace(stepped, revision=session.revision + 1)
         raise AssertionError  # the last attempt returns or raises
 
-    def _new_run(self, session: Session, input: Payload, metadata: Payload | None) -> Run:  # noqa: A002
+    def _new_run(
+        self,
+        session: Session,
+        input: Payload | str | list[Payload],  # noqa: A002  the name of the field
+        metadata: Payload | None,
+    ) -> Run:
+        given = (
+            {"prompt": input} if isinstance(input, str) else {"messages": input} if isinstance(input, list) else input
+        )
         return Run.new(
-            session_id=session.id, input=input, metadata=check_no_stamp(metadata), provider=self._provider.name
+            session_id=session.id, input=given, metadata=check_no_stamp(metadata), provider=self._provider.name
         )
 
 
@@ -280,7 +289,7 @@ def synchronous(provider: Provider | AsyncProvider) -> Provider:
         from asm_core.recording.async_provider import InLoop  # noqa: PLC0415  it imports asyncio
 
         return InLoop(provider)
-    return provider
+    return provider if isinstance(provider, Provider) else Wrapper(provider)
 
 
 def _session_event(kind: EventType, session: Session) -> Event:

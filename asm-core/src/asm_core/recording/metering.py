@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from asm_core.conversation.shapes import WARNINGS
 from asm_core.errors import ValidationError
 from asm_core.models import EventType, Run, TokenUsage
 from asm_core.values.money import rounded_usd
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from asm_core.querying.prices import Prices
 
 METERED: Final = frozenset({EventType.TOKEN_USAGE_UPDATED, EventType.TURN_COMPLETED})
-WARNINGS: Final = "asm_warnings"
-"""The key of metadata for warnings."""
 
 
 class Meter:

@@ -12,7 +12,7 @@ from asm_core.ports import ProviderResult
 from asm_core.recording.claims import end_id
 from asm_core.values.payloads import Payload, check_payload
 
-_RUN_EVENTS: Final = {
+RUN_ENDS: Final = {
     RunStatus.COMPLETED: EventType.RUN_COMPLETED,
     RunStatus.FAILED: EventType.RUN_FAILED,
     RunStatus.CANCELLED: EventType.RUN_CANCELLED,
@@ -59,12 +59,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         data: Payload = {} if self.error is None else {"error": self.error}
         if self.error is None or run.token_usage:
             data["token_usage"] = dict(run.token_usage)
+        if self.result is not None and "stop_reason" in self.result.output:
+            data["stop_reason"] = self.result.output["stop_reason"]
         cost = self.close_run(run).cost_usd
         if cost is not None:
             data["cost_usd"] = f"{cost:f}"
         return Event.new(
             id=end_id(run),
-            type=_RUN_EVENTS[self.run_status],
+            type=RUN_ENDS[self.run_status],
             session_id=run.session_id,
             run_id=run.id,
             provider=run.provider,

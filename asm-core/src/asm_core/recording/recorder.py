@@ -111,6 +111,17 @@ class Recorder:
             self._bytes += size
             self._condition.notify_all()
 
+    def settle(self) -> None:
+        """Wait until all queued events are stored.
+
+        Raises:
+            StorageError: events cannot be stored.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: not self._events or self.error is not None)
+            if self.error is not None:
+                raise self.error
+
     def has_room(self) -> bool:
         """Return whether `put` would not block."""
         fits = self._events < QUEUE_EVENTS and self._bytes < QUEUE_BYTES
