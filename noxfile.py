@@ -23,6 +23,7 @@ EDITABLE = [
     *("-e", "./asm-core[cli,prices]", "-e", "./asm-contract-tests"),
     *(part for name in BACKENDS for part in ("-e", f"./{name}[postgresql]")),
 ]
+INTEGRATED = ("-e", "./asm-core[cli]", "-e", "./asm-backend-sqlmodel[postgresql]", "-e", "./asm-contract-tests")
 GROUPS = nox.project.load_toml("pyproject.toml")
 MAIN_JOB = ("run", "--agent", "builder", "--", "python", "-m", "compileall", "-q", ".")
 ON_MINIMUMS = (
@@ -32,6 +33,7 @@ ON_MINIMUMS = (
     "tests/cli/test_documentation.py",
     "tests/cli/test_show.py",
 )
+INTEGRATIONS = sorted(path.parent.name for path in Path("integrations").glob("*/pyproject.toml"))
 PARALLEL = ("-n", "2", "--dist", "worksteal")
 
 
@@ -56,6 +58,20 @@ def tests(session: nox.Session) -> None:
 def contract(session: nox.Session) -> None:
     """Run the contract tests of every backend on every database."""
     pytest(session, "tests/contract")
+
+
+@nox.session(venv_backend="uv")
+@nox.parametrize("name", INTEGRATIONS or ["none"], ids=INTEGRATIONS or ["none"])
+def integrations(session: nox.Session, name: str) -> None:
+    """Test the session store of a framework in an environment of its own, with the newest and the lowest version."""
+    if not INTEGRATIONS:
+        session.skip("there is none")
+    place = f"./integrations/{name}"
+    session.install(*INTEGRATED, "-e", place, *group("integrations"))
+    session.run("mypy", f"{place}/src")
+    session.run("pytest", *PARALLEL, "-W", "default", *(session.posargs or [f"{place}/tests"]))
+    session.install("--resolution", "lowest-direct", "--upgrade", "-e", place, *INTEGRATED)
+    session.run("pytest", *PARALLEL, "-W", "default", *(session.posargs or [f"{place}/tests"]))
 
 
 @nox.session
