@@ -81,6 +81,7 @@ from asm_core.querying.summaries import (
 )
 from asm_core.querying.usage import CostRow, CostSummary, UsageRow, UsageSummary
 from asm_core.retention import MaintenanceReport, RetentionPolicy
+from asm_core.retrying import RetryPolicy
 
 if TYPE_CHECKING:
     from asm_core import aio
@@ -152,6 +153,7 @@ __all__ = [
     "QueryAPI",
     "QueryError",
     "RetentionPolicy",
+    "RetryPolicy",
     "RevisionConflictError",
     "Run",
     "RunNotFoundError",
