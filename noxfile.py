@@ -67,10 +67,11 @@ def integrations(session: nox.Session, name: str) -> None:
     if not INTEGRATIONS:
         session.skip("there is none")
     place = f"./integrations/{name}"
-    session.install(*INTEGRATED, "-e", place, *group("integrations"))
+    tested = ("-e", f"{place}[test]")
+    session.install(*INTEGRATED, *tested, *group("integrations"))
     session.run("mypy", f"{place}/src")
     session.run("pytest", *PARALLEL, "-W", "default", *(session.posargs or [f"{place}/tests"]))
-    session.install("--resolution", "lowest-direct", "--upgrade", "-e", place, *INTEGRATED)
+    session.install("--resolution", "lowest-direct", "--upgrade", *tested, *INTEGRATED)
     session.run("pytest", *PARALLEL, "-W", "default", *(session.posargs or [f"{place}/tests"]))
 
 

@@ -153,6 +153,32 @@ def test_a_call_that_was_cancelled_after_it_began_is_whole(
     run(main())
 
 
+def test_a_function_of_several_calls_is_ended_before_its_cancellation_is_raised(
+    store: asm.Backend, session: asm.Session, run: Run
+) -> None:
+    gate = Gate()
+
+    def write_twice(text: str) -> int:
+        with store.transaction() as ports:
+            ports.session_store.append_event(message(session, text))
+            ports.session_store.update_session(session.id, gate)
+            return ports.session_store.append_event(message(session, text)).sequence_number
+
+    async def main() -> None:
+        async with asm.aio.wrap(store) as backend:
+            writing = asyncio.create_task(backend.run(write_twice, "first"))
+            await gate.has_entered()
+            writing.cancel()
+            gate.opened.set()
+            with pytest.raises(asyncio.CancelledError):
+                await writing
+            assert await backend.run(write_twice, text="second") == 4
+
+    run(main())
+    texts = [event.data["content"] for event in store.session_store.get_events(session.id)]
+    assert texts == ["first", "first", "second", "second"]
+
+
 def test_a_timeout_raises_after_the_write_has_ended(store: asm.Backend, session: asm.Session, run: Run) -> None:
     async def main() -> None:
         async with asm.aio.wrap(store) as backend:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from asm_core import plugins, ports
 from asm_core.aio.calls import Calls
@@ -14,11 +14,13 @@ from asm_core.errors import ValidationError, short_repr
 from asm_core.event_log.waiting import check_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from asm_core.aio.transactions import BoundPorts
+
+T = TypeVar("T")
 
 
 class Backend(Ports, Schema):
@@ -58,6 +60,17 @@ class Backend(Ports, Schema):
     def artifacts(self, store: ports.ArtifactStore) -> Artifacts:
         """Return artifacts whose content is in `store`, and whose metadata is in this backend's registry."""
         return Artifacts(self.sync.artifacts(store), self._all_calls)
+
+    async def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Call a function that uses `sync`, in one of the backend's threads, and return its result.
+
+        Several calls of the ports, and their transaction, then take one thread, and one hop from the loop. If the task
+        is cancelled, the function has not begun, or has ended before the cancellation is raised.
+
+        Raises:
+            StorageError: the backend is closed, or a transaction is open in this context.
+        """
+        return await self._all_calls.run(function, *args, **kwargs)
 
     def transaction(self) -> AbstractAsyncContextManager[BoundPorts]:
         """Return a context that yields the ports of a transaction.

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import asm_core as asm
+from asm_core.integrating import Escapes, escape_payload, readable, restore_payload
+
+TEXTS = st.text(st.characters()) | st.sampled_from(["\0asm:text:", "\0asm:part:0", "asm_parts", "\ud800"])
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.binary() | TEXTS
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=12
+)
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Compare by value and type, any depth; NaN equals itself."""
+    pairs = [(one, other)]
+    while pairs:
+        left, right = pairs.pop()
+        if type(left) is not type(right):
+            return False
+        if isinstance(left, list | tuple) and len(left) == len(right):
+            pairs += zip(left, right, strict=True)
+        elif isinstance(left, dict) and list(left) == list(right):
+            pairs += zip(left.values(), right.values(), strict=True)
+        elif left != right and not (isinstance(left, float) and math.isnan(left) and math.isnan(right)):
+            return False
+    return True
+
+
+def nested(levels: int) -> Any:
+    value: Any = "innermost"
+    for level in range(levels):
+        value = [value] if level % 2 else {"key": value}
+    return value
+
+
+@given(VALUES)
+def test_a_value_is_restored_exactly(value: Any) -> None:
+    data = asm.Event.new(type="acme.value", session_id="s", data={"value": escape_payload(value)}).data
+    assert equal(restore_payload(data["value"]), value)
+
+
+@pytest.mark.parametrize("levels", [99, 100, 101, 190, 1_000, 20_000])
+def test_any_depth_is_restored(levels: int) -> None:
+    assert equal(restore_payload(escape_payload(nested(levels))), nested(levels))
+
+
+def test_an_integer_of_any_size_is_restored() -> None:
+    value = [1 << 63, -(1 << 70), 1 << 100_000]
+    assert restore_payload(escape_payload(value)) == value
+
+
+def test_json_stays_as_it_is() -> None:
+    value = {"role": "user", "content": ["hällo", 1, 1.5, None, True]}
+    assert escape_payload(value) == value
+
+
+def test_another_type_is_refused() -> None:
+    with pytest.raises(asm.ValidationError, match="set"):
+        escape_payload([{1}])
+
+
+def test_a_value_without_escapes_stays_the_same_object() -> None:
+    value = {"a": [1, "b", (2.5, float("nan")), b"c"]}
+    assert Escapes(to_json=False).escape(value)[0] is value
+
+
+@dataclass(frozen=True)
+class Point:
+    x: Any
+
+
+def test_objects_are_rebuilt_with_their_fields_changed() -> None:
+    escapes = Escapes(to_json=False, rebuild=lambda value, change: replace(value, x=change(value.x)))
+    value = [Point("\ud800"), {Point(1 << 80): Point(("a",))}]
+    parts = escapes.escape(value)
+    assert parts[0][0].x.isprintable() is False
+    assert parts[0][0].x.encode()
+    assert escapes.restore(parts) == value
+
+
+@given(VALUES)
+def test_a_readable_copy_is_a_payload(value: Any) -> None:
+    assert asm.Event.new(type="acme.value", session_id="s", data={"value": readable(value)})
+
+
+def test_a_readable_copy_of_objects_and_depth_is_short() -> None:
+    copy = readable({("a", 1): object(), "deep": nested(5_000)})
+    assert asm.Event.new(type="acme.value", session_id="s", data=copy)
+    assert next(iter(copy)) == "('a', 1)"
