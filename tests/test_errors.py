@@ -16,6 +16,7 @@ ERRORS = [
     asm.AlreadyExistsError("The id is taken.", details={"id": "evt_1"}),
     asm.UnsupportedCapabilityError("file", "bind"),
     asm.UnknownBackendError("sqlmodle", ["sqlmodel"]),
+    asm.UnknownProviderError("antropic", ["anthropic"]),
 ]
 
 

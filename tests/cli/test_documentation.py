@@ -58,7 +58,9 @@ def test_the_options_that_choose_a_store_are_named() -> None:
     assert all(f"`{option}" in text for option in ("--backend", "-b", "--url", "--store", "--config"))
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name not in {"asm", "asm db", "asm db sql", "asm backends"}])
+@pytest.mark.parametrize(
+    "name", [name for name in ALL if name not in {"asm", "asm db", "asm db sql", "asm backends", "asm providers"}]
+)
 def test_a_command_that_works_on_a_store_lets_it_be_chosen(name: str) -> None:
     assert {"--backend", "-b", "--url", "--store", "--config"} <= options(ALL[name])
 

@@ -67,6 +67,7 @@ ARGUMENTS: dict[tuple[str, ...], list[list[str]]] = {
     ("maintain",): [[], ["--dry-run"], ["--policy", ARGUMENT], ["--policy", "POLICY"]],
     ("health",): [[]],
     ("backends",): [[]],
+    ("providers",): [[]],
     ("db", "status"): [[]],
     ("db", "upgrade"): [[]],
     ("db", "downgrade"): [["--to", "0", "--yes"]],
@@ -106,7 +107,7 @@ def backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Backend:
     opened = filled(MemoryBackend())
     offer = Offer(name=HOSTILE, distribution=HOSTILE, version=HOSTILE, value="x", entry=Hostile())
     monkeypatch.setattr(Choice, "open", lambda _self, **_options: opened)
-    monkeypatch.setattr("asm_core.cli.commands.backends.find_offers", lambda: [offer])
+    monkeypatch.setattr("asm_core.plugins.loading.find_offers", lambda _group: [offer])
     monkeypatch.setattr(opened.maintenance, "health_check", lambda: [HOSTILE])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "policy.toml").write_text(f"[retention]\n{json.dumps(HOSTILE)} = 1\n", "utf-8")

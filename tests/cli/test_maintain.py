@@ -163,7 +163,7 @@ def test_a_broken_backend_is_shown_as_broken(asm: Callable[..., Result], monkeyp
             raise ImportError(message)
 
     broken = Offer(name="acme", distribution="acme-asm", version="2.0", value="acme", entry=Entry())
-    monkeypatch.setattr("asm_core.cli.commands.backends.find_offers", lambda: [broken])
+    monkeypatch.setattr("asm_core.plugins.loading.find_offers", lambda _group: [broken])
     error = "The backend 'acme' (acme-asm 2.0) cannot be loaded: ImportError: x\\ny. Reinstall it, or choose another."
     result = asm("backends")
     assert (result.exit_code, result.stderr) == (0, "")

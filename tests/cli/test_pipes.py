@@ -38,6 +38,7 @@ def commands(session: str) -> list[tuple[str, ...]]:
         ("show", session),
         ("tail", session, "-n", "100", "--follow"),
         ("backends",),
+        ("providers",),
         ("--help",),
     ]
 
@@ -45,7 +46,9 @@ def commands(session: str) -> list[tuple[str, ...]]:
 def test_a_pipe_gets_no_colour_no_box_and_no_control_character(process: Callable[..., Any], session: str) -> None:
     for arguments in commands(session):
         for options in (
-            ((), ("--json",)) if arguments[0] in {"sessions", "show", "tail", "usage", "backends"} else ((),)
+            ((), ("--json",))
+            if arguments[0] in {"sessions", "show", "tail", "usage", "backends", "providers"}
+            else ((),)
         ):
             result = process(*arguments, *options)
             assert (result.returncode, result.stderr) == (0, ""), arguments

@@ -164,6 +164,6 @@ def test_an_unknown_asm_store_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_without_a_name_it_is_the_only_durable_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    installed = registry.find_offers()
-    monkeypatch.setattr(registry, "find_offers", lambda: [one for one in installed if one.name in {"memory", "pony"}])
+    installed = [offer for offer in registry.BACKENDS.offers() if offer.name in {"memory", "pony"}]
+    monkeypatch.setattr("asm_core.plugins.loading.find_offers", lambda _group: installed)
     assert resolved()[0] == "pony"

@@ -36,7 +36,10 @@
     └── PluginError                      plugin_error
         ├── UnknownBackendError          unknown_backend
         ├── BrokenBackendError           broken_backend
-        └── IncompatibleBackendError     incompatible_backend
+        ├── IncompatibleBackendError     incompatible_backend
+        ├── UnknownProviderError         unknown_provider
+        ├── BrokenProviderError          broken_provider
+        └── IncompatibleProviderError    incompatible_provider
 """
 
 from __future__ import annotations
@@ -360,7 +363,7 @@ class UnsupportedCapabilityError(AsmError):
 
 
 class PluginError(AsmError):
-    """A backend could not be loaded."""
+    """A backend or a provider could not be loaded."""
 
     code = "plugin_error"
 
@@ -372,12 +375,7 @@ class UnknownBackendError(PluginError):
 
     def __init__(self, name: str, installed: Iterable[str]) -> None:
         names = sorted(installed)
-        close = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        super().__init__(
-            f"No backend named {short_repr(name)}.{hint} Installed: {', '.join(names)}.",
-            details={"name": without_account(name), "installed": names},
-        )
+        super().__init__(_unknown("backend", name, names), details=_named(name, names))
 
     def __reduce__(self) -> tuple[type[UnknownBackendError], tuple[str, list[str]]]:
         """Rebuild from the constructor's arguments, so that the error can be pickled."""
@@ -394,6 +392,42 @@ class IncompatibleBackendError(PluginError):
     """An installed backend was written for another version of the ports."""
 
     code = "incompatible_backend"
+
+
+class UnknownProviderError(PluginError):
+    """No installed distribution offers a provider of this name."""
+
+    code = "unknown_provider"
+
+    def __init__(self, name: str, installed: Iterable[str]) -> None:
+        names = sorted(installed)
+        super().__init__(_unknown("provider", name, names), details=_named(name, names))
+
+    def __reduce__(self) -> tuple[type[UnknownProviderError], tuple[str, list[str]]]:
+        """Rebuild from the constructor's arguments, so that the error can be pickled."""
+        return type(self), (self.details["name"], self.details["installed"])
+
+
+class BrokenProviderError(PluginError):
+    """An installed provider cannot be loaded. The cause is chained."""
+
+    code = "broken_provider"
+
+
+class IncompatibleProviderError(PluginError):
+    """An installed provider was written for another version of the ports."""
+
+    code = "incompatible_provider"
+
+
+def _unknown(word: str, name: str, installed: list[str]) -> str:
+    close = difflib.get_close_matches(name, installed, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"No {word} named {short_repr(name)}.{hint} Installed: {', '.join(installed) or 'none'}."
+
+
+def _named(name: str, installed: list[str]) -> dict[str, Any]:
+    return {"name": without_account(name), "installed": installed}
 
 
 def without_account(text: str) -> str:

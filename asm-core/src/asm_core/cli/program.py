@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from asm_core.cli.app import app
-from asm_core.cli.commands.backends import list_backends
+from asm_core.cli.commands.backends import list_backends, list_providers
 from asm_core.cli.commands.db import downgrade, print_sql, print_status, upgrade
 from asm_core.cli.commands.files import export_to_file, import_from_file
 from asm_core.cli.commands.health import check_health
@@ -36,6 +36,7 @@ app.command("import")(import_from_file)
 app.command("maintain")(maintain_store)
 app.command("health")(check_health)
 app.command("backends")(list_backends)
+app.command("providers")(list_providers)
 
 db = typer.Typer(help="Show and change the schema of the store.", no_args_is_help=True, rich_markup_mode=None)
 db.command("status")(print_status)

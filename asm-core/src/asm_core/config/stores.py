@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DEFAULT_BACKEND: Final = "sqlmodel"
 DEFAULT_URL: Final = "sqlite:///asm.db"
 _RELATIVE: Final = re.compile(r"sqlite:///([^/?].*)", re.DOTALL)
+_OF_OTHERS: Final = {"provider", "providers", "stores"}
+"""Top-level keys that are no options of the store."""
 _RESERVED: Final = {
     "migrate": "to upgrade the schema, run `asm db upgrade` or pass migrate=True",
     "store": "to select a store, use --store",
@@ -93,7 +95,8 @@ def resolve_store(
     """
     given = _Source(_text("name", name), _text("url", url), options or {})
     asked = [given] if store is not None or config is not None else [given, _environment()]
-    file = _file(config, is_place_named=any(source.url for source in asked))
+    # If the user named the URL, an untrusted file is ignored.
+    file = config_file(config, trusted_only=any(source.url for source in asked))
     if store is None and config is None:
         store = os.environ.get("ASM_STORE") or None
     sources = [*asked, _configured(file, store)]
@@ -115,11 +118,15 @@ def _merged(backend: str, sources: list[_Source]) -> StoreConfig:
     )
 
 
-def _file(config: str | os.PathLike[str] | None, *, is_place_named: bool) -> ConfigFile | None:
+def config_file(config: str | os.PathLike[str] | None, *, trusted_only: bool = False) -> ConfigFile | None:
+    """Return the configuration file: `config`, or that of ``ASM_CONFIG``, or the nearest one.
+
+    Raises:
+        ValidationError: it cannot be read, or is not TOML.
+    """
     named = os.environ.get("ASM_CONFIG") or None if config is None else config
     if named is None:
-        # If the user named the URL, an untrusted file is ignored.
-        return found_file(trusted_only=is_place_named)
+        return found_file(trusted_only=trusted_only)
     if not isinstance(named, str | os.PathLike) or "\0" in os.fspath(named):
         message = f"config must be the path of a file, not {short_repr(named)}."
         raise ValidationError(message)
@@ -139,7 +146,7 @@ def _configured(file: ConfigFile | None, store: str | None) -> _Source:
         return _of_table(file, _named_table(file, stores, store), f"[stores.{store}] ")
     if file is None:
         return _Source(None, None, {})
-    return _of_table(file, {key: value for key, value in file.table.items() if key != "stores"}, "")
+    return _of_table(file, {key: value for key, value in file.table.items() if key not in _OF_OTHERS}, "")
 
 
 def _named_table(file: ConfigFile | None, stores: dict[str, Any], store: object) -> dict[str, Any]:

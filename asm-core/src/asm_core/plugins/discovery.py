@@ -1,4 +1,4 @@
-"""Discovery of backends in installed distributions, tolerant of damaged metadata."""
+"""Discovery of plugins in installed distributions, tolerant of damaged metadata."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.metadata import Distribution, EntryPoint
 
-GROUP: Final = "asm.backends"
 _UNKNOWN: Final = "unknown"
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry point of the group, and its distribution.
+    """An entry point of a group, and its distribution.
 
     Attributes:
         value: the module it names; None if the distribution's entry points cannot be read.
@@ -42,12 +41,12 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
         return self.entry.load()
 
 
-def find_offers() -> list[Offer]:
-    """Return all offers, sorted by name; nothing is imported.
+def find_offers(group: str) -> list[Offer]:
+    """Return all offers of a group, sorted by name; nothing is imported.
 
     Metadata is read again only after a change of `sys.path` or of one of its directories, such as an installation.
     """
-    return list(_read_offers(tuple(map(_state_of, sys.path))))
+    return list(_read_offers(group, tuple(map(_state_of, sys.path))))
 
 
 def _state_of(place: str) -> tuple[str, int, int]:
@@ -58,18 +57,18 @@ def _state_of(place: str) -> tuple[str, int, int]:
     return place, found.st_ino, found.st_mtime_ns
 
 
-@lru_cache(maxsize=1)
-def _read_offers(_path: tuple[tuple[str, int, int], ...]) -> list[Offer]:
+@lru_cache(maxsize=2)
+def _read_offers(group: str, _path: tuple[tuple[str, int, int], ...]) -> list[Offer]:
     from importlib.metadata import entry_points  # noqa: PLC0415  importing it takes as long as all of asm_core
 
     try:
-        offers = [_offer(entry) for entry in entry_points(group=GROUP)]
+        offers = [_offer(entry) for entry in entry_points(group=group)]
     except Exception:  # noqa: BLE001  one damaged distribution must not hide the others
-        offers = list(_one_by_one())
+        offers = list(_one_by_one(group))
     return sorted(offers, key=lambda offer: offer.name)
 
 
-def _one_by_one() -> Iterator[Offer]:
+def _one_by_one(group: str) -> Iterator[Offer]:
     from importlib.metadata import distributions  # noqa: PLC0415  as above
 
     seen = set()
@@ -79,9 +78,9 @@ def _one_by_one() -> Iterator[Offer]:
             continue
         seen.add(name)
         try:
-            yield from [_offer(entry) for entry in distribution.entry_points.select(group=GROUP)]
+            yield from [_offer(entry) for entry in distribution.entry_points.select(group=group)]
         except Exception:  # noqa: BLE001  any error of a damaged file
-            if _mentions_group(distribution):
+            if _mentions(distribution, group):
                 yield Offer(name=name, distribution=name, version=version, value=None)
 
 
@@ -104,8 +103,8 @@ def _origin(distribution: Distribution | None) -> tuple[str, str]:
         return _UNKNOWN, _UNKNOWN
 
 
-def _mentions_group(distribution: Distribution) -> bool:
+def _mentions(distribution: Distribution, group: str) -> bool:
     try:
-        return GROUP in (distribution.read_text("entry_points.txt") or "")
+        return group in (distribution.read_text("entry_points.txt") or "")
     except (OSError, ValueError):
         return False

@@ -1,14 +1,21 @@
-"""The description that a plugin gives of its backend, and its checks."""
+"""The descriptions that plugins give of their backends and providers, and their checks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from asm_core.escaping import short_repr
 from asm_core.ports.backend import PORT_VERSION, Backend, Capability
+from asm_core.ports.provider import AnyProvider, ProviderCapability
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+
+Spec = TypeVar("Spec", bound="BackendSpec | ProviderSpec")
 
 _SETS: Final = (frozenset, set)
 
@@ -35,6 +42,24 @@ class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):
     requires: tuple[str, ...] = ()
 
 
+class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin's description of its provider.
+
+    Attributes:
+        name: its name in the configuration; the same as that of the entry point.
+        open: called as ``open(**options)``; its keyword parameters are the provider's options.
+        capabilities: the declared capabilities.
+        port_version: the `asm_core.PORT_VERSION` that the provider implements.
+        requires: the top-level modules that `open` imports and that can be missing, such as the vendor's SDK.
+    """
+
+    name: str
+    open: Callable[..., AnyProvider]
+    capabilities: frozenset[ProviderCapability]
+    port_version: int
+    requires: tuple[str, ...] = ()
+
+
 class BackendInfo(msgspec.Struct, frozen=True, kw_only=True):
     """An installed backend, as listed by `installed_backends`.
 
@@ -53,39 +78,56 @@ class BackendInfo(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-def checked_spec(given: object, name: str) -> BackendSpec:
-    """Check the description that a plugin gives of the backend `name`, and return it.
+class ProviderInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An installed provider, as listed by `installed_providers`.
 
-    For a backend of another version of the ports, only name, function and version are checked.
+    Attributes:
+        status: ``ok``, ``broken`` or ``incompatible``.
+        error: why it is not ok.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    status: str
+    capabilities: tuple[str, ...] = ()
+    port_version: int | None = None
+    error: str | None = None
+
+
+def checked_spec(given: object, name: str, wanted: type[Spec], hook: str, capability: type[StrEnum]) -> Spec:
+    """Check the description that a plugin gives of the backend or provider `name`, and return it.
+
+    For a plugin of another version of the ports, only name, function and version are checked.
 
     Raises:
         TypeError: a field has another type, or the name differs.
     """
-    if not isinstance(given, BackendSpec):
-        message = (
-            f"its hook asm_backend() returns {short_repr(given)} instead of a BackendSpec named {short_repr(name)}"
-        )
+    kind = wanted.__name__
+    if not isinstance(given, wanted):
+        message = f"its hook {hook}() returns {short_repr(given)} instead of a {kind} named {short_repr(name)}"
         raise TypeError(message)
-    fields: dict[str, Any] = {field: getattr(given, field) for field in BackendSpec.__struct_fields__}
+    fields: dict[str, Any] = {field: getattr(given, field) for field in wanted.__struct_fields__}
     if type(fields["name"]) is not str or fields["name"] != name:
-        message = (
-            f"its hook asm_backend() returns a BackendSpec named {short_repr(fields['name'])}, not {short_repr(name)}"
-        )
+        message = f"its hook {hook}() returns a {kind} named {short_repr(fields['name'])}, not {short_repr(name)}"
         raise TypeError(message)
-    _check(fields, "port_version", "asm_core.PORT_VERSION, an integer", ok=type(fields["port_version"]) is int)
-    _check(fields, "open", "a function", ok=callable(fields["open"]))
+    check = partial(_check, kind, fields)
+    check("port_version", "asm_core.PORT_VERSION, an integer", ok=type(fields["port_version"]) is int)
+    check("open", "a function", ok=callable(fields["open"]))
+    texts = [field for field in ("databases", "requires") if field in fields]
     if fields["port_version"] != PORT_VERSION:
-        return BackendSpec(**{**fields, "capabilities": frozenset(), "databases": (), "requires": ()})
+        nothing: dict[str, Any] = dict.fromkeys(texts, ())
+        return wanted(**{**fields, "capabilities": frozenset(), **nothing})
     declared = fields["capabilities"]
-    members = type(declared) in _SETS and all(type(one) is Capability for one in declared)
-    _check(fields, "capabilities", "a frozenset of asm_core.Capability", ok=members)
-    for field in ("databases", "requires"):
+    members = type(declared) in _SETS and all(type(one) is capability for one in declared)
+    check("capabilities", f"a frozenset of asm_core.{capability.__name__}", ok=members)
+    for field in texts:
         strings = type(fields[field]) is tuple and all(type(one) is str for one in fields[field])
-        _check(fields, field, "a tuple of strings", ok=strings)
-    return BackendSpec(**{**fields, "capabilities": frozenset(declared)})
+        check(field, "a tuple of strings", ok=strings)
+    return wanted(**{**fields, "capabilities": frozenset(declared)})
 
 
-def _check(fields: dict[str, Any], field: str, wanted: str, *, ok: bool) -> None:
+def _check(kind: str, fields: dict[str, Any], field: str, wanted: str, *, ok: bool) -> None:
     if not ok:
-        message = f"its BackendSpec has the {field} {short_repr(fields[field])} instead of {wanted}"
+        message = f"its {kind} has the {field} {short_repr(fields[field])} instead of {wanted}"
         raise TypeError(message)
