@@ -18,10 +18,12 @@ os.environ["UV_COMPILE_BYTECODE"] = "1"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 BACKENDS = ("asm-backend-peewee", "asm-backend-pony", "asm-backend-sqlmodel")
-DISTRIBUTIONS = ("asm-core", *BACKENDS, "asm-contract-tests")
+PROVIDERS = ("asm-provider-anthropic", "asm-provider-openai")
+DISTRIBUTIONS = ("asm-core", *BACKENDS, *PROVIDERS, "asm-contract-tests")
 EDITABLE = [
     *("-e", "./asm-core[cli,prices]", "-e", "./asm-contract-tests"),
     *(part for name in BACKENDS for part in ("-e", f"./{name}[postgresql]")),
+    *(part for name in PROVIDERS for part in ("-e", f"./{name}")),
 ]
 INTEGRATED = ("-e", "./asm-core[cli]", "-e", "./asm-backend-sqlmodel[postgresql]", "-e", "./asm-contract-tests")
 GROUPS = nox.project.load_toml("pyproject.toml")
@@ -32,6 +34,7 @@ ON_MINIMUMS = (
     "tests/backends/together/test_same_answers.py",
     "tests/cli/test_documentation.py",
     "tests/cli/test_show.py",
+    "tests/providers",
 )
 INTEGRATIONS = sorted(path.parent.name for path in Path("integrations").glob("*/pyproject.toml"))
 PARALLEL = ("-n", "2", "--dist", "worksteal")
@@ -130,7 +133,7 @@ def package(session: nox.Session) -> None:
 
 def use_wheels(session: nox.Session, room: Path) -> None:
     """Record a command with the wheels in a directory, first without the extra and then with it."""
-    core, *backends, suite = (str(next(room.glob(f"{name.replace('-', '_')}-*.whl"))) for name in DISTRIBUTIONS)
+    core, *others, suite = (str(next(room.glob(f"{name.replace('-', '_')}-*.whl"))) for name in DISTRIBUTIONS)
     scripts = room / "bare" / ("Scripts" if os.name == "nt" else "bin")
     # Nothing of the session's environment may be seen from the bare one.
     clean = {name: None for name in os.environ if name.startswith(("ASM_", "PYTHON", "VIRTUAL_ENV"))}
@@ -139,7 +142,7 @@ def use_wheels(session: nox.Session, room: Path) -> None:
     def run(command: str, *args: str, **options: object) -> str:
         return str(session.run(str(scripts / command), *args, env=env, external=True, **options))
 
-    run("pip", "install", "--quiet", core, *backends)
+    run("pip", "install", "--quiet", core, *others)
     if "asm-core[cli]" not in run("asm", silent=True, success_codes=[1]):
         session.error("without its extra, `asm` must say what to install")
     run("pip", "install", "--quiet", f"{core}[cli]")
@@ -150,6 +153,9 @@ def use_wheels(session: nox.Session, room: Path) -> None:
         if [found["status"] for found in sessions] != ["completed"]:
             session.error(f"the main job must leave one completed session, not {sessions}")
         run("asm", *store, "health")
+    providers = json.loads(run("asm", "providers", "--json", silent=True, stderr=sys.stderr))
+    if [found["status"] for found in providers] != ["ok"] * len(PROVIDERS):
+        session.error(f"all providers must be ok, not {providers}")
     run("pip", "install", "--quiet", suite)
     run("python", "-c", "import asm_contract_tests")
 

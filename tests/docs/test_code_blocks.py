@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from blocks import PAGES, ROOT, Block, blocks_of, prose_of
+from model_server import ModelServer, weather_model
 from processes import LIMIT
 
 import asm_core as asm
@@ -96,8 +97,12 @@ def test_the_blocks_of_a_page_run(
     reader = Reader(tmp_path, environment, postgresql_url)
     if page == README:
         record_the_first_run(reader)
-    for block in blocks_of(page):
-        reader.read(block)
+    with ModelServer(otherwise=weather_model) as server:
+        for vendor in ("ANTHROPIC", "OPENAI"):
+            monkeypatch.setenv(f"{vendor}_API_KEY", "sk-test")
+            monkeypatch.setenv(f"{vendor}_BASE_URL", server.url)
+        for block in blocks_of(page):
+            reader.read(block)
 
 
 def record_the_first_run(reader: Reader) -> None:

@@ -1,0 +1,65 @@
+"""A conversation goes on in another process, on another ORM."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from processes import LIMIT
+
+import asm_core as asm
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model_server import ModelServer
+    from vendors import Vendor
+
+WORKER = """
+import sys
+import asm_core as asm
+
+orm, url, provider, base_url, session_id, prompt, api = sys.argv[1:]
+with asm.open_backend(orm, url=url) as backend:
+    options = {"api": api} if api else {}
+    found = asm.open_provider(provider, api_key="sk-test", model="m", base_url=base_url, **options)
+    manager = asm.SessionManager(backend.session_store, found)
+    run = manager.start_run(session_id, prompt)
+    print(manager.execute_run(run.id).output["content"])
+"""
+
+
+def test_a_session_is_resumed_by_another_process_on_another_orm(
+    vendor: Vendor, server: ModelServer, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/agent.db"
+    server.script.extend([vendor.call("weather", {"city": "Rome"}), vendor.text("Sunny."), vendor.text("Rome.")])
+    with asm.open_backend("sqlmodel", url=url, migrate=True) as backend:
+        provider = vendor.provider(server, tools=[weather])
+        manager = asm.SessionManager(backend.session_store, provider)
+        session = manager.start_session(agent_id="assistant")
+        manager.activate_session(session.id)
+        manager.execute_run(manager.start_run(session.id, "Is it nice in Rome?").id)
+    name = "anthropic" if vendor.name == "anthropic" else "openai"
+    api = "" if vendor.name == "anthropic" else vendor.name
+    arguments = ("peewee", url, name, server.url, session.id, "Which city?", api)
+    environment = {key: value for key, value in os.environ.items() if not key.endswith("_API_KEY")}
+    answer = subprocess.check_output(
+        [sys.executable, "-c", WORKER, *arguments], text=True, timeout=LIMIT, env=environment, cwd=tmp_path
+    )
+    assert answer == "Rome.\n"
+    body = json.dumps(server.requests[-1].body)
+    places = [body.index(text) for text in ("Is it nice in Rome?", "weather", "clear sky", "Sunny.", "Which city?")]
+    assert places == sorted(places)
+    with asm.open_backend("pony", url=url) as backend:
+        messages = asm.read_messages(backend.session_store, session.id)
+        assert [message.role for message in messages] == ["user", "assistant", "tool", "assistant", "user", "assistant"]
+        assert messages[-1].text == "Rome."
+
+
+def weather(city: str) -> str:
+    """Return the weather."""
+    return f"clear sky in {city}"
