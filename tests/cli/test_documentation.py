@@ -29,7 +29,8 @@ ALL = dict(commands(get_command(app)))
 
 
 def options(command: Any) -> set[str]:
-    return {option for parameter in command.params for option in parameter.opts if option.startswith("-")}
+    both = (option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts))
+    return {option for option in both if option.startswith("-")}
 
 
 def section(name: str) -> str:

@@ -156,7 +156,7 @@ def test_the_end_is_recorded_if_the_reader_blocks(start: Callable[..., Any], tmp
 
 def test_ctrl_c_at_a_terminal_reaches_the_command_once(environment: dict[str, str], tmp_path: Path) -> None:
     terminal, end = pty.openpty()
-    command = (sys.executable, "-m", "asm_core", *REPORTS)
+    command = (sys.executable, "-m", "asm_core", "run", "--no-tty", *REPORTS[1:])
     code = (
         "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
         "os.execv(sys.argv[1], sys.argv[1:])"

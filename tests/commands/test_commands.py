@@ -101,6 +101,7 @@ def test_variables_are_laid_over_the_environment(monkeypatch: pytest.MonkeyPatch
         {"command": ["a"], "env": {"": "c"}},
         {"command": ["a"], "env": {"a": 1}},
         {"command": ["a"], "merge": 1},
+        {"command": ["a"], "tty": "yes"},
         {"command": ["a"], "shell": True},
     ],
 )
@@ -111,7 +112,7 @@ def test_an_input_that_describes_no_command_is_refused(value: dict[str, Any] | N
 
 
 @pytest.mark.parametrize(
-    "value", [{"command": ["a", "b"]}, {"command": ["a"], "cwd": "/", "env": {"x": "y"}, "merge": True}]
+    "value", [{"command": ["a", "b"]}, {"command": ["a"], "cwd": "/", "env": {"x": "y"}, "merge": True, "tty": True}]
 )
 def test_a_command_gives_back_its_input(value: dict[str, Any]) -> None:
     assert Command.from_input(value).to_input() == value
@@ -201,6 +202,43 @@ def test_no_input_at_all_is_an_empty_one() -> None:
 def test_it_has_no_terminal_to_wait_for() -> None:
     program = "import os; os.open('/dev/tty', os.O_RDWR)"
     assert Execution(sys.executable, "-c", program).facts["exit_code"] == 1
+
+
+def test_a_command_can_have_a_terminal() -> None:
+    program = "import os; print(os.ttyname(0) == os.ttyname(2), os.get_terminal_size()); os.open('/dev/tty', os.O_RDWR)"
+    done = Execution(sys.executable, "-c", program, tty=True)
+    assert done.output("terminal") == b"True os.terminal_size(columns=80, lines=24)\r\n"
+    assert done.said[0][1]["terminal"] == {"columns": 80, "rows": 24}
+    assert done.facts["exit_code"] == 0
+
+
+def test_the_input_of_a_terminal_without_a_console_is_empty() -> None:
+    assert Execution("cat", tty=True).output("terminal") == b""
+
+
+@pytest.mark.parametrize("variables", [{}, {"LC_CTYPE": "C"}, {"LC_ALL": "C"}, {"LANG": "C.UTF-8"}])
+def test_a_terminal_does_not_change_the_environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    for name in [name for name in os.environ if name.startswith("LC_") or name == "LANG"]:
+        monkeypatch.delenv(name)
+    plain, terminal = (Execution("env", env=variables, tty=tty) for tty in (False, True))
+    assert terminal.output("terminal").replace(b"\r\n", b"\n") == plain.output()
+
+
+def test_a_terminal_does_not_change_what_is_ignored() -> None:
+    program = ("sh", "-c", "grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status")
+    plain, terminal = Execution(*program), Execution(*program, tty=True)
+    assert terminal.output("terminal").replace(b"\r\n", b"\n") == plain.output()
+
+
+@pytest.mark.parametrize("variables", [{}, {"LC_ALL": "C"}])
+def test_arguments_reach_a_command_with_a_terminal_unchanged(variables: dict[str, str]) -> None:
+    done = Execution("printf", "%s-%s", "é€\u202e", "", tty=True, env=variables)
+    assert done.output("terminal") == "é€\u202e-".encode()
+
+
+@pytest.mark.parametrize("argv", [["no-such-program"], ["/"], ["/etc/passwd"], ["sh", "-c", "exit 3"], ["false"]])
+def test_statuses_are_the_same_with_a_terminal(argv: list[str]) -> None:
+    assert Execution(*argv, tty=True).facts["exit_code"] == Execution(*argv).facts["exit_code"]
 
 
 def test_the_message_names_the_failed_command() -> None:

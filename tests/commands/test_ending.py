@@ -59,8 +59,20 @@ def open_files() -> int:
 
 
 @pytest.mark.parametrize("argv", [["true"], ["sh", "-c", "echo x; exit 3"], ["no-such-program"], ["/etc/passwd"]])
-def test_nothing_is_left(argv: list[str]) -> None:
-    Execution(*argv)
+@pytest.mark.parametrize("tty", [False, True])
+def test_nothing_is_left(argv: list[str], *, tty: bool) -> None:
+    Execution(*argv, tty=tty)
+
+
+def test_nothing_is_left_if_the_directory_of_a_command_with_a_terminal_is_missing() -> None:
+    done = Execution("true", cwd="/no/such/directory", tty=True)
+    assert done.facts["exit_code"] == 126
+
+
+def test_cancelling_ends_all_that_runs_in_a_terminal() -> None:
+    done = Execution("sh", "-mc", "sleep 1000 & echo $$; fg", on_line=cancel_once, tty=True)
+    assert done.facts["signal"] == signal.SIGHUP
+    assert soon_gone(int(done.lines("terminal")[0]["delta"]))
 
 
 def test_cancelling_ends_it() -> None:

@@ -35,12 +35,13 @@ class Signals:
         first: the number of the first signal that requested the end, or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *also: str) -> None:
+        """Pass the signals `also` on, too."""
         self.first: int | None = None
         self._last = (0, 0.0)
         self._noted: set[int] = set()
         self._restored = contextlib.ExitStack()
-        self._passed_on = _numbers(_PASSED_ON)
+        self._passed_on = _numbers((*_PASSED_ON, *also))
         self._is_main = threading.current_thread() is threading.main_thread()
 
     def __enter__(self) -> Self:

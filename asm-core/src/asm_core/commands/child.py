@@ -9,34 +9,37 @@ import threading
 from typing import TYPE_CHECKING, Final, Self
 
 from asm_core.commands.group import Ending, send_signal
+from asm_core.commands.pseudo_terminal import PseudoTerminal
 from asm_core.concurrency.latches import Latch, start_thread
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from asm_core.commands.command import Command
+    from asm_core.commands.console import Console
 
 REAP_SECONDS: Final = 5.0
 """Seconds to wait for a killed process to end. After that it is abandoned."""
 
 
 class Child:
-    """A command in its own session and process group, without a terminal, so that it can be ended as a whole.
+    """A command in its own session and process group, so that it can be ended as a whole.
 
-    It receives no signal of the terminal (Ctrl-C), only those that `interrupt` sends. It inherits signals that were
-    ignored when this process started (SIGHUP under nohup).
+    It has no terminal or one of its own, so it receives no signal of this process's terminal (Ctrl-C), only those that
+    `interrupt` sends. It inherits signals that were ignored when this process started (SIGHUP under nohup).
 
     A context manager: at its end, a command that still runs is ended, and no thread, file descriptor or zombie is left.
 
     Attributes:
         streams: the non-blocking file descriptors to read, by name.
+        terminal: its pseudo-terminal, if it has one.
         bell: a file descriptor that becomes readable when the command itself has ended, although other processes may
             still hold its streams.
         was_ended: whether `interrupt` or `end` was called while it ran.
     """
 
-    def __init__(self, command: Command, grace: float) -> None:
-        """Start the command.
+    def __init__(self, command: Command, grace: float, console: Console) -> None:
+        """Start the command; its pseudo-terminal is like `console`.
 
         Raises:
             OSError: it could not be started.
@@ -46,13 +49,19 @@ class Child:
         self._over = Latch()
         self._endings: dict[int, Ending] = {}
         self.was_ended = False
+        self.terminal = PseudoTerminal(console.size, console.attributes) if command.tty else None
         self.bell, self._ringer = os.pipe()
         try:
-            self._process = _started(command)
+            if self.terminal is None:
+                self._process = _started(command)
+            else:
+                self._process = self.terminal.start(command, merge=console.merges)
         except BaseException:
             self._close_bell()
+            if self.terminal is not None:
+                self.terminal.close()
             raise
-        found = {"stdout": self._process.stdout, "stderr": self._process.stderr}
+        found = {"terminal": self.terminal, "stdout": self._process.stdout, "stderr": self._process.stderr}
         self._outputs = {name: output for name, output in found.items() if output is not None}
         self.streams = {name: output.fileno() for name, output in self._outputs.items()}
         for descriptor in self.streams.values():
@@ -102,11 +111,12 @@ class Child:
     def pass_on(self, number: int) -> None:
         """Send a signal to the command's group, unless it has ended."""
         if not self._over.is_set:
-            send_signal(self._process.pid, number)
+            self._send(number)
 
     def end(self) -> None:
         """End the command and all processes of its group, and wait until they have ended."""
-        ending = self._begin_to_end(signal.SIGTERM)
+        # Interactive shells ignore SIGTERM, and end as with their terminal.
+        ending = self._begin_to_end(signal.SIGTERM if self.terminal is None else signal.SIGHUP)
         if ending is not None:
             ending.is_over.wait()
 
@@ -117,11 +127,22 @@ class Child:
             if self._over.is_set:
                 return None
             self.was_ended = True
+            self._send_to_foreground(number)
             # One step, which no other thread or signal handler can divide.
             self._endings.setdefault(group, Ending(group, number, self._grace, then=self._settle))
         ending = self._endings[group]
         ending.begin()
         return ending
+
+    def _send(self, number: int) -> None:
+        send_signal(self._process.pid, number)
+        self._send_to_foreground(number)
+
+    def _send_to_foreground(self, number: int) -> None:
+        """Send a signal to the job in the foreground of the terminal: a shell gives each a group of its own."""
+        group = None if self.terminal is None else self.terminal.foreground()
+        if group is not None and group != self._process.pid:
+            send_signal(group, number)
 
     def _settle(self) -> None:
         self._over.wait(REAP_SECONDS)

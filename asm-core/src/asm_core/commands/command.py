@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from asm_core.values.payloads import Payload
 
-_FORM: Final = '{"command": [...], "cwd"?: str, "env"?: {...}, "merge"?: bool}'
+_FORM: Final = '{"command": [...], "cwd"?: str, "env"?: {...}, "merge"?: bool, "tty"?: bool}'
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -24,6 +24,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         cwd: the working directory; None: that of this process.
         env: variables to add to the environment of this process.
         merge: whether standard error is written to standard output, so that their order is kept.
+        tty: whether it gets a pseudo-terminal as its standard input, output and error.
 
     >>> Command.from_input({"command": ["echo", "hello"]}).command
     ('echo', 'hello')
@@ -33,10 +34,11 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     cwd: str | None = None
     env: dict[str, str] = msgspec.field(default_factory=dict)
     merge: bool = False
+    tty: bool = False
 
     @classmethod
     def from_input(cls, value: Payload | None) -> Self:
-        """Parse the input of a run: ``{"command": [...], "cwd"?: str, "env"?: {...}, "merge"?: bool}``.
+        """Parse the input of a run: ``{"command": [...], "cwd"?: str, "env"?: {...}, "merge"?: bool, "tty"?: bool}``.
 
         Raises:
             ValidationError: the input is not of this form.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.commands.child import Child
 from asm_core.commands.command import Command
+from asm_core.commands.console import Console
 from asm_core.commands.pump import Pump
 from asm_core.errors import ProviderError, ValidationError
 from asm_core.models import EventType
@@ -29,23 +32,29 @@ class CommandProvider(Provider):
     """Runs a command, and records its output line by line.
 
     The input of a run is ``{"command": ["program", "argument", ...], "cwd"?: "directory", "env"?: {"NAME": "value"},
-    "merge"?: bool}``; no shell interprets it, and `env` is added to the environment of this process.
+    "merge"?: bool, "tty"?: bool}``; no shell interprets it, and `env` is added to the environment of this process.
 
     Events: ``tool_call_started`` (``tool_input`` is the input), a ``message_streamed`` for each line of output, and
     ``tool_call_completed`` or ``tool_call_failed``, whose ``tool_output`` has ``exit_code``, ``duration_ms`` and the
     counts of lines and bytes. Output without a newline, such as a prompt, is emitted within 50 ms (see `Lines`,
-    `output_bytes`). The order within a stream is exact. The order between the streams is that in which they were read,
-    unless ``merge`` makes them one.
+    `output_bytes`). The order within a stream is exact. The order between the streams is that in which they were
+    read, unless ``merge`` makes them one.
 
-    The command gets its own process group and no terminal. Its standard input is that of this process, or empty if that
-    is a terminal. A cancellation sends SIGTERM to the whole group and, `grace` seconds later, SIGKILL; see `interrupt`
-    for other signals. Processes that the command leaves running after its own end are not ended; see `Pump`.
+    The command gets its own process group. Its standard input is that of this process, or empty if that is a terminal.
+    With ``tty``, it gets a pseudo-terminal instead. That has the size, the keys and the input of `console`, or else 80
+    columns, 24 rows and no input. Its output is recorded as the stream ``terminal``, in the pieces in which it was
+    read; the input is not recorded.
+
+    A cancellation sends SIGTERM (with a terminal SIGHUP first) to the whole group and, `grace` seconds later, SIGKILL;
+    see `interrupt` for other signals. Processes that the command leaves running after its own end are not ended; see
+    `Pump`. With a terminal, they receive SIGHUP.
     """
 
     name = "command"
 
-    def __init__(self, *, grace: float = 5.0) -> None:
+    def __init__(self, *, grace: float = 5.0, console: Console | None = None) -> None:
         self._grace = grace
+        self._console = Console(None, None) if console is None else console
         self._lock = threading.RLock()
         self._children: dict[str, Child] = {}
         self._interrupted: int | None = None
@@ -71,20 +80,23 @@ class CommandProvider(Provider):
             message = f"{command.command[0]} was not started, because signal {self._interrupted} arrived first."
             raise ProviderError(message, details={"cancelled": True})
         call = {"tool_call_id": run.id, "tool_name": self.name}
-        emit(EventType.TOOL_CALL_STARTED, {**call, "tool_input": command.to_input()})
+        size = {"terminal": self._console.size._asdict()} if command.tty else {}
+        emit(EventType.TOOL_CALL_STARTED, {**call, "tool_input": command.to_input(), **size})
         started = time.perf_counter()
         try:
-            child = Child(command, self._grace)
+            child = Child(command, self._grace, self._console)
         except OSError as error:
             exit_code = NOT_FOUND if _is_missing(error, command) else NOT_EXECUTABLE
             facts = {"exit_code": exit_code, "duration_ms": _milliseconds_since(started)}
             name = command.command[0] + ("" if command.cwd is None else f", in {command.cwd},")
             raise _failed(emit, call, f"{name} could not be started: {error.strerror}.", facts) from error
-        with child:
+        with child, self._attached(child):
             ended, counts = self._attend(run.id, child, emit)
         facts = {**_status(ended), "duration_ms": _milliseconds_since(started), **counts}
         if child.was_ended or ended != 0:
-            raise _failed(emit, call, f"{command.command[0]} {_fate(child, ended)}.", facts, cancelled=child.was_ended)
+            is_cancelled = child.was_ended or (child.terminal is not None and ended == -signal.SIGINT)  # Ctrl-C
+            fate = "was cancelled" if is_cancelled and ended is not None else _fate(ended)
+            raise _failed(emit, call, f"{command.command[0]} {fate}.", facts, cancelled=is_cancelled)
         emit(EventType.TOOL_CALL_COMPLETED, {**call, "tool_output": facts})
         return ProviderResult(output=facts)
 
@@ -113,6 +125,16 @@ class CommandProvider(Provider):
             for child in self._children.values():
                 child.pass_on(number)
 
+    def resize(self) -> None:
+        """Give the pseudo-terminals of all commands the size of the console."""
+        with self._lock:
+            for child in self._children.values():
+                if child.terminal is not None:
+                    child.terminal.resize(self._console.size)
+
+    def _attached(self, child: Child) -> AbstractContextManager[None]:
+        return nullcontext() if child.terminal is None else self._console.attached(child.terminal)
+
     def _attend(self, run_id: str, child: Child, emit: Emit) -> tuple[int | None, dict[str, int]]:
         """Record the child's output until it has ended; return its status and the counts."""
 
@@ -127,6 +149,7 @@ class CommandProvider(Provider):
             self._children[run_id] = child
             if self._interrupted is not None:
                 child.interrupt(self._interrupted)
+        self.resize()  # it may have changed since the start
         try:
             pump = Pump(child, hand_over)
             pump.run()
@@ -142,11 +165,9 @@ def _status(ended: int | None) -> dict[str, Any]:
     return {"exit_code": ended} if ended >= 0 else {"exit_code": SIGNALLED - ended, "signal": -ended}
 
 
-def _fate(child: Child, ended: int | None) -> str:
+def _fate(ended: int | None) -> str:
     if ended is None:
         return "could not be ended, and is still running"
-    if child.was_ended:
-        return "was cancelled"
     return f"failed with exit status {ended}" if ended >= 0 else f"was ended by signal {-ended}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
 import time
@@ -45,7 +46,7 @@ class Pump:
     def __init__(self, child: Child, hand_over: HandOver) -> None:
         self._child = child
         self._hand_over = hand_over
-        self._lines = {descriptor: Lines(name) for name, descriptor in child.streams.items()}
+        self._lines = {descriptor: Lines(name, whole=name != "terminal") for name, descriptor in child.streams.items()}
         self._held_since: dict[int, float] = {}
         self._selector = selectors.DefaultSelector()
         self._deadline: float | None = None
@@ -113,6 +114,10 @@ class Pump:
             chunk = os.read(descriptor, READ_BYTES)
         except BlockingIOError:
             return 0
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            chunk = b""  # Linux reports the end of a terminal's output by an error
         if chunk:
             self._feed(descriptor, chunk)
         else:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -12,6 +13,7 @@ import typer
 from asm_core.cli.commands.show import SessionArgument
 from asm_core.cli.finding import find_session
 from asm_core.cli.output.events import events_between
+from asm_core.cli.output.screen import Screen
 from asm_core.cli.output.streams import raw_streams, stream_of
 from asm_core.cli.store import with_backend
 from asm_core.cli.when import TIME_HELP, parse_time
@@ -50,10 +52,16 @@ def print_output(
     head = store.get_latest_sequence(found.id)
     events = events_between(store, found.id, 0, head, (EventType.MESSAGE_STREAMED,))
     output = (event for event in events if _is_output(event, begin))
-    streams = raw_streams()
-    for batch in _in_time(output, speed) if replay or speed != 1 else _in_batches(output):
-        for name, pieces in itertools.groupby((event.data for event in batch), stream_of):
-            streams[name].write(joined_output(list(pieces)))
+    streams, screen = raw_streams(), Screen()
+    try:
+        for batch in _in_time(output, speed) if replay or speed != 1 else _in_batches(output):
+            for name, pieces in itertools.groupby((event.data for event in batch), stream_of):
+                data = joined_output(list(pieces))
+                screen.follow(data)
+                streams[name].write(data)
+    finally:
+        if sys.stdout.isatty():
+            streams["stdout"].write(screen.undo())
 
 
 def _is_output(event: Event, begin: datetime | None) -> bool:

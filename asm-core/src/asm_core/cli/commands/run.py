@@ -1,5 +1,6 @@
 """``asm run``."""
 
+import signal
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -11,12 +12,15 @@ from asm_core.cli.output.live import LiveOutput
 from asm_core.cli.signals import Signals
 from asm_core.cli.store import Choice, with_choice
 from asm_core.commands import CommandProvider
+from asm_core.commands.console import Console, is_interactive
 from asm_core.commands.origin import ORIGIN_KEY, origin_of
 from asm_core.errors import AsmError, ProviderError
 from asm_core.ports import SessionStore
 from asm_core.recording.abandoned import close_abandoned
 from asm_core.recording.manager import SessionManager
 
+_OF_TERMINALS: Final = ("SIGWINCH", "SIGCONT")
+"""Signals after which the size and the mode of the terminal may have changed."""
 _NOT_STARTED: Final = (126, 127)
 
 
@@ -35,11 +39,20 @@ def run_command(
     merge: Annotated[
         bool, typer.Option("--merge", help="Write standard error to standard output, which keeps their order.")
     ] = False,
+    tty: Annotated[
+        bool | None,
+        typer.Option(
+            "--tty/--no-tty",
+            help="Give the command a terminal. The default: if standard input and output are a terminal.",
+            show_default=False,
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print which session was recorded.")] = False,
 ) -> None:
     """Run a command and record it as a session.
 
     Example: asm run --agent builder -- make test. The output is forwarded live, byte for byte, after it is recorded.
+    In a terminal, the command gets a terminal of its own: input and all keys are passed on, and are not recorded.
     The exit status is that of the command; 124 after the timeout, 126 if it cannot be executed, 127 if it is not found,
     and 128 + n if signal n ended it. A signal to asm, such as Ctrl-C, is forwarded to the command. A second signal
     sends SIGTERM, a third SIGKILL. The run is then recorded as cancelled, and the status is 128 + the number of the
@@ -47,11 +60,13 @@ def run_command(
     """
     say = (lambda _: None) if quiet else printing.note
     facts = {**_facts(metadata or []), ORIGIN_KEY: origin_of(cwd)}
-    given: dict[str, Any] = (
-        {"command": command} | ({"cwd": str(cwd)} if cwd else {}) | ({"merge": True} if merge else {})
-    )
+    on_terminal = is_interactive() if tty is None else tty
+    given: dict[str, Any] = {"command": command}
+    given |= {"cwd": str(cwd)} if cwd else {}
+    given |= {"merge": True} if merge else {}
+    given |= {"tty": True} if on_terminal else {}
     options = {"agent_id": agent, "tags": tag or (), "metadata": facts, "timeout": timeout}
-    with Signals() as signals, choice.open(migrate=True) as backend:
+    with Signals(*(_OF_TERMINALS if on_terminal else ())) as signals, choice.open(migrate=True) as backend:
         closed = close_abandoned(backend.session_store)
         if closed:
             say(f"Closed {len(closed)} sessions or runs whose recorder was killed: {', '.join(closed)}.")
@@ -68,18 +83,26 @@ def _run(
     store: SessionStore, live: LiveOutput, signals: Signals, given: dict[str, Any], options: dict[str, Any]
 ) -> int:
     """Run the command and return its exit status."""
-    provider = CommandProvider()
+    console = Console()
+    provider = CommandProvider(console=console)
 
     def record() -> None:
-        with live:
+        with console, live:
             SessionManager(store, provider).run_once(given, on_event=live, **options)
 
     def interrupt(number: int) -> None:
         provider.interrupt(number)
         live.hurry()
 
+    def pass_on(number: int) -> None:
+        if signal.Signals(number).name in _OF_TERMINALS:
+            console.resume()
+            provider.resize()
+        else:
+            provider.pass_on(number)
+
     try:
-        signals.attend(record, interrupt=interrupt, pass_on=provider.pass_on)
+        signals.attend(record, interrupt=interrupt, pass_on=pass_on)
     except ProviderError as error:
         return _status(error, signals)
     except AsmError as error:

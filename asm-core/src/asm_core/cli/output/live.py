@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
+from asm_core.cli.output.screen import Screen
 from asm_core.cli.output.streams import raw_streams, stream_of
 from asm_core.commands import joined_output
 from asm_core.concurrency.threads import begin_thread
@@ -45,6 +47,7 @@ class LiveOutput:
 
     def __init__(self) -> None:
         self._streams = raw_streams()
+        self._screen = Screen() if sys.stdout.isatty() else None
         self._waiting: deque[Payload] = deque()
         # Each is written by one thread only and needs no lock.
         self._taken = self._written = 0
@@ -66,13 +69,15 @@ class LiveOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait until all output is written."""
+        """Wait until all output is written; reset modes of a terminal that the command left set."""
         self._closed = True
         self._awake.set()
         while self._thread.is_alive() and not self._gives_up():
             self._thread.join(_BLINK)
         if error is None and self._error is not None:
             raise self._error
+        if self._screen is not None and self._error is None and not self.is_stuck:
+            self._streams["stdout"].write(self._screen.undo())
 
     def __call__(self, event: Event) -> None:
         """Accept a stored event; block while the pending output is at its limit.
@@ -131,7 +136,10 @@ class LiveOutput:
     def _write(self, pieces: list[Payload]) -> None:
         for name, group in itertools.groupby(pieces, stream_of):
             stream, part = self._streams[name], list(group)
-            text = memoryview(joined_output(part))
+            output = joined_output(part)
+            if self._screen is not None and name == "stdout":
+                self._screen.follow(output)
+            text = memoryview(output)
             for start in range(0, len(text), _PIECE):
                 stream.write(text[start : start + _PIECE])
                 self._moved_at = time.monotonic()
