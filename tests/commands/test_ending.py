@@ -71,8 +71,8 @@ def test_nothing_is_left_if_the_directory_of_a_command_with_a_terminal_is_missin
 
 def test_cancelling_ends_all_that_runs_in_a_terminal() -> None:
     done = Execution("sh", "-mc", "sleep 1000 & echo $$; fg", on_line=cancel_once, tty=True)
-    assert done.facts["signal"] == signal.SIGHUP
-    assert soon_gone(int(done.lines("terminal")[0]["delta"]))
+    assert done.facts["exit_code"] == 128 + signal.SIGHUP
+    assert soon_gone(int(done.output("terminal").split()[0]))
 
 
 def test_cancelling_ends_it() -> None:
