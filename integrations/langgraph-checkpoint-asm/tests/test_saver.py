@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-import asm_core as asm
 from langgraph_checkpoint_asm import AsmSaver
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
+
+    import asm_core as asm
 
 IDS = st.integers(1, 6).map(lambda number: f"{number:04}")
 PLACES = st.tuples(st.sampled_from(["t", "u"]), st.sampled_from(["", "sub:1"]))

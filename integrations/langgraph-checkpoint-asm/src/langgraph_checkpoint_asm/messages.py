@@ -88,16 +88,16 @@ def usage_of(message: BaseMessage) -> Usage | None:
         return None
     into = counts.get("input_token_details") or {}
     out = counts.get("output_token_details") or {}
+    sums = {"input_tokens": counts["input_tokens"], "output_tokens": counts["output_tokens"]}
+    parts = {
+        "cache_read_tokens": into.get("cache_read"),
+        "cache_write_tokens": into.get("cache_creation"),
+        "reasoning_tokens": out.get("reasoning"),
+    }
     try:
-        tokens = asm.TokenUsage(
-            input_tokens=counts["input_tokens"],
-            cache_read_tokens=into.get("cache_read") or 0,
-            cache_write_tokens=into.get("cache_creation") or 0,
-            output_tokens=counts["output_tokens"],
-            reasoning_tokens=out.get("reasoning") or 0,
-        )
+        tokens = asm.TokenUsage({**sums, **{name: count for name, count in parts.items() if count}})
     except asm.ValidationError:  # parts that exceed their whole
-        tokens = asm.TokenUsage(input_tokens=counts["input_tokens"], output_tokens=counts["output_tokens"])
+        tokens = asm.TokenUsage(sums)
     told: Mapping[str, Any] = message.response_metadata
     return Usage(tokens, _name(told.get("model_provider")), _name(told.get("model_name") or told.get("model")))
 
