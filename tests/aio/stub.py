@@ -20,6 +20,8 @@ PORTS: Final = {
     "SessionManager": "asm_core.recording.manager",
 }
 NAMES: Final = {"Backend": "Schema", "SessionManager": "ManagedSessions"}
+APART: Final = ("stream",)
+"""Methods that the asynchronous class writes itself."""
 SCHEMA: Final = ("migrate", "schema_version")
 _WIDTH: Final = 120
 _HEAD: Final = '''\
@@ -53,7 +55,7 @@ def class_of(tree: ast.Module, name: str) -> ast.ClassDef:
 def methods_of(port: ast.ClassDef) -> list[ast.FunctionDef]:
     """Return the public methods of a port; of the backend those that the facade derives."""
     found = [node for node in port.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
-    return [node for node in found if port.name in PORTS or node.name in SCHEMA]
+    return [node for node in found if node.name not in APART and (port.name in PORTS or node.name in SCHEMA)]
 
 
 def sources_of(tree: ast.Module, module: str) -> dict[str, str]:

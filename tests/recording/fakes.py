@@ -99,7 +99,7 @@ class Outage:
 
 
 def types(events: Any) -> list[str]:
-    return [event.type.value for event in events]
+    return [str(event.type) for event in events]
 
 
 def texts(events: Any) -> list[str]:

@@ -71,13 +71,14 @@ def test_cancelling_an_unknown_run_is_an_error(store: SessionStore) -> None:
         SessionManager(store, ScriptedProvider()).cancel_run("run_x")
 
 
-def test_cancelling_a_run_of_another_manager_is_refused(store: SessionStore) -> None:
-    def script(_provider: Any, run: Run, _session: Session, _emit: Emit) -> None:
-        with pytest.raises(ProviderError, match="another manager"):
-            SessionManager(store, ScriptedProvider()).cancel_run(run.id)
+def test_another_manager_of_the_process_can_cancel_a_run(store: SessionStore) -> None:
+    def script(provider: ScriptedProvider, run: Run, _session: Session, _emit: Emit) -> None:
+        SessionManager(store, ScriptedProvider()).cancel_run(run.id)
+        provider.wait_for_cancel()
 
-    SessionManager(store, ScriptedProvider(script)).run_once({})
-    assert run_of(store).status == "completed"
+    with pytest.raises(ProviderError, match="cancelled by another process or manager"):
+        SessionManager(store, ScriptedProvider(script)).run_once({})
+    assert run_of(store).status == "cancelled"
 
 
 @pytest.mark.parametrize("status", ["pending", "running"])

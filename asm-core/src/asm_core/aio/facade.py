@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from asm_core.models import StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from asm_core.event_log.waiting_reads import Following
     from asm_core.models import Event
@@ -83,9 +83,10 @@ class Events(AsyncIterator[StoredEvent]):
         self._following.close()
 
 
-def asynchronous(port: type, *names: str) -> Any:
+def asynchronous(port: type, *names: str, without: Collection[str] = ()) -> Any:
     """Return a class with the public methods of a port, or with these: a coroutine by the same name and signature."""
-    chosen = names or [name for name, value in vars(port).items() if isfunction(value) and not name.startswith("_")]
+    public = [name for name, value in vars(port).items() if isfunction(value) and not name.startswith("_")]
+    chosen = names or [name for name in public if name not in without]
     methods = {name: _awaited(name, getattr(port, name)) for name in chosen}
     return type(port.__name__, (Port,), {"__doc__": port.__doc__, "__slots__": (), **methods})
 

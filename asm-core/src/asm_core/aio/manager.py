@@ -6,10 +6,11 @@ from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack
 
 from asm_core.aio.calls import Calls
 from asm_core.aio.ports import ManagedSessions
+from asm_core.aio.streams import RunStream
 from asm_core.aio.threads import result_of, running_loop
 from asm_core.errors import AsmError, ProviderError, ValidationError, short_repr
 from asm_core.recording.async_provider import here, home, result_in
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
     from asm_core.aio.ports import SessionStore
     from asm_core.models import Event, Run, Session
     from asm_core.ports import AsyncProvider, Emit, Provider, ProviderResult
-    from asm_core.querying.prices import Prices, PricingTable
     from asm_core.recording.async_provider import Home
     from asm_core.recording.listeners import OnEvent
+    from asm_core.recording.options import ContinuationChoice, ManagerOptions
+    from asm_core.values.payloads import Payload
 
 T = TypeVar("T")
 
-_EXECUTING: Final = {"run_once", "execute_run"}
+_EXECUTING: Final = {"run_once", "run", "execute_run"}
 
 
 class SessionManager(ManagedSessions):
@@ -46,11 +48,9 @@ class SessionManager(ManagedSessions):
         self,
         session_store: SessionStore,
         provider: Provider | AsyncProvider,
-        *,
-        storage_timeout: float = 30.0,
-        pricing_table: PricingTable | Prices | None = None,
+        **options: Unpack[ManagerOptions],
     ) -> None:
-        """Record runs of `provider` into `session_store`; see `asm_core.SessionManager`.
+        """Record runs of `provider` into `session_store`, with the options of `asm_core.SessionManager`.
 
         Raises:
             ValidationError: `session_store` is not that of an asynchronous backend, or is bound to a transaction.
@@ -63,10 +63,27 @@ class SessionManager(ManagedSessions):
             )
             raise ValidationError(message)
         executing = _Cancellable(synchronous(provider))
-        manager = Synchronous(
-            session_store.sync, executing, storage_timeout=storage_timeout, pricing_table=pricing_table
-        )
+        manager = Synchronous(session_store.sync, executing, **options)
         super().__init__(manager, _Executions(calls, manager))
+
+    def stream(
+        self,
+        session_id: str,
+        input: Payload | str | list[Payload],  # noqa: A002  the name of the field
+        *,
+        continuation: ContinuationChoice = "auto",
+        metadata: Payload | None = None,
+        timeout: float | None = None,
+    ) -> RunStream:
+        """Execute the next run of a session, as `run` does, and return an asynchronous iterator of its events.
+
+        The run begins with the iteration, as a task of its own. The iterator ends with the run, and raises its error.
+        If it is closed before (`aclose`, or the end of ``async with``), the run is cancelled. A consumer that is slow
+        slows the run down.
+        """
+        return RunStream(
+            partial(self.run, session_id, input, continuation=continuation, metadata=metadata, timeout=timeout)
+        )
 
 
 class _Call:

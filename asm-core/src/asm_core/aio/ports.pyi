@@ -13,6 +13,7 @@ from asm_core.querying.prices import Prices, PricingTable
 from asm_core.querying.summaries import ArtifactStats, SessionExport, SessionStats
 from asm_core.querying.usage import CostSummary, UsageSummary
 from asm_core.recording.listeners import OnEvent
+from asm_core.recording.options import ContinuationChoice
 from asm_core.recording.results import RunResult
 from asm_core.retention import Compaction, MaintenanceReport, Progress, RetentionPolicy
 from asm_core.values.payloads import Payload
@@ -283,6 +284,17 @@ class ManagedSessions(Port):
         timeout: float | None = None,
     ) -> RunResult:
         """Execute one run in a new session, record it, and return its result."""
+    async def run(
+        self,
+        session_id: str,
+        input: Payload | str | list[Payload],
+        *,
+        continuation: ContinuationChoice = "auto",
+        metadata: Payload | None = None,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> RunResult:
+        """Execute the next run of a session, record it, and return its result. The session stays active in any case."""
     async def start_session(
         self,
         *,
@@ -291,16 +303,22 @@ class ManagedSessions(Port):
         context: Payload | None = None,
         tags: Iterable[str] = (),
         parent_session_id: str | None = None,
+        user_id: str | None = None,
+        title: str | None = None,
     ) -> Session:
         """Store a new session, pending, with the event session_created."""
     async def activate_session(self, session_id: str) -> Session:
         """Activate a pending or paused session: session_started or session_resumed."""
     async def pause_session(self, session_id: str) -> Session:
         """Pause an active session: session_paused."""
+    async def resume_session(self, session_id: str) -> Session:
+        """Activate a paused session: session_resumed."""
     async def complete_session(self, session_id: str) -> Session:
         """End an active session as completed: session_completed."""
     async def fail_session(self, session_id: str, error: Payload | None = None) -> Session:
         """End an active session as failed: session_failed, with `error` in its data."""
+    async def cancel_session(self, session_id: str) -> Session:
+        """Cancel the runs of a session, then end it as cancelled: session_cancelled."""
     async def start_run(
         self,
         session_id: str,
@@ -318,7 +336,7 @@ class ManagedSessions(Port):
     ) -> RunResult:
         """Execute a pending run, and record it. Its session stays active in any case."""
     async def cancel_run(self, run_id: str) -> None:
-        """Cancel a run, from any thread. The caller that executes it gets a `ProviderError` after that is recorded."""
+        """Cancel a run, from any thread or process. The caller that executes it gets a `ProviderError` after that."""
 
 class Schema(Port):
     async def migrate(self, version: int | None = None) -> list[int]:

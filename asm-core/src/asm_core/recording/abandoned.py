@@ -21,7 +21,8 @@ from asm_core.ports import ExecutionResult
 from asm_core.querying.pages import pages
 from asm_core.querying.queries import RUN_ORDERS, SESSION_ORDERS, RunQuery, SessionQuery
 from asm_core.recording.claims import end_id, once_id
-from asm_core.recording.process_identity import is_gone, make_stamp, recording
+from asm_core.recording.leases import is_lost
+from asm_core.recording.process_identity import make_stamp, recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,17 +43,39 @@ def close_abandoned(session_store: SessionStore) -> list[str]:
     this machine and has ended. One of this process is abandoned if its end could not be stored, because the store was
     unavailable for too long. An abandoned session or run becomes failed, and so do the open runs of such a session,
     with the events error_occurred (reason "recorder died" or "recorder gave up"), run_failed and session_failed. The
-    session of a run of `execute_run` is not changed. Sessions and runs of a live process, or of one on another machine
-    or in another container, are not abandoned. Any number of processes may call this at the same time; each event is
-    stored once.
+    session of a run of `execute_run` is not changed. Sessions and runs of a live process are not abandoned. Those of
+    another machine or container are abandoned once the lease of the run has ended. Any number of processes may call
+    this at the same time; each event is stored once.
 
     Raises:
         StorageError: the store could not be read or written; sessions and runs that were closed before stay closed.
     """
     own = make_stamp()
-    sessions = [session.id for session in _left_sessions(session_store, own) if _close(session_store, session, own)]
-    runs = [run.id for run in _left_runs(session_store, own) if _close_run(session_store, run, own)]
-    return sessions + runs
+    closed = [session.id for session in _left_sessions(session_store, own) if _close(session_store, session.id, own)]
+    for run in _left_runs(session_store, own):
+        closed += _close_left(session_store, run, own)
+    return closed
+
+
+def close_abandoned_run(session_store: SessionStore, run_id: str | None) -> None:
+    """Close one run, if it is abandoned.
+
+    Raises:
+        StorageError: the store could not be read or written.
+    """
+    own = make_stamp()
+    with contextlib.suppress(NotFoundError):
+        if run_id is not None and _is_left(run := session_store.get_run(run_id), own):
+            _close_left(session_store, run, own)
+
+
+def _close_left(session_store: SessionStore, run: Run, own: Payload) -> list[str]:
+    """Close an abandoned run, with its session if that ends with the run; return the ids of what this call closed."""
+    session = session_store.get_session(run.session_id)
+    # A session has no lease: it is abandoned with the run of the same process.
+    if session.metadata.get(STAMP_KEY) == run.metadata.get(STAMP_KEY) and session.status in _OPEN:
+        return [session.id] if _close(session_store, session.id, own) else []
+    return [run.id] if _close_run(session_store, run, own) else []
 
 
 def _left_sessions(session_store: SessionStore, own: Payload) -> Iterator[Session]:
@@ -70,17 +93,17 @@ def _left_runs(session_store: SessionStore, own: Payload) -> Iterator[Run]:
 
 def _is_left(recorded: Session | Run, own: Payload) -> bool:
     stamp = recorded.metadata.get(STAMP_KEY)
-    return recorded.id not in recording if stamp == own else is_gone(stamp)
+    return recorded.id not in recording if stamp == own else is_lost(recorded)
 
 
-def _close(session_store: SessionStore, listed: Session, own: Payload) -> bool:
+def _close(session_store: SessionStore, session_id: str, own: Payload) -> bool:
     """Close a session; return whether this call did it."""
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(
             AlreadyExistsError, InvalidTransitionError, RevisionConflictError
         ):  # changed meanwhile
             try:
-                return _close_as_it_is(session_store, listed.id, own)
+                return _close_as_it_is(session_store, session_id, own)
             except (SessionNotFoundError, SessionDeletedError):
                 return False  # deleted meanwhile
     return False

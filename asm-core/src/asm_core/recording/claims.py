@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from asm_core.conversation.shapes import WARNINGS, shape_warnings
-from asm_core.errors import InvalidTransitionError, ProviderError
-from asm_core.models import Event, EventType, Run, RunStatus, Session
+from asm_core.errors import BusyError, InvalidTransitionError
+from asm_core.models import Event, EventType, Run, RunStatus, Session, SessionStatus
 from asm_core.models.session import STAMP_KEY
 from asm_core.ports import ExecutionResult
-from asm_core.recording.process_identity import describe_stamp, is_gone, make_stamp, recording
+from asm_core.recording.leases import is_lost, leased
+from asm_core.recording.process_identity import describe_stamp, make_stamp, recording
 from asm_core.values.ids import new_id
+from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 _NAMESPACE: Final = uuid.UUID("8f5c1f8e-5a0b-5d0a-9d58-2f6b3f0f5c11")
 """The namespace for the ids of events that may happen once (RFC 9562, section 5.5)."""
+
+CANCEL_REQUESTED: Final = "asm.cancel_requested"
+"""The type of the event that asks for the cancellation of a run."""
 
 
 def once_id(*names: str | None) -> str:
@@ -49,8 +54,8 @@ def end_id(ended: Run | Session) -> str:
     return begin_id(ended) if ended.status is RunStatus.PENDING else once_id("run", ended.id, "end")
 
 
-def begun(run: Run) -> Run:
-    """Claim a pending run for this process, and return it as running.
+def begun(run: Run, lease: float) -> Run:
+    """Claim a pending run for this process, and return it as running, with a lease of some seconds.
 
     Raises:
         InvalidTransitionError: the run is running, or has ended.
@@ -62,34 +67,55 @@ def begun(run: Run) -> Run:
         )
         raise InvalidTransitionError(message)
     metadata = {**run.metadata, STAMP_KEY: make_stamp()}
-    return msgspec.structs.replace(run.with_status(RunStatus.RUNNING), metadata=metadata)
+    return leased(msgspec.structs.replace(run.with_status(RunStatus.RUNNING), metadata=metadata), lease)
 
 
-def check_not_executed(run: Run) -> None:
-    """Check that a run which this manager does not execute can be cancelled.
+def is_executed(run: Run) -> bool:
+    """Return whether another manager executes a run, or may do so, which this one does not execute."""
+    stamp = run.metadata.get(STAMP_KEY)
+    if run.status is not RunStatus.RUNNING or stamp is None or is_lost(run):
+        return False
+    return stamp != make_stamp() or run.id in recording  # else its end could not be stored
+
+
+def cancel_request(run: Run) -> Event:
+    """Return the event that asks the manager which executes a run to cancel it. A second one is a repeat."""
+    return Event(
+        id=once_id("run", run.id, "cancel"),
+        type=CANCEL_REQUESTED,
+        timestamp=utc_now(),
+        session_id=run.session_id,
+        run_id=run.id,
+        provider=run.provider,
+    )
+
+
+def opened(session_store: SessionStore, run: Run, events: list[Event], *, exclusive: bool) -> ExecutionResult:
+    """Return the flush that begins a run, with the session as it is stored, if neither changes meanwhile.
 
     Raises:
-        ProviderError: another manager executes it.
+        InvalidTransitionError: the session is not active.
+        BusyError: `exclusive` is set, and the session executes another run.
     """
-    stamp = run.metadata.get(STAMP_KEY)
-    if run.status is not RunStatus.RUNNING or stamp is None or is_gone(stamp):
-        return
-    name = describe_stamp(stamp)
-    if stamp == make_stamp():
-        if run.id not in recording:
-            return  # its end could not be stored
-        message = f"Run {run.id} is executed by another manager of this process ({name}). Call its cancel_run."
-    else:
-        message = (
-            f"Run {run.id} is executed by {name}, which is alive or cannot be checked from here. Call cancel_run "
-            "there, or end that process and call cancel_run or close_abandoned on its host."
-        )
-    raise ProviderError(message, details={"run_id": run.id, "session_id": run.session_id})
+    # The session is read first: if another run begins after that, the session changes, and the flush is refused.
+    opening = closed(session_store, run, run, events)
+    session = opening.session
+    if session.status is not SessionStatus.ACTIVE:
+        raise InvalidTransitionError(f"Session {session.id} is {session.status}. Activate it before starting a run.")
+    if exclusive:
+        others = session_store.list_runs(session.id, status=RunStatus.RUNNING, limit=2)
+        if other := next((other for other in others if other.id != run.id), None):
+            raise busy(session.id, other.id)
+    return opening
 
 
-def opened(session_store: SessionStore, run: Run, events: list[Event]) -> ExecutionResult:
-    """Return the flush that begins a run, with the session as it is stored, if neither changes meanwhile."""
-    return closed(session_store, run, run, events)
+def busy(session_id: str, run_id: str | None) -> BusyError:
+    """Return the error of a session that executes another run."""
+    return BusyError(
+        f"Session {session_id} executes {f'run {run_id}' if run_id else 'another run'}. Wait for its end with "
+        "queue_timeout, cancel it, or allow several runs at once with parallel_runs=True.",
+        details={"session_id": session_id, "run_id": run_id},
+    )
 
 
 def closed(session_store: SessionStore, read: Run, changed: Run, events: list[Event]) -> ExecutionResult:

@@ -14,26 +14,37 @@ import msgspec
 from asm_core.concurrency.latches import Latch, start_thread
 from asm_core.concurrency.threads import begin_thread
 from asm_core.conversation import read_messages
-from asm_core.errors import AlreadyExistsError, AsmError, InvalidTransitionError, RevisionConflictError
-from asm_core.models import TERMINAL_RUN_STATUSES
+from asm_core.conversation.folding import RETRY
+from asm_core.errors import (
+    AlreadyExistsError,
+    AsmError,
+    InvalidTransitionError,
+    ProviderError,
+    RevisionConflictError,
+)
+from asm_core.models import TERMINAL_RUN_STATUSES, EventType
+from asm_core.ports import ProviderCapability
 from asm_core.recording.claims import begun, opened
 from asm_core.recording.closing import Closing
 from asm_core.recording.emitter import Emitter
 from asm_core.recording.listeners import OnEvent, notify
 from asm_core.recording.metering import METERED, Meter, priced
-from asm_core.recording.outcomes import cancelled, completed, failed, timed_out
+from asm_core.recording.options import Continuation
+from asm_core.recording.outcomes import cancelled, completed, describe, failed, timed_out
 from asm_core.recording.process_identity import recording
 from asm_core.recording.recorder import Recorder
 from asm_core.recording.results import RunResult, result_of
+from asm_core.recording.supervisor import Supervised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from asm_core.conversation import Transcript
-    from asm_core.models import Event, Run, StoredEvent
-    from asm_core.ports import ExecutionResult, Provider, SessionStore
-    from asm_core.querying.prices import Prices
+    from asm_core.models import Event, Run, Session, StoredEvent
+    from asm_core.ports import ExecutionResult, Provider, ProviderResult, SessionStore
+    from asm_core.recording.options import Options
     from asm_core.recording.outcomes import Outcome
+    from asm_core.recording.supervisor import Supervisor
 
 
 _BLINK: Final = 0.25
@@ -46,7 +57,7 @@ _ASK_AGAIN: Final = 0.1
 """Seconds between two cancel requests to the provider: at the first one it may not have begun the run."""
 
 
-class Execution:
+class Execution(Supervised):
     """Executes a run with a provider, and records it.
 
     It uses its own threads. An interruption (Ctrl-C) reaches the main thread between any two bytecodes; the main thread
@@ -61,11 +72,12 @@ class Execution:
         run: Run,
         *,
         executions: dict[str, Execution],
+        supervisor: Supervisor,
         closes_session: bool,
         on_event: OnEvent | None,
         timeout: float | None,
-        patience: float,
-        prices: Prices,
+        continuation: Continuation,
+        options: Options,
     ) -> None:
         """Prepare the execution of a run before it is stored as running.
 
@@ -74,21 +86,27 @@ class Execution:
             provider: the provider of the run.
             run: the run.
             executions: the executions of the manager, by run; contains this one while it lasts.
+            supervisor: finds requests to cancel the run, and renews its lease.
             closes_session: whether the session ends with the run.
             on_event: called with each event after it is stored, in order, in a thread of the execution.
             timeout: seconds after which the run is ended.
-            patience: seconds of retries while the store cannot be reached.
-            prices: prices for a run without a recorded cost.
+            continuation: which conversation the provider gets.
+            options: the options of the manager.
         """
         self._meter = Meter(run)
         self._store = session_store
         self._provider = provider
-        self._run = run
+        self.run = run
+        self.seen = 0
+        self.renewed_at = time.monotonic()
+        self.has_begun = False
         self._closes_session = closes_session
         self._on_event = on_event
         self._timeout = timeout
-        self._patience = patience
+        self._continuation = continuation
+        self._options = options
         self._executions = executions
+        self._supervisor = supervisor
         self._closing = Closing(
             session_store,
             provider,
@@ -96,7 +114,7 @@ class Execution:
             closes_session=closes_session,
             on_stored=self._announce,
             metered=self._meter.apply,
-            priced=lambda run: priced(run, prices),
+            priced=lambda run: priced(run, options.prices),
         )
         # One entry that the first thread sets or takes in one step.
         self._ends: dict[str, Outcome] = {}
@@ -140,7 +158,7 @@ class Execution:
 
     def _thread(self, target: Callable[..., None], argument: object) -> threading.Thread:
         run = contextvars.copy_context().run
-        return threading.Thread(target=run, args=(target, argument), name=f"asm-{self._run.id}")
+        return threading.Thread(target=run, args=(target, argument), name=f"asm-{self.run.id}")
 
     def _was_not_begun(self) -> bool:
         """Return whether no thread has begun the run, and prevent that one does."""
@@ -176,7 +194,7 @@ class Execution:
         """Ask the provider to cancel until the run has ended; one that cannot cancel is waited for."""
         while not self._done.is_set:
             with contextlib.suppress(Exception):
-                self._provider.cancel(self._run.id)
+                self._provider.cancel(self.run.id)
             self._done.wait(_ASK_AGAIN)
 
     def _end(self, error: BaseException | None) -> None:
@@ -186,7 +204,7 @@ class Execution:
         self._woken.set()
 
     def _carry_out(self, opening: ExecutionResult) -> None:
-        run = self._run
+        run = self.run
         if self._executions.setdefault(run.id, self) is not self:
             self._end(InvalidTransitionError(f"Run {run.id} is already being executed."))
             return
@@ -195,6 +213,9 @@ class Execution:
         failure: BaseException | None = None
         try:
             opening, events = self._open(opening)
+            self.has_begun = True
+            self.seen = events[-1].sequence_number
+            self._supervisor.begin()
             self._announce(events)
             outcome = self._execute(opening)
             failure = self._unheard if outcome.raises is None else outcome.raises
@@ -207,35 +228,37 @@ class Execution:
         finally:
             recording.difference_update(own)
             del self._executions[run.id]
+            self._supervisor.end()
             self._end(failure)
 
     def _open(self, opening: ExecutionResult) -> tuple[ExecutionResult, list[StoredEvent]]:
         """Store the beginning; return it as it was stored, with its events."""
         for _ in range(_ATTEMPTS):
             try:
-                return self._begun(opening), self._store.flush(opening)
+                return self._flush(opening)
             except AlreadyExistsError as error:
-                message = f"Run {self._run.id} was begun or ended by another process or manager meanwhile."
+                message = f"Run {self.run.id} was begun or ended by another process or manager meanwhile."
                 raise InvalidTransitionError(message) from error
             except RevisionConflictError:
                 if self._closes_session:
                     raise
                 # Another process changed the session or the run: begin with what is stored now.
-                self._run = begun(self._store.get_run(self._run.id))
-                opening = opened(self._store, self._run, list(opening.events))
-        return self._begun(opening), self._store.flush(opening)
+                if opening.expected_run_revision:
+                    self.run = begun(self._store.get_run(self.run.id), self._options.lease)
+                opening = opened(self._store, self.run, list(opening.events), exclusive=self._options.exclusive)
+        return self._flush(opening)
 
-    def _begun(self, opening: ExecutionResult) -> ExecutionResult:
-        """Return the beginning as it is stored, if it is."""
-        self._run = msgspec.structs.replace(self._run, revision=(opening.expected_run_revision or 0) + 1)
+    def _flush(self, opening: ExecutionResult) -> tuple[ExecutionResult, list[StoredEvent]]:
+        events = self._store.flush(opening)
+        self.run = msgspec.structs.replace(self.run, revision=(opening.expected_run_revision or 0) + 1)
         session = msgspec.structs.replace(opening.session, revision=(opening.expected_session_revision or 0) + 1)
-        return msgspec.structs.replace(opening, session=session)
+        return msgspec.structs.replace(opening, session=session), events
 
     def _execute(self, opening: ExecutionResult) -> Outcome:
         """Execute the run with the provider, record its end, and return it."""
         recorder = Recorder(
             self._store,
-            patience=self._patience,
+            patience=self._options.patience,
             on_stored=self._stored,
             on_failure=lambda error: self.stop(failed(error)),
         )
@@ -243,9 +266,9 @@ class Execution:
         try:
             with recorder:
                 if not self._ends and self._interruption is None:
-                    emit = Emitter(self._run, recorder, self._meter, self._read_transcript)
-                    result = self._provider.execute(self._run, opening.session, emit)
-                    outcome = completed(result, self._run)
+                    emit = Emitter(self.run, recorder, self._meter, self._read_transcript)
+                    result = self._try(opening.session, emit)
+                    outcome = completed(result, self.run)
                     self._meter.take_result(result)
         except BaseException as error:  # noqa: BLE001  raised in the caller's thread
             outcome = failed(error)
@@ -254,11 +277,42 @@ class Execution:
         end = self._ends.setdefault("end", outcome)
         if end is not outcome:
             outcome = msgspec.structs.replace(end, result=outcome.result)
-        self._closing.store(outcome, self._patience)
+        self._closing.store(outcome, self._options.patience)
         return outcome
 
+    def _try(self, session: Session, emit: Emitter) -> ProviderResult:
+        """Execute the run with the provider; again, if it fails with an error that the options retry."""
+        attempt = 1
+        while True:
+            try:
+                result = self._provider.execute(self.run, session, emit)
+            except ProviderError as error:
+                pause = None if self._ends else self._options.retry.pause_after(attempt, error)
+                if pause is None:
+                    raise
+                failure = {"error": describe(error), "attempt": attempt, RETRY: round(pause, 3)}
+                emit(EventType.ERROR_OCCURRED, failure)
+                if self._woken.wait(pause):
+                    raise
+                attempt += 1
+            else:
+                if attempt > 1:
+                    emit(EventType.ERROR_RECOVERED, {"attempts": attempt})
+                return result
+
     def _read_transcript(self) -> Transcript:
-        return read_messages(self._store, self._run.session_id)
+        """Return the conversation that the provider gets."""
+        alone = self._continuation is Continuation.NONE or (
+            self._continuation is Continuation.AUTO
+            and ProviderCapability.CONTINUATION in getattr(self._provider, "capabilities", ())
+        )
+        return read_messages(
+            self._store,
+            self.run.session_id,
+            run_id=self.run.id if alone else None,
+            max_messages=self._options.max_history_messages,
+            max_tokens=self._options.max_history_tokens,
+        )
 
     def _give_up(self, error: BaseException, lost: int) -> Outcome:
         """Try once to record that the run failed because events could not be stored."""
@@ -274,7 +328,7 @@ class Execution:
         if any(event.type in METERED for event in events):
             # If it fails, the next response or the end adds it.
             with contextlib.suppress(AsmError):
-                self._store.update_run(self._run.id, self._used)
+                self._store.update_run(self.run.id, self._used)
         self._announce(events)
 
     def _used(self, run: Run) -> Run:
@@ -294,6 +348,6 @@ class Execution:
     def _annotate_error(self, error: BaseException | None) -> None:
         """Add the session and the run to an error."""
         if isinstance(error, AsmError):
-            error.details.update(session_id=self._run.session_id, run_id=self._run.id)
+            error.details.update(session_id=self.run.session_id, run_id=self.run.id)
         elif isinstance(error, Exception):
-            error.add_note(f"Recorded in session {self._run.session_id}, run {self._run.id}.")
+            error.add_note(f"Recorded in session {self.run.session_id}, run {self.run.id}.")

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from asm_core.errors import AlreadyExistsError, InvalidTransitionError, RevisionConflictError
+from asm_core.errors import AlreadyExistsError, BusyError, InvalidTransitionError, RevisionConflictError
+from asm_core.event_log.batches import CheckedEvents
 from asm_core.event_log.waiting import check_wait
-from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, Session, SessionStatus
+from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, RunStatus, Session, SessionStatus
+from asm_core.models.base import check_instance, check_natural
 from asm_core.models.session import STAMP_KEY
 from asm_core.models.statuses import TERMINAL_SESSION_STATUSES
 from asm_core.ports import AsyncProvider, ExecutionResult, Provider
 from asm_core.querying.prices import prices_of
-from asm_core.recording.claims import begun, check_not_executed, closed, end_id, first_events, opened
+from asm_core.querying.queries import check_optional_limit
+from asm_core.recording.claims import begun, cancel_request, closed, end_id, first_events, is_executed, opened
 from asm_core.recording.execution import Execution
+from asm_core.recording.leases import leased
 from asm_core.recording.metering import priced
+from asm_core.recording.options import Continuation, Options, check_continuation, check_lease
 from asm_core.recording.outcomes import cancelled
 from asm_core.recording.process_identity import check_no_stamp, make_stamp
+from asm_core.recording.queueing import RunQueue
+from asm_core.recording.streams import RunStream
+from asm_core.recording.supervisor import Supervisor
 from asm_core.recording.wrapping import Wrapper
+from asm_core.retrying import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +37,7 @@ if TYPE_CHECKING:
     from asm_core.ports import SessionStore
     from asm_core.querying.prices import Prices, PricingTable
     from asm_core.recording.listeners import OnEvent
+    from asm_core.recording.options import ContinuationChoice
     from asm_core.recording.results import RunResult
     from asm_core.values.payloads import Payload
 
@@ -36,9 +48,10 @@ _ATTEMPTS: Final = 50
 class SessionManager:
     """Executes runs with a provider, and records them in a session store. Safe to share between threads.
 
-    `run_once` executes a single run in its own session. The other methods are single steps, for sessions of many runs:
-    each stores a change of status together with its event, all or nothing. They join a transaction of the calling
-    thread. `run_once` and `execute_run` cannot join it, because other threads store events while the run executes.
+    `run_once` executes a single run in its own session, `run` the next turn of a conversation, and `stream` does the
+    same as an iterator of events. The other methods are single steps: each stores a change of status together with its
+    event, all or nothing. They join a transaction of the calling thread. The execution of a run cannot join it, because
+    other threads store events meanwhile.
 
     Any method may raise `StorageError`; `SessionNotFoundError` and `RunNotFoundError` for unknown ids; and
     `InvalidTransitionError` for a transition that is not allowed.
@@ -51,6 +64,13 @@ class SessionManager:
         *,
         storage_timeout: float = 30.0,
         pricing_table: PricingTable | Prices | None = None,
+        retry: RetryPolicy | None = None,
+        lease: float = 60.0,
+        max_runs: int | None = None,
+        parallel_runs: bool = False,
+        queue_timeout: float = 0.0,
+        max_history_messages: int | None = None,
+        max_history_tokens: int | None = None,
     ) -> None:
         """Record runs of `provider` into `session_store`.
 
@@ -61,13 +81,36 @@ class SessionManager:
                 pending events the run waits too, and nothing is lost.
             pricing_table: prices by which a run gets its `cost_usd` when it ends, however it ends; see
                 `QueryAPI.get_cost_summary`. A cost that the provider reports is kept.
+            retry: how often a run is tried whose provider fails with a retryable error; None: once. Each try is in the
+                log: ``error_occurred`` with `attempt` and `retry_in`, and ``error_recovered``.
+            lease: seconds after which another machine may close a run of this process as abandoned. It is renewed while
+                the run executes.
+            max_runs: the largest number of runs at once; None: any number.
+            parallel_runs: allow several runs at once in a session.
+            queue_timeout: seconds that a run waits for its turn: for the end of another run in its session, by whatever
+                process, and for one of `max_runs`.
+            max_history_messages: the largest number of messages of the conversation that a provider gets.
+            max_history_tokens: the largest number of tokens of these messages, as `read_messages` counts them.
+
+        Raises:
+            ValidationError: an option has an invalid value.
         """
         self._store = session_store
         self._provider = synchronous(provider)
-        self._prices = prices_of(pricing_table)
-        self._patience = check_wait("storage_timeout", storage_timeout)
+        self._options = Options(
+            patience=check_wait("storage_timeout", storage_timeout),
+            prices=prices_of(pricing_table),
+            retry=RetryPolicy(attempts=1) if retry is None else check_instance(RetryPolicy, retry),
+            lease=check_lease(lease),
+            exclusive=not parallel_runs,
+            max_history_messages=check_optional_limit(max_history_messages),
+            max_history_tokens=check_optional_limit(max_history_tokens),
+        )
         # Each entry is set or taken in one step, so that a signal handler can read it.
         self._executions: dict[str, Execution] = {}
+        self._supervisor = Supervisor(session_store, self._executions, self._options.lease)
+        limit = None if max_runs is None else check_natural("max_runs", max_runs, least=1)
+        self._queue = RunQueue(session_store, limit, check_wait("queue_timeout", queue_timeout))
 
     # -- all at once -----------------------------------------------------------------------------------------------
 
@@ -103,6 +146,7 @@ class SessionManager:
             ProviderError: the run failed (`details` are the provider's), was cancelled (``cancelled``), or timed out
                 (``timeout``). `details` always have ``session_id`` and ``run_id``.
             StorageError: events could not be stored; ``events_not_recorded`` in `details` is their largest number.
+            BusyError: the manager executes `max_runs` runs already, for longer than `queue_timeout`.
         """
         session = Session.new(
             agent_id=self._provider.name if agent_id is None else agent_id,
@@ -110,7 +154,7 @@ class SessionManager:
             context=context,
             tags=tags,
         )
-        run = begun(self._new_run(session, input, None))
+        run = begun(self._new_run(session, input, None), self._options.lease)
         events = [
             _session_event(EventType.SESSION_CREATED, session),
             _session_event(EventType.SESSION_STARTED, session),
@@ -123,7 +167,63 @@ class SessionManager:
             expected_session_revision=0,
             expected_run_revision=0,
         )
-        return self._execute(opening, run, closes_session=True, on_event=on_event, timeout=timeout)
+        execution = self._execution(run, closes_session=True, on_event=on_event, timeout=timeout)
+        with self._queue.turn(None):
+            return execution.carry_out(opening)
+
+    def run(
+        self,
+        session_id: str,
+        input: Payload | str | list[Payload],  # noqa: A002  the name of the field
+        *,
+        continuation: ContinuationChoice = "auto",
+        metadata: Payload | None = None,
+        on_event: OnEvent | None = None,
+        timeout: float | None = None,
+    ) -> RunResult:
+        """Execute the next run of a session, record it, and return its result. The session stays active in any case.
+
+        A pending session is activated. Arguments and errors that are not named are those of `run_once`; the events of
+        the result are those of the run.
+
+        Args:
+            session_id: the session.
+            input: the input of the run.
+            continuation: the conversation that the provider gets: ``"replay"`` that of the session, False that of the
+                run alone, ``"auto"`` that of the session unless the provider keeps the conversation itself.
+            metadata: metadata of the run; its keys "asm" and "asm_lease" are reserved.
+            on_event: called with each event after it is stored.
+            timeout: seconds after which the run is ended.
+
+        Raises:
+            InvalidTransitionError: the session is not active.
+            BusyError: another run of the session is executed, for longer than `queue_timeout`.
+        """
+        session = self._store.get_session(session_id)
+        if session.status is SessionStatus.PENDING:
+            with suppress(InvalidTransitionError):  # another run activated it
+                self.activate_session(session_id)
+        run = begun(self._new_run(session, input, metadata), self._options.lease)
+        return self._in_turn(run, continuation=continuation, on_event=on_event, timeout=timeout)
+
+    def stream(
+        self,
+        session_id: str,
+        input: Payload | str | list[Payload],  # noqa: A002  the name of the field
+        *,
+        continuation: ContinuationChoice = "auto",
+        metadata: Payload | None = None,
+        timeout: float | None = None,
+    ) -> RunStream:
+        """Execute the next run of a session, as `run` does, and return an iterator of its events as they are stored.
+
+        The run begins at once, in another thread. The iterator ends with the run, and raises its error. If it is
+        closed before, or forgotten, the run is cancelled. A consumer that is slow slows the run down.
+        """
+        return RunStream(
+            partial(self.run, session_id, input, continuation=continuation, metadata=metadata, timeout=timeout),
+            self.cancel_run,
+        )
 
     # -- sessions --------------------------------------------------------------------------------------------------
 
@@ -135,10 +235,14 @@ class SessionManager:
         context: Payload | None = None,
         tags: Iterable[str] = (),
         parent_session_id: str | None = None,
+        user_id: str | None = None,
+        title: str | None = None,
     ) -> Session:
         """Store a new session, pending, with the event session_created."""
         session = Session.new(
             agent_id=self._provider.name if agent_id is None else agent_id,
+            user_id=user_id,
+            title=title,
             parent_session_id=parent_session_id,
             metadata=check_no_stamp(metadata),
             context=context,
@@ -156,6 +260,10 @@ class SessionManager:
         """Pause an active session: session_paused."""
         return self._step(session_id, SessionStatus.PAUSED, EventType.SESSION_PAUSED)
 
+    def resume_session(self, session_id: str) -> Session:
+        """Activate a paused session: session_resumed."""
+        return self._step(session_id, SessionStatus.ACTIVE, EventType.SESSION_RESUMED)
+
     def complete_session(self, session_id: str) -> Session:
         """End an active session as completed: session_completed."""
         return self._step(session_id, SessionStatus.COMPLETED, EventType.SESSION_COMPLETED)
@@ -164,6 +272,15 @@ class SessionManager:
         """End an active session as failed: session_failed, with `error` in its data."""
         data = None if error is None else {"error": error}
         return self._step(session_id, SessionStatus.FAILED, EventType.SESSION_FAILED, data)
+
+    def cancel_session(self, session_id: str) -> Session:
+        """Cancel the runs of a session, then end it as cancelled: session_cancelled.
+
+        A run that another process executes is asked to end, and ends soon; see `cancel_run`.
+        """
+        for run in self._store.list_runs(session_id, status=(RunStatus.PENDING, RunStatus.RUNNING)):
+            self.cancel_run(run.id)
+        return self._step(session_id, SessionStatus.CANCELLED, EventType.SESSION_CANCELLED)
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
@@ -190,20 +307,19 @@ class SessionManager:
         `cancel_run` or `asm_core.recording.abandoned.close_abandoned`.
 
         Raises:
-            InvalidTransitionError: the run has ended, or another process or manager executes it.
+            InvalidTransitionError: the run has ended, its session is not active, or another process or manager
+                executes it.
+            BusyError: another run of the session is executed, for longer than `queue_timeout`.
         """
-        run = begun(self._store.get_run(run_id))
-        opening = opened(self._store, run, first_events(run, self._provider.input_messages(run.input)))
-        return self._execute(opening, run, closes_session=False, on_event=on_event, timeout=timeout)
+        run = begun(self._store.get_run(run_id), self._options.lease)
+        return self._in_turn(run, continuation="auto", on_event=on_event, timeout=timeout)
 
     def cancel_run(self, run_id: str) -> None:
-        """Cancel a run, from any thread. The caller that executes it gets a `ProviderError` after that is recorded.
+        """Cancel a run, from any thread or process. The caller that executes it gets a `ProviderError` after that.
 
-        If the run has ended, this is a no-op. If no process executes it, or its process ran on this machine and has
-        ended, it is recorded as cancelled.
-
-        Raises:
-            ProviderError: another manager executes it, or a process that is alive or cannot be checked from here.
+        If the run has ended, this is a no-op. If another manager executes it, this returns once the request is stored,
+        as an event ``asm.cancel_requested``; that manager asks its provider within a tenth of a second, and records the
+        end. If no process executes it, or its process has ended, it is recorded as cancelled here.
         """
         for attempt in range(_ATTEMPTS):
             execution = self._executions.get(run_id)
@@ -213,12 +329,13 @@ class SessionManager:
             run = self._store.get_run(run_id)
             if run.status in TERMINAL_RUN_STATUSES:
                 return
-            check_not_executed(run)
+            if is_executed(run):
+                self._store.append_events(CheckedEvents([cancel_request(run)]))
+                return
             outcome = cancelled("The run was cancelled while no process executed it.")
             try:
-                self._store.flush(
-                    closed(self._store, run, priced(outcome.close_run(run), self._prices), [outcome.run_event(run)])
-                )
+                ended = priced(outcome.close_run(run), self._options.prices)
+                self._store.flush(closed(self._store, run, ended, [outcome.run_event(run)]))
             except (AlreadyExistsError, InvalidTransitionError, RevisionConflictError):
                 # Another process began, ended or changed it meanwhile.
                 if attempt == _ATTEMPTS - 1:
@@ -228,26 +345,47 @@ class SessionManager:
 
     # -- shared ----------------------------------------------------------------------------------------------------
 
-    def _execute(
+    def _in_turn(self, run: Run, *, continuation: object, on_event: OnEvent | None, timeout: float | None) -> RunResult:
+        """Execute a run in an existing session, as soon as that executes no other one."""
+        chosen, session_id = check_continuation(continuation), run.session_id
+        if run.id in self._executions:
+            raise InvalidTransitionError(f"Run {run.id} is already being executed.")
+        with self._queue.turn(session_id if self._options.exclusive else None) as deadline:
+            while True:
+                last = self._store.get_latest_sequence(session_id)
+                run = leased(run, self._options.lease)
+                execution = self._execution(
+                    run, closes_session=False, continuation=chosen, on_event=on_event, timeout=timeout
+                )
+                try:
+                    events = first_events(run, self._provider.input_messages(run.input))
+                    return execution.carry_out(opened(self._store, run, events, exclusive=self._options.exclusive))
+                except BusyError as error:
+                    if execution.has_begun:
+                        raise  # that of a run which the provider began
+                    self._queue.wait_for_end(error, session_id, last, deadline)
+
+    def _execution(
         self,
-        opening: ExecutionResult,
         run: Run,
         *,
         closes_session: bool,
         on_event: OnEvent | None,
         timeout: float | None,
-    ) -> RunResult:
+        continuation: Continuation = Continuation.REPLAY,
+    ) -> Execution:
         return Execution(
             self._store,
             self._provider,
             run,
             executions=self._executions,
+            supervisor=self._supervisor,
             closes_session=closes_session,
             on_event=on_event,
             timeout=None if timeout is None else check_wait("timeout", timeout),
-            patience=self._patience,
-            prices=self._prices,
-        ).carry_out(opening)
+            continuation=continuation,
+            options=self._options,
+        )
 
     def _step(self, session_id: str, status: SessionStatus, kind: EventType, data: Payload | None = None) -> Session:
         for attempt in range(_ATTEMPTS):

@@ -67,6 +67,11 @@ def is_gone(stamp: object) -> bool:
     return not _is_running(pid, stamp.get("started"))
 
 
+def is_here(stamp: object) -> bool:
+    """Return whether the process of `stamp` ran where this one does, so that `is_gone` is certain."""
+    return isinstance(stamp, Mapping) and all(stamp.get(name) == value for name, value in _here().items())
+
+
 def _is_running(pid: int, started: object) -> bool:
     try:
         os.kill(pid, 0)
