@@ -56,7 +56,7 @@ def runs(store: asm.SessionStore) -> list[asm.Run]:
     return [run for session in store.list_sessions() for run in store.list_runs(session.id)]
 
 
-def test_a_script_that_is_too_short_says_so(store: asm.SessionStore) -> None:
+def test_a_script_that_is_too_short_fails_the_run(store: asm.SessionStore) -> None:
     with pytest.raises(asm.ProviderError, match="has no turn left"):
         asm.SessionManager(store, FakeProvider([])).run_once("?")
 
