@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import asm_core as asm
 from asm_core import Event
 
 if TYPE_CHECKING:
@@ -27,29 +27,37 @@ for _ in range({times}):
 """
 
 
-def session_id(process: Callable[..., Any]) -> str:
-    (session,) = json.loads(process("sessions", "--json").stdout)
-    return session["id"]  # type: ignore[no-any-return]
+@pytest.fixture
+def session_id(environment: dict[str, str]) -> Callable[[], str]:
+    """Return the id of the only session."""
+    environment["ASM_BACKEND"] = "peewee"
+
+    def read() -> str:
+        with asm.open_backend("peewee", url=environment["ASM_URL"]) as backend:
+            (session,) = backend.session_store.list_sessions()
+        return session.id
+
+    return read
 
 
 @pytest.mark.parametrize("times", [1, 2_000])
-def test_what_was_printed_is_returned_byte_for_byte(process: Callable[..., Any], times: int) -> None:
+def test_what_was_printed_is_returned_byte_for_byte(process: Callable[..., Any], session_id: Any, times: int) -> None:
     out, err = "line\n\0\r\n\x1b[31m€".encode() + b"\xff\xfe\n\xe2\x82\nunfinished", b"\xf0\x9f oops"
     program = WRITES.format(out=out, err=err, times=times)
     run = process(*RUN, program, text=False)
     assert (run.stdout, run.stderr) == (out * times, err * times)
-    again = process("output", session_id(process), text=False)
+    again = process("output", session_id(), text=False)
     assert (again.stdout, again.stderr, again.returncode) == (run.stdout, run.stderr, 0)
 
 
-def test_a_replay_prints_the_same(process: Callable[..., Any]) -> None:
+def test_a_replay_prints_the_same(process: Callable[..., Any], session_id: Any) -> None:
     process(*RUN, "print('one', end='', flush=True); import time; time.sleep(0.1); print(' two')")
-    assert process("output", session_id(process), "--replay").stdout == "one two\n"
+    assert process("output", session_id(), "--replay").stdout == "one two\n"
 
 
-def test_a_closed_pipe_ends_it(process: Callable[..., Any], start: Callable[..., Any]) -> None:
+def test_a_closed_pipe_ends_it(process: Callable[..., Any], start: Callable[..., Any], session_id: Any) -> None:
     process(*RUN, "print('x' * 99, sep='\\n', end='\\n' * 10_000)")
-    with start("output", session_id(process)) as child:
+    with start("output", session_id()) as child:
         assert child.stdout.read(1) == "x"
         child.stdout.close()
         assert child.stderr.read() == ""
@@ -119,10 +127,10 @@ def test_a_session_without_output_prints_nothing(asm: Any, record: Any) -> None:
 
 
 def test_a_replay_shows_each_piece_at_once_and_can_be_interrupted(
-    process: Callable[..., Any], start: Callable[..., Any]
+    process: Callable[..., Any], start: Callable[..., Any], session_id: Any
 ) -> None:
     process(*RUN, "import time; print('one', flush=True); time.sleep(0.2); print('two')")
-    with start("output", session_id(process), "--speed", "0.0001") as child:
+    with start("output", session_id(), "--speed", "0.0001") as child:
         assert child.stdout.readline() == "one\n"
         child.send_signal(signal.SIGINT)
         assert child.communicate() == ("", "")

@@ -17,6 +17,9 @@ pytest.importorskip("pty", reason="terminals of this kind are Unix's")
 
 from terminals import Terminal
 
+import asm_core as asm
+from asm_core.commands import output_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -53,25 +56,28 @@ def terminal(environment: dict[str, str], tmp_path: Path) -> Callable[..., Termi
 
 
 @pytest.fixture
-def recorded(process: Callable[..., Any]) -> Callable[[], dict[str, Any]]:
-    """Return the only session of the store, with all that belongs to it."""
+def recorded(environment: dict[str, str]) -> Callable[[], dict[str, Any]]:
+    """Return the only session of the store, with its runs and events."""
 
     def read() -> dict[str, Any]:
-        (session,) = json.loads(process("sessions", "--json").stdout)
-        found: dict[str, Any] = json.loads(process("show", session["id"], "--json").stdout)
-        return found
+        with asm.open_backend("peewee", url=environment["ASM_URL"]) as backend:
+            (session,) = backend.session_store.list_sessions()
+            runs, events = backend.session_store.list_runs(session.id), backend.session_store.get_events(session.id)
+        return {
+            "session": session.to_dict(),
+            "runs": [run.to_dict() for run in runs],
+            "events": [event.to_dict() for event in events],
+        }
 
     return read
 
 
 @pytest.fixture
-def output(recorded: Any, process: Callable[..., Any]) -> Callable[[], bytes]:
+def output(recorded: Any) -> Callable[[], bytes]:
     """Return the recorded output."""
 
     def read() -> bytes:
-        printed = process("output", recorded()["session"]["id"], text=False)
-        assert printed.stderr == b""
-        return printed.stdout  # type: ignore[no-any-return]
+        return b"".join(output_bytes(data["data"]) for data in recorded()["events"] if "delta" in data["data"])
 
     return read
 
