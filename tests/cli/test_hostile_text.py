@@ -57,6 +57,8 @@ ALL = dict(commands())
 
 ARGUMENTS: dict[tuple[str, ...], list[list[str]]] = {
     ("run",): [["--agent", HOSTILE, "--tag", HOSTILE, "--", "true"], ["--agent", "a", "--", f"no{ARGUMENT}"]],
+    ("ask",): [[HOSTILE], [HOSTILE, "--session", "ID"]],
+    ("chat",): [[], ["ID"]],
     ("sessions",): [[], ["--deleted", "--all"]],
     ("show",): [["ID"], ["h"]],
     ("tail",): [["ID"], ["ID", "--follow"]],

@@ -42,8 +42,8 @@ def backend() -> Iterator[asm.Backend]:
 def client(vendor: Vendor, server: ModelServer, backend: asm.Backend) -> Callable[..., Client]:
     """Return a client of the vendor's provider whose model answers with a script."""
 
-    def make(*script: Answer | Stream, pricing_table: Any = None, **options: Any) -> Client:
+    def make(*script: Answer | Stream, manager: dict[str, Any] | None = None, **options: Any) -> Client:
         server.script.extend(script)
-        return Client(backend, vendor.provider(server, **options), pricing_table=pricing_table)
+        return Client(backend, vendor.provider(server, **options), **(manager or {}))
 
     return make

@@ -10,6 +10,7 @@ from model_server import LIMIT, ModelServer, Stream
 from vendors import KEY, Client
 
 import asm_core as asm
+from asm_core.testing import FakeProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,3 +164,47 @@ def test_the_next_turn_after_a_cancelled_one_has_what_came(
     body = str(server.requests[1].body)
     assert body.index("Good morning.") < body.index("once more")
     assert KEY not in body
+
+
+def test_the_manager_tries_again_and_the_text_of_the_first_try_is_void(
+    vendor: Vendor, client: Callable[..., Client], server: ModelServer
+) -> None:
+    policy = asm.RetryPolicy(attempts=3, initial=0.001)
+    script = (vendor.error(529, "overloaded_error"), vendor.text("Good", end="cut"), vendor.text("Good morning."))
+    found = client(*script, manager={"retry": policy})
+    assert found.turn("hello")["content"] == "Good morning."
+    assert [message.text for message in asm.read_messages(found.store, found.session_id)] == ["hello", "Good morning."]
+    assert len(found.events("error_occurred")) == 2
+    assert "Good" not in str(server.requests[2].body).replace("Good morning.", "")
+    assert server.requests[2].body == server.requests[0].body
+
+
+def test_a_try_after_calls_of_tools_continues_where_it_was(
+    vendor: Vendor, client: Callable[..., Client], server: ModelServer
+) -> None:
+    called: list[str] = []
+
+    def weather(city: str) -> str:
+        """Return the weather."""
+        called.append(city)
+        return "sunny"
+
+    policy = asm.RetryPolicy(attempts=2, initial=0.001)
+    script = (vendor.call("weather", {"city": "Rome"}), vendor.error(503, "api_error"), vendor.text("Sunny."))
+    found = client(*script, manager={"retry": policy}, tools=[weather])
+    assert found.turn("Rome?")["content"] == "Sunny."
+    assert called == ["Rome"]
+    assert vendor.results(server.requests[2].body) == ["sunny"]
+
+
+def test_a_run_is_cancelled_from_another_manager(
+    vendor: Vendor, client: Callable[..., Client], server: ModelServer
+) -> None:
+    found = client(vendor.text("Good morning.", end="hang"))
+    thread = threading.Thread(target=found.fail, args=("hello",))
+    thread.start()
+    assert server.streaming.wait(LIMIT)
+    asm.SessionManager(found.store, FakeProvider([])).cancel_run(found.run.id)
+    assert server.abandoned.wait(LIMIT)
+    thread.join(LIMIT)
+    assert found.run.status == "cancelled"

@@ -27,8 +27,7 @@ with asm.open_backend(orm, url=url) as backend:
     options = {"api": api} if api else {}
     found = asm.open_provider(provider, api_key="sk-test", model="m", base_url=base_url, **options)
     manager = asm.SessionManager(backend.session_store, found)
-    run = manager.start_run(session_id, prompt)
-    print(manager.execute_run(run.id).output["content"])
+    print(manager.run(session_id, prompt).output["content"])
 """
 
 
@@ -41,8 +40,7 @@ def test_a_session_is_resumed_by_another_process_on_another_orm(
         provider = vendor.provider(server, tools=[weather])
         manager = asm.SessionManager(backend.session_store, provider)
         session = manager.start_session(agent_id="assistant")
-        manager.activate_session(session.id)
-        manager.execute_run(manager.start_run(session.id, "Is it nice in Rome?").id)
+        manager.run(session.id, "Is it nice in Rome?")
     name = "anthropic" if vendor.name == "anthropic" else "openai"
     api = "" if vendor.name == "anthropic" else vendor.name
     arguments = ("peewee", url, name, server.url, session.id, "Which city?", api)

@@ -53,7 +53,7 @@ def test_the_cost_follows_a_price_table(vendor: Vendor, client: Callable[..., Cl
     price = asm.TokenPrice(input=1, output=10, cache_read="0.5")
     model = "claude-test-1" if vendor.name == "anthropic" else "gpt-test-1"
     name = "anthropic" if vendor.name == "anthropic" else "openai"
-    found = client(vendor.text("Good morning."), pricing_table={name: {model: price}})
+    found = client(vendor.text("Good morning."), manager={"pricing_table": {name: {model: price}}})
     found.turn("hello")
     # 6 new tokens, 4 cached ones, 5 of output
     assert float(found.run.cost_usd or 0) == (6 * 1 + 4 * 0.5 + 5 * 10) / 1e6

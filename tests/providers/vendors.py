@@ -113,12 +113,10 @@ class Client:
         self.store = backend.session_store
         self.manager = asm.SessionManager(self.store, provider, **options)
         self.session_id = self.manager.start_session(agent_id="assistant").id
-        self.manager.activate_session(self.session_id)
 
     def turn(self, prompt: str | list[Any], **options: Any) -> Any:
         """Run one turn, and return its output."""
-        run = self.manager.start_run(self.session_id, prompt)
-        return self.manager.execute_run(run.id, **options).output
+        return self.manager.run(self.session_id, prompt, **options).output
 
     def fail(self, prompt: str) -> asm.ProviderError:
         """Run a turn that fails, and return its error."""

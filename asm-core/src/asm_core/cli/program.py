@@ -8,6 +8,7 @@ import typer
 
 from asm_core.cli.app import app
 from asm_core.cli.commands.backends import list_backends, list_providers
+from asm_core.cli.commands.chat import ask_model, chat_with_model
 from asm_core.cli.commands.db import downgrade, print_sql, print_status, upgrade
 from asm_core.cli.commands.files import export_to_file, import_from_file
 from asm_core.cli.commands.health import check_health
@@ -26,6 +27,8 @@ __all__ = ["app", "start"]
 
 # Everything after the program's name belongs to the program, even if it looks like an option.
 app.command("run", context_settings={"allow_interspersed_args": False})(run_command)
+app.command("ask")(ask_model)
+app.command("chat")(chat_with_model)
 app.command("sessions")(list_sessions)
 app.command("show")(show_session)
 app.command("tail")(tail_session)
