@@ -68,7 +68,7 @@ def test_anthropic_gets_a_failed_result_as_an_error() -> None:
     assert from_anthropic([turn])[0].is_error
 
 
-def test_anthropic_gets_results_and_what_the_user_said_next_in_one_message() -> None:
+def test_anthropic_gets_results_and_the_next_text_in_one_message() -> None:
     said = Message(role="user", content="And now?")
     turns = to_anthropic([*CONVERSATION[1:4], said])["messages"]
     assert [turn["role"] for turn in turns] == ["user", "assistant", "user"]
