@@ -136,6 +136,16 @@ def test_a_command_that_ctrl_c_ends_is_cancelled(terminal: Any, recorded: Any) -
     assert statuses(recorded()) == {"cancelled"}
 
 
+def test_ctrl_c_reaches_a_command_that_has_closed_its_streams(terminal: Any, recorded: Any) -> None:
+    with terminal(*RUN, "--", "sh", "-c", "echo $$.; exec sleep 1000 <&- >&- 2>&-") as window:
+        pid = int(window.until(b".")[:-1])
+        while not Path(f"/proc/{pid}/comm").read_text("utf-8").startswith("sleep"):
+            pass
+        window.type(b"\x03")
+        assert window.ended() == 130
+    assert statuses(recorded()) == {"cancelled"}
+
+
 def test_a_full_screen_program_gets_keys_and_sizes(terminal: Any, output: Any) -> None:
     with terminal(*PYTHON, FULL_SCREEN) as window:
         window.until(b">")

@@ -158,7 +158,7 @@ def _is_terminal(descriptor: int | None) -> TypeGuard[int]:
 
 
 def _attributes(descriptor: int | None) -> list[Any] | None:
-    if not _is_terminal(descriptor):
+    if not (hasattr(os, "openpty") and _is_terminal(descriptor)):
         return None
     import termios  # noqa: PLC0415
 

@@ -74,6 +74,8 @@ class PseudoTerminal:
     def start(self, command: Command, *, merge: bool) -> subprocess.Popen[bytes]:
         """Start a command in a session of its own on this terminal; without `merge`, its standard error is a pipe.
 
+        The command's end stays open here until `release`: keys reach a command that has closed its streams.
+
         Raises:
             OSError: it could not be started.
         """
@@ -96,8 +98,6 @@ class PseudoTerminal:
             raise
         finally:
             os.close(writing)
-            os.close(self._command_end)
-            self._command_end = -1
         with open(reading, "rb") as report:  # noqa: PTH123  there is a descriptor, and no path
             number, _, name = report.read().partition(b" ")
         if number:
@@ -133,8 +133,13 @@ class PseudoTerminal:
         is_by_line = attributes[3] & termios.ICANON
         return attributes[6][termios.VEOF] if is_by_line else b""
 
+    def release(self) -> None:
+        """Close the command's end here, so that its output ends when all processes on the terminal have ended."""
+        if self._command_end >= 0:
+            os.close(self._command_end)
+            self._command_end = -1
+
     def close(self) -> None:
         """Close this process's end: the processes on the terminal receive SIGHUP."""
-        for descriptor in {self._end, self._command_end} - {-1}:
-            os.close(descriptor)
-        self._end = self._command_end = -1
+        self.release()
+        os.close(self._end)

@@ -109,6 +109,8 @@ class Pump:
         if descriptor == self._child.bell:
             self._selector.unregister(descriptor)
             self._deadline = time.monotonic() + LINGER_SECONDS
+            if self._child.terminal is not None:
+                self._child.terminal.release()
             return 0
         try:
             chunk = os.read(descriptor, READ_BYTES)
