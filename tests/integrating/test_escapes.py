@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ import asm_core as asm
 from asm_core.integrating import Escapes, escape_payload, readable, restore_payload
 
 TEXTS = st.text(st.characters()) | st.sampled_from(["\0asm:text:", "\0asm:part:0", "asm_parts", "\ud800"])
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.binary() | TEXTS
+TIMES = st.datetimes(timezones=st.just(UTC)) | st.datetimes()
+SCALARS = TIMES | st.none() | st.booleans() | st.integers() | st.floats() | st.binary() | TEXTS
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=12
 )

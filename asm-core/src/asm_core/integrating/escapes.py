@@ -10,6 +10,7 @@ import base64
 import json
 import math
 import operator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.errors import ValidationError
@@ -25,6 +26,7 @@ _TEXT: Final = f"{_MARK}text:"
 _INTEGER: Final = f"{_MARK}integer:"
 _FLOAT: Final = f"{_MARK}float:"
 _BYTES: Final = f"{_MARK}bytes:"
+_TIME: Final = f"{_MARK}time:"
 _PART: Final = f"{_MARK}part:"
 _PARTS_KEY: Final = "asm_parts"
 _MARK_IN_JSON: Final = json.dumps(_MARK)[1:-1]
@@ -44,7 +46,7 @@ class Escapes:
         """Choose what is escaped.
 
         Args:
-            to_json: also escape bytes, NaN and infinities; tuples become lists.
+            to_json: also escape bytes, times, NaN and infinities; tuples become lists.
             rebuild: returns a copy of an object that is no built-in container, with each of its fields changed; if no
                 field changes, the object itself.
         """
@@ -75,7 +77,7 @@ class Escapes:
             return _escaped_text(value)
         if kind is int:
             return value if -_LONGEST <= value < _LONGEST else f"{_INTEGER}{value:x}"
-        if kind is float or kind is bytes:
+        if kind in _JSON_SCALARS:
             return self._escaped_scalar(value)
         if kind in _CONTAINERS or (self._rebuild is not None and not isinstance(value, _SCALARS)):
             if depth == _DEPTH:
@@ -84,9 +86,11 @@ class Escapes:
             return self._changed(value, lambda item: self._escaped(item, depth + 1, waiting))
         return value
 
-    def _escaped_scalar(self, value: float | bytes) -> Any:
+    def _escaped_scalar(self, value: float | bytes | datetime) -> Any:
         if not self._to_json:
             return value
+        if isinstance(value, datetime):
+            return _TIME + value.isoformat()
         if isinstance(value, bytes):
             return _BYTES + base64.b64encode(value).decode()
         return value if math.isfinite(value) else f"{_FLOAT}{value}"
@@ -115,14 +119,15 @@ class Escapes:
 
 _CONTAINERS: Final = frozenset({dict, list, tuple, set, frozenset})
 _SCALARS: Final = (str, int, float, bytes, bytearray, type(None), complex)
+_JSON_SCALARS: Final = frozenset({float, bytes, datetime})
 _JSON: Final = Escapes(to_json=True)
 
 
 def escape_payload(value: Any) -> Any:
     """Return `value` as a part of a payload, from which `restore_payload` restores it exactly.
 
-    Lone surrogates, NaN, infinities, bytes, integers of any size and any depth are kept; tuples become lists. A value
-    that is JSON stays as it is.
+    Lone surrogates, NaN, infinities, bytes, times, integers of any size and any depth are kept; tuples become lists. A
+    value that is JSON stays as it is.
 
     Raises:
         ValidationError: `value` contains a value of another type.
@@ -171,4 +176,6 @@ def _restored_text(text: str, parts: list[Any]) -> Any:
         return int(content, 16)
     if kind == "float":
         return float(content)
+    if kind == "time":
+        return datetime.fromisoformat(content)
     return base64.b64decode(content) if kind == "bytes" else json.loads(content)
