@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from processes import completer, starter
 from typer.testing import CliRunner
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
     from asm_core.ports import Backend
+
+
+_OF_THE_END = ("status", "output", "error", "started_at", "ended_at")
 
 
 @pytest.fixture
@@ -68,7 +72,10 @@ def fill(backend: Backend) -> Callable[..., Session]:
 
     def store(events: int = 3, *, run: dict[str, Any] | None = None, **fields: Any) -> Session:
         session = backend.session_store.save_session(Session.new(**{"agent_id": "agent", "status": "active", **fields}))
-        stored = backend.session_store.save_run(Run.new(session_id=session.id, **{"provider": "p", **(run or {})}))
+        ended = {name: value for name, value in (run or {}).items() if name in _OF_THE_END}
+        begun = {name: value for name, value in (run or {}).items() if name not in _OF_THE_END}
+        made = msgspec.structs.replace(Run.new(session_id=session.id, **{"provider": "p", **begun}), **ended)
+        stored = backend.session_store.save_run(made)
         backend.session_store.append_events(
             Event.new(type="message_streamed", session_id=session.id, run_id=stored.id, data={"text": f"line {number}"})
             for number in range(1, events + 1)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
-from asm_core.models import Session
+from asm_core.cli.commands.sessions import COLUMNS
+from asm_core.cli.output import printing
+from asm_core.models import Run, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,14 +29,57 @@ def rows(output: str) -> list[list[str]]:
 def test_a_pipe_gets_a_line_of_names_and_a_line_a_session_newest_first(
     asm: Callable[..., Result], fill: Callable[..., Session]
 ) -> None:
+    now = datetime.now(UTC)
     usage = {"token_usage": {"input_tokens": 5, "output_tokens": 2}, "cost_usd": Decimal("0.0000125")}
-    old = fill(2, run=usage, created_at=datetime.now(UTC) - timedelta(days=3, hours=1))
+    command = {"input": {"command": ["echo", "a b"]}, "status": "completed", "output": {"exit_code": 0}}
+    began = now - timedelta(days=3, hours=1)
+    old = fill(
+        2, run={**usage, **command, "started_at": began, "ended_at": began + timedelta(seconds=61)}, created_at=began
+    )
     new = fill(0, user_id="ann", title="A plan")
-    header, first, second = rows(asm("sessions").stdout)
-    assert header == ["id", "agent", "user", "title", "status", "runs", "events", "tokens", "cost", "age", "active"]
-    assert first[:-2] == [new.id, "agent", "ann", "A plan", "active", "1", "0", "0", "-"]
-    assert second[:-1] == [old.id, "agent", "", "", "active", "1", "2", "7", "0.0000125", "3d"]
-    assert all(age.endswith("s") for age in (*first[-2:], second[-1]))
+    header, first, second = (dict(zip(COLUMNS, row, strict=True)) for row in rows(asm("sessions").stdout))
+    assert tuple(header) == tuple(header.values())
+    assert first.pop("age").endswith("s")
+    assert first.pop("active").endswith("s")
+    assert second.pop("active")
+    assert list(first.values()) == [new.id, "agent", "ann", "A plan", "", "active", "-", "1", "0", "-", "-", "-"]
+    shown = [old.id, "agent", "", "", "echo 'a b'", "active", "0", "1", "2", "7", "0.0000125", "1m01s", "3d"]
+    assert list(second.values()) == shown
+
+
+def test_exit_status_and_command_are_those_of_the_last_run(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
+) -> None:
+    begun = datetime.now(UTC) - timedelta(hours=1)
+    session = fill(
+        0, run={"status": "completed", "input": {"command": ["one"]}, "output": {"exit_code": 0}, "started_at": begun}
+    )
+    failed: dict[str, Any] = {
+        "error": {"code": "c", "message": "m", "details": {"exit_code": 3}},
+        "input": {"command": ["two"]},
+    }
+    run = msgspec.structs.replace(
+        Run.new(session_id=session.id), status="failed", started_at=begun + timedelta(minutes=1), **failed
+    )
+    backend.session_store.save_run(run)
+    (found,) = json.loads(asm("sessions", "--json").stdout)
+    assert (found["exit_code"], found["command"], found["duration_seconds"]) == (3, "two", None)
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_terminal_gets_a_line_a_session_with_a_short_id(
+    asm: Callable[..., Result], fill: Callable[..., Session], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(printing, "on_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    run = {"status": "failed", "error": {"code": "c", "message": "m", "details": {"exit_code": 3}}}
+    sessions = [fill(1, agent_id="agent " * 9, user_id="user " * 9, title="title " * 50, run=run) for _ in range(3)]
+    header, _, *drawn = asm("sessions").stdout.rstrip("\n").split("\n")
+    assert header.split()[0] == "id"
+    assert [line[:8] for line in drawn] == [session.id[-8:] for session in reversed(sessions)]
+    assert all(len(line) <= width and "…" in line for line in drawn)
+    for column in header.split() if width == 80 else COLUMNS:
+        assert column in header or column == "command"
 
 
 def test_json_is_an_array_of_objects(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:

@@ -144,14 +144,13 @@ def test_an_unknown_session_raises_with_advice(
     fill()
     result = asm("show", name)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("error: No session id begins with ")
+    assert result.stderr.startswith("error: No session id begins or ends with ")
     assert "\x1b" not in result.stderr
 
 
 def test_an_empty_name_is_refused(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
     fill()
     assert asm("show", "").exit_code == 1
-    assert asm("show").exit_code == 2
 
 
 def test_deleted_sessions_can_be_shown(

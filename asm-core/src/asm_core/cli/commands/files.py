@@ -7,8 +7,8 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from asm_core.cli.arguments import SessionArgument
 from asm_core.cli.atomic import atomic_file
-from asm_core.cli.commands.show import SessionArgument
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
 from asm_core.cli.store import with_backend

@@ -10,8 +10,8 @@ from typing import Annotated, Final
 
 import typer
 
-from asm_core.cli.commands.show import SessionArgument
-from asm_core.cli.finding import find_session
+from asm_core.cli.arguments import NewestSessionArgument
+from asm_core.cli.finding import NEWEST, find_session
 from asm_core.cli.output.events import events_between
 from asm_core.cli.output.screen import Screen
 from asm_core.cli.output.streams import raw_streams, stream_of
@@ -28,7 +28,7 @@ _AT_ONCE: Final = 500
 @with_backend()
 def print_output(
     backend: Backend,
-    session: SessionArgument,
+    session: NewestSessionArgument = NEWEST,
     *,
     replay: Annotated[bool, typer.Option("--replay", help="Print it in the time in which it was recorded.")] = False,
     speed: Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from asm_core.cli.arguments import complete_agent
 from asm_core.cli.exits import FAILED, SIGNALLED, TIMED_OUT
 from asm_core.cli.output import printing
 from asm_core.cli.output.live import LiveOutput
@@ -29,7 +30,7 @@ def run_command(
     choice: Choice,
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments, after --.")],
     *,
-    agent: Annotated[str, typer.Option(metavar="ID", help="The agent of the session.")],
+    agent: Annotated[str, typer.Option(metavar="ID", help="The agent of the session.", autocompletion=complete_agent)],
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="A tag of the session; repeatable.")] = None,
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="End the command after this time.")] = None,
     metadata: Annotated[

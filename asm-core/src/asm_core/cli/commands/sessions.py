@@ -4,24 +4,31 @@ import contextlib
 import itertools
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from asm_core.cli.finding import all_sessions
+from asm_core.cli.arguments import AgentsOption
+from asm_core.cli.commands.listing import Listed, status_style
+from asm_core.cli.finding import all_sessions, short_ids
 from asm_core.cli.output import printing
-from asm_core.cli.output.text import age, dollars
 from asm_core.cli.store import with_backend
 from asm_core.cli.when import TIME_HELP, parse_time
 from asm_core.errors import SessionNotFoundError
 from asm_core.models import Session
 from asm_core.ports import Backend
-from asm_core.querying.queries import SESSION_ORDERS, SessionQuery
 from asm_core.querying.summaries import SessionStats
 
-COLUMNS = ("id", "agent", "user", "title", "status", "runs", "events", "tokens", "cost", "age", "active")
-NUMBERS = COLUMNS[5:]
+COLUMNS = (
+    *("id", "agent", "user", "title", "command", "status", "exit"),
+    *("runs", "events", "tokens", "cost", "duration", "age", "active"),
+)
+NUMBERS = COLUMNS[6:]
+_NARROW = ("id", "agent", "title", "status", "tokens", "cost", "duration", "age")
+"""The columns of a terminal; a wide one has also those of `_WIDE`."""
+_WIDE = ("id", "agent", "user", "title", *COLUMNS[5:])
+_WIDE_FROM = 130
+"""Columns of a wide terminal."""
 _STATS_AT_ONCE = 100
 
 
@@ -29,7 +36,7 @@ _STATS_AT_ONCE = 100
 def list_sessions(
     backend: Backend,
     *,
-    agent: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only sessions of this agent.")] = None,
+    agent: AgentsOption = None,
     user: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only sessions of this user.")] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Only sessions whose title contains this.")] = None,
     status: Annotated[list[str] | None, typer.Option(metavar="STATUS", help="Only sessions in this status.")] = None,
@@ -47,7 +54,8 @@ def list_sessions(
     """List sessions, newest first.
 
     A filter can be repeated: a session matches any of its values, but must have all tags. The cost is in US dollars, as
-    recorded with the runs.
+    recorded with the runs; what is unknown is a dash. On a terminal, ids are short: the end of each id, which all
+    commands accept. A session without a title shows its command. Exit status and command are those of its last run.
     """
     found = all_sessions(
         backend,
@@ -62,19 +70,29 @@ def list_sessions(
         include_deleted=deleted,
     )
     chosen = found if everything else itertools.islice(found, min(limit, sys.maxsize))
-    rows = ((one, active_at(backend, one), stats) for one, stats in with_stats(backend, chosen))
+    rows = (Listed.read(backend, one, stats) for one, stats in with_stats(backend, chosen))
     if as_json:
-        printing.json_array(_document(*row) for row in rows)
+        printing.json_array(one.document() for one in rows)
+    elif printing.on_terminal():
+        _draw(rows)
     else:
-        printing.table(COLUMNS, (_row(*row) for row in rows), right=NUMBERS)
+        printing.table(COLUMNS, ([one.cells()[name] for name in COLUMNS] for one in rows))
 
 
-def active_at(backend: Backend, session: Session) -> datetime:
-    """Return the time of the last activity of a session."""
-    query = SessionQuery(ids=(session.id,), include_deleted=True, order=SESSION_ORDERS["active_at_desc"])
-    for found in backend.query_api.reader.find_active(query):
-        return found.active_at
-    return session.created_at
+def _draw(rows: Iterator[Listed]) -> None:
+    wide = printing.console().width >= _WIDE_FROM
+    columns = _WIDE if wide else _NARROW
+    most = dict.fromkeys(("agent", "user"), 24 if wide else 10)
+    for first, page in printing.parts(rows):
+        shown = []
+        for one, short in zip(page, short_ids(row.session for row in page), strict=True):
+            cells = {**one.cells(), "id": short}
+            cells["title"] = cells["title"] or cells["command"]
+            if not wide and one.exit_code:
+                cells["status"] += f" {one.exit_code}"
+            shown.append([cells[name] for name in columns])
+        if first or page:
+            printing.draw(columns, shown, right=NUMBERS, most=most, rest="title", style=status_style)
 
 
 def with_stats(backend: Backend, sessions: Iterable[Session]) -> Iterator[tuple[Session, SessionStats]]:
@@ -93,25 +111,3 @@ def _one_by_one(backend: Backend, sessions: Iterable[Session]) -> Iterator[tuple
     for session in sessions:
         with contextlib.suppress(SessionNotFoundError):
             yield session, backend.query_api.get_session_stats(session.id)
-
-
-def _row(session: Session, active: datetime, stats: SessionStats) -> tuple[str, ...]:
-    status = f"{session.status} (deleted)" if session.deleted_at else str(session.status)
-    numbers = (str(stats.run_count), str(stats.event_count), str(stats.total_tokens), dollars(stats.cost_usd))
-    names = (session.id, session.agent_id, session.user_id or "", session.title or "")
-    return (*names, status, *numbers, age(session.created_at), age(active))
-
-
-def _document(session: Session, active: datetime, stats: SessionStats) -> dict[str, Any]:
-    return {
-        **session.to_dict(),
-        "active_at": active,
-        "runs": stats.run_count,
-        "runs_by_status": stats.runs_by_status,
-        "events": stats.event_count,
-        "input_tokens": stats.input_tokens,
-        "output_tokens": stats.output_tokens,
-        "total_tokens": stats.total_tokens,
-        "cost_usd": stats.cost_usd,
-        "unpriced_runs": stats.unpriced_run_count,
-    }

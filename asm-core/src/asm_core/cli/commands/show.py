@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from asm_core.cli.commands.sessions import active_at
-from asm_core.cli.finding import find_session
+from asm_core.cli.arguments import NewestSessionArgument
+from asm_core.cli.commands.listing import active_at
+from asm_core.cli.finding import NEWEST, find_session
 from asm_core.cli.output import printing
 from asm_core.cli.output.events import EventPrinter, events_between
 from asm_core.cli.output.text import dollars, json_text, moment
@@ -19,15 +20,13 @@ from asm_core.ports import Backend
 from asm_core.querying.pages import all_items
 from asm_core.querying.summaries import SessionStats
 
-SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="The session's id, or the beginning of it.")]
-
 _RUN_PAGE = 100
 
 
 @with_backend()
 def show_session(
     backend: Backend,
-    session: SessionArgument,
+    session: NewestSessionArgument = NEWEST,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from asm_core.cli.commands.show import SessionArgument
-from asm_core.cli.finding import find_session
+from asm_core.cli.arguments import NewestSessionArgument
+from asm_core.cli.finding import NEWEST, find_session
 from asm_core.cli.output.events import EventPrinter, events_between
 from asm_core.cli.store import with_backend
 from asm_core.models import TERMINAL_SESSION_STATUSES, Event, EventType, StoredEvent
@@ -24,7 +24,7 @@ _LOOK_SECONDS = 1.0
 @with_backend()
 def tail_session(
     backend: Backend,
-    session: SessionArgument,
+    session: NewestSessionArgument = NEWEST,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show new events until the session ends.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="The number of last events to begin with.")] = 10,

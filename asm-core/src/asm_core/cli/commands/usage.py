@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from asm_core.cli.arguments import complete_agent, complete_session
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
 from asm_core.cli.output.text import dollars
@@ -43,14 +44,21 @@ def sum_up_usage(
         str | None, typer.Option(metavar="TIME", help=f"Only runs started at or after {TIME_HELP}.")
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Only runs started before this time.")] = None,
-    agent: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only runs in sessions of this agent.")] = None,
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only runs in sessions of this agent.", autocompletion=complete_agent),
+    ] = None,
     tag: Annotated[
         list[str] | None, typer.Option(metavar="TAG", help="Only runs in sessions with this tag, and all others given.")
     ] = None,
     provider: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only runs of this provider.")] = None,
     session: Annotated[
         list[str] | None,
-        typer.Option(metavar="SESSION", help="Only runs of this session: its id, or the beginning of it."),
+        typer.Option(
+            metavar="SESSION",
+            help="Only runs of this session: its id, the beginning or the end of it, or last.",
+            autocompletion=complete_session,
+        ),
     ] = None,
     pricing: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A TOML file with prices, for runs without a recorded cost.")

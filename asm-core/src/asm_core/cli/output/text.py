@@ -6,8 +6,9 @@ are shown as escapes.
 
 from __future__ import annotations
 
+import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -40,6 +41,23 @@ def age(since: datetime) -> str:
     seconds = max(0, int((datetime.now(UTC) - since).total_seconds()))
     size, unit = next((unit for unit in _UNITS if seconds >= unit[0]), _UNITS[-1])
     return f"{seconds // size}{unit}"
+
+
+def duration(time: timedelta | None) -> str:
+    """Format a duration in its two largest units; an unknown one is ``-``.
+
+    >>> [duration(timedelta(seconds=seconds)) for seconds in (0.034, 2.34, 75, 3720, 180_000)]
+    ['0.03s', '2.3s', '1m15s', '1h02m', '2d02h']
+    """
+    if time is None:
+        return "-"
+    seconds = max(0.0, time.total_seconds())
+    if seconds < _UNITS[2][0]:
+        return f"{seconds:.{1 if seconds >= 1 else 2}f}s"
+    for (size, unit), (smaller, small) in itertools.pairwise(_UNITS):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}{int(seconds % size // smaller):02}{small}"
+    raise AssertionError
 
 
 def moment(time: datetime) -> str:
