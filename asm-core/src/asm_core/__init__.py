@@ -105,7 +105,9 @@ if TYPE_CHECKING:
     from asm_core.memory import MemoryBackend
     from asm_core.recording.abandoned import close_abandoned
     from asm_core.recording.manager import SessionManager
+    from asm_core.recording.policies import Budget, ToolPolicy
     from asm_core.recording.results import RunResult
+    from asm_core.recording.streams import RunStream
     from asm_core.transfer import dump_session, load_session
 
 __all__ = [
@@ -125,6 +127,7 @@ __all__ = [
     "BackendSpec",
     "BrokenBackendError",
     "BrokenProviderError",
+    "Budget",
     "BusyError",
     "Capability",
     "CommandProvider",
@@ -177,6 +180,7 @@ __all__ = [
     "RunNotFoundError",
     "RunResult",
     "RunStatus",
+    "RunStream",
     "Session",
     "SessionDeletedError",
     "SessionExport",
@@ -192,6 +196,7 @@ __all__ = [
     "TokenPrice",
     "TokenUsage",
     "ToolDecision",
+    "ToolPolicy",
     "Transcript",
     "UnknownBackendError",
     "UnknownProviderError",
@@ -213,12 +218,15 @@ __all__ = [
 ]
 
 _LATER: Final = {
+    "Budget": "recording.policies",
     "CommandProvider": "commands",
     "DirectoryArtifactStore": "artifacts",
     "MemoryBackend": "memory",
     "Message": "conversation",
     "RunResult": "recording.results",
+    "RunStream": "recording.streams",
     "SessionManager": "recording.manager",
+    "ToolPolicy": "recording.policies",
     "Transcript": "conversation",
     "close_abandoned": "recording.abandoned",
     "dump_session": "transfer",

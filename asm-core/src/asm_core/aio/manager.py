@@ -63,6 +63,8 @@ class SessionManager(ManagedSessions):
             )
             raise ValidationError(message)
         executing = _Cancellable(synchronous(provider))
+        query_api = options.pop("query_api", None)
+        options["query_api"] = getattr(query_api, "sync", query_api)
         manager = Synchronous(session_store.sync, executing, **options)
         super().__init__(manager, _Executions(calls, manager))
 

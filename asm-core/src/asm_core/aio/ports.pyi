@@ -337,6 +337,15 @@ class ManagedSessions(Port):
         """Execute a pending run, and record it. Its session stays active in any case."""
     async def cancel_run(self, run_id: str) -> None:
         """Cancel a run, from any thread or process. The caller that executes it gets a `ProviderError` after that."""
+    async def answer_tool_call(
+        self,
+        run_id: str,
+        tool_call_id: str,
+        *,
+        allowed: bool,
+        reason: str | None = None,
+    ) -> StoredEvent:
+        """Answer the question of a `ToolPolicy` whether a tool may be called, from any process."""
 
 class Schema(Port):
     async def migrate(self, version: int | None = None) -> list[int]:

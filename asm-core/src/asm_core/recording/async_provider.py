@@ -7,19 +7,22 @@ import concurrent.futures
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from asm_core.concurrency.latches import start_thread
 from asm_core.errors import ProviderError
 from asm_core.ports import AsyncEmit
 from asm_core.recording.emitter import Emitter
 from asm_core.recording.wrapping import Wrapper
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from asm_core.conversation import Transcript
     from asm_core.models import EventType, Run, Session
     from asm_core.ports import AsyncProvider, Emit, ProviderResult, ToolDecision
+
+T = TypeVar("T")
 
 _BLINK: Final = 0.25
 """Seconds after which a thread checks whether the loop that it waits for has ended."""
@@ -85,13 +88,27 @@ class _Awaited(AsyncEmit):
         if isinstance(self._emit, Emitter) and not self._emit.is_full:
             self._emit(type, data)
         else:
-            await asyncio.to_thread(self._emit, type, data)
+            await _in_thread(self._emit, type, data)
 
     async def transcript(self) -> Transcript:
-        return await asyncio.to_thread(self._emit.transcript)
+        return await _in_thread(self._emit.transcript)
 
     async def approve_tool(self, tool_call_id: str, tool_name: str, tool_input: Any) -> ToolDecision:
-        return await asyncio.to_thread(self._emit.approve_tool, tool_call_id, tool_name, tool_input)
+        return await _in_thread(self._emit.approve_tool, tool_call_id, tool_name, tool_input)
+
+
+async def _in_thread(function: Callable[..., T], *args: Any) -> T:
+    """Call a function in a thread of its own: one that waits for a person must not take those of others."""
+    ended: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def work() -> None:
+        try:
+            ended.set_result(function(*args))
+        except BaseException as error:  # noqa: BLE001  raised in the loop
+            ended.set_exception(error)
+
+    start_thread(work)
+    return await asyncio.shield(asyncio.wrap_future(ended))
 
 
 def result_in(where: Home, coroutine: Coroutine[Any, Any, Any]) -> Any:

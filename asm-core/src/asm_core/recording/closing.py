@@ -101,8 +101,7 @@ class Closing:
             raise InvalidTransitionError(message)
         run = self._metered(msgspec.structs.replace(run, status=self._run.status))
         closed = self._priced(outcome.close_run(run))
-        event = outcome.run_event(run if closed.cost_usd is None else run.with_cost(closed.cost_usd))
-        events = [event]
+        events = outcome.events(run if closed.cost_usd is None else run.with_cost(closed.cost_usd))
         if self._closes_session and session.status is SessionStatus.ACTIVE:
             events.append(outcome.session_event(session))
             session = session.with_status(outcome.session_status)

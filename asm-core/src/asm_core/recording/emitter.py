@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from asm_core.conversation import Transcript
     from asm_core.models import Run
     from asm_core.recording.metering import Meter
+    from asm_core.recording.policies import Guard
     from asm_core.recording.recorder import Recorder
     from asm_core.values.payloads import Payload
 
@@ -34,13 +35,18 @@ _OF_THE_MANAGER: Final = frozenset({EventType.RUN_STARTED, *RUN_ENDS.values()})
 
 
 class Emitter:
-    """The `asm_core.ports.Emit` of one run: passes its events to the recorder."""
+    """The `asm_core.ports.Emit` of one run: passes its events to the recorder.
+
+    Attributes:
+        guard: checks the policies, if there are any.
+    """
 
     def __init__(self, run: Run, recorder: Recorder, meter: Meter, read_transcript: Callable[[], Transcript]) -> None:
         self._run = run
         self._recorder = recorder
         self._meter = meter
         self._read_transcript = read_transcript
+        self.guard: Guard | None = None
 
     @property
     def is_full(self) -> bool:
@@ -57,18 +63,34 @@ class Emitter:
         if not isinstance(data, Mapping):
             message = f"data must be a dict, not {short_repr(data)}."
             raise ValidationError(message)
-        run = self._run
         kind, fields = check_new_type(type), dict(data)
         if kind in _OF_THE_MANAGER:
             return
+        if self.guard is not None:
+            self.guard.on_event(kind, fields)
+        self.record(kind, fields)
+
+    def record(self, kind: str, fields: Mapping[str, Any], *, waits: bool = True) -> None:
+        """Record an event of the run; while the queue of events is full, wait only if `waits` is set.
+
+        Raises:
+            ValidationError: the data cannot be kept.
+            StorageError: events could not be stored.
+        """
+        run = self._run
         warnings = shape_warnings(kind, fields)
         if kind in METERED:
-            fields, warnings = self._meter.take(EventType(kind), fields)
+            fields, warnings = self._meter.take(EventType(kind), dict(fields))
         metadata = {WARNINGS: warnings} if warnings else {}
         event = Event.new(
-            type=kind, session_id=run.session_id, run_id=run.id, provider=run.provider, data=fields, metadata=metadata
+            type=kind,
+            session_id=run.session_id,
+            run_id=run.id,
+            provider=run.provider,
+            data=dict(fields),
+            metadata=metadata,
         )
-        self._recorder.put(CheckedEvents([event]), len(encode_json(event.data)))
+        self._recorder.put(CheckedEvents([event]), len(encode_json(event.data)), waits=waits)
 
     def transcript(self) -> Transcript:
         """Return the conversation so far, after all events that were emitted are stored.
@@ -79,9 +101,16 @@ class Emitter:
         self._recorder.settle()
         return self._read_transcript()
 
-    def approve_tool(self, tool_call_id: str, tool_name: str, tool_input: Any) -> ToolDecision:  # noqa: ARG002
-        """Allow the call."""
-        return ToolDecision(allowed=True)
+    def approve_tool(self, tool_call_id: str, tool_name: str, tool_input: Any) -> ToolDecision:
+        """Return whether the policies allow this call; wait for the decision of a person where one asks.
+
+        Raises:
+            StorageError: the sums of a budget could not be read.
+        """
+        if self.guard is None:
+            return ToolDecision(allowed=True)
+        self._recorder.settle()  # the calls before count
+        return self.guard.decide(tool_call_id, tool_name, tool_input)
 
     def many(self, type: EventType, items: list[Payload], size: int) -> None:  # noqa: A002  the field's name
         """Emit an event for each of `items`, of about `size` bytes in total: a tenth of the cost of single events.
@@ -92,10 +121,12 @@ class Emitter:
         Raises:
             StorageError: events could not be stored.
         """
-        if type in METERED:
+        if type in METERED or type == EventType.TOOL_CALL_STARTED:
             for item in items:
                 self(type, item)
             return
+        if self.guard is not None and items:
+            self.guard.on_event(type, items[0])
         run = self._run
         session_id, run_id, provider = run.session_id, run.id, run.provider
         for start in range(0, len(items), _SLICE):

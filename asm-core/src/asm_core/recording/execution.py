@@ -7,6 +7,7 @@ import contextvars
 import math
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
@@ -31,6 +32,8 @@ from asm_core.recording.listeners import OnEvent, notify
 from asm_core.recording.metering import METERED, Meter, priced
 from asm_core.recording.options import Continuation
 from asm_core.recording.outcomes import cancelled, completed, describe, failed, timed_out
+from asm_core.recording.policies import Guard
+from asm_core.recording.policies.sums import Sums
 from asm_core.recording.process_identity import recording
 from asm_core.recording.recorder import Recorder
 from asm_core.recording.results import RunResult, result_of
@@ -125,6 +128,7 @@ class Execution(Supervised):
         self._result: RunResult | None = None
         self._failure: BaseException | None = None
         self._unheard: BaseException | None = None
+        self._guard: Guard | None = None
 
     def stop(self, outcome: Outcome) -> None:
         """End the run with this outcome; if it was stopped or has ended, this is a no-op."""
@@ -182,13 +186,24 @@ class Execution(Supervised):
             self._end(error)
             return
         deadline = math.inf if self._timeout is None else time.monotonic() + self._timeout
-        while not self._woken.wait(max(0.0, min(_BLINK, deadline - time.monotonic()))) and self._interruption is None:
+        while not self._woken.wait(self._rest(deadline)) and self._interruption is None:
             if self._timeout is not None and time.monotonic() >= deadline:
                 self.stop(timed_out(self._timeout))
+            self._check_timers()
         if self._interruption is not None:
             kind = type(self._interruption).__name__
             self.stop(cancelled(f"The run was interrupted by {kind}.", self._interruption))
         self._cancel_until_done()
+
+    def _rest(self, deadline: float) -> float:
+        """Return the seconds until something must be checked."""
+        due = deadline if self._guard is None else min(deadline, self._guard.next_check)
+        return max(0.0, min(_BLINK, due - time.monotonic()))
+
+    def _check_timers(self) -> None:
+        if self._guard is not None and self._guard.next_check <= time.monotonic():
+            with contextlib.suppress(AsmError):
+                self._guard.check_timers()
 
     def _cancel_until_done(self) -> None:
         """Ask the provider to cancel until the run has ended; one that cannot cancel is waited for."""
@@ -265,8 +280,9 @@ class Execution(Supervised):
         outcome = cancelled("The run was ended before it began.")
         try:
             with recorder:
+                emit = Emitter(self.run, recorder, self._meter, self._read_transcript)
+                self._begin_guard(emit, opening.session)
                 if not self._ends and self._interruption is None:
-                    emit = Emitter(self.run, recorder, self._meter, self._read_transcript)
                     result = self._try(opening.session, emit)
                     outcome = completed(result, self.run)
                     self._meter.take_result(result)
@@ -279,6 +295,22 @@ class Execution(Supervised):
             outcome = msgspec.structs.replace(end, result=outcome.result)
         self._closing.store(outcome, self._options.patience)
         return outcome
+
+    def _begin_guard(self, emit: Emitter, session: Session) -> None:
+        policies = self._options.policies
+        if not policies.budgets and not policies.tools:
+            return
+        sums = Sums(session, lambda: self._meter.apply(self.run), self._options.prices, policies.query_api)
+        emit.guard = self._guard = Guard(
+            policies,
+            self.run,
+            self._store,
+            sums,
+            record=partial(emit.record, waits=False),
+            stop=self.stop,
+            is_stopped=lambda: bool(self._ends) or self._interruption is not None,
+        )
+        self._guard.begin()
 
     def _try(self, session: Session, emit: Emitter) -> ProviderResult:
         """Execute the run with the provider; again, if it fails with an error that the options retry."""
@@ -329,6 +361,8 @@ class Execution(Supervised):
             # If it fails, the next response or the end adds it.
             with contextlib.suppress(AsmError):
                 self._store.update_run(self.run.id, self._used)
+                if self._guard is not None:
+                    self._guard.after_response()
         self._announce(events)
 
     def _used(self, run: Run) -> Run:

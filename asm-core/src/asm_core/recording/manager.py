@@ -24,6 +24,7 @@ from asm_core.recording.leases import leased
 from asm_core.recording.metering import priced
 from asm_core.recording.options import Continuation, Options, check_continuation, check_lease
 from asm_core.recording.outcomes import cancelled
+from asm_core.recording.policies import check_policies
 from asm_core.recording.process_identity import check_no_stamp, make_stamp
 from asm_core.recording.queueing import RunQueue
 from asm_core.recording.streams import RunStream
@@ -34,10 +35,12 @@ from asm_core.retrying import RetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from asm_core.ports import SessionStore
+    from asm_core.models import StoredEvent
+    from asm_core.ports import QueryAPI, SessionStore
     from asm_core.querying.prices import Prices, PricingTable
     from asm_core.recording.listeners import OnEvent
     from asm_core.recording.options import ContinuationChoice
+    from asm_core.recording.policies import Policy
     from asm_core.recording.results import RunResult
     from asm_core.values.payloads import Payload
 
@@ -71,6 +74,8 @@ class SessionManager:
         queue_timeout: float = 0.0,
         max_history_messages: int | None = None,
         max_history_tokens: int | None = None,
+        policies: Iterable[Policy] = (),
+        query_api: QueryAPI | None = None,
     ) -> None:
         """Record runs of `provider` into `session_store`.
 
@@ -91,6 +96,8 @@ class SessionManager:
                 process, and for one of `max_runs`.
             max_history_messages: the largest number of messages of the conversation that a provider gets.
             max_history_tokens: the largest number of tokens of these messages, as `read_messages` counts them.
+            policies: budgets, and which tools may be called: `Budget`, `ToolPolicy`.
+            query_api: that of the backend, for budgets of sessions and users.
 
         Raises:
             ValidationError: an option has an invalid value.
@@ -103,6 +110,7 @@ class SessionManager:
             retry=RetryPolicy(attempts=1) if retry is None else check_instance(RetryPolicy, retry),
             lease=check_lease(lease),
             exclusive=not parallel_runs,
+            policies=check_policies(policies, query_api),
             max_history_messages=check_optional_limit(max_history_messages),
             max_history_tokens=check_optional_limit(max_history_tokens),
         )
@@ -335,13 +343,26 @@ class SessionManager:
             outcome = cancelled("The run was cancelled while no process executed it.")
             try:
                 ended = priced(outcome.close_run(run), self._options.prices)
-                self._store.flush(closed(self._store, run, ended, [outcome.run_event(run)]))
+                self._store.flush(closed(self._store, run, ended, outcome.events(run)))
             except (AlreadyExistsError, InvalidTransitionError, RevisionConflictError):
                 # Another process began, ended or changed it meanwhile.
                 if attempt == _ATTEMPTS - 1:
                     raise
             else:
                 return
+
+    def answer_tool_call(
+        self, run_id: str, tool_call_id: str, *, allowed: bool, reason: str | None = None
+    ) -> StoredEvent:
+        """Answer the question of a `ToolPolicy` whether a tool may be called, from any process.
+
+        The executing manager sees the event, ``tool_approval_granted`` or ``tool_approval_denied``, at once.
+        """
+        run = self._store.get_run(run_id)
+        kind = EventType.TOOL_APPROVAL_GRANTED if allowed else EventType.TOOL_APPROVAL_DENIED
+        data = {"tool_call_id": tool_call_id, **({} if reason is None else {"reason": reason})}
+        answer = Event.new(type=kind, session_id=run.session_id, run_id=run.id, provider=run.provider, data=data)
+        return self._store.append_event(answer)
 
     # -- shared ----------------------------------------------------------------------------------------------------
 

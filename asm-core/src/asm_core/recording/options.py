@@ -10,10 +10,14 @@ import msgspec
 from asm_core.errors import ValidationError, short_repr
 from asm_core.event_log.waiting import check_wait
 from asm_core.querying.prices import Prices, PricingTable
+from asm_core.recording.policies.rules import Policies, Policy
 from asm_core.retrying import RetryPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Literal
+
+    from asm_core.ports import QueryAPI
 
     ContinuationChoice = Literal["auto", "replay", False]
 
@@ -32,6 +36,8 @@ class ManagerOptions(TypedDict, total=False):
     queue_timeout: float
     max_history_messages: int | None
     max_history_tokens: int | None
+    policies: Iterable[Policy]
+    query_api: QueryAPI | None
 
 
 class Continuation(StrEnum):
@@ -54,6 +60,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         retry: which errors of the provider are tried again.
         lease: seconds for which a run counts as alive without a sign of its process.
         exclusive: whether a session executes one run at a time.
+        policies: what a run may use, and which tools it may call.
         max_history_messages: the largest number of messages that the provider gets.
         max_history_tokens: the largest number of tokens of these messages.
     """
@@ -63,6 +70,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryPolicy
     lease: float
     exclusive: bool
+    policies: Policies
     max_history_messages: int | None = None
     max_history_tokens: int | None = None
 

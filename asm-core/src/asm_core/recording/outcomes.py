@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from asm_core.errors import AsmError, ProviderError, ValidationError
+from asm_core.errors import AsmError, PolicyViolationError, ProviderError, ValidationError
 from asm_core.models import Event, EventType, Run, RunStatus, Session, SessionStatus
 from asm_core.ports import ProviderResult
-from asm_core.recording.claims import end_id
+from asm_core.recording.claims import end_id, once_id
 from asm_core.values.payloads import Payload, check_payload
 
 RUN_ENDS: Final = {
@@ -34,6 +34,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         result: the result of the provider.
         error: the recorded reason.
         raises: the exception that the caller gets instead of a result.
+        violation: the data of the event ``policy_violation``, if a policy ended the run.
     """
 
     run_status: RunStatus
@@ -41,6 +42,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     result: ProviderResult | None = None
     error: Payload | None = None
     raises: BaseException | None = None
+    violation: Payload | None = None
 
     def close_run(self, run: Run) -> Run:
         """Return the ended run of a pending or running one."""
@@ -53,6 +55,20 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         if self.error is not None:
             run = run.with_error(self.error)
         return run.with_status(self.run_status)
+
+    def events(self, run: Run) -> list[Event]:
+        """Return the events of the end of the run, from its state before."""
+        if self.violation is None:
+            return [self.run_event(run)]
+        violation = Event.new(
+            id=once_id("run", run.id, "violation"),
+            type=EventType.POLICY_VIOLATION,
+            session_id=run.session_id,
+            run_id=run.id,
+            provider=run.provider,
+            data=self.violation,
+        )
+        return [violation, self.run_event(run)]
 
     def run_event(self, run: Run) -> Event:
         """Return the event that ends the run, from its state before, with the usage of that state."""
@@ -114,6 +130,21 @@ def cancelled(message: str, raises: BaseException | None = None) -> Outcome:
         session_status=SessionStatus.CANCELLED,
         error=describe(error),
         raises=raises or error,
+    )
+
+
+def violated(violation: Payload) -> Outcome:
+    """Return the outcome of a run that a policy ended."""
+    what = violation.get("tool_name") or violation.get("limit")
+    used = f": {violation['used']} of {violation['maximum']}" if "maximum" in violation else ""
+    message = f"The policy {violation['policy']!r} ended the run ({what}{used})."
+    error = PolicyViolationError(message, details={**violation, "cancelled": True})
+    return Outcome(
+        run_status=RunStatus.CANCELLED,
+        session_status=SessionStatus.CANCELLED,
+        error=describe(error),
+        raises=error,
+        violation=violation,
     )
 
 

@@ -91,15 +91,16 @@ class Recorder:
             self._condition.notify_all()
         self._thread.join()
 
-    def put(self, events: CheckedEvents, size: int) -> None:
-        """Queue events of about `size` bytes; block while the queue is full.
+    def put(self, events: CheckedEvents, size: int, *, waits: bool = True) -> None:
+        """Queue events of about `size` bytes; block while the queue is full, if `waits` is set.
 
         Raises:
             StorageError: events cannot be stored.
             ProviderError: the run has ended.
         """
         with self._condition:
-            self._condition.wait_for(self.has_room)
+            if waits:
+                self._condition.wait_for(self.has_room)
             if self.error is not None:
                 self.lost += len(events)
                 raise self.error
