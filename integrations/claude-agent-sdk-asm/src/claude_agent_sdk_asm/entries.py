@@ -1,0 +1,94 @@
+"""Conversion between the entries of a transcript and events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from asm_core import EventType
+from asm_core.integrating import escape_payload, readable, restore_payload
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asm_core import Event
+
+OTHER: Final = "claude.entry"
+"""The type of events for entries that are no message and no call of a tool, such as titles."""
+
+NO_ENTRY: Final = object()
+"""Returned for an event that contains no entry, such as a redacted one."""
+
+_ENTRY: Final = "entry"
+
+
+def event_fields(entry: Any, names: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    """Return the type and the data of the event for an entry.
+
+    `names` has the names of tools by the id of the call; the names of calls are added.
+    """
+    kind, data = _described(entry, names)
+    return kind, {**data, _ENTRY: escape_payload(entry)}
+
+
+def entry_of(event: Event) -> Any:
+    """Return the entry of an event, or `NO_ENTRY`."""
+    return restore_payload(event.data[_ENTRY]) if _ENTRY in event.data else NO_ENTRY
+
+
+def message_of(entry: Any) -> Mapping[str, Any] | None:
+    """Return the message of an entry, if it has one."""
+    if not isinstance(entry, dict) or entry.get("type") not in {"user", "assistant"}:
+        return None
+    message = entry.get("message")
+    return message if isinstance(message, dict) else None
+
+
+def _described(entry: Any, names: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    message = message_of(entry)
+    content = None if message is None else message.get("content")
+    if message is None or not isinstance(content, str | list):
+        return OTHER, {}
+    role = str(message.get("role") or entry["type"])
+    kind = EventType.MESSAGE_RECEIVED if role == "assistant" else EventType.MESSAGE_SENT
+    if isinstance(content, str):
+        return kind, {"role": readable(role), "content": readable(content)}
+    blocks = [block for block in content if isinstance(block, dict)]
+    for block in blocks:
+        if block.get("type") == "tool_use":
+            names[str(block.get("id"))] = readable(str(block.get("name")))
+    if len(blocks) == 1 and blocks[0].get("type") == "tool_use":
+        return EventType.TOOL_CALL_STARTED, _call(blocks[0])
+    if len(blocks) == 1 and blocks[0].get("type") == "tool_result":
+        return _result(blocks[0], names)
+    return kind, {"role": readable(role), "content": [_part(block) for block in blocks]}
+
+
+def _call(block: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "tool_call_id": readable(str(block.get("id"))),
+        "tool_name": readable(str(block.get("name"))),
+        "tool_input": readable(block.get("input")),
+    }
+
+
+def _result(block: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    call = str(block.get("tool_use_id"))
+    is_error = block.get("is_error") is True
+    about = {"tool_call_id": readable(call), "tool_name": names.get(call, "tool")}
+    result = readable(block.get("content"))
+    if is_error:
+        return EventType.TOOL_CALL_FAILED, {**about, "error": result}
+    return EventType.TOOL_CALL_COMPLETED, {**about, "tool_output": result}
+
+
+def _part(block: Mapping[str, Any]) -> dict[str, Any]:
+    kind = block.get("type")
+    if kind == "tool_use":
+        return {"type": "tool_call", **_call(block)}
+    for key in ("text", "thinking"):
+        if kind == key and isinstance(block.get(key), str):
+            return {"type": key, key: readable(block[key])}
+    if kind == "tool_result":
+        call, result = readable(str(block.get("tool_use_id"))), readable(block.get("content"))
+        return {"type": "tool_result", "tool_call_id": call, "tool_output": result}
+    return {"type": readable(str(kind))}
