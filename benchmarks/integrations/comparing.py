@@ -1,0 +1,62 @@
+"""Two stores in turn: the same calls, alternately, in one run."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    Call = Callable[[], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A workload: one call on the framework's store, and the same on ours."""
+
+    name: str
+    theirs: Call
+    ours: Call
+    calls: int = 1
+    """The number of calls in a round."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The medians of a workload, in seconds for a call."""
+
+    name: str
+    theirs: float
+    ours: float
+    ratio: float
+
+
+async def compared(comparisons: AbstractAsyncContextManager[Sequence[Comparison]], rounds: int) -> list[Row]:
+    """Return a row for each workload; the ratio is the median of those of the rounds."""
+    async with comparisons as found:
+        return [await _compared(comparison, rounds) for comparison in found]
+
+
+async def _compared(comparison: Comparison, rounds: int) -> Row:
+    pairs = []
+    for number in range(rounds + 1):
+        # The order alternates, and the first round warms up.
+        both = [comparison.theirs, comparison.ours]
+        times = {call: await _taken(call, comparison.calls) for call in (both if number % 2 else reversed(both))}
+        pairs.append((times[comparison.theirs], times[comparison.ours]))
+    theirs, ours = zip(*pairs[1:], strict=True)
+    ratio = statistics.median(our / their for their, our in pairs[1:])
+    return Row(comparison.name, statistics.median(theirs), statistics.median(ours), ratio)
+
+
+async def _taken(call: Call, calls: int) -> float:
+    gc.collect()
+    started = time.perf_counter()
+    for _ in range(calls):
+        await call()
+    return (time.perf_counter() - started) / calls
