@@ -279,7 +279,7 @@ import asm_core as asm
 from asm_core.testing import FakeProvider, FakeTurn
 
 with asm.open_backend("sqlmodel", url=sys.argv[1]) as backend:
-    manager = asm.SessionManager(backend.session_store, FakeProvider([FakeTurn(text="one two three", delay=60)]))
+    manager = asm.SessionManager(backend.session_store, FakeProvider([FakeTurn(text="one two three", delay=2)]))
     try:
         manager.run(sys.argv[2], "Count.")
     except asm.ProviderError as error:
@@ -324,6 +324,17 @@ def test_a_request_is_seen_within_a_tenth_of_a_second_and_a_repeat_is_no_second_
         waited.append(time.perf_counter() - began)
     assert types(store.get_events(session_id)).count("asm.cancel_requested") == 1
     assert min(waited) < ENOUGH
+
+
+def test_the_next_turn_follows_what_a_killed_process_had_streamed(elsewhere: Any) -> None:
+    store, session_id, process = elsewhere
+    assert store.get_events(session_id, type="message_streamed", wait_timeout=ENOUGH)
+    process.kill()
+    process.wait(ENOUGH)
+    provider = FakeProvider(["Hi!"])
+    SessionManager(store, provider).run(session_id, "Are you there?")
+    assert texts(provider.requests[0]) == ["Count.", "one ", "Are you there?"]
+    assert [run.status for run in store.list_runs(session_id)] == ["failed", "completed"]
 
 
 # -- leases

@@ -57,8 +57,8 @@ def close_abandoned(session_store: SessionStore) -> list[str]:
     return closed
 
 
-def close_abandoned_run(session_store: SessionStore, run_id: str | None) -> None:
-    """Close one run, if it is abandoned.
+def close_abandoned_run(session_store: SessionStore, run_id: str | None) -> bool:
+    """Close one run, if it is abandoned; return whether this call did it.
 
     Raises:
         StorageError: the store could not be read or written.
@@ -66,7 +66,8 @@ def close_abandoned_run(session_store: SessionStore, run_id: str | None) -> None
     own = make_stamp()
     with contextlib.suppress(NotFoundError):
         if run_id is not None and _is_left(run := session_store.get_run(run_id), own):
-            _close_left(session_store, run, own)
+            return bool(_close_left(session_store, run, own))
+    return False
 
 
 def _close_left(session_store: SessionStore, run: Run, own: Payload) -> list[str]:

@@ -78,13 +78,13 @@ class RunQueue:
         Raises:
             BusyError: `error`, at the deadline.
         """
+        if close_abandoned_run(self._store, error.details["run_id"]):
+            return
         left = deadline - time.monotonic()
         if left <= 0:
             raise error
-        kinds = list(RUN_ENDS.values())
-        wait = min(left, _CHECK_SECONDS)
-        if not self._store.get_events(session_id, type=kinds, after=after, limit=1, wait_timeout=wait):
-            close_abandoned_run(self._store, error.details["run_id"])
+        kinds, wait = list(RUN_ENDS.values()), min(left, _CHECK_SECONDS)
+        self._store.get_events(session_id, type=kinds, after=after, limit=1, wait_timeout=wait)
 
     def _busy(self, session_id: str) -> BusyError:
         active = self._store.get_active_run(session_id)
