@@ -77,7 +77,7 @@ def test_log_is_a_conversation(two_turns: list[str], backend: Backend) -> None:
     ]
     assert events[1].data["tool_input"] == {"city": "Oslo"}
     assert (events[2].data["tool_name"], events[2].data["tool_output"]) == ("weather", "sunny in Oslo")
-    assert events[3].data["content"] == [{"type": "text", "text": "answer to first"}]
+    assert events[3].data == {"role": "assistant", "content": "answer to first"}
     runs = backend.session_store.list_runs(STORED)
     assert [(run.status, run.turn_count, run.token_usage.total_tokens) for run in runs] == [("completed", 2, 220)] * 2
     assert {event.run_id for event in events} == {run.id for run in runs}

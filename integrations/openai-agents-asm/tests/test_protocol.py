@@ -36,6 +36,14 @@ ITEMS: list[Any] = [
     {"type": "compaction", "encrypted_content": "opaque"},
     {"item": 1, "role": 3},
     {"role": "user", "content": "hello", "item": None},
+    {"role": "user", "content": []},
+    {"role": "user", "content": ["text"]},
+    {"role": "user", "content": [{"type": "input_text", "text": None}]},
+    {"role": "user", "content": [{"text": "only"}], "x": "\0asm:text:1"},
+    {"type": "function_call_output", "call_id": "c2", "output": "plain"},
+    {"type": "function_call_output", "call_id": "c3"},
+    {"type": "shell_call", "call_id": "c4", "action": {"commands": ["ls"]}},
+    {"openai_item": 1, "openai_item_rest": {"role": "user"}},
 ]
 
 

@@ -1,4 +1,7 @@
-"""Conversion between the items of a session and events."""
+"""Conversion between the items of a session and events.
+
+The data of an event are for people and for the store's own readers. Its metadata have what they lack of the item.
+"""
 
 from __future__ import annotations
 
@@ -28,58 +31,109 @@ ITEM_TYPES: Final = (
 NO_ITEM: Final = object()
 """Returned for an event that contains no item, such as a redacted one."""
 
-_ITEM: Final = "item"
+ITEM: Final = "openai_item"
+"""The metadata key of the exact item."""
+
+REST: Final = "openai_item_rest"
+"""The metadata key of an item without its text, which is in the data."""
+
 _MESSAGE: Final = frozenset({"role", "content"})
 
+Fields = tuple[str, dict[str, Any], dict[str, Any]]
 
-def event_fields(item: Any, names: dict[str, str]) -> tuple[str, dict[str, Any]]:
-    """Return the type and the data of the event for an item.
+
+def event_fields(item: Any, names: dict[str, str]) -> Fields:
+    """Return the type, the data and the metadata of the event for an item.
 
     `names` has the names of tools by the id of the call; the name of a call is added.
 
     >>> event_fields({"role": "user", "content": "hello"}, {})
-    (<EventType.MESSAGE_SENT: 'message_sent'>, {'role': 'user', 'content': 'hello'})
+    (<EventType.MESSAGE_SENT: 'message_sent'>, {'role': 'user', 'content': 'hello'}, {})
     """
-    escaped = escape_payload(item)
-    if not isinstance(item, dict):
-        return OTHER, {_ITEM: escaped}
-    if isinstance(item.get("role"), str) and isinstance(item.get("content"), str | list):
-        kind = EventType.MESSAGE_RECEIVED if item["role"] == "assistant" else EventType.MESSAGE_SENT
-        if item.keys() == _MESSAGE and isinstance(item["content"], str) and escaped == item:
-            return kind, escaped
-        return kind, {"role": readable(item["role"]), "content": _text(item["content"]), _ITEM: escaped}
-    call = item.get("call_id")
-    if not isinstance(call, str):
-        return OTHER, {_ITEM: escaped}
-    about = {"tool_call_id": readable(call), _ITEM: escaped}
-    if str(item.get("type")).endswith("_output"):
-        name = names.get(call) or readable(str(item["type"]).removesuffix("_output"))
-        return EventType.TOOL_CALL_COMPLETED, {**about, "tool_name": name, "tool_output": readable(item.get("output"))}
-    names[call] = readable(str(item.get("name") or item.get("type")))
-    return EventType.TOOL_CALL_STARTED, {**about, "tool_name": names[call], "tool_input": _input(item)}
+    if type(item) is dict:
+        if isinstance(item.get("role"), str) and isinstance(item.get("content"), str | list):
+            return _message(item)
+        if isinstance(item.get("call_id"), str):
+            return _call(item, names)
+    return OTHER, {"type": _type(item)}, {ITEM: escape_payload(item)}
 
 
 def item_of(event: Event) -> Any:
     """Return the item of an event, or `NO_ITEM`."""
-    data = event.data
-    if _ITEM in data:
-        return restore_payload(data[_ITEM])
-    return data if data.keys() == _MESSAGE else NO_ITEM
+    if REST in event.metadata:
+        return _completed(restore_payload(event.metadata[REST]), event)
+    if ITEM in event.metadata:
+        return restore_payload(event.metadata[ITEM])
+    return event.data if event.data.keys() == _MESSAGE else NO_ITEM
 
 
-def _text(content: str | list[Any]) -> Any:
-    """Return the text of a message for people; parts that are no text by their type."""
+def _message(item: dict[str, Any]) -> Fields:
+    role, content = item["role"], item["content"]
+    kind = EventType.MESSAGE_RECEIVED if role == "assistant" else EventType.MESSAGE_SENT
+    part = content[0] if type(content) is list and len(content) == 1 else None
+    text = part.get("text") if type(part) is dict else content
+    if not _is_plain(role) or not _is_plain(text):
+        return kind, {"role": readable(role), "content": _parts(content)}, {ITEM: escape_payload(item)}
+    data = {"role": role, "content": text}
+    if part is not None:
+        less = {key: value for key, value in part.items() if key != "text"}
+        return kind, data, {REST: escape_payload({**item, "content": [less]})}
+    return kind, data, {} if len(item) == len(_MESSAGE) else {REST: escape_payload(_without(item, "content"))}
+
+
+def _call(item: dict[str, Any], names: dict[str, str]) -> Fields:
+    call = readable(item["call_id"])
+    if not _type(item).endswith("_output"):
+        names[call] = readable(str(item.get("name") or _type(item)))
+        data = {"tool_call_id": call, "tool_name": names[call], "tool_input": _input(item)}
+        return EventType.TOOL_CALL_STARTED, data, {ITEM: escape_payload(item)}
+    output = item.get("output")
+    name = names.get(call) or _type(item).removesuffix("_output")
+    data = {"tool_call_id": call, "tool_name": name, "tool_output": readable(output)}
+    metadata = {REST: _without(item, "output")} if _is_plain(output) else {ITEM: item}
+    return EventType.TOOL_CALL_COMPLETED, data, {key: escape_payload(value) for key, value in metadata.items()}
+
+
+def _completed(rest: dict[str, Any], event: Event) -> dict[str, Any]:
+    """Return an item with the text that the data of its event have."""
+    if event.type == EventType.TOOL_CALL_COMPLETED:
+        return {**rest, "output": event.data["tool_output"]}
+    text = event.data["content"]
+    return {**rest, "content": [{**rest["content"][0], "text": text}] if "content" in rest else text}
+
+
+def _without(item: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key != name}
+
+
+def _is_plain(text: object) -> bool:
+    """Return whether a value is a text without lone surrogates."""
+    if type(text) is not str:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _parts(content: str | list[Any]) -> Any:
+    """Return the content of a message for people; parts that are no text by their type."""
     if isinstance(content, str):
         return readable(content)
-    parts = [part for part in content if isinstance(part, dict)]
-    return [_part(part) for part in parts]
+    return [_part(part) for part in content if isinstance(part, dict)]
 
 
 def _part(part: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("text", "refusal"):
         if isinstance(part.get(key), str):
             return {"type": "text", "text": readable(part[key])}
-    return {"type": readable(str(part.get("type")))}
+    return {"type": _type(part)}
+
+
+def _type(item: Any) -> str:
+    found = item.get("type") if isinstance(item, dict) else None
+    return str(readable(found)) if isinstance(found, str) else type(item).__name__
 
 
 def _input(item: Mapping[str, Any]) -> Any:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core import Event, RevisionConflictError, Session, SessionNotFoundError, SessionStatus
 from asm_core.integrating import composed_id
+from asm_core.values.ids import new_ids
 from openai_agents_asm.items import ITEM_TYPES, NO_ITEM, event_fields, item_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from asm_core import Backend, Run, SessionStore
 
@@ -63,11 +64,16 @@ class Log:
 
     def events(self, items: Sequence[Any], *, run_id: str | None = None) -> list[Event]:
         """Return new events for items."""
-        events = []
-        for item in items:
-            kind, data = event_fields(item, self._names)
-            events.append(Event.new(type=kind, session_id=self.id, run_id=run_id, data=data))
-        return events
+        now = datetime.now(UTC)
+        # The store checks events when they are appended; Event.new would check them twice.
+        return [
+            Event(
+                id=event_id, type=kind, timestamp=now, session_id=self.id, run_id=run_id, data=data, metadata=metadata
+            )
+            for event_id, (kind, data, metadata) in zip(
+                new_ids("evt", len(items)), [event_fields(item, self._names) for item in items], strict=True
+            )
+        ]
 
     def append(self, events: Sequence[Event], run: Run | None = None, *, at: datetime | None = None) -> None:
         """Append events, and save the run, all or nothing; create the session if it does not exist.
