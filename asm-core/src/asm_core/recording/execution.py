@@ -227,10 +227,10 @@ class Execution(Supervised):
         recording.update(own)
         failure: BaseException | None = None
         try:
+            self._supervisor.begin()  # may fail, so before the run is stored as running
             opening, events = self._open(opening)
             self.has_begun = True
             self.seen = events[-1].sequence_number
-            self._supervisor.begin()
             self._announce(events)
             outcome = self._execute(opening)
             failure = self._unheard if outcome.raises is None else outcome.raises
@@ -242,7 +242,7 @@ class Execution(Supervised):
             failure = error
         finally:
             recording.difference_update(own)
-            del self._executions[run.id]
+            self._executions.pop(run.id, None)
             self._supervisor.end()
             self._end(failure)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.concurrency.forking import renew_in_child
 from asm_core.concurrency.threads import begin_thread
@@ -16,8 +16,6 @@ from asm_core.recording.leases import SHARE, leased
 from asm_core.recording.outcomes import cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from asm_core.models import Run
     from asm_core.ports import SessionStore
     from asm_core.recording.outcomes import Outcome
@@ -50,19 +48,19 @@ class Supervisor:
     grown.
     """
 
-    def __init__(self, session_store: SessionStore, executions: Mapping[str, Supervised], lease: float) -> None:
-        """Supervise `executions`, by run."""
+    def __init__(self, session_store: SessionStore, executions: dict[str, Any], lease: float) -> None:
+        """Supervise `executions`, instances of `Supervised` by run."""
         self._store = session_store
         self._executions = executions
         self._lease = lease
-        self._thread: threading.Thread | None = None
         self.after_fork()
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        """Begin without a thread: that of the parent is not in the child."""
+        """Begin without a thread and executions: those of the parent are not in the child."""
         self._changed = threading.Condition()
-        self._thread = None
+        self._thread: threading.Thread | None = None
+        self._executions.clear()
 
     def begin(self) -> None:
         """Start the thread, unless it runs. Called after an execution was added.
