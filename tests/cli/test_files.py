@@ -8,6 +8,7 @@ import pytest
 
 from asm_core.cli.store import Choice
 from asm_core.memory import MemoryBackend
+from asm_core.models import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,6 +158,58 @@ def test_a_file_that_cannot_be_imported_is_refused(
     assert backend.session_store.list_sessions() == []
 
 
-def test_a_directory_cannot_be_imported(asm: Callable[..., Result], backend: Backend, tmp_path: Path) -> None:
+def test_a_directory_without_exports_is_an_error(asm: Callable[..., Result], backend: Backend, tmp_path: Path) -> None:
     assert backend.name
-    assert asm("import", str(tmp_path)).stderr.endswith("cannot be read: Is a directory.\n")
+    result = asm("import", str(tmp_path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"error: The directory {tmp_path} has no file *.jsonl, as `asm export --all` writes them.\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("last",), ("-o", "x"), ("last", "--all", "x"), ("--all", "x", "-o", "y")])
+def test_a_session_and_its_file_or_a_directory_are_needed(
+    asm: Callable[..., Result], fill: Callable[..., Session], arguments: tuple[str, ...]
+) -> None:
+    fill()
+    result = asm("export", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Give a SESSION and --output FILE, or only --all" in result.stderr
+
+
+def test_a_directory_brings_back_a_whole_store_and_then_what_is_new(
+    asm: Callable[..., Result],
+    fill: Callable[..., Session],
+    backend: Backend,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sessions = [fill(number, id=name) for number, name in enumerate(("A/..", "plain", "Plain"))]
+    place = tmp_path / "new" / "place"
+    export = ("export", "--all", str(place))
+    assert asm(*export).stderr == f"Exported 3 sessions to {place}; 0 files were there and equal.\n"
+    assert asm(*export).stderr == f"Exported 0 sessions to {place}; 3 files were there and equal.\n"
+    other = MemoryBackend()
+    monkeypatch.setattr(Choice, "open", lambda _self, **_options: other)
+    assert asm("import", str(place)).stdout.startswith("Imported 3 sessions and updated 0; 0 were already stored")
+    monkeypatch.setattr(Choice, "open", lambda _self, **_options: backend)
+    asm("title", "plain", "a plan")
+    backend.session_store.append_event(Event.new(type="turn_completed", session_id="plain"))
+    backend.maintenance.soft_delete_session("Plain")
+    assert asm(*export).stderr == f"Exported 2 sessions to {place}; 1 files were there and equal.\n"
+    monkeypatch.setattr(Choice, "open", lambda _self, **_options: other)
+    assert asm("import", str(place)).stdout.startswith("Imported 0 sessions and updated 2; 1 were already stored")
+    for session in sessions:
+        assert other.query_api.export_session(session.id) == backend.query_api.export_session(session.id)
+
+
+def test_a_damaged_file_of_a_directory_does_not_stop_the_others(
+    asm: Callable[..., Result], fill: Callable[..., Session], elsewhere: Callable[[], Backend], tmp_path: Path
+) -> None:
+    fill(id="one")
+    fill(id="two")
+    asm("export", "--all", str(tmp_path))
+    (tmp_path / "one.jsonl").write_text("{}")
+    other = elsewhere()
+    result = asm("import", str(tmp_path))
+    assert (result.exit_code, result.stdout.split(";")[0]) == (1, "Imported 1 sessions and updated 0")
+    assert result.stderr.startswith(f"error: {tmp_path / 'one.jsonl'}: Line 1: ")
+    assert [session.id for session in other.session_store.list_sessions()] == ["two"]

@@ -108,7 +108,7 @@ if TYPE_CHECKING:
     from asm_core.recording.policies import Budget, ToolPolicy
     from asm_core.recording.results import RunResult
     from asm_core.recording.streams import RunStream
-    from asm_core.transfer import dump_session, load_session
+    from asm_core.transfer import copy_store, dump_session, load_session
 
 __all__ = [
     "PORT_VERSION",
@@ -206,6 +206,7 @@ __all__ = [
     "ValidationError",
     "aio",
     "close_abandoned",
+    "copy_store",
     "dump_session",
     "hookimpl",
     "installed_backends",
@@ -229,6 +230,7 @@ _LATER: Final = {
     "ToolPolicy": "recording.policies",
     "Transcript": "conversation",
     "close_abandoned": "recording.abandoned",
+    "copy_store": "transfer",
     "dump_session": "transfer",
     "load_session": "transfer",
     "read_messages": "conversation",

@@ -43,16 +43,30 @@ def atomic_file(path: Path, *, begins_with: bytes, force: bool, private: bool = 
         AlreadyExistsError: the file exists, and `force` is not set.
         ValidationError: the path cannot be written.
     """
-    if path.exists() and not force:
-        message = f"{path} exists. Choose another name, or replace it with --force."
-        raise AlreadyExistsError(message)
-    if path.exists() and not path.is_file():
+    if force and path.exists() and not path.is_file():
         with path.open("wb") as file:  # a device or a named pipe cannot be replaced
             yield file
         return
+    with atomic_path(path, begins_with=begins_with, force=force, private=private) as (_, file):
+        yield file
+
+
+@contextlib.contextmanager
+def atomic_path(
+    path: Path, *, begins_with: bytes, force: bool, private: bool = True
+) -> Iterator[tuple[Path, BinaryIO]]:
+    """Yield the path of a partial file and the file; it appears at `path` afterwards, as with `atomic_file`.
+
+    Raises:
+        AlreadyExistsError: a file exists at `path`, and `force` is not set.
+        ValidationError: the path cannot be written.
+    """
+    if path.exists() and not force:
+        message = f"{path} exists. Choose another name, or replace it with --force."
+        raise AlreadyExistsError(message)
     _remove_abandoned(path, begins_with)
     with _partial_file(path) as (part, file):
-        yield file
+        yield part, file
         file.flush()
         os.fsync(file.fileno())
         part.chmod(_mode(path, private=private))

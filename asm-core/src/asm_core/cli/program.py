@@ -8,6 +8,14 @@ import typer
 
 from asm_core.cli.app import app
 from asm_core.cli.commands.backends import list_backends, list_providers
+from asm_core.cli.commands.changes import (
+    change_tags,
+    delete_session,
+    erase_user,
+    fork_session,
+    set_title,
+    undelete_session,
+)
 from asm_core.cli.commands.chat import ask_model, chat_with_model
 from asm_core.cli.commands.db import downgrade, print_sql, print_status, upgrade
 from asm_core.cli.commands.files import export_to_file, import_from_file
@@ -17,6 +25,7 @@ from asm_core.cli.commands.output import print_output
 from asm_core.cli.commands.run import run_command
 from asm_core.cli.commands.sessions import list_sessions
 from asm_core.cli.commands.show import show_session
+from asm_core.cli.commands.stores import back_up, copy_to_store
 from asm_core.cli.commands.tail import tail_session
 from asm_core.cli.commands.usage import sum_up_usage
 
@@ -34,8 +43,16 @@ app.command("show")(show_session)
 app.command("tail")(tail_session)
 app.command("output")(print_output)
 app.command("usage")(sum_up_usage)
+app.command("title")(set_title)
+app.command("tag")(change_tags)
+app.command("fork")(fork_session)
+app.command("delete")(delete_session)
+app.command("undelete")(undelete_session)
+app.command("erase")(erase_user)
 app.command("export")(export_to_file)
 app.command("import")(import_from_file)
+app.command("copy")(copy_to_store)
+app.command("backup")(back_up)
 app.command("maintain")(maintain_store)
 app.command("health")(check_health)
 app.command("backends")(list_backends)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from asm_core.config.stores import StoreConfig
 from asm_core.plugins import open_store, resolve_store
 from asm_core.ports import Backend
 
@@ -43,8 +44,17 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
     def open(self, *, migrate: bool | int = False) -> Backend:
         """Open the store; `migrate` is passed to `open_store`."""
-        store = resolve_store(self.backend, url=self.url, store=self.store, config=self.config)
-        return open_store(store, migrate=migrate)
+        return open_store(self.resolve(), migrate=migrate)
+
+    def resolve(self) -> StoreConfig:
+        """Return the store to open."""
+        return resolve_store(self.backend, url=self.url, store=self.store, config=self.config)
+
+    def at(self, place: str) -> "Choice":
+        """Return the choice of another store, by its URL or its name in the configuration."""
+        if ":" in place:
+            return Choice(backend=self.backend, url=place, config=self.config)
+        return Choice(store=place, config=self.config)
 
 
 def chosen(context: typer.Context, given: Choice) -> Choice:

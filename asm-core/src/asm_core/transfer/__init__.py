@@ -21,5 +21,6 @@ True
 
 from asm_core.transfer.exporting import ExportReport, dump_session
 from asm_core.transfer.importing import ImportReport, load_session
+from asm_core.transfer.stores import CopyReport, copy_store
 
-__all__ = ["ExportReport", "ImportReport", "dump_session", "load_session"]
+__all__ = ["CopyReport", "ExportReport", "ImportReport", "copy_store", "dump_session", "load_session"]

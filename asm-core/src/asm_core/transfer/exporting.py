@@ -14,7 +14,6 @@ from asm_core.transfer.lines import Header, Totals, end_line, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
 
     from asm_core.models import Model, Run
     from asm_core.ports import Backend
@@ -34,7 +33,7 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
     artifacts: int
 
 
-def dump_session(backend: Backend, session_id: str, file: BinaryIO) -> ExportReport:
+def dump_session(backend: Backend, session_id: str, file: IO[bytes]) -> ExportReport:
     """Write all that is stored of a session to a binary file, streaming; `load_session` is the exact inverse.
 
     A session can be exported while it is recorded: the file has session and runs at one moment, and the events up to
@@ -68,7 +67,7 @@ def dump_session(backend: Backend, session_id: str, file: BinaryIO) -> ExportRep
 class _Writer:
     """A writer that computes the SHA-256 of all written data."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._digest = hashlib.sha256()
 

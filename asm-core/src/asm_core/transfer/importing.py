@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from asm_core.errors import AlreadyExistsError, RunNotFoundError, SessionNotFoundError, ValidationError
-from asm_core.models import Artifact, Event, Run
+from asm_core.models import Artifact, Event, Run, Session
 from asm_core.ports import Capability
 from asm_core.transfer.checking import check_file, read_again, read_artifacts
 from asm_core.transfer.reading import rereadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
+    from typing import IO
 
     from asm_core.models import Model
     from asm_core.ports import Backend
@@ -27,10 +27,15 @@ _BATCH_BYTES: Final = 4 << 20
 
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The records that an import added to the store; none if an equal session was already stored."""
+    """The records that an import added to the store; none if an equal session was already stored.
+
+    Attributes:
+        updated: whether the session or a run was stored in an older state, which the import replaced.
+    """
 
     session_id: str
     session_added: bool
+    updated: bool = False
     runs_added: int
     events_added: int
     artifacts_added: int
@@ -38,10 +43,10 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def changed(self) -> bool:
         """Whether anything was added."""
-        return self.session_added or bool(self.runs_added or self.events_added or self.artifacts_added)
+        return self.session_added or self.updated or bool(self.runs_added or self.events_added or self.artifacts_added)
 
 
-def load_session(backend: Backend, file: BinaryIO) -> ImportReport:
+def load_session(backend: Backend, file: IO[bytes], *, update: bool = False) -> ImportReport:
     """Store the session that `dump_session` wrote to a binary file, exactly as it was, on any backend.
 
     The whole file is checked before anything is written. Then it is written in one transaction if the backend has
@@ -50,55 +55,83 @@ def load_session(backend: Backend, file: BinaryIO) -> ImportReport:
     temporary file. Records that are already stored and equal stay as they are, so that importing twice is a no-op;
     pruned events are restored.
 
+    Args:
+        backend: the store to import into.
+        file: the file to read.
+        update: replace a stored session or run by that of the file, if the file has a later state of it. A state is
+            later if it has a greater revision and no smaller last number of the log. Events are added, never replaced.
+
     Raises:
         ValidationError: the file is damaged, truncated, edited, of another version, or not an export; the message names
             the line. Or a line does not fit into memory.
-        AlreadyExistsError: the session or one of its runs, events or artifacts is already stored and differs.
+        AlreadyExistsError: the session or one of its runs, events or artifacts is already stored and differs, or, with
+            `update`, is stored in a later state.
     """
     try:
         with rereadable(file) as source:
-            return _import(backend, source)
+            return _import(backend, source, update=update)
     except MemoryError:
         message = "A line of the file, or its content, does not fit into memory. Nothing was imported."
         raise ValidationError(message) from None
 
 
-def _import(backend: Backend, file: Source) -> ImportReport:
+def _import(backend: Backend, file: Source, *, update: bool) -> ImportReport:
     manifest = check_file(file)
-    session_added, runs_added = _compare(backend, file, manifest)
+    found = _compare(backend, file, manifest, update=update)
     artifacts_added = sum(_is_new(backend, artifact) for artifact in read_artifacts(file, manifest))
     with backend.transaction() if Capability.TRANSACTIONS in backend.capabilities else nullcontext():
-        events_added = _write(backend, file, manifest)
+        events_added = _write(backend, file, manifest, replace=found.updated)
     return ImportReport(
         session_id=manifest.session.id,
-        session_added=session_added,
-        runs_added=runs_added,
+        session_added=found.session_added,
+        updated=found.updated,
+        runs_added=found.runs_added,
         events_added=events_added,
         artifacts_added=artifacts_added,
     )
 
 
-def _compare(backend: Backend, file: Source, manifest: Manifest) -> tuple[bool, int]:
-    """Compare stored records with the file; return whether the session is new, and the number of new runs."""
-    store, session = backend.session_store, manifest.session
+class _Found(msgspec.Struct):
+    """What the store does not have yet."""
+
+    session_added: bool = False
+    updated: bool = False
+    runs_added: int = 0
+
+
+def _compare(backend: Backend, file: Source, manifest: Manifest, *, update: bool) -> _Found:
+    """Compare stored records with the file.
+
+    Raises:
+        AlreadyExistsError: a stored record differs, and is not an older state to `update`.
+    """
+    store, session, found = backend.session_store, manifest.session, _Found()
     try:
-        _same(store.get_session(session.id), session)
-        session_added = False
+        stored = store.get_session(session.id)
+        is_later = update and store.get_latest_sequence(session.id) <= manifest.last_sequence
+        found.updated = _differs(stored, session, update=is_later)
     except SessionNotFoundError:
-        session_added = True
-    runs_added = 0
+        found.session_added = True
     for models in _batches(read_again(file, manifest)):
         for run in _only(Run, models):
             try:
-                _same(store.get_run(run.id), run)
+                found.updated |= _differs(store.get_run(run.id), run, update=update)
             except RunNotFoundError:
-                runs_added += 1
+                found.runs_added += 1
         events = _only(Event, models)
-        if events and session_added:
+        if events and found.session_added:
             break
         if events:
             _same_events(backend, events)
-    return session_added, runs_added
+    return found
+
+
+def _differs(stored: Session | Run, given: Session | Run, *, update: bool) -> bool:
+    """Return whether a stored state is to be replaced by a later one."""
+    if update and stored != given and stored.revision <= given.revision:
+        return True
+    _same(stored, given)
+    return False
 
 
 def _same_events(backend: Backend, events: list[Event]) -> None:
@@ -131,13 +164,13 @@ def _same(stored: Model, given: Model) -> None:
     raise AlreadyExistsError(message, details={"id": name, "fields": fields})
 
 
-def _write(backend: Backend, file: Source, manifest: Manifest) -> int:
+def _write(backend: Backend, file: Source, manifest: Manifest, *, replace: bool) -> int:
     store, last = backend.session_store, manifest.last_sequence
-    added = store.restore_session(manifest.session, last_sequence=last)
+    added = store.restore_session(manifest.session, last_sequence=last, replace=replace)
     for models in _batches(read_again(file, manifest)):
         runs, events = _only(Run, models), _only(Event, models)
         if runs or events:
-            added += store.restore_session(manifest.session, runs, events, last_sequence=last)
+            added += store.restore_session(manifest.session, runs, events, last_sequence=last, replace=replace)
         for artifact in _only(Artifact, models):
             backend.artifact_registry.register(artifact)
     return added

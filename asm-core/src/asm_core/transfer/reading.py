@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+from typing import IO, TYPE_CHECKING, Final, Protocol
 
 from asm_core.errors import ValidationError
 from asm_core.transfer.lines import BEGINNING, LINE_LIMIT, damaged
@@ -36,7 +36,7 @@ class Source(Protocol):
 
 
 @contextlib.contextmanager
-def rereadable(file: BinaryIO) -> Iterator[Source]:
+def rereadable(file: IO[bytes]) -> Iterator[Source]:
     """Return the file itself if it is seekable, and otherwise a copy that is made while it is read."""
     if file.seekable():
         yield file
@@ -74,7 +74,7 @@ def read_line(file: Source, number: int) -> bytes:
 class _Spool:
     """Reads a pipe, and keeps a copy."""
 
-    def __init__(self, pipe: BinaryIO, copy: tempfile.SpooledTemporaryFile[bytes]) -> None:
+    def __init__(self, pipe: IO[bytes], copy: tempfile.SpooledTemporaryFile[bytes]) -> None:
         self._pipe = pipe
         self._copy = copy
         self._size = 0

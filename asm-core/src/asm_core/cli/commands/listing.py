@@ -91,7 +91,7 @@ class Listed(msgspec.Struct, frozen=True):
     def cells(self) -> dict[str, str]:
         """Return the cells of a table by column."""
         session, stats = self.session, self.stats
-        known = any((stats.total_tokens, stats.cost_usd is not None))
+        cost = stats.cost_usd if stats.run_count else None
         return {
             "id": session.id,
             "agent": session.agent_id,
@@ -102,8 +102,8 @@ class Listed(msgspec.Struct, frozen=True):
             "exit": "-" if self.exit_code is None else str(self.exit_code),
             "runs": str(stats.run_count),
             "events": str(stats.event_count),
-            "tokens": str(stats.total_tokens) if known else "-",
-            "cost": dollars(stats.cost_usd),
+            "tokens": str(stats.total_tokens) if stats.total_tokens or cost is not None else "-",
+            "cost": dollars(cost),
             "duration": duration(self.duration),
             "age": age(session.created_at),
             "active": age(self.active_at),

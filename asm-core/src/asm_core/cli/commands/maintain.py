@@ -9,11 +9,13 @@ import msgspec
 import typer
 
 from asm_core.cli.output import printing
+from asm_core.cli.output.progress import shown_progress
 from asm_core.cli.store import Choice, with_choice
 from asm_core.cli.toml import read_toml
 from asm_core.errors import ValidationError, short_repr
-from asm_core.plugins import open_backend, open_store, resolve_store
-from asm_core.ports import Progress, SessionStore
+from asm_core.memory import MemoryBackend
+from asm_core.plugins import open_store, resolve_store
+from asm_core.ports import SessionStore
 from asm_core.recording.abandoned import close_abandoned
 from asm_core.retention import MaintenanceReport, RetentionPolicy
 
@@ -50,7 +52,7 @@ def maintain_store(
     with (
         choice.open() as backend,
         _opened(policy, choice, dry_run=dry_run) as wanted,
-        _progress(quiet=as_json) as progress,
+        shown_progress(_STEPS, quiet=as_json) as progress,
     ):
         report = backend.maintenance.execute(wanted, dry_run=dry_run, progress=progress)
         closed = [] if dry_run else close_abandoned(backend.session_store)
@@ -96,25 +98,5 @@ def _archive(place: object, choice: Choice, *, dry_run: bool) -> Iterator[Sessio
         message = f"archive_store must be the name of a configured store or a URL, not {short_repr(place)}."
         raise ValidationError(message)
     where = {"url": place} if ":" in place else {"store": place, "config": choice.config}
-    with open_backend("memory") if dry_run else open_store(resolve_store(**where), migrate=True) as backend:
+    with MemoryBackend() if dry_run else open_store(resolve_store(**where), migrate=True) as backend:
         yield backend.session_store
-
-
-@contextlib.contextmanager
-def _progress(*, quiet: bool) -> Iterator[Progress | None]:
-    """Show the progress on a terminal."""
-    if quiet or not printing.on_terminal():
-        yield None
-        return
-    from rich import progress  # noqa: PLC0415  only on a terminal
-
-    columns = (progress.TextColumn("{task.completed:.0f} {task.description}"), progress.TimeElapsedColumn())
-    with progress.Progress(*columns, console=printing.console(), transient=True) as bar:
-        tasks: dict[str, progress.TaskID] = {}
-
-        def advance(step: str, count: int) -> None:
-            if step not in tasks:
-                tasks[step] = bar.add_task(_STEPS.get(step, step), total=None)
-            bar.advance(tasks[step], count)
-
-        yield advance

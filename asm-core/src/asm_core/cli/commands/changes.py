@@ -1,0 +1,142 @@
+"""``asm delete``, ``undelete``, ``title``, ``tag``, ``fork`` and ``erase``: changes of sessions."""
+
+from typing import Annotated
+
+import typer
+
+from asm_core.cli.arguments import SessionArgument
+from asm_core.cli.finding import find_session
+from asm_core.cli.output import printing
+from asm_core.cli.store import with_backend
+from asm_core.escaping import short_repr, visible
+from asm_core.models import Session
+from asm_core.ports import Backend
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+_ERASURE_PENDING = (
+    "A copy of removed content may remain in the store's files, because a reader is open. `asm maintain` removes it."
+)
+
+
+@with_backend()
+def delete_session(
+    backend: Backend,
+    session: SessionArgument,
+    *,
+    permanently: Annotated[
+        bool, typer.Option("--permanently", help="Remove it with all its records at once; this cannot be undone.")
+    ] = False,
+    yes: YesOption = False,
+) -> None:
+    """Delete a session.
+
+    A deleted session is not listed and accepts no events. `asm undelete` restores it, until `asm maintain` removes it:
+    30 days later by default. With --permanently, the session is removed at once, after a confirmation.
+    """
+    found = find_session(backend, session)
+    if not permanently:
+        backend.maintenance.soft_delete_session(found.id)
+        printing.line(f"Deleted {_name(found)}. To restore it, run `asm undelete {found.id}`.")
+        return
+    if not yes:
+        events = backend.query_api.get_session_stats(found.id).event_count
+        typer.confirm(f"Remove {visible(_name(found))} and its {events} events permanently?", abort=True, err=True)
+    backend.session_store.delete_session(found.id)
+    printing.line(f"Removed {_name(found)} permanently.")
+    if not backend.maintenance.finish_erasure():
+        printing.note(_ERASURE_PENDING)
+
+
+@with_backend()
+def undelete_session(backend: Backend, session: SessionArgument) -> None:
+    """Restore a deleted session.
+
+    `asm sessions --deleted` lists deleted sessions too.
+    """
+    found = find_session(backend, session)
+    backend.maintenance.undelete_session(found.id)
+    printing.line(f"Restored {_name(found)}." if found.deleted_at else f"{_name(found)} is not deleted.")
+
+
+@with_backend()
+def set_title(
+    backend: Backend,
+    session: SessionArgument,
+    title: Annotated[str, typer.Argument(metavar="TEXT", help='The title; "" removes it.')],
+) -> None:
+    """Set the title of a session."""
+    found = find_session(backend, session)
+    backend.session_store.update_session(found.id, lambda stored: stored.with_title(title or None))
+    printing.line(f"{found.id} has the title {short_repr(title)}." if title else f"{found.id} has no title.")
+
+
+@with_backend()
+def change_tags(
+    backend: Backend,
+    session: SessionArgument,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG]...", help="Tags to add.")] = None,
+    *,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", "-r", metavar="TAG", help="A tag to remove; repeatable.")
+    ] = None,
+) -> None:
+    """Add tags to a session, and remove others.
+
+    Without tags, nothing changes. Prints the tags that the session has. Retention keeps sessions that are "pinned".
+    """
+    found = find_session(backend, session)
+
+    def change(stored: Session) -> Session:
+        kept = (tag for tag in (*stored.tags, *(tags or ())) if tag not in (remove or ()))
+        return stored.with_tags(dict.fromkeys(kept))
+
+    changed = backend.session_store.update_session(found.id, change) if tags or remove else found
+    for tag in changed.tags:
+        printing.line(tag)
+
+
+@with_backend()
+def fork_session(
+    backend: Backend,
+    session: SessionArgument,
+    *,
+    at: Annotated[
+        int | None, typer.Option(min=0, metavar="NUMBER", help="The last event to copy; by default, all are copied.")
+    ] = None,
+) -> None:
+    """Make a new session that begins with the events of another, and print its id.
+
+    The fork has the agent, user, title, metadata, context and tags of the original. Runs and artifacts are not copied.
+    """
+    found = find_session(backend, session)
+    fork = backend.session_store.fork_session(found.id, at=at)
+    printing.line(fork.id)
+    printing.note(f"Forked {_name(found)}: {backend.session_store.get_latest_sequence(fork.id)} events.")
+
+
+@with_backend()
+def erase_user(
+    backend: Backend,
+    user: Annotated[str, typer.Argument(metavar="USER", help="The id of the user.")],
+    *,
+    yes: YesOption = False,
+) -> None:
+    """Remove all sessions of a user permanently, with all that belongs to them.
+
+    This cannot be undone, and asks for confirmation. It includes deleted sessions, and those that retention exempts. An
+    interrupted command continues when it is repeated. Artifact blobs, archives, exports and backups are not removed.
+    """
+    if not yes:
+        count = backend.query_api.search_sessions(user_id=user, include_deleted=True, limit=1, count=True).total_count
+        if not count:
+            printing.line(f"No session belongs to the user {short_repr(user)}. Nothing was changed.")
+            return
+        typer.confirm(f"Remove {count} sessions of the user {short_repr(user)} permanently?", abort=True, err=True)
+    report = backend.maintenance.erase_user(user)
+    printing.line(f"Removed {report.sessions_hard_deleted} sessions and {report.events_removed} events permanently.")
+    if report.erasure_pending:
+        printing.note(_ERASURE_PENDING)
+
+
+def _name(session: Session) -> str:
+    return f"{session.id} ({session.title or session.agent_id})"

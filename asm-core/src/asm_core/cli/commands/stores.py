@@ -1,0 +1,100 @@
+"""``asm copy`` and ``asm backup``: copies of whole stores."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asm_core.cli.atomic import atomic_path
+from asm_core.cli.exits import FAILED
+from asm_core.cli.output import printing
+from asm_core.cli.output.progress import shown_progress
+from asm_core.cli.store import Choice, with_choice
+from asm_core.config.stores import DEFAULT_URL
+from asm_core.errors import StorageError, ValidationError
+from asm_core.plugins import load_spec
+from asm_core.sql.dialects import Dialect
+from asm_core.sql.urls import sqlite_path
+from asm_core.transfer import copy_store
+
+_SQLITE_BEGINS_WITH = b"SQLite format 3\0"
+_STEPS = {"copied": "sessions copied", "checked": "sessions checked"}
+
+
+@with_choice
+def copy_to_store(
+    choice: Choice,
+    *,
+    target: Annotated[
+        str, typer.Option("--to", metavar="URL", help="The target: a URL, or the name of a configured store.")
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="URL", help="The source; by default, the store that the other options select."),
+    ] = None,
+) -> None:
+    """Copy all sessions from one store to another, on any backends and databases.
+
+    The target is created and migrated automatically. A repeated copy adds what is new. At the end, the copies are read
+    again and compared; the status is 1 if one differs, or was refused because the target has another or a later state.
+    """
+    with (
+        (choice if source is None else choice.at(source)).open() as here,
+        choice.at(target).open(migrate=True) as there,
+    ):
+        total = here.query_api.search_sessions(include_deleted=True, limit=1, count=True).total_count
+        with shown_progress(_STEPS, total=total) as advance:
+            report = copy_store(here, there, progress=advance)
+    checked = report.added + report.updated + report.unchanged
+    printing.line(
+        f"Copied {report.added} sessions and updated {report.updated}; {report.unchanged} were already there and equal."
+    )
+    for message in report.refused.values():
+        printing.note(f"error: {message}")
+    for session_id in report.different:
+        printing.note(f"error: Session {session_id} of the target differs from the source after the copy.")
+    if report.refused or report.different:
+        raise typer.Exit(FAILED)
+    printing.line(f"Checked {checked} sessions: equal in both stores.")
+
+
+@with_choice
+def back_up(
+    choice: Choice,
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Copy the SQLite database to a file while it is in use.
+
+    The copy has the state of one moment, also with writers at work. It appears when it is complete, and is a store like
+    any other: asm --url sqlite:///FILE sessions. For PostgreSQL, use pg_dump.
+    """
+    place = _database(choice)
+    with choice.open() as backend:
+        sessions = backend.query_api.search_sessions(include_deleted=True, limit=1, count=True).total_count
+    with atomic_path(target, begins_with=_SQLITE_BEGINS_WITH, force=force) as (part, _):
+        try:
+            with closing(sqlite3.connect(place)) as source, closing(sqlite3.connect(part)) as copy:
+                source.backup(copy)
+        except sqlite3.Error as error:
+            message = f"The database {place} cannot be copied: {error}."
+            raise StorageError(message) from error
+    printing.line(f"Copied {place} to {target}: {sessions} sessions, {target.stat().st_size:,} bytes.")
+
+
+def _database(choice: Choice) -> Path:
+    store = choice.resolve()
+    url = DEFAULT_URL if store.url is None and "SQLite" in load_spec(store.backend).databases else store.url or ""
+    if url.startswith(Dialect.SQLITE):
+        return Path(sqlite_path(url)).absolute()
+    if url.startswith(Dialect.POSTGRESQL):
+        message = (
+            "asm backup copies SQLite databases. For PostgreSQL, run `pg_dump --format=custom --file=FILE DATABASE`, "
+            "and pg_restore to restore it."
+        )
+    else:
+        message = f"asm backup copies SQLite databases, and the backend {store.backend} has none. Use asm export --all."
+    raise ValidationError(message)
