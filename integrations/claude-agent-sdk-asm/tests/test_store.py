@@ -64,6 +64,11 @@ async def test_values_that_payloads_refuse_come_back_equal(store: AsmSessionStor
     entries: Any = [
         {"type": "user", "uuid": "u\udfff", "customTitle": value, "message": {"role": "user", "content": value}},
         {"type": "assistant", "message": {"role": "assistant", "content": [{"type": "text", "text": value}, value]}},
+        {"type": "assistant", "message": {"content": [{"type": "text", "text": value, "x": value}]}},
+        {"type": "user", "message": {"content": [{"type": "text", "text": "plain"}], "x": value}, "claude_entry": 1},
+        {"type": "user", "message": {"content": [value]}},
+        {"type": "user", "message": {"content": []}},
+        {"type": "user", "message": {"content": [{"type": "tool_result", "content": value}]}},
     ]
     await store.append(KEY, entries)
     assert await store.load(KEY) == entries
@@ -196,7 +201,8 @@ async def test_messages_calls_and_tokens_are_those_of_the_store(backend: Backend
         "message_received",
     ]
     assert events[2].data["tool_input"] == {"command": "ls"}
-    assert events[4].data["content"] == [{"type": "text", "text": "One file."}]
+    assert events[4].data == {"role": "assistant", "content": "One file."}
+    assert await store.load(KEY) == TURN
     assert f"{events[0].timestamp:%H:%M:%S.%f}" == "07:08:09.123000"
     (run,) = backend.session_store.list_runs(stored)
     assert (run.model, run.turn_count) == ("claude-x", 2)

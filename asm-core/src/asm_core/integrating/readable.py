@@ -22,6 +22,8 @@ def readable(value: Any, depth: int = _DEPTH) -> Any:
     >>> readable({"a": (1, float("nan"), b"x")})
     {'a': [1, 'nan', 'eA==']}
     """
+    if type(value) is str:
+        return _text(value)
     if isinstance(value, enum.Enum):
         value = value.value
     if depth and isinstance(value, dict):

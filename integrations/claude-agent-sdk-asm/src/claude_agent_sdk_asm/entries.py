@@ -1,4 +1,7 @@
-"""Conversion between the entries of a transcript and events."""
+"""Conversion between the entries of a transcript and events.
+
+The data of an event are for people and for the store's own readers. Its metadata have what they lack of the entry.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +21,47 @@ OTHER: Final = "claude.entry"
 NO_ENTRY: Final = object()
 """Returned for an event that contains no entry, such as a redacted one."""
 
-_ENTRY: Final = "entry"
+_ENTRY: Final = "claude_entry"
+"""The metadata key of the exact entry."""
+
+_REST: Final = "claude_entry_rest"
+"""The metadata key of an entry without the text of its message, which is in the data."""
+
+Fields = tuple[str, dict[str, Any], dict[str, Any]]
 
 
-def event_fields(entry: Any, names: dict[str, str]) -> tuple[str, dict[str, Any]]:
-    """Return the type and the data of the event for an entry.
+def event_fields(entry: Any, names: dict[str, str]) -> Fields:
+    """Return the type, the data and the metadata of the event for an entry.
 
     `names` has the names of tools by the id of the call; the names of calls are added.
     """
     kind, data = _described(entry, names)
-    return kind, {**data, _ENTRY: escape_payload(entry)}
+    rest = _rest(entry, data.get("content"))
+    return kind, data, {_ENTRY: escape_payload(entry)} if rest is None else {_REST: escape_payload(rest)}
 
 
 def entry_of(event: Event) -> Any:
     """Return the entry of an event, or `NO_ENTRY`."""
-    return restore_payload(event.data[_ENTRY]) if _ENTRY in event.data else NO_ENTRY
+    if _REST in event.metadata:
+        entry, text = restore_payload(event.metadata[_REST]), event.data["content"]
+        message = entry["message"]
+        content = [{**message["content"][0], "text": text}] if "content" in message else text
+        return {**entry, "message": {**message, "content": content}}
+    return restore_payload(event.metadata[_ENTRY]) if _ENTRY in event.metadata else NO_ENTRY
+
+
+def _rest(entry: Any, text: object) -> Any:
+    """Return an entry without the text of its message, if the data have exactly that text; otherwise None."""
+    message = message_of(entry)
+    if message is None or type(text) is not str:
+        return None
+    content = message["content"]
+    if content == text:
+        return {**entry, "message": {key: value for key, value in message.items() if key != "content"}}
+    if isinstance(content, list) and content[0]["text"] == text:
+        part = {key: value for key, value in content[0].items() if key != "text"}
+        return {**entry, "message": {**message, "content": [part]}}
+    return None
 
 
 def message_of(entry: Any) -> Mapping[str, Any] | None:
@@ -60,7 +89,9 @@ def _described(entry: Any, names: dict[str, str]) -> tuple[str, dict[str, Any]]:
         return EventType.TOOL_CALL_STARTED, _call(blocks[0])
     if len(blocks) == 1 and blocks[0].get("type") == "tool_result":
         return _result(blocks[0], names)
-    return kind, {"role": readable(role), "content": [_part(block) for block in blocks]}
+    parts = [_part(block) for block in blocks]
+    is_text = len(parts) == len(content) == 1 and parts[0].keys() == {"type", "text"}
+    return kind, {"role": readable(role), "content": parts[0]["text"] if is_text else parts}
 
 
 def _call(block: Mapping[str, Any]) -> dict[str, Any]:

@@ -191,10 +191,13 @@ def _events(stored: str, entries: Sequence[Any]) -> list[Event]:
     names: dict[str, str] = {}
     events = []
     for entry in entries:
-        kind, data = event_fields(entry, names)
+        kind, data, metadata = event_fields(entry, names)
         uuid = entry.get("uuid") if isinstance(entry, dict) else None
         event_id = composed_id("evt", stored, uuid) if isinstance(uuid, str) else None
-        events.append(Event.new(id=event_id, type=kind, session_id=stored, data=data, timestamp=entry_time(entry)))
+        event = Event.new(
+            id=event_id, type=kind, session_id=stored, data=data, metadata=metadata, timestamp=entry_time(entry)
+        )
+        events.append(event)
     return events
 
 

@@ -12,7 +12,7 @@ from asm_core import EventType
 from asm_core.integrating import escape_payload, readable, restore_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from asm_core import Event
 
@@ -42,20 +42,30 @@ _MESSAGE: Final = frozenset({"role", "content"})
 Fields = tuple[str, dict[str, Any], dict[str, Any]]
 
 
-def event_fields(item: Any, names: dict[str, str]) -> Fields:
-    """Return the type, the data and the metadata of the event for an item.
+def event_fields(items: Iterable[Any], names: dict[str, str]) -> list[Fields]:
+    """Return the type, the data and the metadata of the event for each item.
 
-    `names` has the names of tools by the id of the call; the name of a call is added.
+    `names` has the names of tools by the id of the call; the names of calls are added.
 
-    >>> event_fields({"role": "user", "content": "hello"}, {})
-    (<EventType.MESSAGE_SENT: 'message_sent'>, {'role': 'user', 'content': 'hello'}, {})
+    >>> event_fields([{"role": "user", "content": "hello"}], {})
+    [(<EventType.MESSAGE_SENT: 'message_sent'>, {'role': 'user', 'content': 'hello'}, {})]
     """
+    fields = [_fields(item, names) for item in items]
+    # Most items need no escape, so one pass over all of them is enough.
+    exact = [metadata for _, _, metadata in fields]
+    escaped = escape_payload(exact)
+    if not isinstance(escaped, list):
+        escaped = [{key: escape_payload(value) for key, value in each.items()} for each in exact]
+    return [(kind, data, metadata) for (kind, data, _), metadata in zip(fields, escaped, strict=True)]
+
+
+def _fields(item: Any, names: dict[str, str]) -> Fields:
     if type(item) is dict:
         if isinstance(item.get("role"), str) and isinstance(item.get("content"), str | list):
             return _message(item)
         if isinstance(item.get("call_id"), str):
             return _call(item, names)
-    return OTHER, {"type": _type(item)}, {ITEM: escape_payload(item)}
+    return OTHER, {"type": _type(item)}, {ITEM: item}
 
 
 def item_of(event: Event) -> Any:
@@ -73,12 +83,12 @@ def _message(item: dict[str, Any]) -> Fields:
     part = content[0] if type(content) is list and len(content) == 1 else None
     text = part.get("text") if type(part) is dict else content
     if not _is_plain(role) or not _is_plain(text):
-        return kind, {"role": readable(role), "content": _parts(content)}, {ITEM: escape_payload(item)}
+        return kind, {"role": readable(role), "content": _parts(content)}, {ITEM: item}
     data = {"role": role, "content": text}
     if part is not None:
         less = {key: value for key, value in part.items() if key != "text"}
-        return kind, data, {REST: escape_payload({**item, "content": [less]})}
-    return kind, data, {} if len(item) == len(_MESSAGE) else {REST: escape_payload(_without(item, "content"))}
+        return kind, data, {REST: {**item, "content": [less]}}
+    return kind, data, {} if len(item) == len(_MESSAGE) else {REST: _without(item, "content")}
 
 
 def _call(item: dict[str, Any], names: dict[str, str]) -> Fields:
@@ -86,12 +96,11 @@ def _call(item: dict[str, Any], names: dict[str, str]) -> Fields:
     if not _type(item).endswith("_output"):
         names[call] = readable(str(item.get("name") or _type(item)))
         data = {"tool_call_id": call, "tool_name": names[call], "tool_input": _input(item)}
-        return EventType.TOOL_CALL_STARTED, data, {ITEM: escape_payload(item)}
+        return EventType.TOOL_CALL_STARTED, data, {ITEM: item}
     output = item.get("output")
     name = names.get(call) or _type(item).removesuffix("_output")
     data = {"tool_call_id": call, "tool_name": name, "tool_output": readable(output)}
-    metadata = {REST: _without(item, "output")} if _is_plain(output) else {ITEM: item}
-    return EventType.TOOL_CALL_COMPLETED, data, {key: escape_payload(value) for key, value in metadata.items()}
+    return EventType.TOOL_CALL_COMPLETED, data, {REST: _without(item, "output")} if _is_plain(output) else {ITEM: item}
 
 
 def _completed(rest: dict[str, Any], event: Event) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Log:
                 id=event_id, type=kind, timestamp=now, session_id=self.id, run_id=run_id, data=data, metadata=metadata
             )
             for event_id, (kind, data, metadata) in zip(
-                new_ids("evt", len(items)), [event_fields(item, self._names) for item in items], strict=True
+                new_ids("evt", len(items)), event_fields(items, self._names), strict=True
             )
         ]
 
