@@ -34,6 +34,12 @@ class Thread:
         self.waiting: dict[tuple[str, str], list[tuple[str, Any]]] = {}
         self.marked: set[str] = set()
 
+    def wait_for(self, ns: str, checkpoint_id: str, writes: Iterable[tuple[str, Any]]) -> None:
+        """Keep what a task wrote until its checkpoint is stored; forget the oldest, whose checkpoint may never be."""
+        self.waiting.setdefault((ns, checkpoint_id), []).extend(writes)
+        if len(self.waiting) > _CHECKPOINTS:
+            self.waiting.pop(next(iter(self.waiting)), None)
+
     def give_back(self, keys: Iterable[str]) -> None:
         """Forget messages whose events could not be stored."""
         if self.messages is not None:

@@ -78,6 +78,7 @@ class AsmSaver(BaseCheckpointSaver[str]):
         self.aio = backend if isinstance(backend, asm.aio.Backend) else asm.aio.wrap(backend)
         self._backend = self.aio.sync
         self._owns = owns
+        self._wraps = self.aio is not backend
         encrypts = isinstance(serde, EncryptedSerializer)
         self._writer = Writer(self._backend, agent_id=agent_id, messages=not encrypts if messages is None else messages)
 
@@ -104,8 +105,9 @@ class AsmSaver(BaseCheckpointSaver[str]):
 
     async def aclose(self) -> None:
         """Wait for the calls under way, and close the backend if `open` opened it."""
-        if self._owns:
+        if self._wraps:
             await self.aio.close()
+        if self._owns:
             await asyncio.to_thread(self._backend.close)
 
     def __enter__(self) -> Self:

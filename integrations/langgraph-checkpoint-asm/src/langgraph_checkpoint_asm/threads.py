@@ -34,22 +34,24 @@ def delete_for_runs(backend: asm.Backend, serde: SerializerProtocol, run_ids: It
     for run_id in run_ids:
         while markers := backend.query_api.search_events(types=RUN, correlation_id=run_key(run_id)).items:
             for marker in markers:
-                _delete_run(backend, serde, marker.session_id, run_id)
+                _delete_run(backend, serde, marker, run_id)
                 changed.append(marker.session_id)
     return changed
 
 
-def _delete_run(backend: asm.Backend, serde: SerializerProtocol, session_id: str, run_id: str) -> None:
+def _delete_run(backend: asm.Backend, serde: SerializerProtocol, marker: asm.Event, run_id: str) -> None:
+    session_id = marker.session_id
     with backend.transaction() as ports:
-        thread_id = _thread_of(ports, session_id)
-        events = [
-            event
-            for event in reading.of_thread(ports, session_id)
-            if read_metadata(serde, event).get("run_id") == run_id
-        ]
-        _delete_checkpoints(ports, thread_id, session_id, events)
-        ports.session_store.delete_events(session_id, run_id=composed_id("langgraph.run", thread_id, run_id))
-        ports.session_store.delete_events(session_id, ids=composed_id(RUN, thread_id, run_id))
+        thread_id = reading.thread_of(ports.session_store.get_session(session_id))
+        if thread_id is not None:
+            events = [
+                event
+                for event in reading.of_thread(ports, session_id)
+                if read_metadata(serde, event).get("run_id") == run_id
+            ]
+            _delete_checkpoints(ports, thread_id, session_id, events)
+            ports.session_store.delete_events(session_id, run_id=composed_id("langgraph.run", thread_id, run_id))
+        ports.session_store.delete_events(session_id, ids=marker.id)
 
 
 def copy_thread(backend: asm.Backend, writer: Writer, source: Place, target: Place) -> None:
@@ -135,9 +137,3 @@ def _delete_checkpoints(ports: Ports, thread_id: str, session_id: str, events: l
             writes = reading.writes_of(ports, place, some)
             ids = [place.event_id(one) for one in some] + [event.id for found in writes.values() for event in found]
             ports.session_store.delete_events(session_id, ids=ids)
-
-
-def _thread_of(ports: Ports, session_id: str) -> str:
-    session = ports.session_store.get_session(session_id)
-    thread_id: str = reading.thread_of(session) or ""
-    return thread_id

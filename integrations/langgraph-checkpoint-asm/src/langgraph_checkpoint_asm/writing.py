@@ -131,7 +131,7 @@ class Writer:
         run_id = self._known_run(thread, place, checkpoint_id)
         if run_id is None:
             # LangGraph stores a checkpoint while its tasks run: the messages wait for it, and so for their run.
-            thread.waiting.setdefault(key, []).extend(writes)
+            thread.wait_for(*key, writes)
         event = writes_event(target.serde, place, checkpoint_id, writes, task=task, run_id=run_id)
         self._append(target, [event], writes if run_id else (), run_id)
         if run_id is None and (run_id := thread.runs.get(key)):

@@ -41,6 +41,7 @@ class AsmConversationStore(ConversationStore):
         self.aio = backend if isinstance(backend, asm.aio.Backend) else asm.aio.wrap(backend)
         self._conversations = Conversations(self.aio.sync, agent_id)
         self._owns = owns
+        self._wraps = self.aio is not backend
 
     @classmethod
     def open(cls, url: str | None = None, *, backend: str | None = None, agent_id: str = "pydantic-ai") -> Self:
@@ -55,8 +56,9 @@ class AsmConversationStore(ConversationStore):
 
     async def aclose(self) -> None:
         """Wait for the calls under way, and close the backend if `open` opened it."""
-        if self._owns:
+        if self._wraps:
             await self.aio.close()
+        if self._owns:
             await asyncio.to_thread(self.aio.sync.close)
 
     async def __aenter__(self) -> Self:
