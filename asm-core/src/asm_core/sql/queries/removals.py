@@ -60,9 +60,14 @@ class Removing:
         up_to = f"FROM {events} AS e WHERE e.session_id = {mark} AND e.sequence_number <= {mark}"
         self._next_head = f"SELECT MAX(e.sequence_number) {up_to}"
         self._delete_events = f"DELETE {up_to} AND e.sequence_number > {mark}"
+        # By a range of the index: without statistics, a list of ids would make PostgreSQL read all runs of the session.
+        first = (
+            f"SELECT r.started_at, r.id FROM {runs} r WHERE r.session_id = {mark} "
+            f"ORDER BY r.started_at, r.id {words.at_most.format('{limit}')}"
+        )
+        last_of_first = f"SELECT f.started_at, f.id FROM ({first}) f ORDER BY f.started_at DESC, f.id DESC LIMIT 1"
         self._delete_runs = (
-            f"DELETE FROM {runs} WHERE id IN (SELECT r.id FROM {runs} r WHERE r.session_id = {mark} "
-            "ORDER BY r.started_at, r.id LIMIT {limit})"
+            f"DELETE FROM {runs} AS r WHERE r.session_id = {mark} AND (r.started_at, r.id) <= ({last_of_first})"
         )
         self._delete_counters = f"DELETE FROM {counters} AS c WHERE c.session_id {among}"
         self._delete_sessions = f"DELETE FROM {sessions} AS s WHERE s.id {among}"
@@ -90,7 +95,7 @@ class Removing:
             removed, is_empty = self._remove_events(execute, session_id, heads.get(session_id), limit - events)
             events += removed
             if is_empty and runs < limit:
-                removed = execute(self._delete_runs.format(limit=limit - runs), (session_id,)).rowcount
+                removed = execute(self._delete_runs.format(limit=limit - runs), (session_id, session_id)).rowcount
                 runs += removed
                 # At the limit of runs, there may be more.
                 if runs < limit:

@@ -30,7 +30,11 @@ class RetentionQueries:
     def __init__(self, words: Words) -> None:
         """Use the syntax of `words`."""
         self._words = words
-        self._owner = f"EXISTS (SELECT 1 FROM {words.sessions} s WHERE s.id = a.session_id AND {{}})"
+        # A join: a distributed PostgreSQL rejects a correlated subquery on a table that it spreads.
+        self._sources = {
+            "sessions": f"{words.sessions} s",
+            "artifacts": f"{words.artifacts} a LEFT JOIN {words.sessions} s ON s.id = a.session_id",
+        }
 
     def expired(self, query: ExpiredSessions) -> Where:
         """Return the conditions of sessions to soft-delete."""
@@ -65,9 +69,9 @@ class RetentionQueries:
         return where
 
     def removable(self, query: RemovableArtifacts) -> Where:
-        """Return the conditions of artifacts to remove."""
+        """Return the conditions of artifacts to remove, each with its session."""
         orphaned = Where(self._words)
-        orphaned.add(f"a.session_id IS NOT NULL AND NOT {self._owner.format('s.removing_at IS NULL')}")
+        orphaned.add("a.session_id IS NOT NULL AND (s.id IS NULL OR s.removing_at IS NOT NULL)")
         reasons = [orphaned]
         if query.deleted_before is not None:
             reasons.append(Where(self._words))
@@ -75,8 +79,7 @@ class RetentionQueries:
         if query.gone_before is not None:
             due = self._touchable(query.exempt)
             due.compare("s.deleted_at <", query.gone_before)
-            reasons.append(Where(self._words))
-            reasons[-1].add(self._owner.format(due.conditions), *due.parameters)
+            reasons.append(due)
         where = Where(self._words)
         where.either(*reasons)
         return where
@@ -100,17 +103,17 @@ class RetentionQueries:
 
     def between(self, table: str, where: Where, ids: tuple[str, str | None], limit: int) -> Statement:
         """Select the ids of rows that meet conditions, after one id and up to another."""
-        name, alias = self._words.tables[table], table[0]
+        source, alias = self._sources[table], table[0]
         where.add(f"{alias}.id > {self._words.mark}", ids[0])
         where.compare(f"{alias}.id <=", ids[1])
-        return where.statement(f"SELECT {alias}.id FROM {name} {alias} {where} ORDER BY {alias}.id LIMIT {limit}")
+        return where.statement(f"SELECT {alias}.id FROM {source} {where} ORDER BY {alias}.id LIMIT {limit}")
 
     def among(self, table: str, where: Where, ids: tuple[str, ...]) -> Statement:
         """Lock the rows with these ids that meet conditions, and select their ids."""
-        name, alias = self._words.tables[table], table[0]
+        source, alias = self._sources[table], table[0]
         where.one_of(f"{alias}.id", ids)
-        lock = self._words.locking("UPDATE")
-        return where.statement(f"SELECT {alias}.id FROM {name} {alias} {where} ORDER BY {alias}.id{lock}")
+        lock = self._words.locking(f"UPDATE OF {alias}")
+        return where.statement(f"SELECT {alias}.id FROM {source} {where} ORDER BY {alias}.id{lock}")
 
     def _touchable(self, exemption: Exemption, *, not_due: datetime | None = None) -> Where:
         """Return the conditions of sessions that may be changed, except those that will be removed anyway."""
