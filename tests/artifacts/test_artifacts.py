@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,6 +115,9 @@ class Lost(asm.ArtifactRegistry):
     def _find_artifacts(self, session_id: str) -> list[asm.Artifact]:
         raise NotImplementedError
 
+    def _find_refs(self, storage_backend: str, refs: object) -> set[str]:
+        raise NotImplementedError
+
     def _total_artifacts(self, session_id: str) -> tuple[int, int]:
         raise NotImplementedError
 
@@ -138,3 +142,32 @@ def test_artifacts_are_awaited(store: asm.DirectoryArtifactStore) -> None:
             return await artifacts.get("a")
 
     assert asyncio.run(main()) == b"data"
+
+
+@pytest.mark.parametrize("gone", ["hard deletion", "erasure", "never registered"])
+def test_content_without_an_artifact_is_removed(
+    backend: asm.Backend, store: asm.DirectoryArtifactStore, artifacts: asm.Artifacts, place: Path, gone: str
+) -> None:
+    session = backend.session_store.save_session(asm.Session.new(agent_id="a", user_id="ann"))
+    artifacts.put("kept", b"kept")
+    if gone == "never registered":
+        store.put("lost", b"lost")
+    else:
+        artifacts.put("lost", b"lost", session_id=session.id)
+    if gone == "erasure":
+        backend.maintenance.erase_user("ann")
+    elif gone == "hard deletion":
+        backend.session_store.delete_session(session.id)
+        backend.maintenance.clean_orphaned_artifacts()
+    assert artifacts.remove_orphans() == 0  # too young
+    assert artifacts.remove_orphans(older_than=timedelta()) == 1
+    assert artifacts.get("kept") == b"kept"
+    assert [path.read_bytes() for path in files(place)] == [b"kept"]
+
+
+def test_the_content_of_a_deleted_artifact_stays_until_the_artifact_is_removed(
+    backend: asm.Backend, artifacts: asm.Artifacts
+) -> None:
+    artifacts.put("a", b"data")
+    backend.artifact_registry.delete("a")
+    assert artifacts.remove_orphans(older_than=timedelta()) == 0

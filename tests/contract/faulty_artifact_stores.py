@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from datetime import timedelta
 from itertools import islice
 from secrets import token_hex
 from typing import TYPE_CHECKING, ClassVar
 
 from asm_core import ArtifactStore, NotFoundError, ValidationError
+from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from asm_core.ports import Content
 
@@ -37,6 +40,10 @@ class Sound(ArtifactStore):
             raise NotFoundError
         data = self.blobs[ref]
         yield from (data[start : start + CHUNK] for start in range(0, len(data), CHUNK))
+
+    def _list(self, before: datetime) -> Iterator[str]:
+        # A test lasts seconds, so all of its blobs are of the last minute.
+        return iter(list(self.blobs) if before > utc_now() - timedelta(minutes=1) else [])
 
     def _delete(self, ref: str) -> None:
         self.blobs.pop(ref, None)
@@ -88,6 +95,20 @@ class EmptyWhenDeleted(Sound):
 
     def _delete(self, ref: str) -> None:
         self.blobs[ref] = b""
+
+
+class ListsNothing(Sound):
+    caught_by = "test_blobs_are_listed_until_they_are_deleted"
+
+    def _list(self, before: datetime) -> Iterator[str]:  # noqa: ARG002  the fault
+        return iter(())
+
+
+class ListsAll(Sound):
+    caught_by = "test_a_young_blob_is_not_listed"
+
+    def _list(self, before: datetime) -> Iterator[str]:  # noqa: ARG002  the fault
+        return iter(list(self.blobs))
 
 
 class KeptInTheHandle(Sound):

@@ -99,7 +99,7 @@ from asm_core.retrying import RetryPolicy
 
 if TYPE_CHECKING:
     from asm_core import aio
-    from asm_core.artifacts import DirectoryArtifactStore
+    from asm_core.artifacts import DirectoryArtifactStore, FsspecArtifactStore
     from asm_core.commands import CommandProvider
     from asm_core.conversation import Message, Transcript, read_messages
     from asm_core.memory import MemoryBackend
@@ -139,6 +139,7 @@ __all__ = [
     "Event",
     "EventType",
     "ExecutionResult",
+    "FsspecArtifactStore",
     "IncompatibleBackendError",
     "IncompatibleProviderError",
     "InvalidCursorError",
@@ -222,6 +223,7 @@ _LATER: Final = {
     "Budget": "recording.policies",
     "CommandProvider": "commands",
     "DirectoryArtifactStore": "artifacts",
+    "FsspecArtifactStore": "artifacts",
     "MemoryBackend": "memory",
     "Message": "conversation",
     "RunResult": "recording.results",

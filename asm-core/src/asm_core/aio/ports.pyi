@@ -1,7 +1,7 @@
 """The types of the ports for asyncio. Do not edit: `nox -s stubs` writes this file from the synchronous ports."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from asm_core.aio.facade import Port
@@ -249,6 +249,8 @@ class ArtifactRegistry(Port):
         """Return the live artifact with this key, or None."""
     async def list_by_session(self, session_id: str) -> list[Artifact]:
         """Return the live artifacts of a session by (`created_at`, id); an empty list if the session does not exist."""
+    async def registered_refs(self, storage_backend: str, refs: Iterable[str]) -> set[str]:
+        """Return those of these locations that an artifact has, a deleted one included."""
     async def session_stats(self, session_id: str) -> ArtifactStats:
         """Return the number of live artifacts of a session and their bytes; zeros if the session does not exist."""
     async def delete(self, key: str) -> None:
@@ -270,6 +272,8 @@ class Artifacts(Port):
         """Return the content of the live artifact with this key."""
     async def copy_to(self, key: str, file: BinaryIO) -> Artifact:
         """Write the content to a binary file in bounded chunks, and return the artifact."""
+    async def remove_orphans(self, *, older_than: timedelta = ...) -> int:
+        """Remove content that no artifact has, and return the number of blobs."""
 
 class ManagedSessions(Port):
     async def run_once(

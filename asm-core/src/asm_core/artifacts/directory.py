@@ -17,6 +17,7 @@ from asm_core.ports.artifact_store import CHUNK, ArtifactStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from asm_core.ports.artifact_store import Content
 
@@ -101,6 +102,22 @@ class DirectoryArtifactStore(ArtifactStore):
     def _chunk(self, file: BinaryIO) -> bytes:
         with self._translated():
             return file.read(CHUNK)
+
+    def _list(self, before: datetime) -> Iterator[str]:
+        latest = before.timestamp()
+        with self._translated(), os.scandir(self._root) as found:
+            places = sorted(entry.name for entry in found if entry.name != _INCOMING and entry.is_dir())
+        for place in places:
+            yield from self._old_blobs(place, latest)
+
+    def _old_blobs(self, place: str, latest: float) -> Iterator[str]:
+        refs = []
+        with self._translated(), os.scandir(self._root / place) as found:
+            for entry in found:
+                with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                    if entry.stat(follow_symlinks=False).st_mtime <= latest:
+                        refs.append(f"{place}/{entry.name}")
+        yield from filter(_REF.fullmatch, refs)
 
     def _delete(self, ref: str) -> None:
         place = self._place(ref)

@@ -11,6 +11,7 @@ from asm_core.event_log.idempotency import artifact_taken
 from asm_core.ports import ArtifactRegistry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from asm_core.memory.state import State
@@ -44,6 +45,11 @@ class MemoryArtifactRegistry(ArtifactRegistry):
 
     def _find_artifacts(self, session_id: str) -> list[Artifact]:
         return live_artifacts(self._state, session_id)
+
+    def _find_refs(self, storage_backend: str, refs: Sequence[str]) -> set[str]:
+        with self._state.lock:
+            stored = [one for one in self._state.artifacts.values() if one.storage_backend == storage_backend]
+        return {one.storage_ref for one in stored} & set(refs)
 
     def _total_artifacts(self, session_id: str) -> tuple[int, int]:
         artifacts = live_artifacts(self._state, session_id)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from asm_core.errors import ValidationError
 from asm_core.models import Artifact
 from asm_core.models.base import check_instance
+from asm_core.querying.queries import check_choice
 from asm_core.querying.summaries import ArtifactStats
 from asm_core.values.ids import check_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
 from asm_core.values.times import utc_now
@@ -47,6 +49,12 @@ class ArtifactRegistry(ABC):
         """Return the live artifacts of a session by (`created_at`, id); an empty list if the session does not exist."""
         return self._find_artifacts(check_name("session_id", session_id))
 
+    def registered_refs(self, storage_backend: str, refs: Iterable[str]) -> set[str]:
+        """Return those of these locations that an artifact has, a deleted one included."""
+        backend = check_name("storage_backend", storage_backend)
+        chosen = check_choice("refs", refs, check_name) or ()
+        return self._find_refs(backend, chosen) if chosen else set()
+
     def session_stats(self, session_id: str) -> ArtifactStats:
         """Return the number of live artifacts of a session and their bytes; zeros if the session does not exist."""
         session_id = check_name("session_id", session_id)
@@ -73,6 +81,10 @@ class ArtifactRegistry(ABC):
     @abstractmethod
     def _find_artifacts(self, session_id: str) -> list[Artifact]:
         """Return the live artifacts of a session by (created_at, id)."""
+
+    @abstractmethod
+    def _find_refs(self, storage_backend: str, refs: Sequence[str]) -> set[str]:
+        """Return those of these locations that an artifact of this storage has, a deleted one included."""
 
     @abstractmethod
     def _total_artifacts(self, session_id: str) -> tuple[int, int]:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, NamedTuple
 
 from asm_core.errors import ValidationError, short_repr
 from asm_core.values.ids import check_name
+from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 CHUNK: Final = 256 * 1024
 """Bytes that are read at once, so that memory does not depend on the size of a blob."""
+
+_DAY: Final = timedelta(days=1)
 
 
 class ArtifactBlob(NamedTuple):
@@ -100,6 +105,16 @@ class ArtifactStore(ABC):
         """
         return self._read(check_name("ref", ref))
 
+    def list_refs(self, *, older_than: timedelta = _DAY) -> Iterator[str]:
+        """Return an iterator of the locations of all blobs that were stored before so long ago, in any order.
+
+        A blob that is stored or deleted meanwhile may be left out.
+        """
+        if not isinstance(older_than, timedelta) or older_than < timedelta():
+            message = f"older_than must be a timedelta of at least 0, not {short_repr(older_than)}."
+            raise ValidationError(message)
+        return self._list(utc_now() - older_than)
+
     def delete(self, ref: str) -> None:
         """Remove a blob permanently. If there is none, this is a no-op."""
         self._delete(check_name("ref", ref))
@@ -114,6 +129,10 @@ class ArtifactStore(ABC):
     @abstractmethod
     def _read(self, ref: str) -> Iterator[bytes]:
         """Yield the blob in chunks of bounded size; NotFoundError if there is none."""
+
+    @abstractmethod
+    def _list(self, before: datetime) -> Iterator[str]:
+        """Yield the locations of the blobs that were stored before this time, in bounded memory."""
 
     @abstractmethod
     def _delete(self, ref: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, BinaryIO
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import msgspec
 
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from asm_core.ports.artifact_registry import ArtifactRegistry
     from asm_core.values.payloads import Payload
 
-_UNKNOWN = "0" * 64
+_UNKNOWN: Final = "0" * 64
+_AT_ONCE: Final = 500
+"""Locations that are looked up in one query."""
 
 
 class Artifacts:
@@ -93,6 +97,25 @@ class Artifacts:
         artifact = self._find(key)
         file.writelines(self._checked(artifact))
         return artifact
+
+    def remove_orphans(self, *, older_than: timedelta = timedelta(days=1)) -> int:
+        """Remove content that no artifact has, and return the number of blobs.
+
+        It remains after a hard deletion, an erasure, an artifact that was registered again under its key, or a process
+        that was killed between storing and registering. Run this regularly, as maintenance. A blob that is younger than
+        `older_than` is kept, because its `put` may be under way. Content that other registries have in the same store
+        would be lost: give each its own.
+
+        Raises:
+            StorageError: the store or the registry failed; what was removed before stays removed.
+        """
+        removed = 0
+        refs = self._store.list_refs(older_than=older_than)
+        while chunk := list(islice(refs, _AT_ONCE)):
+            for ref in sorted(set(chunk) - self._registry.registered_refs(self._store.name, chunk)):
+                self._store.delete(ref)
+                removed += 1
+        return removed
 
     def _find(self, key: str) -> Artifact:
         artifact = self._registry.get_by_key(key)

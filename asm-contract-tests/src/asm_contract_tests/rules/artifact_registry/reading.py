@@ -39,6 +39,16 @@ class ReadArtifactsContract(Contract):
         assert [artifact.key for artifact in artifacts.list_by_session(session.id)] == ["mine"]
         assert artifacts.session_stats(session.id).artifact_count == 1
 
+    def test_locations_of_artifacts_are_found(self, artifacts: ArtifactRegistry) -> None:
+        """Check `_find_refs`: only those that were asked for, of this storage, and of deleted artifacts too."""
+        artifacts.register(an_artifact(key="a", storage_backend="disk", storage_ref="1"))
+        artifacts.register(an_artifact(key="b", storage_backend="disk", storage_ref="2"))
+        artifacts.register(an_artifact(key="c", storage_backend="cloud", storage_ref="3"))
+        artifacts.delete("b")
+        assert artifacts.registered_refs("disk", ["1", "2", "3", "4"]) == {"1", "2"}
+        assert artifacts.registered_refs("disk", ["2"]) == {"2"}
+        assert artifacts.registered_refs("disk", []) == set()
+
     def test_artifacts_are_added_up(self, artifacts: ArtifactRegistry, session: Session) -> None:
         """Check `_total_artifacts`: the number and the bytes of the live ones."""
         for size in (3, 4, 5):

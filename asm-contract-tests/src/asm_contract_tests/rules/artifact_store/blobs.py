@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import BinaryIO, cast
 
@@ -84,6 +85,18 @@ class ArtifactStoreContract(Contract):
         blobs.delete(ref)
         with pytest.raises(NotFoundError):
             blobs.get(ref)
+
+    def test_blobs_are_listed_until_they_are_deleted(self, blobs: ArtifactStore) -> None:
+        """Check that `_list` yields each location as `_write` returned it."""
+        refs = [blobs.put("a", b"%d" % number).ref for number in range(3)]
+        assert sorted(blobs.list_refs(older_than=timedelta())) == sorted(refs)
+        blobs.delete(refs[0])
+        assert sorted(blobs.list_refs(older_than=timedelta())) == sorted(refs[1:])
+
+    def test_a_young_blob_is_not_listed(self, blobs: ArtifactStore) -> None:
+        """Check that `_list` leaves out what was stored after the given time: its `put` may be under way."""
+        blobs.put("a", b"data")
+        assert list(blobs.list_refs(older_than=timedelta(hours=1))) == []
 
     def test_another_handle_reads_the_blob(self, open_artifact_store: OpenArtifactStore, blobs: ArtifactStore) -> None:
         """Check that a location does not depend on the handle, and that nothing is kept in it."""

@@ -12,6 +12,7 @@ from asm_core.sql.queries import ArtifactQueries
 from asm_core.sql.summing import whole_sum
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from asm_core.models import Artifact
@@ -63,6 +64,11 @@ class SQLArtifactRegistry(ArtifactRegistry):
 
     def _find_artifacts(self, session_id: str) -> list[Artifact]:
         return self._find(self._queries.of_session(session_id))
+
+    def _find_refs(self, storage_backend: str, refs: Sequence[str]) -> set[str]:
+        with self._database.read() as connection:
+            rows = connection.execute_sql(*self._queries.refs(storage_backend, refs)).fetchall()
+        return {row[0] for row in rows}
 
     def _total_artifacts(self, session_id: str) -> tuple[int, int]:
         with self._database.read() as connection:

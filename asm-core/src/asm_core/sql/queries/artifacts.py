@@ -60,6 +60,13 @@ class ArtifactQueries:
             (session_id,),
         )
 
+    def refs(self, storage_backend: str, refs: Sequence[str]) -> Statement:
+        """Select those of these locations that an artifact of this storage has, a deleted one included."""
+        where = Where(self._words)
+        where.one_of("a.storage_ref", refs)
+        where.one_of("a.storage_backend", [storage_backend])
+        return where.statement(f"SELECT a.storage_ref FROM {self._words.artifacts} a {where}")
+
     def total(self, session_id: str) -> Statement:
         """Select the number of live artifacts of a session, and the halves of the sum of their bytes."""
         return Statement(

@@ -11,6 +11,7 @@ from asm_core.sql.schema.migrations import (
     m0004_revisions,
     m0005_activity,
     m0006_token_parts,
+    m0007_artifact_refs,
 )
 
 if TYPE_CHECKING:
@@ -23,4 +24,5 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     m0004_revisions.MIGRATION,
     m0005_activity.MIGRATION,
     m0006_token_parts.MIGRATION,
+    m0007_artifact_refs.MIGRATION,
 )
