@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 DEFAULT_BACKEND: Final = "sqlmodel"
 DEFAULT_URL: Final = "sqlite:///asm.db"
 _RELATIVE: Final = re.compile(r"sqlite:///([^/?].*)", re.DOTALL)
-_OF_OTHERS: Final = {"provider", "providers", "stores"}
+IN_MEMORY: Final = "memory"
+"""The backend without a database, and the scheme of its URL."""
+_OF_OTHERS: Final = {"agent", "retention", "provider", "providers", "stores"}
 """Top-level keys that are no options of the store."""
 _RESERVED: Final = {
     "migrate": "to upgrade the schema, run `asm db upgrade` or pass migrate=True",
@@ -102,7 +104,13 @@ def resolve_store(
     sources = [*asked, _configured(file, store)]
     backend = next((source.backend for source in sources if source.backend), None) or default_backend()
     # The URL and the options of one backend do not apply to another.
-    return _merged(backend, [source for source in sources if source.backend in {None, backend}])
+    return _merged(backend, [source for source in sources if source is given or _applies(source, backend)])
+
+
+def _applies(source: _Source, backend: str) -> bool:
+    if source.backend is None and backend == IN_MEMORY:  # the URL of a database is for the default backend
+        return (source.url or IN_MEMORY).startswith(IN_MEMORY)
+    return source.backend in {None, backend}
 
 
 def _merged(backend: str, sources: list[_Source]) -> StoreConfig:
@@ -170,13 +178,13 @@ def _of_table(file: ConfigFile | None, table: dict[str, Any], place: str) -> _So
             message = f"{place}{key} in {file and file.path} is not an option of a store: {advice}. Remove the key."
             raise ValidationError(message)
     options = {key: value for key, value in table.items() if key not in {"backend", "url"}}
-    source = _Source(table.get("backend"), _beside(file, table.get("url")), options, file)
+    source = _Source(table.get("backend"), beside(file, table.get("url")), options, file)
     if file is not None and file.distrust is not None:
         return _confined(file, source, place)
     return source
 
 
-def _beside(file: ConfigFile | None, url: str | None) -> str | None:
+def beside(file: ConfigFile | None, url: str | None) -> str | None:
     """Return a URL of a file that was found above the working directory, its SQLite path relative to the file."""
     relative = _RELATIVE.fullmatch(url or "")
     if file is None or not file.is_above or relative is None:
@@ -186,7 +194,7 @@ def _beside(file: ConfigFile | None, url: str | None) -> str | None:
 
 def _confined(file: ConfigFile, source: _Source, place: str) -> _Source:
     """Return the settings of an untrusted file, which may only be a store inside its directory."""
-    url = source.url or _beside(file, DEFAULT_URL) or DEFAULT_URL
+    url = source.url or beside(file, DEFAULT_URL) or DEFAULT_URL
     refused: Iterable[str] = source.options
     if not is_confined(url, file.path.parent):
         refused = ["url", *refused]

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from asm_core.cli.exits import FAILED
 from asm_core.cli.output import printing
 from asm_core.cli.store import Choice, with_choice
 from asm_core.errors import MigrationRequiredError, StorageConnectionError, ValidationError
@@ -14,7 +15,12 @@ _ADVICE = {"behind": " Run `asm db upgrade`.", "ahead": " Upgrade asm-core."}
 
 
 @with_choice
-def print_status(choice: Choice, *, as_json: JsonOption = False) -> None:
+def print_status(
+    choice: Choice,
+    *,
+    check: Annotated[bool, typer.Option("--check", help="End with status 1 unless the schema is up to date.")] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show the version of the store's schema, and whether it needs an upgrade."""
     version, required = _versions(choice)
     state = "up to date" if version == required else "behind" if version < required else "ahead"
@@ -22,6 +28,8 @@ def print_status(choice: Choice, *, as_json: JsonOption = False) -> None:
         printing.json_document({"version": version, "required": required, "state": state})
     else:
         printing.line(f"Schema version {version}; version {required} is required: {state}.{_ADVICE.get(state, '')}")
+    if check and version != required:
+        raise typer.Exit(FAILED)
 
 
 @with_choice

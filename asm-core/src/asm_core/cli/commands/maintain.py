@@ -12,6 +12,7 @@ from asm_core.cli.output import printing
 from asm_core.cli.output.progress import shown_progress
 from asm_core.cli.store import Choice, with_choice
 from asm_core.cli.toml import read_toml
+from asm_core.config.sections import configured_retention
 from asm_core.errors import ValidationError, short_repr
 from asm_core.memory import MemoryBackend
 from asm_core.plugins import open_store, resolve_store
@@ -35,7 +36,9 @@ def maintain_store(
     *,
     policy: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A TOML file with the table [retention]; by default, the default policy."),
+        typer.Option(
+            metavar="FILE", help="A TOML file with the table [retention]; by default, the configuration file."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, and print what would be done.")] = False,
     compact: Annotated[
@@ -46,8 +49,9 @@ def maintain_store(
 ) -> None:
     """Delete, archive and prune old sessions and events.
 
-    Applies a retention policy, then closes sessions and runs whose recorder was killed. The value "unlimited" removes
-    the limit of a field. archive_store is the name of a configured store, or a URL.
+    Applies the retention policy of the table [retention] in the configuration file, or else the default policy. Then it
+    closes sessions and runs whose recorder was killed. The value "unlimited" removes the limit of a field.
+    archive_store is the name of a configured store, or a URL.
     """
     with (
         choice.open() as backend,
@@ -79,7 +83,7 @@ def _tell(report: MaintenanceReport, closed: list[str]) -> None:
 @contextlib.contextmanager
 def _opened(path: Path | None, choice: Choice, *, dry_run: bool) -> Iterator[RetentionPolicy]:
     """Read the policy and open its archive."""
-    table = {} if path is None else read_toml(path).get("retention")
+    table = configured_retention(choice.config) or {} if path is None else read_toml(path).get("retention")
     if not isinstance(table, dict):
         message = f"{path} has no table [retention]."
         raise ValidationError(message)

@@ -1,5 +1,6 @@
 """``asm run``."""
 
+import os
 import signal
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,6 +16,7 @@ from asm_core.cli.store import Choice, with_choice
 from asm_core.commands import CommandProvider
 from asm_core.commands.console import Console, is_interactive
 from asm_core.commands.origin import ORIGIN_KEY, origin_of
+from asm_core.config.sections import configured_agent
 from asm_core.errors import AsmError, ProviderError
 from asm_core.ports import SessionStore
 from asm_core.recording.abandoned import close_abandoned
@@ -30,7 +32,14 @@ def run_command(
     choice: Choice,
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments, after --.")],
     *,
-    agent: Annotated[str, typer.Option(metavar="ID", help="The agent of the session.", autocompletion=complete_agent)],
+    agent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="The agent of the session; by default ASM_AGENT, the configuration, or the program's name.",
+            autocompletion=complete_agent,
+        ),
+    ] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="A tag of the session; repeatable.")] = None,
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="End the command after this time.")] = None,
     metadata: Annotated[
@@ -66,7 +75,12 @@ def run_command(
     given |= {"cwd": str(cwd)} if cwd else {}
     given |= {"merge": True} if merge else {}
     given |= {"tty": True} if on_terminal else {}
-    options = {"agent_id": agent, "tags": tag or (), "metadata": facts, "timeout": timeout}
+    options = {
+        "agent_id": agent or _default_agent(choice, command),
+        "tags": tag or (),
+        "metadata": facts,
+        "timeout": timeout,
+    }
     with Signals(*(_OF_TERMINALS if on_terminal else ())) as signals, choice.open(migrate=True) as backend:
         closed = close_abandoned(backend.session_store)
         if closed:
@@ -137,6 +151,10 @@ def _report(store: SessionStore, live: LiveOutput) -> str:
     except AsmError:
         status = "its final status is unknown, because the store cannot be read"
     return f"Recorded session {session_id}: {status}, {events} events."
+
+
+def _default_agent(choice: Choice, command: list[str]) -> str:
+    return os.environ.get("ASM_AGENT") or configured_agent(choice.config) or Path(command[0]).name or command[0]
 
 
 def _facts(pairs: list[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -35,8 +36,9 @@ _STYLES: Final = (
 class EventPrinter:
     """Prints events: formatted on a terminal, tab-separated in a pipe, or as one JSON object a line."""
 
-    def __init__(self, *, as_json: bool, width: int = 1) -> None:
-        """Align numbers to `width` digits; in a pipe, print the column names first."""
+    def __init__(self, *, as_json: bool, width: int = 1, full: bool = False) -> None:
+        """Align numbers to `width` digits; in a pipe, print the column names first. `full` texts are not cut."""
+        self._longest = sys.maxsize if full else _LONGEST
         self._width = width
         self._day: date | None = None
         terminal = printing.on_terminal()
@@ -60,7 +62,7 @@ class EventPrinter:
         line = Text()
         line.append(f"{event.sequence_number:>{self._width}}  {at:%H:%M:%S}.{at.microsecond // 1000:03}  ", style="dim")
         line.append(f"{visible(event.type):<19} ", style=_style(event.type))
-        line.append_text(_text(event, " " * line.cell_len))
+        line.append_text(_text(event, " " * line.cell_len, self._longest))
         self._console.print(line, soft_wrap=True)
 
 
@@ -78,13 +80,13 @@ def _style(kind: str) -> str:
     return next((style for end, style in _STYLES if kind.endswith(end)), "cyan")
 
 
-def _text(event: Event, indent: str) -> Text:
+def _text(event: Event, indent: str, longest: int) -> Text:
     from rich.text import Text  # noqa: PLC0415  only on a terminal
 
     text = summary(event.data)
-    more = len(text) - _LONGEST
+    more = len(text) - longest
     if more > 0:
-        text = f"{text[:_LONGEST]}… ({more} more characters; --json shows them)"
+        text = f"{text[:longest]}… ({more} more characters; --json shows them)"
     shown = visible(text, newlines=True).replace("\n", f"\n{indent}")
     return Text(shown, style="yellow" if event.data.get("stream") == "stderr" else "none")
 

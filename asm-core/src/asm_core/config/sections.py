@@ -1,0 +1,61 @@
+"""Settings of a configuration file that concern neither the store nor a provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from asm_core.config.stores import beside, config_file
+from asm_core.errors import ValidationError, short_repr
+
+if TYPE_CHECKING:
+    import os
+
+    from asm_core.config.files import ConfigFile
+
+_AGENT: Final = "agent"
+_RETENTION: Final = "retention"
+_ARCHIVE: Final = "archive_store"
+
+
+def configured_agent(config: str | os.PathLike[str] | None = None) -> str | None:
+    """Return the default agent of recorded commands: the key ``agent`` of the file that `resolve_store` reads.
+
+    Raises:
+        ValidationError: the value is no string, or the file is not valid or not trusted with it.
+    """
+    found = _trusted(config_file(config), _AGENT)
+    if found is not None and not isinstance(found, str):
+        message = f"agent in the configuration file must be a string, not {short_repr(found)}."
+        raise ValidationError(message)
+    return found
+
+
+def configured_retention(config: str | os.PathLike[str] | None = None) -> dict[str, Any] | None:
+    """Return the table ``[retention]`` of the file that `resolve_store` reads; None if it has none.
+
+    In a file above the working directory, a relative SQLite path of ``archive_store`` is relative to the file.
+
+    Raises:
+        ValidationError: it is no table, or the file is not valid or not trusted with it.
+    """
+    file = config_file(config)
+    found = _trusted(file, _RETENTION)
+    if found is None:
+        return None
+    if not isinstance(found, dict):
+        message = f"retention in {file and file.path} must be a table, not {short_repr(found)}."
+        raise ValidationError(message)
+    place = found.get(_ARCHIVE)
+    return {**found, _ARCHIVE: beside(file, place)} if isinstance(place, str) else found
+
+
+def _trusted(file: ConfigFile | None, key: str) -> Any:
+    if file is None or key not in file.table:
+        return None
+    if file.distrust is not None:
+        message = (
+            f"{file.path} is not trusted, because {file.distrust}, but contains {key}. If you trust it, name it: "
+            f"--config {file.path}, or ASM_CONFIG={file.path}."
+        )
+        raise ValidationError(message, details={"file": str(file.path), "keys": [key]})
+    return file.table[key]
