@@ -216,7 +216,7 @@ async def test_messages_calls_and_tokens_are_those_of_the_store(backend: Backend
     assert (session.title, session.user_id, session.status) == ("Which files are there?", "ada", "active")
 
 
-async def test_retention_removes_what_the_policy_says(backend: Backend, store: AsmSessionStore) -> None:
+async def test_retention_removes_entries(backend: Backend, store: AsmSessionStore) -> None:
     await store.append(KEY, TURN)
     backend.maintenance.execute(asm_core.RetentionPolicy(max_events_per_session=3, exempt_statuses=()))
     kept = await store.load(KEY)

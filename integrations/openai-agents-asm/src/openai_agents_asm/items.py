@@ -74,7 +74,7 @@ def item_of(event: Event) -> Any:
         return _completed(restore_payload(event.metadata[REST]), event)
     if ITEM in event.metadata:
         return restore_payload(event.metadata[ITEM])
-    return event.data if event.data.keys() == _MESSAGE else NO_ITEM
+    return event.data if event.data.keys() == _MESSAGE and event.type in ITEM_TYPES else NO_ITEM
 
 
 def _message(item: dict[str, Any]) -> Fields:

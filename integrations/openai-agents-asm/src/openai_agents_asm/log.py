@@ -43,7 +43,8 @@ class Log:
         """Return the newest `limit` items, or all, with their events, in the order in which they were added."""
         try:
             if limit is None:
-                return _with_items(self._store.get_events(self.id, type=ITEM_TYPES))
+                # Nearly all events have items, so a filter by type would cost more than it saves.
+                return _with_items(self._store.get_events(self.id))
             return self._newest(limit)
         except SessionNotFoundError:
             return []
@@ -53,7 +54,7 @@ class Log:
         before: int | None = None
         while len(found) < limit:
             count = limit - len(found)
-            events = self._store.get_events(self.id, type=ITEM_TYPES, order="desc", before=before, limit=count)
+            events = self._store.get_events(self.id, order="desc", before=before, limit=count)
             found += _with_items(events)
             if len(events) < count:
                 break
