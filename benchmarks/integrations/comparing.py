@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import statistics
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,16 +27,20 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Row:
-    """The medians of a workload, in seconds for a call."""
+    """The fastest rounds of a workload, in seconds for a call: other processes of the machine only add time."""
 
     name: str
     theirs: float
     ours: float
-    ratio: float
+
+    @property
+    def ratio(self) -> float:
+        """What ours took, as a multiple of theirs."""
+        return self.ours / self.theirs
 
 
 async def compared(comparisons: AbstractAsyncContextManager[Sequence[Comparison]], rounds: int) -> list[Row]:
-    """Return a row for each workload; the ratio is the median of those of the rounds."""
+    """Return a row for each workload."""
     async with comparisons as found:
         return [await _compared(comparison, rounds) for comparison in found]
 
@@ -50,8 +53,7 @@ async def _compared(comparison: Comparison, rounds: int) -> Row:
         times = {call: await _taken(call, comparison.calls) for call in (both if number % 2 else reversed(both))}
         pairs.append((times[comparison.theirs], times[comparison.ours]))
     theirs, ours = zip(*pairs[1:], strict=True)
-    ratio = statistics.median(our / their for their, our in pairs[1:])
-    return Row(comparison.name, statistics.median(theirs), statistics.median(ours), ratio)
+    return Row(comparison.name, min(theirs), min(ours))
 
 
 async def _taken(call: Call, calls: int) -> float:
