@@ -35,6 +35,8 @@ ARGUMENTS: dict[str, Any] = {
     "session_id": "s",
     "session_ids": ["old", "s"],
     "user_id": "u",
+    "storage_backend": "disk",
+    "refs": ["a"],
     "run_id": RUN.id,
     "artifact": ARTIFACT,
     "key": "kept",

@@ -123,6 +123,8 @@ SOUND: Final[dict[str, Any]] = {
     "change": lambda read: read,
     "ids": ["e"],
     "user_id": "u",
+    "storage_backend": "disk",
+    "refs": ["a"],
     "artifact": an_artifact(),
     "key": "k",
     "policy": RetentionPolicy(),
