@@ -106,6 +106,7 @@ if TYPE_CHECKING:
     from asm_core.recording.abandoned import close_abandoned
     from asm_core.recording.manager import SessionManager
     from asm_core.recording.policies import Budget, ToolPolicy
+    from asm_core.recording.redaction import Redactor
     from asm_core.recording.results import RunResult
     from asm_core.recording.streams import RunStream
     from asm_core.transfer import copy_store, dump_session, load_session
@@ -174,6 +175,7 @@ __all__ = [
     "ProviderUnavailableError",
     "QueryAPI",
     "QueryError",
+    "Redactor",
     "RetentionPolicy",
     "RetryPolicy",
     "RevisionConflictError",
@@ -226,6 +228,7 @@ _LATER: Final = {
     "FsspecArtifactStore": "artifacts",
     "MemoryBackend": "memory",
     "Message": "conversation",
+    "Redactor": "recording.redaction",
     "RunResult": "recording.results",
     "RunStream": "recording.streams",
     "SessionManager": "recording.manager",

@@ -42,6 +42,7 @@ class Closing:
         on_stored: Callable[[list[StoredEvent]], None],
         metered: Callable[[Run], Run],
         priced: Callable[[Run], Run],
+        redacted: Callable[[ExecutionResult], ExecutionResult],
     ) -> None:
         """Prepare the end of `run`.
 
@@ -53,9 +54,11 @@ class Closing:
             on_stored: called with the events of the end.
             metered: returns a run with what it has used.
             priced: returns an ended run with its cost.
+            redacted: returns an end without secrets.
         """
         self._metered = metered
         self._priced = priced
+        self._redacted = redacted
         self._store = session_store
         self._provider = provider
         self._run = run
@@ -105,12 +108,14 @@ class Closing:
         if self._closes_session and session.status is SessionStatus.ACTIVE:
             events.append(outcome.session_event(session))
             session = session.with_status(outcome.session_status)
-        return ExecutionResult(
-            session,
-            closed,
-            events,
-            expected_session_revision=read.session,
-            expected_run_revision=read.run,
+        return self._redacted(
+            ExecutionResult(
+                session,
+                closed,
+                events,
+                expected_session_revision=read.session,
+                expected_run_revision=read.run,
+            )
         )
 
     def _was_stored(self, closing: ExecutionResult) -> bool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asm_core.models import Run
     from asm_core.recording.metering import Meter
     from asm_core.recording.policies import Guard
-    from asm_core.recording.recorder import Recorder
+    from asm_core.recording.redaction.recorded import RedactingRecorder
     from asm_core.values.payloads import Payload
 
 _SLICE: Final = 512
@@ -41,7 +41,9 @@ class Emitter:
         guard: checks the policies, if there are any.
     """
 
-    def __init__(self, run: Run, recorder: Recorder, meter: Meter, read_transcript: Callable[[], Transcript]) -> None:
+    def __init__(
+        self, run: Run, recorder: RedactingRecorder, meter: Meter, read_transcript: Callable[[], Transcript]
+    ) -> None:
         self._run = run
         self._recorder = recorder
         self._meter = meter

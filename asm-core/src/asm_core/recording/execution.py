@@ -36,6 +36,7 @@ from asm_core.recording.policies import Guard
 from asm_core.recording.policies.sums import Sums
 from asm_core.recording.process_identity import recording
 from asm_core.recording.recorder import Recorder
+from asm_core.recording.redaction.recorded import RedactingRecorder
 from asm_core.recording.results import RunResult, result_of
 from asm_core.recording.supervisor import Supervised
 
@@ -118,6 +119,7 @@ class Execution(Supervised):
             on_stored=self._announce,
             metered=self._meter.apply,
             priced=lambda run: priced(run, options.prices),
+            redacted=options.redaction.result,
         )
         # One entry that the first thread sets or takes in one step.
         self._ends: dict[str, Outcome] = {}
@@ -264,7 +266,7 @@ class Execution(Supervised):
         return self._flush(opening)
 
     def _flush(self, opening: ExecutionResult) -> tuple[ExecutionResult, list[StoredEvent]]:
-        events = self._store.flush(opening)
+        events = self._store.flush(self._options.redaction.result(opening))
         self.run = msgspec.structs.replace(self.run, revision=(opening.expected_run_revision or 0) + 1)
         session = msgspec.structs.replace(opening.session, revision=(opening.expected_session_revision or 0) + 1)
         return msgspec.structs.replace(opening, session=session), events
@@ -280,10 +282,12 @@ class Execution(Supervised):
         outcome = cancelled("The run was ended before it began.")
         try:
             with recorder:
-                emit = Emitter(self.run, recorder, self._meter, self._read_transcript)
+                redacting = RedactingRecorder(recorder, self._options.redaction)
+                emit = Emitter(self.run, redacting, self._meter, self._read_transcript)
                 self._begin_guard(emit, opening.session)
                 if not self._ends and self._interruption is None:
-                    result = self._try(opening.session, emit)
+                    with redacting:
+                        result = self._try(opening.session, emit)
                     outcome = completed(result, self.run)
                     self._meter.take_result(result)
         except BaseException as error:  # noqa: BLE001  raised in the caller's thread

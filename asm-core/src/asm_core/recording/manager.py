@@ -27,6 +27,8 @@ from asm_core.recording.outcomes import cancelled
 from asm_core.recording.policies import check_policies
 from asm_core.recording.process_identity import check_no_stamp, make_stamp
 from asm_core.recording.queueing import RunQueue
+from asm_core.recording.redaction import Redactor
+from asm_core.recording.redaction.recorded import Redaction
 from asm_core.recording.streams import RunStream
 from asm_core.recording.supervisor import Supervisor
 from asm_core.recording.wrapping import Wrapper
@@ -76,6 +78,7 @@ class SessionManager:
         max_history_tokens: int | None = None,
         policies: Iterable[Policy] = (),
         query_api: QueryAPI | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         """Record runs of `provider` into `session_store`.
 
@@ -98,6 +101,9 @@ class SessionManager:
             max_history_tokens: the largest number of tokens of these messages, as `read_messages` counts them.
             policies: budgets, and which tools may be called: `Budget`, `ToolPolicy`.
             query_api: that of the backend, for budgets of sessions and users.
+            redactor: takes secrets out of events, of the input, output, error and metadata of runs, and of the metadata
+                and context of new sessions, before they are stored. The provider gets the input as it was given, but
+                the conversation as it is stored. None: everything is stored as it is.
 
         Raises:
             ValidationError: an option has an invalid value.
@@ -111,6 +117,7 @@ class SessionManager:
             lease=check_lease(lease),
             exclusive=not parallel_runs,
             policies=check_policies(policies, query_api),
+            redaction=Redaction(None if redactor is None else check_instance(Redactor, redactor)),
             max_history_messages=check_optional_limit(max_history_messages),
             max_history_tokens=check_optional_limit(max_history_tokens),
         )
@@ -156,11 +163,13 @@ class SessionManager:
             StorageError: events could not be stored; ``events_not_recorded`` in `details` is their largest number.
             BusyError: the manager executes `max_runs` runs already, for longer than `queue_timeout`.
         """
-        session = Session.new(
-            agent_id=self._provider.name if agent_id is None else agent_id,
-            metadata={**check_no_stamp(metadata), STAMP_KEY: make_stamp()},
-            context=context,
-            tags=tags,
+        session = self._options.redaction.session(
+            Session.new(
+                agent_id=self._provider.name if agent_id is None else agent_id,
+                metadata={**check_no_stamp(metadata), STAMP_KEY: make_stamp()},
+                context=context,
+                tags=tags,
+            )
         )
         run = begun(self._new_run(session, input, None), self._options.lease)
         events = [
@@ -256,6 +265,7 @@ class SessionManager:
             context=context,
             tags=tags,
         )
+        session = self._options.redaction.session(session)
         created = [_session_event(EventType.SESSION_CREATED, session)]
         self._store.flush(ExecutionResult(session, None, created, expected_session_revision=0))
         return msgspec.structs.replace(session, revision=1)
@@ -305,7 +315,7 @@ class SessionManager:
             raise InvalidTransitionError(
                 f"Session {session_id} is {session.status}. Activate it before starting a run."
             )
-        return self._store.save_run(self._new_run(session, input, metadata))
+        return self._store.save_run(self._options.redaction.run(self._new_run(session, input, metadata)))
 
     def execute_run(self, run_id: str, *, on_event: OnEvent | None = None, timeout: float | None = None) -> RunResult:
         """Execute a pending run, and record it. Its session stays active in any case.
@@ -362,7 +372,7 @@ class SessionManager:
         kind = EventType.TOOL_APPROVAL_GRANTED if allowed else EventType.TOOL_APPROVAL_DENIED
         data = {"tool_call_id": tool_call_id, **({} if reason is None else {"reason": reason})}
         answer = Event.new(type=kind, session_id=run.session_id, run_id=run.id, provider=run.provider, data=data)
-        return self._store.append_event(answer)
+        return self._store.append_event(self._options.redaction.event(answer))
 
     # -- shared ----------------------------------------------------------------------------------------------------
 
@@ -416,7 +426,8 @@ class SessionManager:
             stepped = session.with_status(status)
             ends = end_id(session) if status in TERMINAL_SESSION_STATUSES else None
             event = Event.new(id=ends, type=kind, session_id=session.id, data=data)
-            result = ExecutionResult(stepped, None, [event], expected_session_revision=session.revision)
+            events = [self._options.redaction.event(event)]
+            result = ExecutionResult(stepped, None, events, expected_session_revision=session.revision)
             try:
                 self._store.flush(result)
             except AlreadyExistsError as error:

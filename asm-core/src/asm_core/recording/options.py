@@ -11,6 +11,7 @@ from asm_core.errors import ValidationError, short_repr
 from asm_core.event_log.waiting import check_wait
 from asm_core.querying.prices import Prices, PricingTable
 from asm_core.recording.policies.rules import Policies, Policy
+from asm_core.recording.redaction.recorded import Redaction
 from asm_core.retrying import RetryPolicy
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from asm_core.ports import QueryAPI
+    from asm_core.recording.redaction import Redactor
 
     ContinuationChoice = Literal["auto", "replay", False]
 
@@ -38,6 +40,7 @@ class ManagerOptions(TypedDict, total=False):
     max_history_tokens: int | None
     policies: Iterable[Policy]
     query_api: QueryAPI | None
+    redactor: Redactor | None
 
 
 class Continuation(StrEnum):
@@ -61,6 +64,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         lease: seconds for which a run counts as alive without a sign of its process.
         exclusive: whether a session executes one run at a time.
         policies: what a run may use, and which tools it may call.
+        redaction: takes secrets out of what is stored.
         max_history_messages: the largest number of messages that the provider gets.
         max_history_tokens: the largest number of tokens of these messages.
     """
@@ -71,6 +75,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     lease: float
     exclusive: bool
     policies: Policies
+    redaction: Redaction
     max_history_messages: int | None = None
     max_history_tokens: int | None = None
 

@@ -112,6 +112,11 @@ class Recorder:
             self._bytes += size
             self._condition.notify_all()
 
+    def wait_for_room(self) -> None:
+        """Wait until `put` would not block."""
+        with self._condition:
+            self._condition.wait_for(self.has_room)
+
     def settle(self) -> None:
         """Wait until all queued events are stored.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -47,5 +48,8 @@ class LineStream:
 
     def _redacted(self, line: str) -> str:
         for category, pattern in self._patterns:
-            line = pattern.sub(lambda found, category=category: self._take(category) if found[0] else "", line)
+            line = pattern.sub(partial(self._replace, category), line)
         return line
+
+    def _replace(self, category: str, found: re.Match[str]) -> str:
+        return self._take(category) if found[0] else ""

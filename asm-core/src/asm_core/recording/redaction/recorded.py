@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from base64 import b64decode, b64encode
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
+from asm_core.errors import AsmError
 from asm_core.event_log.batches import CheckedEvents
 from asm_core.models import Event, EventType
 from asm_core.models.session import STAMP_KEY
@@ -18,6 +19,7 @@ from asm_core.values.payloads import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from types import TracebackType
 
     from asm_core.models import Run, Session
     from asm_core.ports import ExecutionResult
@@ -64,13 +66,13 @@ class Redaction:
         if self.redactor is None:
             return run
         fields, counts = self.redactor.redact({"input": run.input, "output": run.output, "error": run.error})
-        kept = {key: run.metadata[key] for key in (STAMP_KEY, REDACTIONS) if key in run.metadata}
+        kept: Payload = {key: run.metadata[key] for key in (STAMP_KEY, REDACTIONS) if key in run.metadata}
         metadata, more = self.redactor.redact({key: run.metadata[key] for key in run.metadata if key not in kept})
         of_provider, most = self.redactor.redact(run.provider_metadata)
         return msgspec.structs.replace(
             run,
             **fields,
-            metadata=_counted({**metadata, **kept}, sum_of(sum_of(counts, more), most)),
+            metadata=_counted(metadata | kept, sum_of(sum_of(counts, more), most)),
             provider_metadata=of_provider,
         )
 
@@ -79,9 +81,7 @@ class Redaction:
         if self.redactor is None:
             return event
         data, counts = self.redactor.redact(event.data)
-        return (
-            msgspec.structs.replace(event, data=data, metadata=_counted(event.metadata, counts)) if counts else event
-        )
+        return msgspec.structs.replace(event, data=data, metadata=_counted(event.metadata, counts)) if counts else event
 
     def result(self, result: ExecutionResult) -> ExecutionResult:
         """Return what is flushed with a redacted run and events. The session is stored as it is."""
@@ -101,15 +101,28 @@ class RedactingRecorder:
         self._lock = threading.Lock()
         self._streams: dict[bytes, _Deltas] = {}
 
-    def put(self, events: CheckedEvents, size: int) -> None:
+    def __enter__(self) -> Self:
+        """Return the recorder."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Queue what is held back, at the end of the run. If events cannot be stored, the recorder has the error."""
+        with contextlib.suppress(AsmError):
+            self.end()
+
+    def put(self, events: CheckedEvents, size: int, *, waits: bool = True) -> None:
         """Queue redacted events; see `Recorder.put`."""
         if self._redaction.redactor is None:
-            self._recorder.put(events, size)
+            self._recorder.put(events, size, waits=waits)
             return
+        if waits:
+            self._recorder.wait_for_room()  # without the lock, for those that do not wait
         with self._lock:
             done = CheckedEvents(redacted for event in events for redacted in self._redacted(event))
             if done:
-                self._recorder.put(done, size)
+                self._recorder.put(done, size, waits=False)
 
     def settle(self) -> None:
         """Queue what is held back, and wait until all events are stored; see `Recorder.settle`."""
@@ -125,7 +138,7 @@ class RedactingRecorder:
         with self._lock:
             rest = CheckedEvents(self._ended())
             if rest:
-                self._recorder.put(rest, sum(len(encode_json(event.data)) for event in rest))
+                self._recorder.put(rest, sum(len(encode_json(event.data)) for event in rest), waits=False)
 
     def _redacted(self, event: Event) -> Iterable[Event]:
         if event.type != EventType.MESSAGE_STREAMED or not isinstance(event.data.get("delta"), str):
@@ -136,7 +149,7 @@ class RedactingRecorder:
         others = {key: value for key, value in event.data.items() if key not in {"delta", "base64", "time"}}
         key = encode_json(others)
         if key not in self._streams:
-            self._streams[key] = _Deltas(self._redaction.redactor.stream())  # type: ignore[union-attr]  put checks it
+            self._streams[key] = _Deltas(self._redaction.redactor.stream())  # type: ignore[union-attr]  # put checks it
         yield from self._streams[key].feed(event, self._redaction)
 
     def _ended(self) -> Iterable[Event]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.errors import ValidationError, short_repr
 from asm_core.recording.redaction.lines import LineStream
-from asm_core.recording.redaction.rules import MARK, PASSWORD, LEAST_SECRET
+from asm_core.recording.redaction.rules import LEAST_SECRET, MARK, PASSWORD
 from asm_core.recording.redaction.secrets import Secrets
 from asm_core.recording.redaction.stream import TextStream
 from asm_core.recording.redaction.values import category_of
@@ -26,7 +26,7 @@ _CATEGORY: Final = re.compile(r"[A-Za-z0-9_.-]+")
 class Redactor:
     r"""Takes secrets out of JSON values and texts.
 
-    It finds API keys and tokens of known vendors, JSON web tokens, bearer tokens, passwords in URLs, and values that are
+    It finds API keys and tokens of known vendors, JSON web tokens, bearer tokens, passwords in URLs, and values
     assigned to names such as ``password`` or ``api_key``. It also finds blocks of private keys, values of environment
     variables, and patterns of the caller. It cannot find a secret without a known form. Safe to share between threads.
 

@@ -95,7 +95,7 @@ class TextStream:
 
     def _drop(self) -> str | None:
         """Drop the rest of a secret."""
-        self._at = self._rest.match(self._text, self._at).end()  # type: ignore[union-attr]  it matches nothing too
+        self._at = self._rest.match(self._text, self._at).end()  # type: ignore[union-attr]  # it matches nothing too
         left = len(self._text) - self._at
         if not self._is_last and (not left or (left == 1 and self._text[-1] == "\\")):
             return None
@@ -114,7 +114,7 @@ class TextStream:
     def _separators(self) -> str | None:
         """Let what stands before a value through at once: a prompt may wait for it."""
         start = self._at
-        self._at = values.SEPARATORS.match(self._text, start).end()  # type: ignore[union-attr]  it matches nothing too
+        self._at = values.SEPARATORS.match(self._text, start).end()  # type: ignore[union-attr]  # it matches nothing too
         if self._at == len(self._text):
             return self._text[start:] or None
         self._state = self._opening

@@ -58,7 +58,7 @@ def quote_at(text: str, start: int, *, is_last: bool) -> Quote | None:
 def is_secret(text: str, start: int, rest: re.Pattern[str], category: str, *, is_last: bool) -> bool | None:
     """Return whether the value at a place is a secret; None if more text decides."""
     value = text[start : start + _DECISIVE]
-    length = len(rest.match(value)[0])  # type: ignore[index]  it matches nothing too
+    length = len(rest.match(value)[0])  # type: ignore[index]  # it matches nothing too
     if length == len(value) < _DECISIVE and not is_last:
         return None
     if _PLACEHOLDER.match(value) or (rest is BARE and _CODE.match(value)):
