@@ -156,7 +156,7 @@ class RedactedStream:
 
 
 def replacement(category: str, *, is_plain: bool) -> str:
-    """Return what stands in the place of a secret."""
+    """Return the text that replaces a secret."""
     return f"{MARK}]" if is_plain else f"{MARK}:{category}]"
 
 
