@@ -32,6 +32,16 @@ def recorded(process: Callable[..., Any]) -> Callable[[], dict[str, Any]]:
     return read
 
 
+def test_redact_replaces_secrets_in_command_and_output(
+    process: Callable[..., Any], recorded: Callable[[], dict[str, Any]]
+) -> None:
+    secret = "sk-ant-api03-" + "Ab1" * 20
+    code = "import sys; print('key', sys.argv[1]); print(len(sys.argv[1]))"
+    done = process("run", "--redact", "--agent", "builder", "--", sys.executable, "-c", code, secret)
+    assert done.stdout == f"key [REDACTED:anthropic_api_key]\n{len(secret)}\n"
+    assert secret not in repr(recorded())
+
+
 def is_gone(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -21,6 +23,7 @@ from asm_core.errors import AsmError, ProviderError
 from asm_core.ports import SessionStore
 from asm_core.recording.abandoned import close_abandoned
 from asm_core.recording.manager import SessionManager
+from asm_core.recording.redaction import Redactor
 
 _OF_TERMINALS: Final = ("SIGWINCH", "SIGCONT")
 """Signals after which the size and the mode of the terminal may have changed."""
@@ -57,6 +60,9 @@ def run_command(
             show_default=False,
         ),
     ] = None,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Replace secrets before they are recorded and printed.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print which session was recorded.")] = False,
 ) -> None:
     """Run a command and record it as a session.
@@ -70,6 +76,7 @@ def run_command(
     """
     say = (lambda _: None) if quiet else printing.note
     facts = {**_facts(metadata or []), ORIGIN_KEY: origin_of(cwd)}
+    redactor = Redactor() if redact else None
     on_terminal = is_interactive() if tty is None else tty
     given: dict[str, Any] = {"command": command}
     given |= {"cwd": str(cwd)} if cwd else {}
@@ -87,7 +94,9 @@ def run_command(
             say(f"Closed {len(closed)} sessions or runs whose recorder was killed: {', '.join(closed)}.")
         live = LiveOutput()
         try:
-            status = _run(backend.session_store, live, signals, given, options)
+            status = _run(
+                partial(SessionManager, backend.session_store, redactor=redactor), live, signals, given, options
+            )
         finally:
             if live.last_event is not None and not (live.is_stuck and printing.is_stuck()):
                 say(_report(backend.session_store, live))
@@ -95,7 +104,11 @@ def run_command(
 
 
 def _run(
-    store: SessionStore, live: LiveOutput, signals: Signals, given: dict[str, Any], options: dict[str, Any]
+    manager_of: Callable[[CommandProvider], SessionManager],
+    live: LiveOutput,
+    signals: Signals,
+    given: dict[str, Any],
+    options: dict[str, Any],
 ) -> int:
     """Run the command and return its exit status."""
     console = Console()
@@ -103,7 +116,7 @@ def _run(
 
     def record() -> None:
         with console, live:
-            SessionManager(store, provider).run_once(given, on_event=live, **options)
+            manager_of(provider).run_once(given, on_event=live, **options)
 
     def interrupt(number: int) -> None:
         provider.interrupt(number)
