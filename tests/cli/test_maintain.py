@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from asm_core.memory.retention_store import MemoryRetentionStore
+from asm_core.models import Event, Session
 from asm_core.plugins.discovery import Offer
 from asm_core.ports import PORT_VERSION
 from asm_core.recording.process_identity import make_stamp
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
-    from asm_core.models import Session
     from asm_core.ports import Backend
 
 
@@ -178,3 +179,35 @@ def test_compaction_reports_the_size_before_and_after(asm: Callable[..., Result]
     report = json.loads(asm("maintain", "--compact", "--json").stdout)
     assert report["compaction"] == {"size_before": 0, "size_after": 0}
     assert "compaction" not in json.loads(asm("maintain", "--compact", "--dry-run", "--json").stdout)
+
+
+def test_a_dry_run_lists_the_sessions_and_why(
+    asm: Callable[..., Result], backend: Backend, policy: Callable[[str], str]
+) -> None:
+    old, deleted = datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC)
+    fields: dict[str, Any] = {"agent_id": "a", "created_at": old, "updated_at": old}
+    states = {
+        "aged": {"status": "pending"},
+        "ended": {"status": "completed", "created_at": datetime.now(UTC)},
+        "gone": {"status": "completed", "deleted_at": deleted},
+        "pinned": {"status": "completed", "tags": ("pinned",)},
+    }
+    for name, state in states.items():
+        session = msgspec.structs.replace(Session.new(id=name, agent_id="a"), **{**fields, **state})
+        backend.session_store.restore_session(session)
+    large = backend.session_store.save_session(Session.new(id="large", agent_id="a"))
+    backend.session_store.append_events(Event.new(type="message_streamed", session_id=large.id) for _ in range(7))
+    text = "[retention]\nmax_session_age_days = 365\nmax_events_per_session = 5"
+    dry = ("maintain", "--policy", policy(text), "--dry-run")
+    lines = [line.split("\t") for line in asm(*dry).stdout.partition("\n\n")[2].splitlines()]
+    assert lines == [
+        ["session", "change", "reason"],
+        ["aged", "sessions soft-deleted", "created 2020-01-01 (max_session_age_days = 365)"],
+        ["ended", "sessions soft-deleted", "completed 2020-01-01 (max_completed_session_age_days = 90)"],
+        ["gone", "sessions removed permanently", "deleted 2021-01-01 (hard_delete_after_days = 30)"],
+        ["large", "events pruned", "2 events too many (max_events_per_session = 5)"],
+    ]
+    found = json.loads(asm(*dry, "--json").stdout)["planned"]
+    assert [one["session_id"] for one in found] == ["aged", "ended", "gone", "large"]
+    assert backend.session_store.get_session("aged").deleted_at is None
+    assert "planned" not in json.loads(asm("maintain", "--policy", policy(text), "--json").stdout)

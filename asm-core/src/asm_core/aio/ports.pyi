@@ -15,7 +15,7 @@ from asm_core.querying.usage import CostSummary, UsageSummary
 from asm_core.recording.listeners import OnEvent
 from asm_core.recording.options import ContinuationChoice
 from asm_core.recording.results import RunResult
-from asm_core.retention import Compaction, MaintenanceReport, Progress, RetentionPolicy
+from asm_core.retention import Compaction, MaintenanceReport, Planned, Progress, RetentionPolicy
 from asm_core.values.payloads import Payload
 
 class SessionStore(Port):
@@ -219,6 +219,7 @@ class Maintenance(Port):
         *,
         dry_run: bool = False,
         progress: Progress | None = None,
+        planned: Planned | None = None,
     ) -> MaintenanceReport:
         """Apply all of `policy`, and return a report."""
     async def soft_delete_session(self, session_id: str) -> Session:

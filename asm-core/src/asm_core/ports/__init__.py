@@ -25,7 +25,7 @@ from asm_core.ports.query_api import QueryAPI
 from asm_core.ports.session_store import ExecutionResult, SessionStore
 from asm_core.querying.heads import Head
 from asm_core.querying.reader import Reader
-from asm_core.retention import Progress, RetentionStore
+from asm_core.retention import Planned, Progress, RetentionStore
 
 __all__ = [
     "PORT_VERSION",
@@ -44,6 +44,7 @@ __all__ = [
     "ExecutionResult",
     "Head",
     "Maintenance",
+    "Planned",
     "Ports",
     "Progress",
     "Provider",

@@ -17,7 +17,7 @@ from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
     from asm_core.models import Session
-    from asm_core.retention import Progress, RetentionStore
+    from asm_core.retention import Planned, Progress, RetentionStore
 
 
 _SESSIONS: Final = 100
@@ -43,7 +43,12 @@ class Maintenance:
         self._store = store
 
     def execute(
-        self, policy: RetentionPolicy, *, dry_run: bool = False, progress: Progress | None = None
+        self,
+        policy: RetentionPolicy,
+        *,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+        planned: Planned | None = None,
     ) -> MaintenanceReport:
         """Apply all of `policy`, and return a report.
 
@@ -55,9 +60,11 @@ class Maintenance:
             policy: the limits to apply.
             dry_run: change nothing, and report what would be done.
             progress: called after each batch.
+            planned: called in a dry run for each session that would be soft-deleted, removed, or pruned because it has
+                too many events, with the reason.
         """
         started = time.perf_counter()
-        steps = self._steps(policy, dry_run=dry_run, progress=progress)
+        steps = self._steps(policy, dry_run=dry_run, progress=progress, planned=planned)
         soft_deleted = steps.soft_delete()
         hard_deleted = steps.hard_delete()
         pruned = steps.prune_each()
@@ -177,5 +184,13 @@ class Maintenance:
             raise SessionNotFoundError(session_id)
         return session
 
-    def _steps(self, policy: RetentionPolicy, *, dry_run: bool = False, progress: Progress | None = None) -> Steps:
-        return Steps(self._store, check_instance(RetentionPolicy, policy), dry_run=dry_run, progress=progress)
+    def _steps(
+        self,
+        policy: RetentionPolicy,
+        *,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+        planned: Planned | None = None,
+    ) -> Steps:
+        checked = check_instance(RetentionPolicy, policy)
+        return Steps(self._store, checked, dry_run=dry_run, progress=progress, planned=planned)

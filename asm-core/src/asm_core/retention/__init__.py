@@ -15,7 +15,7 @@ from asm_core.retention.questions import (
     key_fields,
 )
 from asm_core.retention.steps import Steps
-from asm_core.retention.store import Progress, RetentionStore
+from asm_core.retention.store import Planned, Progress, RetentionStore
 
 __all__ = [
     "PROTECTED_EVENT_TYPES",
@@ -27,6 +27,7 @@ __all__ = [
     "Found",
     "MaintenanceReport",
     "OversizedSessions",
+    "Planned",
     "Progress",
     "PrunableSessions",
     "RemovableArtifacts",

@@ -7,6 +7,7 @@ that it searched, so that a dry run, which removes nothing, takes the same path 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,28 +21,37 @@ from asm_core.retention.questions import (
     OversizedSessions,
     RemovableArtifacts,
 )
+from asm_core.retention.reasons import why_expired, why_pruned, why_removed
 from asm_core.retention.stretches import count_up_to, stretches
 from asm_core.values.times import days_before, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from asm_core.models import Session
     from asm_core.retention.policy import RetentionPolicy
     from asm_core.retention.questions import Found
-    from asm_core.retention.store import Progress, RetentionStore
+    from asm_core.retention.store import Planned, Progress, RetentionStore
 
 
 class Steps:
     """The steps of one policy at one time."""
 
     def __init__(
-        self, store: RetentionStore, policy: RetentionPolicy, *, dry_run: bool, progress: Progress | None
+        self,
+        store: RetentionStore,
+        policy: RetentionPolicy,
+        *,
+        dry_run: bool,
+        progress: Progress | None,
+        planned: Planned | None = None,
     ) -> None:
         """Fix the time: an item that expires during the pass waits for the next one."""
         self._store = store
         self._policy = policy
         self._dry_run = dry_run
         self._progress = progress
+        self._planned = planned if dry_run else None
         self._now = utc_now()
         self._exempt = Exemption(statuses=policy.exempt_statuses, tags=policy.exempt_tags)
         self._due = days_before(self._now, policy.hard_delete_after_days)
@@ -74,6 +84,7 @@ class Steps:
             query,
             self._store.find_expired,
             lambda ids: self._store.soft_delete_sessions(ids, self._now),
+            lambda session: why_expired(session, self._policy, query),
         )
 
     def hard_delete(self) -> int:
@@ -98,12 +109,14 @@ class Steps:
         query = OversizedSessions(
             exempt=self._exempt, max_events=most, deleted_before=self._due, limit=self._policy.batch_size
         )
-        return sum(
-            self._pruning.prune(session_id, most)
-            for ids in self._found(query, self._store.find_oversized)
-            for session_id in ids
-            if count_up_to(self._store, session_id, most + 1) > most
-        )
+        pruned = 0
+        for ids in self._found(query, self._store.find_oversized):
+            for session_id in ids:
+                if count_up_to(self._store, session_id, most + 1) > most:
+                    count = self._pruning.prune(session_id, most)
+                    self._plan("events_pruned", [session_id], partial(why_pruned, count, most))
+                    pruned += count
+        return pruned
 
     def prune_session(self, session_id: str) -> int:
         """Prune one session, unless it is exempt."""
@@ -161,6 +174,7 @@ class Steps:
         return count
 
     def _count_removal(self, session_ids: list[str]) -> int:
+        self._plan("sessions_hard_deleted", session_ids, lambda session: why_removed(session, self._policy))
         for session_id in session_ids:
             events = sum(stretch.count for stretch in stretches(self._store, session_id))
             self.events_removed += events
@@ -171,10 +185,17 @@ class Steps:
     # ----------------------------------------------------------------------------------------------------------------
 
     def _in_batches(
-        self, step: str, query: Any, find: Callable[[Any], Found], apply: Callable[[list[str]], object]
+        self,
+        step: str,
+        query: Any,
+        find: Callable[[Any], Found],
+        apply: Callable[[list[str]], object],
+        why: Callable[[Session], str] | None = None,
     ) -> int:
         count = 0
         for ids in self._found(query, find):
+            if why is not None:
+                self._plan(step, ids, why)
             done = ids if self._dry_run else self._do(query, ids, find, apply)
             count += len(done)
             self._report(step, len(done))
@@ -199,6 +220,13 @@ class Steps:
             if found.after is None:
                 return
             query = msgspec.structs.replace(query, after=found.after)
+
+    def _plan(self, step: str, session_ids: list[str], why: Callable[[Session], str]) -> None:
+        """Pass on what a dry run would do to sessions."""
+        for session_id in session_ids if self._planned else ():
+            session = self._store.load_session(session_id)
+            if self._planned is not None and session is not None:
+                self._planned(step, session_id, why(session))
 
     def _report(self, step: str, count: int) -> None:
         if self._progress is not None and count:

@@ -32,6 +32,13 @@ class Progress(Protocol):
         """Add `count` to the progress of `step`, the name of a field of `MaintenanceReport`."""
 
 
+class Planned(Protocol):
+    """A callback for what a dry run of maintenance would do."""
+
+    def __call__(self, step: str, session_id: str, reason: str) -> None:
+        """Note that `step`, the name of a field of `MaintenanceReport`, would change a session, and why."""
+
+
 class RetentionStore(Reader):
     """The primitives that `Maintenance` needs in addition to `Reader`. An adapter implements them."""
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -21,6 +21,7 @@ from asm_core.recording.abandoned import close_abandoned
 from asm_core.retention import MaintenanceReport, RetentionPolicy
 
 UNLIMITED = "unlimited"
+PLANNED = ("session", "change", "reason")
 _STEPS = {
     "sessions_soft_deleted": "sessions soft-deleted",
     "sessions_hard_deleted": "sessions removed permanently",
@@ -53,21 +54,35 @@ def maintain_store(
     closes sessions and runs whose recorder was killed. The value "unlimited" removes the limit of a field.
     archive_store is the name of a configured store, or a URL.
     """
+    planned: list[tuple[str, str, str]] = []
     with (
         choice.open() as backend,
         _opened(policy, choice, dry_run=dry_run) as wanted,
         shown_progress(_STEPS, quiet=as_json) as progress,
     ):
-        report = backend.maintenance.execute(wanted, dry_run=dry_run, progress=progress)
+        report = backend.maintenance.execute(
+            wanted, dry_run=dry_run, progress=progress, planned=lambda *change: planned.append(change)
+        )
         closed = [] if dry_run else close_abandoned(backend.session_store)
         compaction = backend.maintenance.compact() if compact and not dry_run else None
     if as_json:
         sizes = {} if compaction is None else {"compaction": msgspec.to_builtins(compaction)}
-        printing.json_document({**msgspec.to_builtins(report), "abandoned_closed": closed, **sizes})
+        printing.json_document(
+            {**msgspec.to_builtins(report), "abandoned_closed": closed, **sizes, **_plan(report, planned)}
+        )
         return
     _tell(report, closed)
+    if planned:
+        printing.line()
+        printing.table(PLANNED, ((session_id, _STEPS[step], reason) for step, session_id, reason in planned))
     if compaction is not None:
         printing.line(f"Compacted: {compaction.size_before} bytes before, {compaction.size_after} bytes after.")
+
+
+def _plan(report: MaintenanceReport, planned: list[tuple[str, str, str]]) -> dict[str, Any]:
+    if not report.dry_run:
+        return {}
+    return {"planned": [dict(zip(("step", "session_id", "reason"), change, strict=True)) for change in planned]}
 
 
 def _tell(report: MaintenanceReport, closed: list[str]) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.cli.output import printing
+from asm_core.cli.output.folding import WIDEST, Folded
 from asm_core.cli.output.text import duration, json_text, summary
 from asm_core.commands import output_bytes
 from asm_core.escaping import visible
@@ -19,11 +18,6 @@ if TYPE_CHECKING:
 
     from asm_core.models import Event
 
-_FIRST: Final = 10
-_LAST: Final = 5
-"""Lines of a long text that are shown: the first and the last of it."""
-_WIDEST: Final = 2_000
-"""Characters of a line that are shown."""
 _INDENT: Final = 4
 _COMMAND: Final = "command"
 """The tool of recorded commands."""
@@ -41,10 +35,6 @@ _SILENT: Final = frozenset(
     }
 )
 _ROLES: Final = {"user": "bold cyan", "assistant": "bold green", "system": "bold magenta", "tool": "bold yellow"}
-_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
-"""Escape sequences of terminals: colours, movements, titles."""
-_REWRITTEN: Final = re.compile(r"[^\n]*\r(?!\n|$)", re.MULTILINE)
-"""The part of a line that a carriage return overwrites, as progress bars do."""
 
 
 class Timeline:
@@ -172,7 +162,7 @@ class Timeline:
         line = Text(f"{at:%H:%M:%S} ", style="dim", overflow="fold")
         line.append(visible(name), style=name_style)
         if text:
-            line.append(f" {visible(text[:_WIDEST])}", style=style)
+            line.append(f" {visible(text[:WIDEST])}", style=style)
         self._console.print(Padding(line, (0, 0)))
 
     def _body(self, text: str) -> None:
@@ -192,43 +182,6 @@ class Timeline:
             if lines:
                 body = Text("\n".join(map(visible, lines)), overflow="fold")
                 self._console.print(Padding(body, (0, 0, 0, _INDENT)))
-
-
-class Folded:
-    """The first and the last lines of a text, and the number of those between them; in bounded memory."""
-
-    def __init__(self, *, full: bool) -> None:
-        """Keep all lines if `full` is set."""
-        self._first: list[str] = []
-        self._last: deque[str] = deque(maxlen=None if full else _LAST)
-        self._count = 0
-        self._open = ""
-        self._widest = None if full else _WIDEST
-
-    def add(self, text: str) -> None:
-        """Add a piece of the text."""
-        *lines, rest = (self._open + text).split("\n")
-        for line in lines:
-            self._add_line(line)
-        self._open = rest if self._widest is None or "\r" in rest or "\x1b" in rest else rest[: self._widest + 1]
-
-    def parts(self) -> tuple[list[str], int, list[str]]:
-        """Return the first lines, the number of hidden ones, and the last lines."""
-        if self._open:
-            self._add_line(self._open)
-            self._open = ""
-        last = list(self._last)
-        return self._first, self._count - len(self._first) - len(last), last
-
-    def _add_line(self, line: str) -> None:
-        line = _ESCAPES.sub("", _REWRITTEN.sub("", line)).rstrip("\r").expandtabs(8)
-        if self._widest is not None and len(line) > self._widest:
-            line = f"{line[: self._widest]}…"
-        self._count += 1
-        if len(self._first) < _FIRST:
-            self._first.append(line)
-        else:
-            self._last.append(line)
 
 
 def _content(content: object) -> str:
