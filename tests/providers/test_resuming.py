@@ -8,9 +8,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from processes import LIMIT
+from processes import LIMIT, Process
 
 import asm_core as asm
+from asm_core.recording.abandoned import close_abandoned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,3 +62,42 @@ def test_a_session_is_resumed_by_another_process_on_another_orm(
 def weather(city: str) -> str:
     """Return the weather."""
     return f"clear sky in {city}"
+
+
+KILLED = """
+import sys
+import asm_core as asm
+
+url, provider, base_url, session_id, api = sys.argv[1:]
+with asm.open_backend("sqlmodel", url=url) as backend:
+    options = {"api": api} if api else {}
+    found = asm.open_provider(provider, api_key="sk-test", model="m", base_url=base_url, **options)
+    manager = asm.SessionManager(backend.session_store, found)
+    for event in manager.stream(session_id, "hello"):
+        if event.type == "message_streamed":
+            print(event.data["delta"], flush=True)
+"""
+
+
+def test_a_conversation_continues_after_its_process_was_killed(
+    vendor: Vendor, server: ModelServer, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/agent.db"
+    server.script.extend([vendor.text("Good morning.", end="hang"), vendor.text("Still here.")])
+    with asm.open_backend("peewee", url=url, migrate=True) as backend:
+        manager = asm.SessionManager(backend.session_store, vendor.provider(server))
+        session = manager.start_session(agent_id="assistant")
+        name = "anthropic" if vendor.name == "anthropic" else "openai"
+        api = "" if vendor.name == "anthropic" else vendor.name
+        command = [sys.executable, "-c", KILLED, url, name, server.url, session.id, api]
+        with Process(command, stdout=subprocess.PIPE, text=True) as worker:
+            streamed = ""
+            while streamed != "Good morning.":
+                streamed += worker.stdout.readline().removesuffix("\n")
+            worker.kill()
+        assert server.abandoned.wait(LIMIT)
+        assert len(close_abandoned(backend.session_store)) == 1
+        assert manager.run(session.id, "and now?").output["content"] == "Still here."
+        body = json.dumps(server.requests[-1].body)
+        assert body.index("hello") < body.index("Good morning.") < body.index("and now?")
+        assert [run.status for run in backend.session_store.list_runs(session.id)].count("completed") == 1

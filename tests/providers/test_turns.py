@@ -73,8 +73,8 @@ def test_options_and_the_system_prompt_are_passed_on(
 
 
 def test_the_key_is_not_recorded(vendor: Vendor, client: Callable[..., Client], backend: asm.Backend) -> None:
-    found = client(vendor.error(401, "authentication_error"), vendor.text("ok"))
-    found.fail("hello")
+    found = client(vendor.error(401, "authentication_error", f"Your key {KEY} is wrong."), vendor.text("ok"))
+    assert "Your key … is wrong." in found.fail("hello").message
     found.turn("hello")
     assert KEY not in json.dumps(backend.query_api.export_session(found.session_id).to_dict())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -70,6 +71,8 @@ class AnthropicProvider(ModelProvider):
         """
         super().__init__(tools=tools, max_tool_rounds=max_tool_rounds)
         self.name = name
+        key = api_key or os.environ.get("ANTHROPIC_API_KEY")
+        self.secrets = (key,) if key else ()
         self._connection: dict[str, Any] = {
             "api_key": api_key,
             "base_url": base_url,

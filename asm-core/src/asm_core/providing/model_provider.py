@@ -28,6 +28,7 @@ StreamText = Callable[[str], Awaitable[None]]
 
 MAX_TOOL_ROUNDS: Final = 50
 CANCELLED: Final = "The call was cancelled."
+HIDDEN: Final = "…"
 
 
 class ModelResponse(msgspec.Struct, kw_only=True):
@@ -57,6 +58,11 @@ class ModelProvider(AsyncProvider):
 
     A run gives the conversation so far to the model and runs the tools that it calls, one after the other. It ends with
     the response that calls none. The output of the run is ``{"content": text, "stop_reason": ...}``.
+
+    Attributes:
+        tools: the callables, by name.
+        vendor_tools: the vendor's own tools.
+        secrets: keys, which are removed from the messages of errors.
     """
 
     capabilities = frozenset({ProviderCapability.HISTORY, ProviderCapability.STREAMING, ProviderCapability.TOOLS})
@@ -73,6 +79,7 @@ class ModelProvider(AsyncProvider):
         """
         self.vendor_tools = [tool for tool in tools if isinstance(tool, dict)]
         self.tools = Tool.of(tool for tool in tools if not isinstance(tool, dict))
+        self.secrets: tuple[str, ...] = ()
         self._max_rounds = check_natural("max_tool_rounds", max_tool_rounds)
 
     @abstractmethod
@@ -138,15 +145,27 @@ class ModelProvider(AsyncProvider):
 
         try:
             await self.respond(client, messages, response, stream_text)
-        except BaseException:
+        except BaseException as error:
             with suppress(AsmError):
                 await _emit_usage(response, emit)
+            if isinstance(error, ProviderError) and self._is_leaking(error):
+                raise self._without_secrets(error) from None
             raise
         about = {"model": response.model, "stop_reason": response.stop_reason, "response_id": response.response_id}
         await emit(EventType.MESSAGE_RECEIVED, {"role": "assistant", "content": _plain(response.content), **about})
         await _emit_usage(response, emit)
         await emit(EventType.TURN_COMPLETED, {"stop_reason": response.stop_reason, "model": response.model})
         return response
+
+    def _is_leaking(self, error: ProviderError) -> bool:
+        return any(secret in error.message for secret in self.secrets)
+
+    def _without_secrets(self, error: ProviderError) -> ProviderError:
+        """Return an error without the keys that a server has repeated in its message."""
+        message = error.message
+        for secret in self.secrets:
+            message = message.replace(secret, HIDDEN)
+        return type(error)(message, details=error.details)
 
     async def _call_tool(self, call: Payload, run: Run, emit: AsyncEmit) -> Message:
         """Run a tool that the policies allow; return the message with its result."""
