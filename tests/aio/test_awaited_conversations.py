@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asm_core as asm
+from asm_contract_tests.together import PATIENCE
 from asm_core.testing import FakeProvider, FakeTurn
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def test_a_cancelled_consumer_cancels_the_run(store: asm.Backend, run: Any) -> N
 
         begun = asyncio.Event()
         task = asyncio.create_task(consume())
-        await begun.wait()
+        await asyncio.wait_for(begun.wait(), PATIENCE)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

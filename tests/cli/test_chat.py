@@ -149,7 +149,7 @@ def test_sigterm_ends_an_answer_and_keeps_what_came(start: Start, server: ModelS
     with start("ask", "hello", *PROVIDER) as asking:
         assert asking.stdout.read(13) == "Good morning."
         asking.send_signal(signal.SIGTERM)
-        assert asking.wait() == 128 + signal.SIGTERM
+        assert asking.wait(LIMIT) == 128 + signal.SIGTERM
     assert server.abandoned.wait(LIMIT)
     session = only_session(backend)
     assert [run.status for run in backend.session_store.list_runs(session.id)] == ["cancelled"]

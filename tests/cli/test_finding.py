@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from processes import LIMIT
 
 from asm_core.cli.finding import find_session, short_ids
 
@@ -93,7 +94,9 @@ def test_a_shell_completes_ids_agents_and_options(
         }
         command = (sys.executable, "-c", "import sys; from asm_core.cli import main; sys.exit(main())")
         variables = {**environment, **asked}
-        done = subprocess.run(command, env=variables, cwd=tmp_path, check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            command, env=variables, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=LIMIT
+        )
         assert done.stderr == ""
         return done.stdout.split()
 

@@ -184,7 +184,6 @@ def test_standard_input_goes_to_the_command(process: Callable[..., Any]) -> None
     [
         ("run",),
         ("run", "--agent", "a"),
-        ("run", "--", "true"),
         ("run", "--agent", "a", "--metadata", "novalue", "--", "true"),
         ("run", "--agent", "a", "--metadata", "origin=here", "--", "true"),
         ("run", "--agent", "a", "--timeout", "soon", "--", "true"),

@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("pty", reason="terminals of this kind are Unix's")
 
+from processes import LIMIT
 from terminals import Terminal
 
 import asm_core as asm
@@ -270,7 +271,7 @@ def test_a_closed_window_ends_the_command(terminal: Any, recorded: Any) -> None:
     with terminal(*PYTHON, WAITS) as window:
         pid = int(window.until(b".")[:-1])
         window.hang_up()
-        window.process.wait()
+        window.process.wait(LIMIT)
     wait_until_gone(pid)
     assert statuses(recorded()) <= {"cancelled", "failed"}
 

@@ -186,6 +186,9 @@ OTHERS: Final = {
     "artifacts of a session": Question(
         lambda b: b.artifact_registry.list_by_session(SESSION), ("asm_artifacts_of_session",)
     ),
+    "the locations of artifacts": Question(
+        lambda b: b.artifact_registry.registered_refs("disk", ["a", "b"]), ("asm_artifacts_by_ref",)
+    ),
     "an artifact": Question(lambda b: b.artifact_registry.get_by_key("key 7"), ("asm_artifacts_key_key",)),
     "what goes with a session": Question(
         lambda b: undone(b, lambda: b.session_store.delete_session(SESSION)), (LOG, "asm_runs_of_session")

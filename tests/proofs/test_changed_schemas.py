@@ -29,6 +29,10 @@ def outcome(call: Callable[[asm.Backend], Any], backend: asm.Backend) -> type[Ba
     return None
 
 
+SAME_COLUMNS = {6}
+"""The versions after which only indexes were added, so that every call still works."""
+
+
 @pytest.mark.parametrize("version", range(LATEST_VERSION))
 def test_an_open_handle_works_or_requires_a_migration(
     backend: asm.Backend, open_backend: Callable[..., asm.Backend], version: int
@@ -39,7 +43,7 @@ def test_an_open_handle_works_or_requires_a_migration(
         outcomes = {name: outcome(call, backend) for name, call in CALLS.items()}
         # A call that works may remove what a later one is about.
         assert set(outcomes.values()) <= {None, asm.MigrationRequiredError, asm.SessionNotFoundError}
-        assert asm.MigrationRequiredError in outcomes.values()
+        assert asm.MigrationRequiredError in outcomes.values() or version in SAME_COLUMNS
         other.migrate()
     fill(backend)
     assert backend.maintenance.health_check() == []

@@ -199,7 +199,7 @@ def test_an_invalid_configuration_is_reported(
         ("db", "upgrade", "--to", "-1"),
         ("db", "downgrade", "--to", "99"),
         ("db", "sql", "--dialect", "oracle"),
-        ("db", "sql", "--from", "7"),
+        ("db", "sql", "--from", "99"),
         ("maintain", "--policy", "nothing"),
         ("maintain", "--policy", "."),
         ("--store", "nothing", "sessions"),
