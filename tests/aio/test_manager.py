@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Body = Callable[[asm.Run, asm.AsyncEmit], Any]
 
 MANY = 50
-STALL = 1.0  # of the 150 threads of so many runs, on two cores beside other tests
+STALL = 5.0  # of the 150 threads of so many runs, on two cores beside other tests; a blocked loop would wait for the store
 language: ContextVar[str] = ContextVar("language", default="none")
 
 
