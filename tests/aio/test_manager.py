@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     Body = Callable[[asm.Run, asm.AsyncEmit], Any]
 
 MANY = 50
-STALL = 5.0  # of the 150 threads of so many runs, on two cores beside other tests; a blocked loop would wait for the store
+STALL = 5.0
+"""Seconds: 150 threads of so many runs share two cores with other tests. A loop that waits for the store waits longer."""
 language: ContextVar[str] = ContextVar("language", default="none")
 
 
