@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MANY = 50
 STALL = 5.0
-"""Seconds: 150 threads of so many runs share two cores with other tests. A loop that waits for the store waits longer."""
+"""Seconds: 150 threads of so many runs share two cores with other tests. A blocked loop would take more."""
 language: ContextVar[str] = ContextVar("language", default="none")
 
 

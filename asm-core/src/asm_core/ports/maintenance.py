@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from asm_core import logs
 from asm_core.errors import SessionNotFoundError
 from asm_core.event_log.erasing import Erased, erase
 from asm_core.models.base import check_instance
@@ -70,7 +71,7 @@ class Maintenance:
         pruned = steps.prune_each()
         pruned += steps.prune_total(already_gone=pruned)
         erases = not dry_run and pruned + hard_deleted + steps.events_removed > 0
-        return MaintenanceReport(
+        report = MaintenanceReport(
             sessions_soft_deleted=soft_deleted,
             sessions_hard_deleted=hard_deleted,
             events_removed=steps.events_removed,
@@ -80,6 +81,8 @@ class Maintenance:
             dry_run=dry_run,
             duration_ms=(time.perf_counter() - started) * 1000,
         )
+        logs.info("maintenance", "maintenance done", **msgspec.structs.asdict(report))
+        return report
 
     def soft_delete_session(self, session_id: str) -> Session:
         """Soft-delete a session and return it. If it is already soft-deleted, this is a no-op.

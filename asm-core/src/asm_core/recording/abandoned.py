@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from asm_core import logs
 from asm_core.errors import (
     AlreadyExistsError,
     InvalidTransitionError,
@@ -54,6 +55,8 @@ def close_abandoned(session_store: SessionStore) -> list[str]:
     closed = [session.id for session in _left_sessions(session_store, own) if _close(session_store, session.id, own)]
     for run in _left_runs(session_store, own):
         closed += _close_left(session_store, run, own)
+    for record_id in closed:
+        logs.warning("recording", "closed as abandoned", id=record_id)
     return closed
 
 

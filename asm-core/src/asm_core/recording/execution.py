@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
+from asm_core import logs
 from asm_core.concurrency.latches import Latch, start_thread
 from asm_core.concurrency.threads import begin_thread
 from asm_core.conversation import read_messages
@@ -23,7 +24,7 @@ from asm_core.errors import (
     ProviderError,
     RevisionConflictError,
 )
-from asm_core.models import TERMINAL_RUN_STATUSES, EventType
+from asm_core.models import TERMINAL_RUN_STATUSES, EventType, RunStatus
 from asm_core.ports import ProviderCapability
 from asm_core.recording.claims import begun, opened
 from asm_core.recording.closing import Closing
@@ -102,7 +103,7 @@ class Execution(Supervised):
         self._provider = provider
         self.run = run
         self.seen = 0
-        self.renewed_at = time.monotonic()
+        self.renewed_at = self._began_at = time.monotonic()
         self.has_begun = False
         self._closes_session = closes_session
         self._on_event = on_event
@@ -234,7 +235,9 @@ class Execution(Supervised):
             self.has_begun = True
             self.seen = events[-1].sequence_number
             self._announce(events)
+            self._log_begin()
             outcome = self._execute(opening)
+            self._log_end(outcome)
             failure = self._unheard if outcome.raises is None else outcome.raises
             if outcome.result is not None:
                 self._result = result_of(
@@ -328,6 +331,7 @@ class Execution(Supervised):
                     raise
                 failure = {"error": describe(error), "attempt": attempt, RETRY: round(pause, 3)}
                 emit(EventType.ERROR_OCCURRED, failure)
+                logs.warning("recording", "provider error, will retry", **self._ids, code=error.code, retry_in=pause)
                 if self._woken.wait(pause):
                     raise
                 attempt += 1
@@ -354,6 +358,7 @@ class Execution(Supervised):
         """Try once to record that the run failed because events could not be stored."""
         if isinstance(error, AsmError):
             error.details["events_not_recorded"] = lost
+        logs.warning("recording", "events not recorded", **self._ids, count=lost, code=getattr(error, "code", None))
         outcome = failed(error)
         with contextlib.suppress(Exception):
             self._closing.store(outcome, patience=0)
@@ -382,6 +387,24 @@ class Execution(Supervised):
             self._on_event = None
             self._unheard = error
             self.stop(failed(error))
+
+    @property
+    def _ids(self) -> dict[str, str | None]:
+        return {"run": self.run.id, "session": self.run.session_id, "provider": self.run.provider}
+
+    def _log_begin(self) -> None:
+        logs.info("recording", "run started", **self._ids)
+
+    def _log_end(self, outcome: Outcome) -> None:
+        log = logs.info if outcome.run_status is RunStatus.COMPLETED else logs.warning
+        log(
+            "recording",
+            f"run {outcome.run_status}",
+            **self._ids,
+            code=(outcome.error or {}).get("code"),
+            seconds=time.monotonic() - self._began_at,
+            tokens=self._meter.usage.total_tokens or None,
+        )
 
     def _annotate_error(self, error: BaseException | None) -> None:
         """Add the session and the run to an error."""

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from asm_core import logs
 from asm_core.concurrency.forking import renew_in_child
 from asm_core.concurrency.threads import begin_thread
 from asm_core.errors import AsmError
@@ -104,6 +105,7 @@ class Supervisor:
             )
             execution.seen = head.last_sequence
             if found:
+                logs.info("recording", "cancellation requested", run=run.id, session=run.session_id)
                 execution.stop(cancelled("The run was cancelled by another process or manager."))
 
     def _renew(self, execution: Supervised) -> None:

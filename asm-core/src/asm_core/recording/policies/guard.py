@@ -8,6 +8,7 @@ import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from asm_core import logs
 from asm_core.errors import AsmError, ProviderError
 from asm_core.models import EventType
 from asm_core.ports import ToolDecision
@@ -202,6 +203,9 @@ class Guard:
             if (id(policy), what) in self._violated:
                 return
             self._violated.add((id(policy), what))
+        logs.warning(
+            "recording", "policy violation", run=self._run.id, session=self._run.session_id, policy=policy.name
+        )
         data = {"policy": policy.name, "action": "cancel" if cancels else policy.action, **about}
         if cancels:
             self._stop(violated(data))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from asm_core import logs
 from asm_core.errors import MigrationRequiredError, ValidationError, short_repr
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.queries.words import words_of
@@ -70,6 +71,7 @@ def migrate(execute: Execute, words: Words, version: int | None = None) -> list[
         return []
     if words.schema is not None and not exists(execute, words.schema):
         execute(creation(words.schema))
+    logs.info("schema", "migrating schema", from_version=current, to_version=target)
     for statement in _ddl(words, current, target):
         execute(statement)
     return [migration.version for migration in steps(current, target)]
