@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ def test_a_cancelled_write_is_whole(backend: asm.Backend) -> None:
         writing = asyncio.create_task(saver.aput(config_of(), checkpoint, {"source": "loop", "step": 1}, {}))
         assert await asyncio.to_thread(begun.wait, 10)
         writing.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError):  # unless the write has ended already
             await writing
         found = await saver.aget_tuple(config_of())
         assert found is not None

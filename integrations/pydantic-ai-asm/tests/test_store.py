@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -217,7 +218,7 @@ def test_a_cancelled_save_is_whole(backend: asm.Backend) -> None:
         saving = asyncio.create_task(store.save(Conversation(conversation_id="c", messages=[message("hi")])))
         await asyncio.to_thread(begun.wait, LIMIT)
         saving.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError):  # unless the save has ended already
             await saving
         record = await store.read_record("c")
         history = [] if record is None else await store.read_history(record.head_id)

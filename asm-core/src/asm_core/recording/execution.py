@@ -396,7 +396,8 @@ class Execution(Supervised):
         logs.info("recording", "run started", **self._ids)
 
     def _log_end(self, outcome: Outcome) -> None:
-        log = logs.info if outcome.run_status is RunStatus.COMPLETED else logs.warning
+        expected = outcome.run_status in {RunStatus.COMPLETED, RunStatus.CANCELLED}
+        log = logs.info if expected else logs.warning
         log(
             "recording",
             f"run {outcome.run_status}",
