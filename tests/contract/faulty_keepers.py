@@ -131,6 +131,13 @@ class BatchSizeIgnored(MemoryRetentionStore):
         return super().find_expired(changed(query, limit=1000))
 
 
+@caught_by("test_a_dry_run_names_the_sessions_that_a_pass_would_soft_delete")
+class PlansNothing(Maintenance):
+    def execute(self, policy: RetentionPolicy, **others: Any) -> MaintenanceReport:
+        others.pop("planned", None)
+        return super().execute(policy, **others)
+
+
 @caught_by("test_a_pass_that_is_interrupted_keeps_what_it_has_done")
 class OneTransactionForAll(Maintenance):
     def execute(self, policy: RetentionPolicy, **others: Any) -> MaintenanceReport:

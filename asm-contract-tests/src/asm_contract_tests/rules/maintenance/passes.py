@@ -161,6 +161,25 @@ class PassesContract(Contract):
         assert all(sums.get(step, 0) == getattr(report, step) for step in {*sums, *STEPS})
         assert all(count == 1 for _, count in calls)
 
+    @each_policy
+    def test_a_dry_run_names_the_sessions_that_a_pass_would_soft_delete(
+        self, backend: Backend, fields: dict[str, Any]
+    ) -> None:
+        """Check `planned`: in a dry run only, each session once, with the step and a reason."""
+        fill(backend)
+        calls: list[tuple[str, str, str]] = []
+
+        def plan(step: str, session_id: str, reason: str) -> None:
+            calls.append((step, session_id, reason))
+
+        report = backend.maintenance.execute(RetentionPolicy(**fields), dry_run=True, planned=plan)
+        named = [session_id for step, session_id, _ in calls if step == "sessions_soft_deleted"]
+        assert len(named) == len(set(named)) == report.sessions_soft_deleted
+        assert all(reason for _, _, reason in calls)
+        calls.clear()
+        backend.maintenance.execute(RetentionPolicy(**fields), planned=plan)
+        assert calls == []
+
     @pytest.mark.guarantee("G14")
     def test_a_pass_that_is_interrupted_keeps_what_it_has_done(
         self, store: SessionStore, maintenance: Maintenance
