@@ -36,8 +36,8 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
         action: ``cancel`` ends the run, ``warn`` records the violation only.
         name: the name of the policy in events and errors.
 
-    >>> Budget(tokens=100_000, cost_usd="0.50").cost_usd
-    Decimal('0.50')
+    >>> Budget(tokens=100_000, cost_usd="0.5").cost_usd
+    Decimal('0.5')
     """
 
     tokens: int | None = None
