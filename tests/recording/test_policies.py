@@ -206,10 +206,15 @@ def test_a_run_is_cancelled_while_it_waits_for_a_person(store: SessionStore) -> 
         (Budget, {"tokens": -1}, "tokens must be"),
         (Budget, {"seconds": "long"}, "seconds must be"),
         (Budget, {"cost_usd": -1}, "cost_usd"),
+        (Budget, {"cost_usd": "much"}, "cost_usd must be a number of US dollars"),
+        (Budget, {"cost_usd": True}, "cost_usd"),
+        (Budget, {"cost_usd": "NaN"}, "cost_usd"),
         (Budget, {"tokens": 1, "scope": "world"}, "scope must be one of run, session, user"),
         (Budget, {"tokens": 1, "action": "ask"}, "action must be one of cancel, warn"),
         (ToolPolicy, {"allowed": "add"}, "allowed must be a list"),
         (ToolPolicy, {"action": "stop"}, "action must be one of"),
+        (ToolPolicy, {"denied": None}, "denied must be a list"),
+        (ToolPolicy, {"allowed": [7]}, "allowed must be a list"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(kind: Any, fields: dict[str, Any], message: str) -> None:
@@ -218,7 +223,12 @@ def test_a_policy_that_makes_no_sense_is_refused(kind: Any, fields: dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("policies", "message"), [([{"tokens": 1}], "must be a Budget"), ([Budget(tokens=1, scope="user")], "query_api")]
+    ("policies", "message"),
+    [
+        (7, "must be a list of policies"),
+        ([{"tokens": 1}], "must be a Budget"),
+        ([Budget(tokens=1, scope="user")], "query_api"),
+    ],
 )
 def test_policies_that_cannot_be_enforced_are_refused(store: SessionStore, policies: Any, message: str) -> None:
     with pytest.raises(asm.ValidationError, match=message):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Collection, Iterable, Sequence
+from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal, TypeAlias
 
@@ -62,8 +62,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
             if getattr(self, field) is not None:
                 check_wait(field, getattr(self, field))
         if self.cost_usd is not None:
-            cost = Decimal(self.cost_usd) if isinstance(self.cost_usd, str | int) else self.cost_usd
-            msgspec.structs.force_setattr(self, "cost_usd", check_optional_usd("cost_usd", cost))
+            msgspec.structs.force_setattr(self, "cost_usd", check_optional_usd("cost_usd", _decimal(self.cost_usd)))
         _check_choice("scope", self.scope, _SCOPES)
         _check_choice("action", self.action, _BUDGET_ACTIONS)
         if self.limits == {}:
@@ -106,7 +105,9 @@ class ToolPolicy(msgspec.Struct, frozen=True, kw_only=True):
         """
         for field in ("allowed", "denied"):
             names = getattr(self, field)
-            if names is not None and (isinstance(names, str) or not all(isinstance(name, str) for name in names)):
+            if names is None and field == "allowed":
+                continue
+            if not isinstance(names, Collection) or isinstance(names, str) or not all(map(_is_name, names)):
                 message = f"{field} must be a list of names of tools, not {short_repr(names)}."
                 raise ValidationError(message)
         if self.ask_timeout is not None:
@@ -137,6 +138,9 @@ def check_policies(policies: Iterable[Policy], query_api: QueryAPI | None) -> Po
     Raises:
         ValidationError: one is of another type, or needs the sums of a query API that is not given.
     """
+    if not isinstance(policies, Iterable):
+        message = f"policies must be a list of policies, not {short_repr(policies)}."
+        raise ValidationError(message)
     given = tuple(policies)
     for policy in given:
         if not isinstance(policy, Budget | ToolPolicy):
@@ -147,6 +151,21 @@ def check_policies(policies: Iterable[Policy], query_api: QueryAPI | None) -> Po
             raise ValidationError(message)
     budgets = tuple(policy for policy in given if isinstance(policy, Budget))
     return Policies(budgets, tuple(policy for policy in given if isinstance(policy, ToolPolicy)), query_api)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _decimal(value: object) -> object:
+    """Return a number that is given as a text or an integer as a decimal; anything else as it is."""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return value
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        message = f"cost_usd must be a number of US dollars, not {short_repr(value)}."
+        raise ValidationError(message) from None
 
 
 def _check_choice(field: str, value: object, choices: Sequence[str]) -> None:
