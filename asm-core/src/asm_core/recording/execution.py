@@ -343,8 +343,7 @@ class Execution(Supervised):
     def _read_transcript(self) -> Transcript:
         """Return the conversation that the provider gets."""
         alone = self._continuation is Continuation.NONE or (
-            self._continuation is Continuation.AUTO
-            and ProviderCapability.CONTINUATION in getattr(self._provider, "capabilities", ())
+            self._continuation is Continuation.AUTO and ProviderCapability.CONTINUATION in self._provider.capabilities
         )
         return read_messages(
             self._store,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core import logs
-from asm_core.errors import AsmError, ProviderError
+from asm_core.errors import AsmError
 from asm_core.models import EventType
 from asm_core.ports import ToolDecision
 from asm_core.recording.outcomes import violated
@@ -212,7 +212,7 @@ class Guard:
             return
         try:
             self._record(EventType.POLICY_VIOLATION, data)
-        except (AsmError, ProviderError):
+        except AsmError:
             if not self._is_stopped():
                 raise
 
