@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from asm_core.models import Session
 
 EXPORT = """\
-import signal, sys
+import signal, sys, time
 from asm_core.cli import main
 from asm_core.cli.store import Choice
 from asm_core.memory import MemoryBackend
@@ -34,7 +34,7 @@ session = backend.session_store.save_session(Session.new(agent_id="a", metadata=
 def wait(session_id):
     print("ready", flush=True)
     while True:
-        signal.pause()
+        time.sleep(0.01)  # one long wait can begin after the signal came, and would not end
 
 
 backend.artifact_registry.list_by_session = wait

@@ -118,7 +118,7 @@ def test_another_process_sees_each_line_as_it_comes(
 
 
 def test_ctrl_c_ends_following_with_0(start: Callable[..., Any], process: Callable[..., Any]) -> None:
-    wait = "import signal; print('ready', flush=True); signal.pause()"
+    wait = "import time; print('ready', flush=True)\nwhile True: time.sleep(0.01)"
     with start("run", "--agent", "a", "--", sys.executable, "-c", wait) as runner:
         assert runner.stdout.readline() == "ready\n"
         (found,) = json.loads(process("sessions", "--json").stdout)

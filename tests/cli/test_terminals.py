@@ -28,7 +28,8 @@ RUN = ("run", "--agent", "a", "--quiet")
 PYTHON = (*RUN, "--", sys.executable, "-c")
 REPL = (*RUN, "--", sys.executable, "-I", "-q")
 TTYS = "import os; print([os.isatty(descriptor) for descriptor in range(3)])"
-WAITS = "import os, signal; print(os.getpid(), end='.', flush=True); signal.pause()"
+WAITS = "import os, time; print(os.getpid(), end='.', flush=True)\nwhile True: time.sleep(0.01)"
+"""One long wait can begin after the signal came, and would not end."""
 FULL_SCREEN = """
 import curses, os
 def draw(screen):
