@@ -152,3 +152,15 @@ def test_the_head_has_the_command_and_where_it_ran(asm: Callable[..., Result], f
         "by       ann on here",
     )
     assert "metadata" not in facts
+
+
+def test_a_value_that_is_an_artifact_is_shown_as_a_note(shown: Callable[..., list[str]]) -> None:
+    reference = {
+        "key": f"offloaded/ses_1/{'ab' * 32}",
+        "content_type": "image/png",
+        "byte_size": 2048,
+        "checksum_sha256": "ab" * 32,
+        "encoding": "base64",
+    }
+    lines = shown(("tool_call_completed", {"tool_name": "photo", "tool_output": {"asm_artifact": reference}}))
+    assert " ".join(map(str.strip, lines)).startswith("← photo [2048 bytes of image/png as the artifact 'offloaded/")

@@ -101,7 +101,7 @@ if TYPE_CHECKING:
     from asm_core import aio
     from asm_core.artifacts import DirectoryArtifactStore, FsspecArtifactStore
     from asm_core.commands import CommandProvider
-    from asm_core.conversation import Message, Transcript, read_messages
+    from asm_core.conversation import Message, Transcript, read_messages, resolve_references
     from asm_core.memory import MemoryBackend
     from asm_core.recording.abandoned import close_abandoned
     from asm_core.recording.manager import SessionManager
@@ -218,6 +218,7 @@ __all__ = [
     "open_backend",
     "open_provider",
     "read_messages",
+    "resolve_references",
     "resolve_store",
 ]
 
@@ -239,6 +240,7 @@ _LATER: Final = {
     "dump_session": "transfer",
     "load_session": "transfer",
     "read_messages": "conversation",
+    "resolve_references": "conversation",
 }
 """Names whose modules are imported at first use, so that programs that only store and read start faster."""
 

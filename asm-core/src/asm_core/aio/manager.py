@@ -63,8 +63,9 @@ class SessionManager(ManagedSessions):
             )
             raise ValidationError(message)
         executing = _Cancellable(synchronous(provider))
-        query_api = options.pop("query_api", None)
+        query_api, artifacts = options.pop("query_api", None), options.pop("artifacts", None)
         options["query_api"] = getattr(query_api, "sync", query_api)
+        options["artifacts"] = getattr(artifacts, "sync", artifacts)
         manager = Synchronous(session_store.sync, executing, **options)
         super().__init__(manager, _Executions(calls, manager))
 

@@ -269,6 +269,8 @@ class Artifacts(Port):
         metadata: Payload | None = None,
     ) -> Artifact:
         """Store the content, then register it with its size and hash; return the artifact as registered."""
+    async def find(self, key: str) -> Artifact | None:
+        """Return the live artifact with this key, or None."""
     async def get(self, key: str) -> bytes:
         """Return the content of the live artifact with this key."""
     async def copy_to(self, key: str, file: BinaryIO) -> Artifact:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import msgspec
 
 from asm_core.conversation.messages import TEXT, TOOL_CALL, Message
+from asm_core.conversation.references import reference_in
 from asm_core.models import EventType
 
 if TYPE_CHECKING:
@@ -242,6 +243,6 @@ def _with_output(content: Any, turn: _Turn) -> Any:
         return content
     output: dict[str, Any] = {stream: "".join(texts) for stream, texts in turn.output.items()}
     turn.output = {}
-    if isinstance(content, dict):
+    if isinstance(content, dict) and reference_in(content) is None:
         return {**output, **content}
     return output if content is None else {**output, "result": content}

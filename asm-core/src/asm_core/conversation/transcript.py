@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, overload
 
 from asm_core.conversation.folding import Folding
+from asm_core.conversation.resolving import Resolver
 from asm_core.conversation.trimming import estimated_tokens, trimmed
 from asm_core.models.base import check_natural
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asm_core.conversation.messages import Message
+    from asm_core.conversation.references import Contents
     from asm_core.models import Event, StoredEvent
 
 _PAGE: Final = 500
@@ -27,28 +29,41 @@ class Log(Protocol):
         """Return the events of a session in the order of their numbers."""
 
 
-class Limits:
-    """The size of a transcript.
+class View:
+    """The size of a transcript, and where it finds the values that are stored as artifacts.
 
     Raises:
         ValidationError: a limit is no natural number.
     """
 
     def __init__(
-        self, max_messages: int | None, max_tokens: int | None, count_tokens: Callable[[Message], int] | None
+        self,
+        max_messages: int | None,
+        max_tokens: int | None,
+        count_tokens: Callable[[Message], int] | None,
+        artifacts: Contents | None,
     ) -> None:
         self._max_messages = None if max_messages is None else check_natural("max_messages", max_messages)
         self._max_tokens = None if max_tokens is None else check_natural("max_tokens", max_tokens)
         self._count_tokens = estimated_tokens if count_tokens is None else count_tokens
+        self._resolver = Resolver(artifacts)
 
     def apply(self, messages: list[Message]) -> list[Message]:
-        """Return the newest messages within the limits."""
-        return trimmed(
+        """Return the newest messages within the limits. The artifacts of older ones are not read."""
+        resolved: dict[int, Message] = {}
+
+        def resolve(message: Message) -> Message:
+            if id(message) not in resolved:
+                resolved[id(message)] = self._resolver.message(message)
+            return resolved[id(message)]
+
+        kept = trimmed(
             messages,
             max_messages=self._max_messages,
             max_tokens=self._max_tokens,
-            count_tokens=self._count_tokens,
+            count_tokens=lambda message: self._count_tokens(resolve(message)),
         )
+        return [resolve(message) for message in kept]
 
 
 class Transcript(Sequence["Message"]):
@@ -60,16 +75,16 @@ class Transcript(Sequence["Message"]):
         last_sequence: the number of the last event that was read; 0 if there was none.
     """
 
-    __slots__ = ("_folding", "_last", "_limits", "_run_id", "last_sequence", "messages", "session_id")
+    __slots__ = ("_folding", "_last", "_run_id", "_view", "last_sequence", "messages", "session_id")
 
     def __init__(
-        self, session_id: str, run_id: str | None, limits: Limits, folding: Folding, last: int | StoredEvent
+        self, session_id: str, run_id: str | None, view: View, folding: Folding, last: int | StoredEvent
     ) -> None:
         self.session_id = session_id
-        self.messages: tuple[Message, ...] = tuple(limits.apply(folding.finished()))
+        self.messages: tuple[Message, ...] = tuple(view.apply(folding.finished()))
         self.last_sequence: int = last if isinstance(last, int) else last.sequence_number
         self._run_id = run_id
-        self._limits = limits
+        self._view = view
         self._folding = folding
         self._last = last
 
@@ -81,7 +96,7 @@ class Transcript(Sequence["Message"]):
             LogSetBackError: the log no longer contains the last event that was read.
         """
         return _read(
-            store, self.session_id, self._run_id, limits=self._limits, folding=self._folding.copied(), last=self._last
+            store, self.session_id, self._run_id, view=self._view, folding=self._folding.copied(), last=self._last
         )
 
     @overload
@@ -114,6 +129,7 @@ def read_messages(
     after: int | Event | None = None,
     run_id: str | None = None,
     count_tokens: Callable[[Message], int] | None = None,
+    artifacts: Contents | None = None,
 ) -> Transcript:
     """Return the log of a session as messages of a conversation.
 
@@ -129,20 +145,21 @@ def read_messages(
         after: only events after this number, or after this event.
         run_id: only events of this run.
         count_tokens: counts the tokens of a message. None: a quarter of the bytes of its content as JSON.
+        artifacts: where a manager has put large values of messages. Without it, and where an artifact no longer exists,
+            a text with size, type and key stands for the value; the input of a tool keeps the reference.
 
     Raises:
         SessionNotFoundError: the session does not exist.
         LogSetBackError: `after` is an event that the log no longer contains.
         ValidationError: a limit is no natural number.
+        StorageError: an artifact cannot be read, or is not what was stored.
     """
-    limits = Limits(max_messages, max_tokens, count_tokens)
-    return _read(store, session_id, run_id, limits=limits, folding=Folding(), last=0 if after is None else after)
+    view = View(max_messages, max_tokens, count_tokens, artifacts)
+    return _read(store, session_id, run_id, view=view, folding=Folding(), last=0 if after is None else after)
 
 
-def _read(
-    store: Log, session_id: str, run_id: str | None, *, limits: Limits, folding: Folding, last: Any
-) -> Transcript:
+def _read(store: Log, session_id: str, run_id: str | None, *, view: View, folding: Folding, last: Any) -> Transcript:
     while events := store.get_events(session_id, run_id=run_id, after=last, limit=_PAGE):
         folding.take(events)
         last = events[-1]
-    return Transcript(session_id, run_id, limits, folding, last)
+    return Transcript(session_id, run_id, view, folding, last)

@@ -78,6 +78,10 @@ class Artifacts:
             self._discard(blob.ref, error)
             raise
 
+    def find(self, key: str) -> Artifact | None:
+        """Return the live artifact with this key, or None."""
+        return self._registry.get_by_key(key)
+
     def get(self, key: str) -> bytes:
         """Return the content of the live artifact with this key.
 
@@ -85,7 +89,7 @@ class Artifacts:
             NotFoundError: no live artifact has this key, or its content is missing.
             StorageError: the content has another size or hash than the registered one.
         """
-        return b"".join(self._checked(self._find(key)))
+        return b"".join(self._checked(self._existing(key)))
 
     def copy_to(self, key: str, file: BinaryIO) -> Artifact:
         """Write the content to a binary file in bounded chunks, and return the artifact.
@@ -94,7 +98,7 @@ class Artifacts:
             NotFoundError: no live artifact has this key, or its content is missing.
             StorageError: the content has another size or hash than the registered one. What was written is invalid.
         """
-        artifact = self._find(key)
+        artifact = self._existing(key)
         file.writelines(self._checked(artifact))
         return artifact
 
@@ -117,8 +121,8 @@ class Artifacts:
                 removed += 1
         return removed
 
-    def _find(self, key: str) -> Artifact:
-        artifact = self._registry.get_by_key(key)
+    def _existing(self, key: str) -> Artifact:
+        artifact = self.find(key)
         if artifact is None:
             message = f"No live artifact has the key {short_repr(key)}. Store it first with put()."
             raise NotFoundError(message, details={"key": key})

@@ -31,6 +31,7 @@ from asm_core.recording.closing import Closing
 from asm_core.recording.emitter import Emitter
 from asm_core.recording.listeners import OnEvent, notify
 from asm_core.recording.metering import METERED, Meter, priced
+from asm_core.recording.opening import store_opening
 from asm_core.recording.options import Continuation
 from asm_core.recording.outcomes import cancelled, completed, describe, failed, timed_out
 from asm_core.recording.policies import Guard
@@ -264,15 +265,15 @@ class Execution(Supervised):
                     raise
                 # Another process changed the session or the run: begin with what is stored now.
                 if opening.expected_run_revision:
-                    self.run = begun(self._store.get_run(self.run.id), self._options.lease)
+                    run = self._options.offloading.resolved(self._store.get_run(self.run.id))
+                    self.run = begun(run, self._options.lease)
                 opening = opened(self._store, self.run, list(opening.events), exclusive=self._options.exclusive)
         return self._flush(opening)
 
     def _flush(self, opening: ExecutionResult) -> tuple[ExecutionResult, list[StoredEvent]]:
-        events = self._store.flush(self._options.redaction.result(opening))
+        opening, events = store_opening(self._store, self._options, opening)
         self.run = msgspec.structs.replace(self.run, revision=(opening.expected_run_revision or 0) + 1)
-        session = msgspec.structs.replace(opening.session, revision=(opening.expected_session_revision or 0) + 1)
-        return msgspec.structs.replace(opening, session=session), events
+        return opening, events
 
     def _execute(self, opening: ExecutionResult) -> Outcome:
         """Execute the run with the provider, record its end, and return it."""
@@ -281,6 +282,7 @@ class Execution(Supervised):
             patience=self._options.patience,
             on_stored=self._stored,
             on_failure=lambda error: self.stop(failed(error)),
+            prepare=self._options.offloading.events,
         )
         outcome = cancelled("The run was ended before it began.")
         try:
@@ -351,6 +353,7 @@ class Execution(Supervised):
             run_id=self.run.id if alone else None,
             max_messages=self._options.max_history_messages,
             max_tokens=self._options.max_history_tokens,
+            artifacts=self._options.offloading.artifacts,
         )
 
     def _give_up(self, error: BaseException, lost: int) -> Outcome:

@@ -22,6 +22,7 @@ from asm_core.recording.claims import begun, cancel_request, closed, end_id, fir
 from asm_core.recording.execution import Execution
 from asm_core.recording.leases import leased
 from asm_core.recording.metering import priced
+from asm_core.recording.offloading import OFFLOAD_OVER, Offloading
 from asm_core.recording.options import Continuation, Options, check_continuation, check_lease
 from asm_core.recording.outcomes import cancelled
 from asm_core.recording.policies import check_policies
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from asm_core.models import StoredEvent
-    from asm_core.ports import QueryAPI, SessionStore
+    from asm_core.ports import Artifacts, QueryAPI, SessionStore
     from asm_core.querying.prices import Prices, PricingTable
     from asm_core.recording.listeners import OnEvent
     from asm_core.recording.options import ContinuationChoice
@@ -79,6 +80,8 @@ class SessionManager:
         policies: Iterable[Policy] = (),
         query_api: QueryAPI | None = None,
         redactor: Redactor | None = None,
+        artifacts: Artifacts | None = None,
+        offload_over: int = OFFLOAD_OVER,
     ) -> None:
         """Record runs of `provider` into `session_store`.
 
@@ -104,6 +107,10 @@ class SessionManager:
             redactor: takes secrets out of events, of the input, output, error and metadata of runs, and of the metadata
                 and context of new sessions, before they are stored. The provider gets the input as it was given, but
                 the conversation as it is stored. None: everything is stored as it is.
+            artifacts: where large values go, after the redaction: what tools got and returned, and images and files of
+                messages, in events and in the input of runs. References replace them, which `read_messages` and
+                `resolve_references` follow; the provider gets the values. None: everything is stored in the events.
+            offload_over: the size in bytes over which a value goes there.
 
         Raises:
             ValidationError: an option has an invalid value.
@@ -118,6 +125,7 @@ class SessionManager:
             exclusive=not parallel_runs,
             policies=check_policies(policies, query_api),
             redaction=Redaction(None if redactor is None else check_instance(Redactor, redactor)),
+            offloading=Offloading(artifacts, offload_over),
             max_history_messages=check_optional_limit(max_history_messages),
             max_history_tokens=check_optional_limit(max_history_tokens),
         )
@@ -315,7 +323,7 @@ class SessionManager:
             raise InvalidTransitionError(
                 f"Session {session_id} is {session.status}. Activate it before starting a run."
             )
-        return self._store.save_run(self._options.redaction.run(self._new_run(session, input, metadata)))
+        return self._store.save_run(self._options.stored_run(self._new_run(session, input, metadata)))
 
     def execute_run(self, run_id: str, *, on_event: OnEvent | None = None, timeout: float | None = None) -> RunResult:
         """Execute a pending run, and record it. Its session stays active in any case.
@@ -329,7 +337,7 @@ class SessionManager:
                 executes it.
             BusyError: another run of the session is executed, for longer than `queue_timeout`.
         """
-        run = begun(self._store.get_run(run_id), self._options.lease)
+        run = begun(self._options.offloading.resolved(self._store.get_run(run_id)), self._options.lease)
         return self._in_turn(run, continuation="auto", on_event=on_event, timeout=timeout)
 
     def cancel_run(self, run_id: str) -> None:

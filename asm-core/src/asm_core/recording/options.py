@@ -10,6 +10,7 @@ import msgspec
 from asm_core.errors import ValidationError, short_repr
 from asm_core.event_log.waiting import check_wait
 from asm_core.querying.prices import Prices, PricingTable
+from asm_core.recording.offloading import Offloading
 from asm_core.recording.policies.rules import Policies, Policy
 from asm_core.recording.redaction.recorded import Redaction
 from asm_core.retrying import RetryPolicy
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Literal
 
-    from asm_core.ports import QueryAPI
+    from asm_core.models import Run
+    from asm_core.ports import Artifacts, ExecutionResult, QueryAPI
     from asm_core.recording.redaction import Redactor
 
     ContinuationChoice = Literal["auto", "replay", False]
@@ -41,6 +43,8 @@ class ManagerOptions(TypedDict, total=False):
     policies: Iterable[Policy]
     query_api: QueryAPI | None
     redactor: Redactor | None
+    artifacts: Artifacts | None
+    offload_over: int
 
 
 class Continuation(StrEnum):
@@ -65,6 +69,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         exclusive: whether a session executes one run at a time.
         policies: what a run may use, and which tools it may call.
         redaction: takes secrets out of what is stored.
+        offloading: puts large values of what is stored into artifacts, after the redaction.
         max_history_messages: the largest number of messages that the provider gets.
         max_history_tokens: the largest number of tokens of these messages.
     """
@@ -76,8 +81,21 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     exclusive: bool
     policies: Policies
     redaction: Redaction
+    offloading: Offloading
     max_history_messages: int | None = None
     max_history_tokens: int | None = None
+
+    def stored(self, result: ExecutionResult) -> ExecutionResult:
+        """Return what is flushed as it is stored: without secrets, and with large values in artifacts.
+
+        Raises:
+            StorageError: an artifact could not be stored.
+        """
+        return self.offloading.result(self.redaction.result(result))
+
+    def stored_run(self, run: Run) -> Run:
+        """Return a run as it is stored; see `stored`."""
+        return self.offloading.run(self.redaction.run(run))
 
 
 def check_continuation(value: object) -> Continuation:

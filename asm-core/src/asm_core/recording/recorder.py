@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from asm_core.concurrency.threads import begin_thread
@@ -51,6 +52,7 @@ class Recorder:
         patience: float,
         on_stored: Callable[[list[StoredEvent]], None],
         on_failure: Callable[[BaseException], None],
+        prepare: Callable[[CheckedEvents], CheckedEvents] = lambda events: events,
     ) -> None:
         """Record into `session_store`.
 
@@ -59,11 +61,13 @@ class Recorder:
             patience: seconds of retries while the store cannot be reached.
             on_stored: called with the events of each stored batch, in the recorder's thread.
             on_failure: called when events cannot be stored, in the recorder's thread.
+            prepare: returns a batch as it is stored; its errors count as those of the store.
         """
         self._store = session_store
         self._patience = patience
         self._on_stored = on_stored
         self._on_failure = on_failure
+        self._prepare = prepare
         self._condition = threading.Condition()
         self._queue: deque[tuple[CheckedEvents, int]] = deque()
         self._events = 0
@@ -140,7 +144,8 @@ class Recorder:
                 batch, size = self._next_batch()
                 if not batch:
                     return
-                stored = persist(lambda events=batch: self._store.append_events(events), self._patience)  # type: ignore[misc]
+                ready = persist(partial(self._prepare, batch), self._patience)
+                stored = persist(partial(self._store.append_events, ready), self._patience)
                 self._on_stored(stored)
                 self._forget(len(batch), size)
         except BaseException as error:  # noqa: BLE001  the run must not wait forever after any error

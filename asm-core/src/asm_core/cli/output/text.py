@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from asm_core.conversation.references import replaced
 from asm_core.escaping import UNSAFE
 from asm_core.values.payloads import encode_json
 
@@ -83,7 +84,7 @@ def summary(data: dict[str, Any]) -> str:
     >>> summary({"exit_code": 0, "error": None})
     'exit_code=0 error=null'
     """
-    rest = dict(data)
+    rest = with_notes(data)
     parts = []
     for key in ("delta", "text", "content"):
         if isinstance(rest.get(key), str):
@@ -93,6 +94,12 @@ def summary(data: dict[str, Any]) -> str:
             break
     parts += [f"{key}={_value(value)}" for key, value in rest.items()]
     return " ".join(parts)
+
+
+def with_notes(data: dict[str, Any]) -> dict[str, Any]:
+    """Return an event's data with a note that replaces each value that is stored as an artifact."""
+    noted: dict[str, Any] = replaced(data, "[{}]".format)
+    return noted
 
 
 def _value(value: object) -> str:

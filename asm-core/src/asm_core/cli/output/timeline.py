@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from asm_core.cli.output import printing
 from asm_core.cli.output.folding import WIDEST, Folded
-from asm_core.cli.output.text import duration, json_text, summary
+from asm_core.cli.output.text import duration, json_text, summary, with_notes
 from asm_core.commands import output_bytes
 from asm_core.escaping import visible
 from asm_core.models import EventType
@@ -66,6 +68,7 @@ class Timeline:
         """Print an event, or hold it until `finish` or another event."""
         if event.type != EventType.MESSAGE_STREAMED:
             self._end_stream(event)
+            event = msgspec.structs.replace(event, data=with_notes(event.data))
         draw = self._draw.get(event.type)
         if draw is not None:
             draw(event)

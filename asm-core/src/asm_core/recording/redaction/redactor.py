@@ -17,7 +17,7 @@ from asm_core.recording.redaction.values import category_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_VERBATIM: Final = frozenset({"thinking", "redacted_thinking", "reasoning"})
+VERBATIM: Final = frozenset({"thinking", "redacted_thinking", "reasoning"})
 """The types of parts that a provider must get back unchanged."""
 _LEAST_VALUE: Final = 4
 _CATEGORY: Final = re.compile(r"[A-Za-z0-9_.-]+")
@@ -111,7 +111,7 @@ class Redactor:
         done = []
         before: Any = None
         for item in items:
-            if isinstance(item, dict) and item.get("type") in _VERBATIM:
+            if isinstance(item, dict) and item.get("type") in VERBATIM:
                 done.append(item)
             elif isinstance(before, str) and before.startswith("-") and isinstance(item, str) and "=" not in before:
                 done.append(self._named(before, item, counts))
