@@ -45,6 +45,8 @@ def _parts() -> Iterator[Part]:
     yield Part(following.IN_PROCESS, following.in_the_same_process)
     yield Part(following.SILENCE, following.after_silence)
     yield Part(starting.IMPORT_NAME, starting.imports)
+    yield Part(starting.HELP_NAME, starting.helped)
+    yield Part(starting.LISTED_NAME, starting.listed)
     yield Part(starting.RECORDED_NAME, starting.recorded_lines)
     for sessions in (tasks.COUNT, 1):
         yield Part(tasks.name_of(sessions), partial(tasks.measure, sessions=sessions))

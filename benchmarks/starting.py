@@ -1,4 +1,4 @@
-"""W8, importing asm_core; and the whole command `asm run`, start included."""
+"""W8, importing asm_core; and commands of `asm`, start included."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import asm_core as asm
 from benchmarks.measured import attempt, in_rounds, of_pairs
-from benchmarks.workloads import IMPORT, RECORDED, seconds
+from benchmarks.workloads import IMPORT, RECORDED, STARTED, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from benchmarks.setting import Setting
 
 IMPORT_NAME: Final = "W8 import asm_core"
+HELP_NAME: Final = "asm --help, start included"
+LISTED_NAME: Final = "asm sessions, start included"
 RECORDED_NAME: Final = "asm run of 200,000 lines, start included"
 IMPORTS: Final = 15
 LINES: Final = 200_000
 DEPENDENCIES: Final = "msgspec, pluggy"
+NEEDED: Final = "asm_core, asm_core.plugins, asm_core.models"
+"""What a program that opens a store imports of core: `asm_core` itself imports its modules at first use."""
 ORMS: Final = ("sqlmodel", "sqlalchemy", "peewee", "playhouse", "pony", "psycopg", "psycopg2", "sqlite3")
 _TIMED: Final = """\
 import sys, time
@@ -40,7 +44,7 @@ def imports(setting: Setting) -> Iterator[Measured]:  # noqa: ARG001  it takes n
 
 def _imports() -> list[Measured]:
     compared = partial(of_pairs, workload=IMPORT_NAME, database="", backend="", bar=IMPORT)
-    return in_rounds(lambda: (_import(DEPENDENCIES), _import("asm_core")), IMPORTS, compared)
+    return in_rounds(lambda: (_import(DEPENDENCIES), _import(NEEDED)), IMPORTS, compared)
 
 
 def _import(names: str) -> float:
@@ -48,6 +52,39 @@ def _import(names: str) -> float:
     taken, *orms = subprocess.check_output([sys.executable, "-c", code], text=True).split()
     assert not orms, f"importing {names} imports {', '.join(orms)}"
     return float(taken)
+
+
+def helped(setting: Setting) -> Iterator[Measured]:  # noqa: ARG001  it takes no database
+    """Yield what `asm --help` takes, against importing Typer."""
+    yield from attempt(HELP_NAME, "", "", _started, HELP_NAME, "", "import typer", ("--help",))
+
+
+def listed(setting: Setting) -> Iterator[Measured]:
+    """Yield what `asm sessions` takes on an empty store, against importing its backend."""
+    place = setting.places.get(("sqlite", True))
+    for backend in setting.backends if place else ():
+        url = place.new_url(())
+        asm.open_backend(backend, url=url, migrate=True).close()
+        code = f"from asm_backend_{backend} import *"
+        arguments = ("sessions", "--backend", backend, "--url", url)
+        yield from attempt(LISTED_NAME, "sqlite", backend, _started, LISTED_NAME, backend, code, arguments)
+
+
+def _started(workload: str, backend: str, code: str, arguments: Sequence[str]) -> list[Measured]:
+    def take() -> tuple[float, float]:
+        return _process(sys.executable, "-c", code), _process(_asm(), *arguments)
+
+    database = "sqlite" if backend else ""
+    compared = partial(of_pairs, workload=workload, database=database, backend=backend, bar=STARTED)
+    return in_rounds(take, IMPORTS, compared)
+
+
+def _process(*command: str) -> float:
+    return seconds(lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True))
+
+
+def _asm() -> str:
+    return str(Path(sys.executable).with_name("asm"))
 
 
 def recorded_lines(setting: Setting) -> Iterator[Measured]:
@@ -80,7 +117,7 @@ def read_lines(command: Sequence[str]) -> None:
 
 def _record(url: str, backend: str) -> float:
     """Return the seconds of `asm run`; check that it stored all lines."""
-    asm_run = (str(Path(sys.executable).with_name("asm")), "run", "--backend", backend, "--url", url, "--quiet")
+    asm_run = (_asm(), "run", "--backend", backend, "--url", url, "--quiet")
     command = (*asm_run, "--agent", "measured", "--", *printer())
     taken = seconds(lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True))
     with asm.open_backend(backend, url=url) as opened:

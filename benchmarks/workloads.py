@@ -217,5 +217,7 @@ IDLE: Final = 1.0
 """W7, per cent of a core."""
 IMPORT: Final = 2.0
 """W8, in times of the import of the dependencies."""
+STARTED: Final = 1.5
+"""`asm --help`, in times of importing Typer; `asm sessions`, in times of importing its backend."""
 RECORDED: Final = 3.0
 """`asm run`, in times of the pipe alone."""

@@ -22,7 +22,7 @@ EVERYWHERE = {"--help", "--version", "--backend", "-b", "--url", "--store", "--c
 def commands(command: Any, name: str = "asm") -> Iterator[tuple[str, Any]]:
     yield name, command
     for child, found in getattr(command, "commands", {}).items():
-        yield from commands(found, f"{name} {child}")
+        yield from commands(getattr(found, "loaded", found), f"{name} {child}")
 
 
 ALL = dict(commands(get_command(app)))

@@ -46,7 +46,8 @@ BAD_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield each command of the program, by its path."""
     group = group or typer.main.get_command(app)
-    for name, command in group.commands.items():
+    for name, found in group.commands.items():
+        command = getattr(found, "loaded", found)
         if hasattr(command, "commands"):
             yield from commands(command, (*path, name))
         else:

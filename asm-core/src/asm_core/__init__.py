@@ -11,7 +11,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from asm_core.config import StoreConfig
 from asm_core.errors import (
     AlreadyExistsError,
     AsmError,
@@ -52,63 +51,70 @@ from asm_core.errors import (
     UnsupportedCapabilityError,
     ValidationError,
 )
-from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus, StoredEvent, TokenUsage
-from asm_core.plugins import (
-    BackendInfo,
-    BackendSpec,
-    ProviderInfo,
-    ProviderSpec,
-    hookimpl,
-    installed_backends,
-    installed_providers,
-    open_backend,
-    open_provider,
-    resolve_store,
-)
-from asm_core.ports import (
-    PORT_VERSION,
-    ArtifactBlob,
-    ArtifactRegistry,
-    Artifacts,
-    ArtifactStore,
-    AsyncEmit,
-    AsyncProvider,
-    Backend,
-    Capability,
-    Emit,
-    ExecutionResult,
-    Maintenance,
-    Ports,
-    Provider,
-    ProviderCapability,
-    ProviderResult,
-    QueryAPI,
-    SessionStore,
-    ToolDecision,
-)
-from asm_core.querying.pages import Page
-from asm_core.querying.prices import TokenPrice
-from asm_core.querying.summaries import (
-    ArtifactStats,
-    SessionExport,
-    SessionStats,
-)
-from asm_core.querying.usage import CostRow, CostSummary, UsageRow, UsageSummary
-from asm_core.retention import MaintenanceReport, RetentionPolicy
-from asm_core.retrying import RetryPolicy
 
 if TYPE_CHECKING:
     from asm_core import aio
     from asm_core.artifacts import DirectoryArtifactStore, FsspecArtifactStore
     from asm_core.commands import CommandProvider
+    from asm_core.config import StoreConfig
     from asm_core.conversation import Message, Transcript, read_messages, resolve_references
     from asm_core.memory import MemoryBackend
+    from asm_core.models import (
+        Artifact,
+        Event,
+        EventType,
+        Run,
+        RunStatus,
+        Session,
+        SessionStatus,
+        StoredEvent,
+        TokenUsage,
+    )
+    from asm_core.plugins import (
+        BackendInfo,
+        BackendSpec,
+        ProviderInfo,
+        ProviderSpec,
+        hookimpl,
+        installed_backends,
+        installed_providers,
+        open_backend,
+        open_provider,
+        resolve_store,
+    )
+    from asm_core.ports import (
+        PORT_VERSION,
+        ArtifactBlob,
+        ArtifactRegistry,
+        Artifacts,
+        ArtifactStore,
+        AsyncEmit,
+        AsyncProvider,
+        Backend,
+        Capability,
+        Emit,
+        ExecutionResult,
+        Maintenance,
+        Ports,
+        Provider,
+        ProviderCapability,
+        ProviderResult,
+        QueryAPI,
+        SessionStore,
+        ToolDecision,
+    )
+    from asm_core.querying.pages import Page
+    from asm_core.querying.prices import TokenPrice
+    from asm_core.querying.summaries import ArtifactStats, SessionExport, SessionStats
+    from asm_core.querying.usage import CostRow, CostSummary, UsageRow, UsageSummary
     from asm_core.recording.abandoned import close_abandoned
     from asm_core.recording.manager import SessionManager
     from asm_core.recording.policies import Budget, ToolPolicy
     from asm_core.recording.redaction import Redactor
     from asm_core.recording.results import RunResult
     from asm_core.recording.streams import RunStream
+    from asm_core.retention import MaintenanceReport, RetentionPolicy
+    from asm_core.retrying import RetryPolicy
     from asm_core.transfer import copy_store, dump_session, load_session
 
 __all__ = [
@@ -222,38 +228,53 @@ __all__ = [
     "resolve_store",
 ]
 
-_LATER: Final = {
-    "Budget": "recording.policies",
-    "CommandProvider": "commands",
-    "DirectoryArtifactStore": "artifacts",
-    "FsspecArtifactStore": "artifacts",
-    "MemoryBackend": "memory",
-    "Message": "conversation",
-    "Redactor": "recording.redaction",
-    "RunResult": "recording.results",
-    "RunStream": "recording.streams",
-    "SessionManager": "recording.manager",
-    "ToolPolicy": "recording.policies",
-    "Transcript": "conversation",
-    "close_abandoned": "recording.abandoned",
-    "copy_store": "transfer",
-    "dump_session": "transfer",
-    "load_session": "transfer",
-    "read_messages": "conversation",
-    "resolve_references": "conversation",
+_NAMES: Final = {
+    "artifacts": "DirectoryArtifactStore FsspecArtifactStore",
+    "commands": "CommandProvider",
+    "config": "StoreConfig",
+    "conversation": "Message Transcript read_messages resolve_references",
+    "memory": "MemoryBackend",
+    "models": "Artifact Event EventType Run RunStatus Session SessionStatus StoredEvent TokenUsage",
+    "plugins": (
+        "BackendInfo BackendSpec ProviderInfo ProviderSpec hookimpl installed_backends installed_providers "
+        "open_backend open_provider resolve_store"
+    ),
+    "ports": (
+        "ArtifactBlob ArtifactRegistry ArtifactStore Artifacts AsyncEmit AsyncProvider Backend Capability "
+        "Emit ExecutionResult Maintenance PORT_VERSION Ports Provider ProviderCapability ProviderResult "
+        "QueryAPI SessionStore ToolDecision"
+    ),
+    "querying.pages": "Page",
+    "querying.prices": "TokenPrice",
+    "querying.summaries": "ArtifactStats SessionExport SessionStats",
+    "querying.usage": "CostRow CostSummary UsageRow UsageSummary",
+    "recording.abandoned": "close_abandoned",
+    "recording.manager": "SessionManager",
+    "recording.policies": "Budget ToolPolicy",
+    "recording.redaction": "Redactor",
+    "recording.results": "RunResult",
+    "recording.streams": "RunStream",
+    "retention": "MaintenanceReport RetentionPolicy",
+    "retrying": "RetryPolicy",
+    "transfer": "copy_store dump_session load_session",
 }
-"""Names whose modules are imported at first use, so that programs that only store and read start faster."""
+"""The names of each module that is imported when one of them is used: a program pays only for what it uses."""
+_HOMES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "aio":  # it imports asyncio
-        return import_module(f"{__name__}.aio")
-    if name not in _LATER:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-    globals()[name] = value
-    return value
+    if name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    module = f"{__name__}.{name}"
+    try:
+        return import_module(module)  # `asm_core.aio`, `asm_core.models`, …
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
 
 
 def __dir__() -> list[str]:

@@ -1,18 +1,17 @@
-"""The Typer application, and the exit statuses of errors."""
+"""The options of `asm` itself, and the exit statuses of errors."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from asm_core.cli.exits import FAILED, INTERRUPTED, NOBODY_READS, STORE_UNAVAILABLE
+from asm_core.cli.options import BackendOption, ConfigOption, Given, StoreOption, UrlOption
 from asm_core.cli.output import printing
 from asm_core.cli.output.streams import be_whole
-from asm_core.cli.store import BackendOption, Choice, ConfigOption, StoreOption, UrlOption
 from asm_core.errors import AsmError, StorageConnectionError, without_account
 from asm_core.escaping import visible
 
@@ -66,23 +65,14 @@ def _fit_to_be_shown() -> Iterator[None]:
         raise
 
 
-app = typer.Typer(
-    name="asm",
-    cls=AsmGroup,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-
-
 def _print_version(asked: bool) -> None:  # noqa: FBT001  the signature of Typer's callbacks
     if asked:
+        from importlib.metadata import version  # noqa: PLC0415  it costs more than the rest of the start
+
         printing.line(version("asm-core"))
         raise typer.Exit
 
 
-@app.callback()
 def choose_store(
     context: typer.Context,
     *,
@@ -102,4 +92,4 @@ def choose_store(
     above it. The default is the installed backend on sqlite:///asm.db.
     """
     del show_version
-    context.obj = Choice(backend=backend, url=url, store=store, config=config)
+    context.obj = Given(backend=backend, url=url, store=store, config=config)

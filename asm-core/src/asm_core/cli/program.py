@@ -2,68 +2,67 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from asm_core.cli.app import app
-from asm_core.cli.commands.backends import list_backends, list_providers
-from asm_core.cli.commands.changes import (
-    change_tags,
-    delete_session,
-    erase_user,
-    fork_session,
-    set_title,
-    undelete_session,
-)
-from asm_core.cli.commands.chat import ask_model, chat_with_model
-from asm_core.cli.commands.db import downgrade, print_sql, print_status, upgrade
-from asm_core.cli.commands.files import export_to_file, import_from_file
-from asm_core.cli.commands.health import check_health
-from asm_core.cli.commands.maintain import maintain_store
-from asm_core.cli.commands.output import print_output
-from asm_core.cli.commands.run import run_command
-from asm_core.cli.commands.sessions import list_sessions
-from asm_core.cli.commands.show import show_session
-from asm_core.cli.commands.stores import back_up, copy_to_store
-from asm_core.cli.commands.tail import tail_session
-from asm_core.cli.commands.usage import sum_up_usage
+from asm_core.cli.app import AsmGroup, choose_store
+from asm_core.cli.lazy import LazyCommand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["app", "start"]
+__all__ = ["COMMANDS", "app", "start"]
 
-# Everything after the program's name belongs to the program, even if it looks like an option.
-app.command("run", context_settings={"allow_interspersed_args": False})(run_command)
-app.command("ask")(ask_model)
-app.command("chat")(chat_with_model)
-app.command("sessions")(list_sessions)
-app.command("show")(show_session)
-app.command("tail")(tail_session)
-app.command("output")(print_output)
-app.command("usage")(sum_up_usage)
-app.command("title")(set_title)
-app.command("tag")(change_tags)
-app.command("fork")(fork_session)
-app.command("delete")(delete_session)
-app.command("undelete")(undelete_session)
-app.command("erase")(erase_user)
-app.command("export")(export_to_file)
-app.command("import")(import_from_file)
-app.command("copy")(copy_to_store)
-app.command("backup")(back_up)
-app.command("maintain")(maintain_store)
-app.command("health")(check_health)
-app.command("backends")(list_backends)
-app.command("providers")(list_providers)
+_LISTED: Final = (
+    ("ask", "chat:ask_model", "Ask a model one question, and record the answer in a session."),
+    ("chat", "chat:chat_with_model", "Talk to a model, and record the conversation in a session."),
+    ("sessions", "sessions:list_sessions", "List sessions, newest first."),
+    ("show", "show:show_session", "Show a session: what it is, and its events."),
+    ("tail", "tail:tail_session", "Show the last events of a session, and follow it."),
+    ("output", "output:print_output", "Print what the command of a session printed, byte for byte."),
+    ("usage", "usage:sum_up_usage", "Show tokens and costs of runs by group."),
+    ("title", "changes:set_title", "Set the title of a session."),
+    ("tag", "changes:change_tags", "Add tags to a session, and remove others."),
+    ("fork", "changes:fork_session", "Make a session that begins with the events of another."),
+    ("delete", "changes:delete_session", "Delete a session."),
+    ("undelete", "changes:undelete_session", "Restore a deleted session."),
+    ("erase", "changes:erase_user", "Remove all sessions of a user permanently."),
+    ("export", "files:export_to_file", "Export a session to a file, or all sessions to a directory."),
+    ("import", "files:import_from_file", "Import a session from a file, or all sessions of a directory."),
+    ("copy", "stores:copy_to_store", "Copy all sessions from one store to another."),
+    ("backup", "stores:back_up", "Copy the SQLite database to a file while it is in use."),
+    ("maintain", "maintain:maintain_store", "Delete, archive and prune old sessions and events."),
+    ("health", "health:check_health", "Check the consistency of the store."),
+    ("backends", "backends:list_backends", "List the installed backends."),
+    ("providers", "backends:list_providers", "List the installed providers of models."),
+    ("db", "db:commands", "Show and change the schema of the store."),
+)
 
-db = typer.Typer(help="Show and change the schema of the store.", no_args_is_help=True, rich_markup_mode=None)
-db.command("status")(print_status)
-db.command("upgrade")(upgrade)
-db.command("downgrade")(downgrade)
-db.command("sql")(print_sql)
-app.add_typer(db, name="db")
+COMMANDS: Final = (
+    # Everything after the program's name belongs to the program, even if it looks like an option.
+    LazyCommand("run", "run:run_command", "Run a command and record it as a session.", allow_interspersed_args=False),
+    *(LazyCommand(name, place, line) for name, place, line in _LISTED),
+)
+"""All commands. None is imported before it is called."""
+
+
+class Program(AsmGroup):
+    """The group of all commands."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "commands": {command.name: command for command in COMMANDS}})
+
+
+app = typer.Typer(
+    name="asm",
+    cls=Program,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.callback()(choose_store)
 
 
 def start(arguments: Sequence[str] | None = None) -> int:

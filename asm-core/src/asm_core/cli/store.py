@@ -3,34 +3,16 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import typer
 
+from asm_core.cli.options import BackendOption, ConfigOption, Given, StoreOption, UrlOption
 from asm_core.config.stores import StoreConfig
 from asm_core.plugins import open_store, resolve_store
 from asm_core.ports import Backend
 
-BackendOption = Annotated[
-    str | None,
-    typer.Option(
-        "--backend", "-b", metavar="NAME", help="The backend to use, such as sqlmodel; `asm backends` lists them."
-    ),
-]
-UrlOption = Annotated[
-    str | None, typer.Option("--url", metavar="URL", help="The URL of the store, such as sqlite:///asm.db.")
-]
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        "--store", metavar="NAME", help="A store that asm.toml or pyproject.toml configures as [stores.NAME]."
-    ),
-]
-ConfigOption = Annotated[
-    str | None,
-    typer.Option("--config", metavar="FILE", help="The configuration file to use. A file named here is trusted."),
-]
 _OPTIONS = {"backend": BackendOption, "url": UrlOption, "store": StoreOption, "config": ConfigOption}
 
 
@@ -59,7 +41,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 def chosen(context: typer.Context, given: Choice) -> Choice:
     """Return the options after the command, completed by those before it."""
-    before = context.find_object(Choice) or Choice()
+    before = context.find_object(Given) or Given()
     return Choice(
         backend=given.backend or before.backend,
         url=given.url or before.url,

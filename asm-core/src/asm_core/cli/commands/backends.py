@@ -8,6 +8,7 @@ import typer
 
 from asm_core.cli.isolation import EndedEarlyError, call_isolated, can_isolate
 from asm_core.cli.output import printing
+from asm_core.cli.output.documents import json_array
 from asm_core.plugins.discovery import Offer
 from asm_core.plugins.loading import Kind
 from asm_core.plugins.providers import PROVIDERS
@@ -36,7 +37,7 @@ def list_providers(*, as_json: AsJson = False) -> None:
 def _print(kind: Kind[Any, Any], columns: tuple[str, ...], *, as_json: bool) -> None:
     found = [msgspec.to_builtins(info) for info in _look_at_all(kind)]
     if as_json:
-        printing.json_array(iter(found))
+        json_array(iter(found))
         return
     rows = [{**info, "ports": info["port_version"]} for info in found]
     printing.table(columns, [tuple(_cell(row[column]) for column in columns) for row in rows])

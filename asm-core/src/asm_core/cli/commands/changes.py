@@ -104,7 +104,7 @@ def fork_session(
         int | None, typer.Option(min=0, metavar="NUMBER", help="The last event to copy; by default, all are copied.")
     ] = None,
 ) -> None:
-    """Make a new session that begins with the events of another, and print its id.
+    """Make a session that begins with the events of another, and print its id.
 
     The fork has the agent, user, title, metadata, context and tags of the original. Runs and artifacts are not copied.
     """
@@ -121,10 +121,11 @@ def erase_user(
     *,
     yes: YesOption = False,
 ) -> None:
-    """Remove all sessions of a user permanently, with all that belongs to them.
+    """Remove all sessions of a user permanently.
 
-    This cannot be undone, and asks for confirmation. It includes deleted sessions, and those that retention exempts. An
-    interrupted command continues when it is repeated. Artifact blobs, archives, exports and backups are not removed.
+    All that belongs to them is removed with them. This cannot be undone, and asks for confirmation. It includes deleted
+    sessions, and those that retention exempts. An interrupted command continues when it is repeated. Artifact blobs,
+    archives, exports and backups are not removed.
     """
     if not yes:
         count = backend.query_api.search_sessions(user_id=user, include_deleted=True, limit=1, count=True).total_count

@@ -6,6 +6,7 @@ import typer
 
 from asm_core.cli.exits import FAILED
 from asm_core.cli.output import printing
+from asm_core.cli.output.documents import json_document
 from asm_core.cli.store import Choice, with_choice
 from asm_core.errors import MigrationRequiredError, StorageConnectionError, ValidationError
 from asm_core.sql import LATEST_VERSION, Dialect, ddl
@@ -21,11 +22,11 @@ def print_status(
     check: Annotated[bool, typer.Option("--check", help="End with status 1 unless the schema is up to date.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the version of the store's schema, and whether it needs an upgrade."""
+    """Show whether the store's schema needs an upgrade."""
     version, required = _versions(choice)
     state = "up to date" if version == required else "behind" if version < required else "ahead"
     if as_json:
-        printing.json_document({"version": version, "required": required, "state": state})
+        json_document({"version": version, "required": required, "state": state})
     else:
         printing.line(f"Schema version {version}; version {required} is required: {state}.{_ADVICE.get(state, '')}")
     if check and version != required:
@@ -110,3 +111,12 @@ def _tell(before: int, after: int) -> None:
         printing.line(f"The schema already has version {after}. Nothing was changed.")
     else:
         printing.line(f"Migrated the schema from version {before} to {after}.")
+
+
+commands = typer.Typer(
+    help="Show and change the schema of the store.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+)
+commands.command("status")(print_status)
+commands.command("upgrade")(upgrade)
+commands.command("downgrade")(downgrade)
+commands.command("sql")(print_sql)

@@ -45,11 +45,11 @@ def export_to_file(
         typer.Option("--umask", help="Leave the file's mode to the umask; by default, it is 0600."),
     ] = False,
 ) -> None:
-    """Export a session, with its runs, events and artifacts, to a file; or all sessions to a directory.
+    """Export a session to a file, or all sessions to a directory.
 
-    `asm import` restores it exactly, in any store. The file holds JSON lines with checksums, and appears when it is
-    complete. Artifacts are exported as registered; their blobs are not. With --all, files that are already there and
-    equal are not written again, and others are replaced.
+    A session has its runs, events and artifacts with it. `asm import` restores it exactly, in any store. The file holds
+    JSON lines with checksums, and appears when it is complete. Artifacts are exported as registered; their blobs are
+    not. With --all, files that are already there and equal are not written again, and others are replaced.
     """
     if directory is not None and session is None and target is None:
         _export_all(backend, directory, private=not umask)

@@ -6,6 +6,7 @@ import typer
 
 from asm_core.cli.exits import FAILED
 from asm_core.cli.output import printing
+from asm_core.cli.output.documents import json_document
 from asm_core.cli.store import with_backend
 from asm_core.ports import Backend
 
@@ -20,7 +21,7 @@ def check_health(backend: Backend, *, as_json: JsonOption = False) -> None:
     """
     faults = backend.maintenance.health_check()
     if as_json:
-        printing.json_document({"healthy": not faults, "faults": faults})
+        json_document({"healthy": not faults, "faults": faults})
     else:
         for fault in faults or ["healthy"]:
             printing.line(fault)

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from asm_core.cli.output import printing
+from asm_core.cli.output.documents import json_document
 from asm_core.cli.output.progress import shown_progress
 from asm_core.cli.store import Choice, with_choice
 from asm_core.cli.toml import read_toml
@@ -67,9 +68,7 @@ def maintain_store(
         compaction = backend.maintenance.compact() if compact and not dry_run else None
     if as_json:
         sizes = {} if compaction is None else {"compaction": msgspec.to_builtins(compaction)}
-        printing.json_document(
-            {**msgspec.to_builtins(report), "abandoned_closed": closed, **sizes, **_plan(report, planned)}
-        )
+        json_document({**msgspec.to_builtins(report), "abandoned_closed": closed, **sizes, **_plan(report, planned)})
         return
     _tell(report, closed)
     if planned:

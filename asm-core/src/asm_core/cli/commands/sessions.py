@@ -12,6 +12,7 @@ from asm_core.cli.arguments import AgentsOption
 from asm_core.cli.commands.listing import Listed, status_style
 from asm_core.cli.finding import all_sessions, short_ids
 from asm_core.cli.output import printing
+from asm_core.cli.output.documents import json_array
 from asm_core.cli.store import with_backend
 from asm_core.cli.when import TIME_HELP, parse_time
 from asm_core.errors import SessionNotFoundError
@@ -72,7 +73,7 @@ def list_sessions(
     chosen = found if everything else itertools.islice(found, min(limit, sys.maxsize))
     rows = (Listed.read(backend, one, stats) for one, stats in with_stats(backend, chosen))
     if as_json:
-        printing.json_array(one.document() for one in rows)
+        json_array(one.document() for one in rows)
     elif printing.on_terminal():
         _draw(rows)
     else:

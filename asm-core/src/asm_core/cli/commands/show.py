@@ -10,6 +10,7 @@ from asm_core.cli.arguments import NewestSessionArgument
 from asm_core.cli.commands.listing import Listed
 from asm_core.cli.finding import NEWEST, find_session
 from asm_core.cli.output import printing
+from asm_core.cli.output.documents import json_array
 from asm_core.cli.output.events import EventPrinter, events_between
 from asm_core.cli.output.text import dollars, duration, json_text, moment
 from asm_core.cli.output.timeline import Timeline
@@ -124,11 +125,11 @@ def _origin_facts(origin: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _print_json(backend: Backend, session: Session, types: frozenset[str] | None) -> None:
     head = backend.session_store.get_latest_sequence(session.id)
     sys.stdout.write(f'{{"session": {json_text(session)},\n"runs": ')
-    printing.json_array(_runs(backend, session.id))
+    json_array(_runs(backend, session.id))
     sys.stdout.write(',"events": ')
-    printing.json_array(events_between(backend.session_store, session.id, 0, head, types))
+    json_array(events_between(backend.session_store, session.id, 0, head, types))
     sys.stdout.write(',"artifacts": ')
-    printing.json_array(backend.artifact_registry.list_by_session(session.id))
+    json_array(backend.artifact_registry.list_by_session(session.id))
     sys.stdout.write(f',"last_sequence": {head},\n')
     sys.stdout.write(f'"stats": {json_text(backend.query_api.get_session_stats(session.id))}}}\n')
 

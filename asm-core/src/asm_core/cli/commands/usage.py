@@ -9,6 +9,7 @@ import typer
 from asm_core.cli.arguments import complete_agent, complete_session
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
+from asm_core.cli.output.documents import json_document
 from asm_core.cli.output.text import dollars
 from asm_core.cli.store import with_backend
 from asm_core.cli.toml import read_toml
@@ -99,7 +100,7 @@ def sum_up_usage(
         rows = [{**_values(usage, groups), **_document(usage, cost)} for usage, cost in pairs]
         source = None if packaged is None else {"source": packaged.source, "date": packaged.data_date.isoformat()}
         total = _document(tokens, costs)
-        printing.json_document({**total, "prices": source, "rows": rows})
+        json_document({**total, "prices": source, "rows": rows})
         return
     _print_table(groups, pairs, tokens, costs)
     if packaged is not None:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from asm_core.cli.output import printing
+from asm_core.cli.output.documents import json_document
 from asm_core.cli.output.text import moment, summary
 from asm_core.escaping import visible
 
@@ -42,9 +43,7 @@ class EventPrinter:
         self._width = width
         self._day: date | None = None
         terminal = printing.on_terminal()
-        self.print: Callable[[Event], None] = (
-            printing.json_document if as_json else self._draw if terminal else _print_row
-        )
+        self.print: Callable[[Event], None] = json_document if as_json else self._draw if terminal else _print_row
         if not as_json and not terminal:
             printing.row(COLUMNS)
 

@@ -1,4 +1,4 @@
-"""Output of commands: tables on a terminal, plain text in a pipe, and JSON."""
+"""Output of commands: tables on a terminal, and plain text in a pipe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sys
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from asm_core.cli.output.streams import WholeWriter
-from asm_core.cli.output.text import json_text
 from asm_core.errors import without_account
 from asm_core.escaping import visible
 
@@ -64,19 +63,19 @@ def guard_streams() -> None:
             setattr(sys, name, GuardedStream(stream))
 
 
-def _escaped_output() -> TextIO:
+def escaped_output() -> TextIO:
     """Return standard output for text that is already escaped; its newlines and escape sequences are ours."""
     return sys.stdout.unguarded if isinstance(sys.stdout, GuardedStream) else sys.stdout
 
 
 def line(text: str = "") -> None:
     """Print a line of text; control characters and newlines in it are escaped."""
-    _escaped_output().write(f"{visible(text)}\n")
+    escaped_output().write(f"{visible(text)}\n")
 
 
 def row(cells: Iterable[str]) -> None:
     """Print a line of tab-separated cells; control characters in them are escaped."""
-    _escaped_output().write("\t".join(map(visible, cells)) + "\n")
+    escaped_output().write("\t".join(map(visible, cells)) + "\n")
 
 
 def note(text: str) -> None:
@@ -97,7 +96,7 @@ def console() -> Console:
     """Return a Rich console on standard output."""
     from rich.console import Console  # noqa: PLC0415  importing it takes a third of the start of commands without a console
 
-    return Console(file=_escaped_output(), highlight=False, markup=False, emoji=False)
+    return Console(file=escaped_output(), highlight=False, markup=False, emoji=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
@@ -109,7 +108,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
         right: the names of right-aligned columns.
     """
     if not on_terminal():
-        remaining = _begun(rows)
+        remaining = begun(rows)
         row(columns)
         for cells in remaining:
             row(cells)
@@ -134,23 +133,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
     console().print(grid)
 
 
-def json_document(value: object) -> None:
-    """Print a JSON document on one line."""
-    _escaped_output().write(f"{json_text(value)}\n")
-
-
-def json_array(values: Iterable[object]) -> None:
-    """Print a JSON array as its elements arrive, one element a line."""
-    remaining = _begun(values)
-    sys.stdout.write("[")
-    separator = "\n"
-    for value in remaining:
-        sys.stdout.write(separator + json_text(value))
-        separator = ",\n"
-    sys.stdout.write("]\n" if separator == "\n" else "\n]\n")
-
-
-def _begun(values: Iterable[T]) -> Iterator[T]:
+def begun(values: Iterable[T]) -> Iterator[T]:
     """Return an iterator whose first value is already fetched, so that an error comes before any output."""
     remaining = iter(values)
     return itertools.chain(list(itertools.islice(remaining, 1)), remaining)
@@ -158,7 +141,7 @@ def _begun(values: Iterable[T]) -> Iterator[T]:
 
 def parts(rows: Iterable[T]) -> Iterator[tuple[bool, list[T]]]:
     """Yield the rows in parts of a table on a terminal, each with whether it is the first; the first may be empty."""
-    remaining = _begun(rows)
+    remaining = begun(rows)
     yield True, list(itertools.islice(remaining, _ROWS_AT_ONCE))
     while piece := list(itertools.islice(remaining, _ROWS_AT_ONCE)):
         yield False, piece
