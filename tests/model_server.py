@@ -32,7 +32,7 @@ class Stream(NamedTuple):
     """A stream of server-sent events.
 
     Attributes:
-        events: the name and the data of each; the name may be empty.
+        events: the name and the data of each; the name may be empty. A function as data is called, and nothing is sent.
         end: ``"end"``; ``"cut"``: the connection is reset; ``"hang"``: nothing more comes until the client closes it.
     """
 
@@ -129,6 +129,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         for name, data in answer.events:
+            if callable(data):
+                data()
+                continue
             text = data if isinstance(data, str) else json.dumps(data)
             self._chunk((f"event: {name}\n" if name else "") + f"data: {text}\n\n")
         self.close_connection = answer.end != "end"
