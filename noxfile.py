@@ -21,7 +21,7 @@ BACKENDS = ("asm-backend-peewee", "asm-backend-pony", "asm-backend-sqlmodel")
 PROVIDERS = ("asm-provider-anthropic", "asm-provider-openai")
 DISTRIBUTIONS = ("asm-core", *BACKENDS, *PROVIDERS, "asm-contract-tests")
 EDITABLE = [
-    *("-e", "./asm-core[cli,prices]", "-e", "./asm-contract-tests"),
+    *("-e", "./asm-core[cli,otel,prices]", "-e", "./asm-contract-tests"),
     *(part for name in BACKENDS for part in ("-e", f"./{name}[postgresql]")),
     *(part for name in PROVIDERS for part in ("-e", f"./{name}")),
 ]
@@ -35,6 +35,7 @@ ON_MINIMUMS = (
     "tests/cli/test_documentation.py",
     "tests/cli/test_show.py",
     "tests/providers",
+    "tests/tracing",
 )
 INTEGRATIONS = sorted(path.parent.name for path in Path("integrations").glob("*/pyproject.toml"))
 PARALLEL = ("-n", "2", "--dist", "worksteal")

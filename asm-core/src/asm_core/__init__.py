@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from asm_core.recording.streams import RunStream
     from asm_core.retention import MaintenanceReport, RetentionPolicy
     from asm_core.retrying import RetryPolicy
+    from asm_core.tracing import Tracing
     from asm_core.transfer import copy_store, dump_session, load_session
 
 __all__ = [
@@ -206,6 +207,7 @@ __all__ = [
     "TokenUsage",
     "ToolDecision",
     "ToolPolicy",
+    "Tracing",
     "Transcript",
     "UnknownBackendError",
     "UnknownProviderError",
@@ -256,6 +258,7 @@ _NAMES: Final = {
     "recording.streams": "RunStream",
     "retention": "MaintenanceReport RetentionPolicy",
     "retrying": "RetryPolicy",
+    "tracing": "Tracing",
     "transfer": "copy_store dump_session load_session",
 }
 """The names of each module that is imported when one of them is used: a program pays only for what it uses."""

@@ -80,10 +80,11 @@ class AnthropicProvider(ModelProvider):
             "default_headers": dict(headers or {}),
             "max_retries": 0,
         }
-        self._model = model
+        self.model = model
         self._max_tokens = max_tokens
         self._system = [{"type": "text", "text": system}] if system else []
         self._request = request
+        self.settings = {"max_tokens": max_tokens, **request}
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncAnthropic]:
@@ -119,7 +120,7 @@ class AnthropicProvider(ModelProvider):
             request["tools"] = tools
         try:
             return await client.messages.create(
-                model=self._model, max_tokens=self._max_tokens, stream=True, extra_body=self._request, **request
+                model=self.model, max_tokens=self._max_tokens, stream=True, extra_body=self._request, **request
             )
         except TypeError as error:  # how the SDK reports a missing key
             raise no_key(error) from error

@@ -93,10 +93,11 @@ class OpenAIProvider(ModelProvider):
             "max_retries": 0,
         }
         self._api = api
-        self._model = model
+        self.model = model
         self._system = system
         self._max_tokens = max_tokens
         self._request = request
+        self.settings = {"max_tokens": max_tokens, **request}
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncOpenAI]:
@@ -140,7 +141,7 @@ class OpenAIProvider(ModelProvider):
         # Fields that this version of the SDK has no parameter for are passed on too.
         own = {name: fields.pop(name) for name in ("messages", "input") if name in fields}
         try:
-            events: AsyncStream[Any] = await create(model=self._model, stream=True, extra_body=fields, **own)
+            events: AsyncStream[Any] = await create(model=self.model, stream=True, extra_body=fields, **own)
         except FAILURES as error:
             raise translated(error) from error
         return events

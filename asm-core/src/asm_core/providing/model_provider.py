@@ -6,6 +6,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -13,10 +14,11 @@ import msgspec
 from asm_core.conversation.messages import TOOL_CALL, Message
 from asm_core.errors import AsmError, ProviderError, ValidationError
 from asm_core.escaping import described
-from asm_core.models import EventType
+from asm_core.models import EventType, TokenUsage
 from asm_core.models.base import check_natural
 from asm_core.ports import AsyncProvider, ProviderCapability, ProviderResult
 from asm_core.providing.tools import Tool
+from asm_core.tracing import in_tool, model_call
 from asm_core.values.payloads import Payload
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ class ModelProvider(AsyncProvider):
         tools: the callables, by name.
         vendor_tools: the vendor's own tools.
         secrets: keys, which are removed from the messages of errors.
+        model: the id of the model, for spans.
+        settings: fields of the requests, such as ``temperature``, for spans.
     """
 
     capabilities = frozenset({ProviderCapability.HISTORY, ProviderCapability.STREAMING, ProviderCapability.TOOLS})
@@ -80,6 +84,8 @@ class ModelProvider(AsyncProvider):
         self.vendor_tools = [tool for tool in tools if isinstance(tool, dict)]
         self.tools = Tool.of(tool for tool in tools if not isinstance(tool, dict))
         self.secrets: tuple[str, ...] = ()
+        self.model = ""
+        self.settings: Payload = {}
         self._max_rounds = check_natural("max_tool_rounds", max_tool_rounds)
 
     @abstractmethod
@@ -144,7 +150,8 @@ class ModelProvider(AsyncProvider):
                 await emit(EventType.MESSAGE_STREAMED, {"delta": delta})
 
         try:
-            await self.respond(client, messages, response, stream_text)
+            with model_call(partial(self._traced, client), partial(_answered, response)):
+                await self.respond(client, messages, response, stream_text)
         except BaseException as error:
             with suppress(AsmError):
                 await _emit_usage(response, emit)
@@ -156,6 +163,10 @@ class ModelProvider(AsyncProvider):
         await _emit_usage(response, emit)
         await emit(EventType.TURN_COMPLETED, {"stop_reason": response.stop_reason, "model": response.model})
         return response
+
+    def _traced(self, client: Any) -> Payload:
+        """Return what a span has of a request."""
+        return {**self.settings, "model": self.model, "url": getattr(client, "base_url", None)}
 
     def _is_leaking(self, error: ProviderError) -> bool:
         return any(secret in error.message for secret in self.secrets)
@@ -190,7 +201,8 @@ class ModelProvider(AsyncProvider):
         if tool is None:
             return None, f"There is no tool {call['tool_name']!r}. The tools are: {', '.join(self.tools) or 'none'}."
         try:
-            return await tool.call(call["tool_input"]), None
+            with in_tool(call["tool_call_id"]):
+                return await tool.call(call["tool_input"]), None
         except asyncio.CancelledError:
             with suppress(AsmError):
                 await emit(EventType.TOOL_CALL_FAILED, {**about, "error": CANCELLED})
@@ -212,6 +224,16 @@ async def _emit_usage(response: ModelResponse, emit: AsyncEmit) -> None:
     if response.usage is not None:
         about = {"model": response.model, "response_id": response.response_id}
         await emit(EventType.TOKEN_USAGE_UPDATED, {"usage": response.usage, **about})
+
+
+def _answered(response: ModelResponse) -> Payload:
+    """Return what a span has of a response."""
+    try:
+        usage = TokenUsage.from_provider(response.usage or {})
+    except ValidationError:  # noted as a warning where it is counted
+        usage = TokenUsage()
+    fields = {name: getattr(response, name) for name in ("model", "response_id", "stop_reason", "error")}
+    return {**fields, "usage": usage}
 
 
 def _plain(content: list[Payload]) -> str | list[Payload]:

@@ -53,7 +53,9 @@ class InLoop(Wrapper):
         execution = self._execute(run, session, emit)
         if where is None:
             return asyncio.run(execution)
-        found: ProviderResult = result_in(where, execution)
+        context = copy_context()  # that of the run, whose span is current
+        context.run(home.set, None)
+        found: ProviderResult = result_in(Home(where.loop, context), execution)
         return found
 
     def cancel(self, run_id: str) -> None:
@@ -107,7 +109,7 @@ async def _in_thread(function: Callable[..., T], *args: Any) -> T:
         except BaseException as error:  # noqa: BLE001  raised in the loop
             ended.set_exception(error)
 
-    start_thread(work)
+    start_thread(partial(copy_context().run, work))
     return await asyncio.shield(asyncio.wrap_future(ended))
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asm_core.recording.metering import Meter
     from asm_core.recording.policies import Guard
     from asm_core.recording.redaction.recorded import RedactingRecorder
+    from asm_core.tracing.run_trace import RunTrace
     from asm_core.values.payloads import Payload
 
 _SLICE: Final = 512
@@ -33,12 +34,16 @@ _SLICE: Final = 512
 _OF_THE_MANAGER: Final = frozenset({EventType.RUN_STARTED, *RUN_ENDS.values()})
 """The types of events that a manager records itself, once."""
 
+_SINGLE: Final = METERED | {EventType.TOOL_CALL_STARTED, EventType.TOOL_CALL_COMPLETED, EventType.TOOL_CALL_FAILED}
+"""The types of events that are counted, checked or traced one by one."""
+
 
 class Emitter:
     """The `asm_core.ports.Emit` of one run: passes its events to the recorder.
 
     Attributes:
         guard: checks the policies, if there are any.
+        trace: the spans of the run, if it is traced.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class Emitter:
         self._meter = meter
         self._read_transcript = read_transcript
         self.guard: Guard | None = None
+        self.trace: RunTrace | None = None
 
     @property
     def is_full(self) -> bool:
@@ -71,6 +77,8 @@ class Emitter:
         if self.guard is not None:
             self.guard.on_event(kind, fields)
         self.record(kind, fields)
+        if self.trace is not None:
+            self.trace.on_event(kind, fields)
 
     def record(self, kind: str, fields: Mapping[str, Any], *, waits: bool = True) -> None:
         """Record an event of the run; while the queue of events is full, wait only if `waits` is set.
@@ -123,7 +131,7 @@ class Emitter:
         Raises:
             StorageError: events could not be stored.
         """
-        if type in METERED or type == EventType.TOOL_CALL_STARTED:
+        if type in _SINGLE:
             for item in items:
                 self(type, item)
             return

@@ -33,7 +33,7 @@ from asm_core.recording.listeners import OnEvent, notify
 from asm_core.recording.metering import METERED, Meter, priced
 from asm_core.recording.opening import store_opening
 from asm_core.recording.options import Continuation
-from asm_core.recording.outcomes import cancelled, completed, describe, failed, timed_out
+from asm_core.recording.outcomes import cancelled, completed, describe, error_type, failed, timed_out
 from asm_core.recording.policies import Guard
 from asm_core.recording.policies.sums import Sums
 from asm_core.recording.process_identity import recording
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from asm_core.recording.options import Options
     from asm_core.recording.outcomes import Outcome
     from asm_core.recording.supervisor import Supervisor
+    from asm_core.tracing.run_trace import RunTrace
 
 
 _BLINK: Final = 0.25
@@ -133,6 +134,7 @@ class Execution(Supervised):
         self._failure: BaseException | None = None
         self._unheard: BaseException | None = None
         self._guard: Guard | None = None
+        self._trace: RunTrace | None = None
 
     def stop(self, outcome: Outcome) -> None:
         """End the run with this outcome; if it was stopped or has ended, this is a no-op."""
@@ -235,10 +237,12 @@ class Execution(Supervised):
             opening, events = self._open(opening)
             self.has_begun = True
             self.seen = events[-1].sequence_number
+            self._begin_trace(opening.session)
             self._announce(events)
             self._log_begin()
             outcome = self._execute(opening)
             self._log_end(outcome)
+            self._end_trace(outcome)
             failure = self._unheard if outcome.raises is None else outcome.raises
             if outcome.result is not None:
                 self._result = result_of(
@@ -246,6 +250,8 @@ class Execution(Supervised):
                 )
         except BaseException as error:  # noqa: BLE001  raised in the caller's thread
             failure = error
+            if self._trace is not None:
+                self._trace.fail(error)
         finally:
             recording.difference_update(own)
             self._executions.pop(run.id, None)
@@ -289,6 +295,7 @@ class Execution(Supervised):
             with recorder:
                 redacting = RedactingRecorder(recorder, self._options.redaction)
                 emit = Emitter(self.run, redacting, self._meter, self._read_transcript)
+                emit.trace = self._trace
                 self._begin_guard(emit, opening.session)
                 if not self._ends and self._interruption is None:
                     with redacting:
@@ -407,6 +414,28 @@ class Execution(Supervised):
             code=(outcome.error or {}).get("code"),
             seconds=time.monotonic() - self._began_at,
             tokens=self._meter.usage.total_tokens or None,
+        )
+
+    def _begin_trace(self, session: Session) -> None:
+        """Begin the span of the run, and make it current in this thread and in those that it starts."""
+        run, tracing = self.run, self._options.tracing
+        if tracing is not None:
+            self._trace = tracing.begin_run(
+                run_id=run.id, session_id=run.session_id, provider=run.provider or "", agent=session.agent_id
+            )
+            self._trace.enter()
+
+    def _end_trace(self, outcome: Outcome) -> None:
+        if self._trace is None:
+            return
+        ended = priced(outcome.close_run(self._meter.apply(self.run)), self._options.prices)
+        self._trace.end(
+            outcome.run_status,
+            error_type=error_type(outcome),
+            cost_usd=None if ended.cost_usd is None else float(ended.cost_usd),
+            model=ended.model,
+            stop_reason=(ended.output or {}).get("stop_reason"),
+            usage=self._meter.usage,
         )
 
     def _annotate_error(self, error: BaseException | None) -> None:

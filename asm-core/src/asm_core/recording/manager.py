@@ -34,6 +34,7 @@ from asm_core.recording.streams import RunStream
 from asm_core.recording.supervisor import Supervisor
 from asm_core.recording.wrapping import Wrapper
 from asm_core.retrying import RetryPolicy
+from asm_core.tracing import Tracing, untraced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,6 +83,7 @@ class SessionManager:
         redactor: Redactor | None = None,
         artifacts: Artifacts | None = None,
         offload_over: int = OFFLOAD_OVER,
+        tracing: Tracing | None = None,
     ) -> None:
         """Record runs of `provider` into `session_store`.
 
@@ -111,6 +113,7 @@ class SessionManager:
                 messages, in events and in the input of runs. References replace them, which `read_messages` and
                 `resolve_references` follow; the provider gets the values. None: everything is stored in the events.
             offload_over: the size in bytes over which a value goes there.
+            tracing: makes spans of OpenTelemetry for runs and what they call; None: there are none.
 
         Raises:
             ValidationError: an option has an invalid value.
@@ -128,10 +131,11 @@ class SessionManager:
             offloading=Offloading(artifacts, offload_over),
             max_history_messages=check_optional_limit(max_history_messages),
             max_history_tokens=check_optional_limit(max_history_tokens),
+            tracing=None if tracing is None else check_instance(Tracing, tracing),
         )
         # Each entry is set or taken in one step, so that a signal handler can read it.
         self._executions: dict[str, Execution] = {}
-        self._supervisor = Supervisor(session_store, self._executions, self._options.lease)
+        self._supervisor = Supervisor(untraced(session_store), self._executions, self._options.lease)
         limit = None if max_runs is None else check_natural("max_runs", max_runs, least=1)
         self._queue = RunQueue(session_store, limit, check_wait("queue_timeout", queue_timeout))
 

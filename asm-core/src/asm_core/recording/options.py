@@ -14,6 +14,7 @@ from asm_core.recording.offloading import Offloading
 from asm_core.recording.policies.rules import Policies, Policy
 from asm_core.recording.redaction.recorded import Redaction
 from asm_core.retrying import RetryPolicy
+from asm_core.tracing import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,6 +46,7 @@ class ManagerOptions(TypedDict, total=False):
     redactor: Redactor | None
     artifacts: Artifacts | None
     offload_over: int
+    tracing: Tracing | None
 
 
 class Continuation(StrEnum):
@@ -72,6 +74,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         offloading: puts large values of what is stored into artifacts, after the redaction.
         max_history_messages: the largest number of messages that the provider gets.
         max_history_tokens: the largest number of tokens of these messages.
+        tracing: makes the spans of runs.
     """
 
     patience: float
@@ -84,6 +87,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     offloading: Offloading
     max_history_messages: int | None = None
     max_history_tokens: int | None = None
+    tracing: Tracing | None = None
 
     def stored(self, result: ExecutionResult) -> ExecutionResult:
         """Return what is flushed as it is stored: without secrets, and with large values in artifacts.

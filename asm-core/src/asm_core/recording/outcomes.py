@@ -165,6 +165,17 @@ def ended_as(run_status: RunStatus, error: BaseException) -> Outcome:
     return Outcome(run_status=run_status, session_status=session_status, error=describe(error), raises=error)
 
 
+def error_type(outcome: Outcome) -> str | None:
+    """Return the kind of error of a run for its span; None: it has none. A cancellation is none, but by a policy."""
+    if outcome.run_status is RunStatus.TIMEOUT:
+        return "timeout"
+    if outcome.error is None or (outcome.run_status is RunStatus.CANCELLED and outcome.violation is None):
+        return None
+    code: str = outcome.error["code"]
+    is_foreign = not isinstance(outcome.raises, AsmError) and outcome.raises is not None
+    return type(outcome.raises).__qualname__ if is_foreign else code
+
+
 def describe(error: BaseException) -> Payload:
     """Return the recordable data of any error."""
     if isinstance(error, AsmError):

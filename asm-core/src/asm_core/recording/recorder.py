@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -75,7 +76,7 @@ class Recorder:
         self._closed = False
         self.error: BaseException | None = None
         self.lost = 0
-        self._thread = threading.Thread(target=self._record, name="asm-recorder")
+        self._thread = threading.Thread(target=copy_context().run, args=(self._record,), name="asm-recorder")
 
     def __enter__(self) -> Self:
         """Start the thread.

@@ -83,6 +83,12 @@ class SQLBackend(Backend):
         """The number of connections: those for reading and the one for writing on SQLite, the pool on PostgreSQL."""
         return self._database.connections
 
+    @property
+    def dialect(self) -> Dialect:
+        """The SQL dialect of the database."""
+        dialect: Dialect = self._database.words.dialect
+        return dialect
+
     @contextmanager
     def transaction(self) -> Iterator[Ports]:
         """Yield the ports of one transaction."""

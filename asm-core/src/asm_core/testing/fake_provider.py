@@ -11,6 +11,7 @@ import msgspec
 from asm_core.conversation.messages import TEXT, TOOL_CALL
 from asm_core.errors import ProviderError, ValidationError, short_repr
 from asm_core.ports import Provider, ProviderCapability, ProviderResult
+from asm_core.tracing import in_tool
 from asm_core.values.ids import new_id
 from asm_core.values.payloads import Payload
 
@@ -154,7 +155,9 @@ class FakeProvider(Provider):
         emit("tool_call_started", call)
         named = {name: call[name] for name in ("tool_call_id", "tool_name")}
         try:
-            output = self._tools[call["tool_name"]](**call["tool_input"])
+            tool = self._tools[call["tool_name"]]
+            with in_tool(call["tool_call_id"]):
+                output = tool(**call["tool_input"])
         except KeyError:
             emit("tool_call_failed", {**named, "error": f"There is no tool {call['tool_name']!r}."})
         except Exception as error:  # noqa: BLE001  a tool may raise anything, and the model goes on
