@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -62,6 +63,35 @@ def test_a_session_is_resumed_by_another_process_on_another_orm(
 def weather(city: str) -> str:
     """Return the weather."""
     return f"clear sky in {city}"
+
+
+def test_a_picture_that_is_an_artifact_is_sent_in_the_next_turn(
+    vendor: Vendor, server: ModelServer, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/agent.db"
+    place = asm.DirectoryArtifactStore(tmp_path / "artifacts")
+    pixels = base64.b64encode(bytes(range(256)) * 20).decode()
+    picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": pixels}}
+    prompt = [{"role": "user", "content": [{"type": "text", "text": "Which city?"}, picture]}]
+
+    def report(city: str) -> str:
+        """Return the report of a city."""
+        return f"{city} is large. " * 200
+
+    server.script.extend([vendor.call("report", {"city": "Rome"}), vendor.text("Rome."), vendor.text("Really.")])
+    with asm.open_backend("sqlmodel", url=url, migrate=True) as backend:
+        options = {"artifacts": backend.artifacts(place), "offload_over": 1_000}
+        manager = asm.SessionManager(backend.session_store, vendor.provider(server, tools=[report]), **options)
+        session = manager.start_session(agent_id="assistant")
+        manager.run(session.id, prompt)
+    with asm.open_backend("pony", url=url) as backend:
+        assert pixels not in json.dumps(backend.query_api.export_session(session.id).to_dict())
+        later = asm.SessionManager(backend.session_store, vendor.provider(server), artifacts=backend.artifacts(place))
+        assert later.run(session.id, "Really?").output["content"] == "Really."
+    bodies = [json.dumps(request.body) for request in server.requests]
+    assert all(body.count(pixels) == 1 for body in bodies)
+    assert vendor.results(server.requests[2].body) == ["Rome is large. " * 200]
+    assert "asm_artifact" not in bodies[2]
 
 
 KILLED = """

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from asm_core import Event, Provider, ProviderResult, SessionStore, StorageConnectionError
-from asm_core.ports import Reader
+from asm_core.ports import ArtifactRegistry, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,7 @@ def _hooked(port: type) -> type:
 
 
 HookedReader: Any = _hooked(Reader)
+HookedRegistry: Any = _hooked(ArtifactRegistry)
 HookedStore: Any = _hooked(SessionStore)
 """A store that calls a hook with the name and the arguments of each primitive before another store does the work."""
 

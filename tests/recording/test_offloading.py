@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakes import HookedStore, ScriptedProvider, log, only_session, types
+from fakes import HookedRegistry, HookedStore, ScriptedProvider, log, only_session, types
 
 import asm_core as asm
 from asm_core import SessionManager
@@ -400,6 +400,44 @@ def test_a_lost_answer_of_the_store_is_repeated_without_another_artifact(
     assert len(list(place.list_refs(older_than=timedelta()))) == 1
 
 
+def test_content_that_another_process_stores_meanwhile_is_used(
+    backend: asm.Backend, artifacts: asm.Artifacts, place: asm.DirectoryArtifactStore
+) -> None:
+    class Slower(FailingStore):
+        def _write(self, key: str, content: Any) -> str:
+            ref = super()._write(key, content)
+            if artifacts.find(key) is None:
+                artifacts.put(key, place.get(ref), session_id=key.split("/")[1])
+            return ref
+
+    slower = backend.artifacts(Slower(place, 0, FULL))
+    session_id = conversed(backend.session_store, provider(), artifacts=slower, offload_over=OVER)
+    assert asm.read_messages(backend.session_store, session_id, artifacts=artifacts)[3].content == ROWS
+    assert len(list(place.list_refs(older_than=timedelta()))) == 4
+
+
+def test_a_lost_answer_of_the_registry_leaves_one_artifact(
+    backend: asm.Backend, place: asm.DirectoryArtifactStore
+) -> None:
+    lost: list[int] = []
+
+    class Losing(HookedRegistry):
+        def _register(self, artifact: asm.Artifact) -> None:
+            super()._register(artifact)
+            if not lost:
+                lost.append(1)
+                message = "The connection broke."
+                raise asm.StorageConnectionError(message)
+
+    artifacts = asm.Artifacts(place, Losing(backend.artifact_registry, lambda *_: None))
+    manager = SessionManager(backend.session_store, provider(), artifacts=artifacts, offload_over=OVER)
+    session_id = manager.start_session().id
+    assert manager.run(session_id, "Read it.").output["content"] == "Done."
+    assert lost == [1]
+    assert len(backend.artifact_registry.list_by_session(session_id)) == 3
+    assert len(list(place.list_refs(older_than=timedelta()))) == 3
+
+
 @pytest.mark.parametrize(
     "options", [{"artifacts": "a directory"}, {"offload_over": -1}, {"offload_over": "64k"}], ids=str
 )
@@ -438,6 +476,13 @@ def test_another_orm_continues_the_conversation(tmp_path: Path, place: asm.Direc
         SessionManager(other.session_store, found, artifacts=other.artifacts(place)).run(session_id, "What is it?")
         assert found.requests[0][0].content == PROMPT[0]["content"]
         assert found.requests[0][2].content["stdout"] == LONG
+
+
+def test_a_bucket_keeps_the_values(backend: asm.Backend) -> None:
+    artifacts = backend.artifacts(asm.FsspecArtifactStore("memory://offloaded"))
+    session_id = conversed(backend.session_store, provider(), artifacts=artifacts, offload_over=OVER)
+    messages = asm.read_messages(backend.session_store, session_id, artifacts=artifacts)
+    assert messages[0].content == PROMPT[0]["content"]
 
 
 def test_postgresql_keeps_the_references(postgresql_url: str, place: asm.DirectoryArtifactStore) -> None:

@@ -109,9 +109,10 @@ class SessionManager:
             redactor: takes secrets out of events, of the input, output, error and metadata of runs, and of the metadata
                 and context of new sessions, before they are stored. The provider gets the input as it was given, but
                 the conversation as it is stored. None: everything is stored as it is.
-            artifacts: where large values go, after the redaction: what tools got and returned, and images and files of
-                messages, in events and in the input of runs. References replace them, which `read_messages` and
-                `resolve_references` follow; the provider gets the values. None: everything is stored in the events.
+            artifacts: artifacts of the same backend, which get large values after the redaction: what tools got and
+                returned, and images and files of messages, in events and in the input of runs. References replace the
+                values; `read_messages` and `resolve_references` follow them, and the provider gets the values. None:
+                everything is stored in the events.
             offload_over: the size in bytes over which a value goes there.
             tracing: makes spans of OpenTelemetry for runs and what they call; None: there are none.
 
