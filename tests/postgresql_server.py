@@ -57,21 +57,45 @@ def postgresql_server() -> Iterator[str]:
         yield started.get_uri()
 
 
+@contextmanager
+def _own_database(server: str, kind: str) -> Iterator[psycopg.Connection]:
+    name = f"asm_{kind}_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    with psycopg.connect(server, dbname=name, autocommit=True) as connection:
+        yield connection
+
+
 @pytest.fixture(scope="session")
 def postgresql_database(postgresql_server: str) -> Iterator[psycopg.Connection]:
     """Return a connection to a database of this worker's own."""
-    name = f"asm_test_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    with psycopg.connect(postgresql_server, dbname=name, autocommit=True) as connection:
+    with _own_database(postgresql_server, "test") as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def partitioned_database(postgresql_server: str) -> Iterator[psycopg.Connection]:
+    """Return a connection to a database of this worker's own whose tables stay partitioned between tests."""
+    with _own_database(postgresql_server, "partitioned") as connection:
         yield connection
 
 
 @pytest.fixture
 def postgresql_url(postgresql_server: str, postgresql_database: psycopg.Connection) -> str:
     """Return how to connect to the worker's database, which is empty or has nothing but empty tables."""
-    execute = postgresql_database.execute
+    return _cleared(postgresql_server, postgresql_database, kind="r")
+
+
+@pytest.fixture
+def partitioned_url(postgresql_server: str, partitioned_database: psycopg.Connection) -> str:
+    """Return how to connect to a database that is empty, or has nothing but empty tables that are partitioned."""
+    return _cleared(postgresql_server, partitioned_database, kind="p")
+
+
+def _cleared(server: str, database: psycopg.Connection, *, kind: str) -> str:
+    """Empty a database, and return how to connect to it; `kind` is that of the table of events that may stay."""
+    execute = database.execute
     # What the test before left open would hold its locks.
     execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -84,13 +108,16 @@ def postgresql_url(postgresql_server: str, postgresql_database: psycopg.Connecti
     for (schema,) in execute(others).fetchall():
         execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
     try:
-        whole = execute("SELECT array_agg(version ORDER BY version) FROM asm_schema_migrations").fetchone()
+        whole = execute(
+            "SELECT array_agg(m.version ORDER BY m.version), (SELECT relkind::text FROM pg_class "
+            "WHERE oid = to_regclass('asm_events')) FROM asm_schema_migrations m"
+        ).fetchone()
     except psycopg.errors.UndefinedTable:
         whole = None
-    if whole == (list(range(1, LATEST_VERSION + 1)),):
+    if whole == (list(range(1, LATEST_VERSION + 1)), kind):
         for table in ("asm_artifacts", "asm_events", "asm_session_sequences", "asm_runs", "asm_sessions"):
             execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
     else:
         execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    url = make_url(postgresql_server).set(database=postgresql_database.info.dbname)
+    url = make_url(server).set(database=database.info.dbname)
     return url.render_as_string(hide_password=False)

@@ -113,14 +113,14 @@ class AwaitedBackend(AwaitedPorts, asm.Backend):
         self._awaited = asm.aio.Backend(backend, owns=True)
         self._open = threading.local()
         self.name = backend.name  # type: ignore[misc]
-        self.capabilities = backend.capabilities  # type: ignore[misc]
+        self.capabilities = backend.capabilities
         super().__init__(Loop(), backend, self._innermost)
 
     def bind(self, connection: Any) -> Any:
         return self._entered(lambda: self._awaited.bind(connection))
 
-    def migrate(self, version: int | None = None) -> list[int]:
-        found: list[int] = self._loop.run(self._awaited.migrate(version))
+    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
+        found: list[int] = self._loop.run(self._awaited.migrate(version, partitions=partitions))
         return found
 
     def schema_version(self) -> int:

@@ -151,7 +151,7 @@ def test_installed_backends_are_listed(asm: Callable[..., Result]) -> None:
         "version": found["memory"]["version"],
         "ports": str(PORT_VERSION),
         "databases": "memory",
-        "capabilities": "bind transactions",
+        "capabilities": "bind global_event_ids transactions",
         "error": "-",
     }
     assert "sqlmodel" in found

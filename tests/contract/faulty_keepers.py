@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from fault_registry import caught_by
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from asm_core import Artifact, Capability, Event, MaintenanceReport, Ports, RetentionPolicy, Session
+    from asm_core import Artifact, Event, MaintenanceReport, Ports, RetentionPolicy, Session
     from asm_core.querying.queries import EventQuery, SessionQuery
     from asm_core.retention import DeletedSessions, EventMark, ExpiredSessions, RemovableArtifacts, Stretch
 
@@ -201,7 +201,7 @@ class LocationsOfAnyStorage(MemoryArtifactRegistry):
 
 @caught_by("test_what_is_not_declared_is_refused")
 class UndeclaredButSilent(MemoryBackend):
-    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    capabilities = frozenset()
 
     def transaction(self) -> AbstractContextManager[Ports]:
         return nullcontext(self)

@@ -151,21 +151,27 @@ class MaintainsInParts(FileBackend):
 
 @caught_by("test_processes_may_bring_a_fresh_store_up_at_once", "test_processes_may_bring_an_old_store_up_at_once")
 class VersionReadTooEarly(MigratingFile):
-    def migrate(self, version: int | None = None) -> list[int]:
+    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
         seen = self.schema_version()
         linger(0.1)
         with self._state.lock:
             if seen != self.schema_version():
                 raise StorageError("there is such a table")
-            return super().migrate(version)
+            return super().migrate(version, partitions=partitions)
+
+
+@caught_by("test_a_wrong_number_of_partitions_is_refused")
+class IgnoresPartitions(MigratingFile):
+    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:  # noqa: ARG002  the fault
+        return super().migrate(version)
 
 
 @caught_by("test_a_process_killed_while_it_brings_a_store_up_does_no_harm")
 class MigrationLeavesItsMark(MigratingFile):
-    def migrate(self, version: int | None = None) -> list[int]:
+    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
         with self._state.lock:
             mark = self._path.with_suffix(".mark")
             mark.touch(exist_ok=False)
             linger(0.1)
             mark.unlink()
-            return super().migrate(version)
+            return super().migrate(version, partitions=partitions)

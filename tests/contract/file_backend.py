@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
-from typing import IO, TYPE_CHECKING, ClassVar, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from asm_core import Capability
 from asm_core.memory import MemoryBackend, State
@@ -104,9 +104,7 @@ class FileSessionStore(MemorySessionStore):
 
 class FileBackend(MemoryBackend):
     name = "file"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.DURABLE, Capability.MULTI_PROCESS, *MemoryBackend.capabilities}
-    )
+    capabilities = frozenset({Capability.DURABLE, Capability.MULTI_PROCESS, *MemoryBackend.capabilities})
 
     def __init__(self, path: Path) -> None:
         super().__init__(FileState(path))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from file_backend import TABLES, FileBackend
 
-from asm_core import Capability
+from asm_core import Capability, ValidationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class MigratingFile(FileBackend):
     """A file that has versions, of which the last knows artifacts."""
 
-    capabilities: ClassVar[frozenset[Capability]] = FileBackend.capabilities | {Capability.MIGRATIONS}
+    capabilities = FileBackend.capabilities | {Capability.MIGRATIONS}
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -26,7 +26,9 @@ class MigratingFile(FileBackend):
         with self._state.lock:
             return int(self._path.read_text()) if self._path.exists() else 0
 
-    def migrate(self, version: int | None = None) -> list[int]:
+    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
+        if partitions is not None:
+            raise ValidationError("A file has no partitions.")
         with self._state.transaction():
             current, target = self.schema_version(), 2 if version is None else version
             for name in TABLES[:-1] if target == 0 else TABLES[-2:-1] if target < current else ():

@@ -32,7 +32,7 @@ class ServerDatabase(PostgresqlDatabase):
     def store(self) -> PostgreSQL[TableConnection]:
         """Return core's database, on core's pool."""
         connections = ServerConnections(self.options, self._open, TRANSLATED)
-        return PostgreSQL(connections, schema=self.options.schema, notify=self.options.notify)
+        return PostgreSQL.with_options(connections, self.options)
 
     def _open(self) -> TableConnection:
         # One Peewee database for each connection, without a lock and without a connection for each thread.

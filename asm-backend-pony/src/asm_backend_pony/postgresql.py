@@ -42,4 +42,4 @@ def open_server(url: str, options: PostgreSQLOptions) -> PostgreSQL[TableConnect
         driver.string_types.update(dict.fromkeys(_GIVEN_AS_TEXT.values(), UNICODE))
         return PreparingConnection(driver, threshold)
 
-    return PostgreSQL(ServerConnections(options, connect, TRANSLATED), schema=options.schema, notify=options.notify)
+    return PostgreSQL.with_options(ServerConnections(options, connect, TRANSLATED), options)

@@ -81,4 +81,4 @@ def open_server(url: str, options: PostgreSQLOptions) -> PostgreSQL[TableConnect
         pool_reset_on_return=None,
     )
     connections = _OwnConnections(options, lambda: TableConnection(engine.connect()), TRANSLATED)
-    return PostgreSQL(connections, schema=options.schema, notify=options.notify)
+    return PostgreSQL.with_options(connections, options)

@@ -43,8 +43,8 @@ class _Several(Backend):
     def _call(self, work: Work) -> Any:
         raise NotImplementedError
 
-    def migrate(self, version: int | None = None) -> list[int]:
-        return list(self._call(lambda backend: backend.migrate(version)))
+    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
+        return list(self._call(lambda backend: backend.migrate(version, partitions=partitions)))
 
     def schema_version(self) -> int:
         return int(self._call(lambda backend: backend.schema_version()))

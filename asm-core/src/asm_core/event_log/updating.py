@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from asm_core.errors import RevisionConflictError, ValidationError, short_repr
-from asm_core.event_log.idempotency import is_repeat, ordered
+from asm_core.event_log.idempotency import is_repeat
 from asm_core.models import Run, Session
 from asm_core.models.base import check_natural
 from asm_core.querying.queries import EventQuery
@@ -108,8 +108,10 @@ def find_repeated(
             return None
     if not events:
         return []
-    found = reader.find_events(EventQuery(ids=tuple({event.id for event in events})))
-    known = {event.id: event for event in found}
-    if not all(event.id in known and known[event.id].same_fact(event) for event in events):
+    ids, sessions = {event.id for event in events}, {event.session_id for event in events}
+    found = reader.find_events(EventQuery(ids=tuple(ids), session_ids=tuple(sessions)))
+    known = {(event.session_id, event.id): event for event in found}
+    keys = [(event.session_id, event.id) for event in events]
+    if not all(key in known and known[key].same_fact(event) for key, event in zip(keys, events, strict=True)):
         return None
-    return ordered(events, found)
+    return [known[key] for key in keys]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.memory.artifact_registry import MemoryArtifactRegistry
@@ -22,7 +22,7 @@ class MemoryBackend(Backend):
     """Stores all data in this process, until it ends. Complete, and safe to share between threads."""
 
     name = "memory"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.TRANSACTIONS, Capability.BIND})
+    capabilities = frozenset({Capability.TRANSACTIONS, Capability.BIND, Capability.GLOBAL_EVENT_IDS})
 
     def __init__(self, state: State | None = None) -> None:
         """Open a new store, or another handle on an existing one."""

@@ -13,7 +13,7 @@ def asm_backend() -> BackendSpec:
     return BackendSpec(
         name="memory",
         open=_open,
-        capabilities=frozenset({Capability.TRANSACTIONS, Capability.BIND}),
+        capabilities=frozenset({Capability.TRANSACTIONS, Capability.BIND, Capability.GLOBAL_EVENT_IDS}),
         port_version=PORT_VERSION,
         databases=("memory",),
     )

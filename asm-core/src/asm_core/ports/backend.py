@@ -36,6 +36,9 @@ class Capability(StrEnum):
     """`Backend.bind` yields ports that join the caller's transaction."""
     MIGRATIONS = "migrations"
     """The store has a schema, which `Backend.migrate` upgrades and downgrades."""
+    GLOBAL_EVENT_IDS = "global_event_ids"
+    """An event id names one event of the whole store: with another session it raises `AlreadyExistsError`, and
+    `SessionStore.get_event` needs no session. Otherwise an id names one event of its session."""
 
 
 class Ports(ABC):
@@ -67,7 +70,7 @@ class Backend(Ports):
 
     name: ClassVar[str]
     """The name in the configuration."""
-    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    capabilities: frozenset[Capability] = frozenset()
     """The declared capabilities; a call that needs another raises `UnsupportedCapabilityError`."""
 
     @property
@@ -108,13 +111,21 @@ class Backend(Ports):
         """
         raise UnsupportedCapabilityError(self.name, Capability.BIND)
 
-    def migrate(self, version: int | None = None) -> list[int]:
+    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
         """Migrate the schema to `version` (None: the newest), up or down; return the applied versions.
 
         Any number of processes may call this at the same time.
 
+        Args:
+            version: the target version.
+            partitions: the number of tables into which runs and events are then partitioned by their session; only at
+                the newest version. A store that has this number is left alone. Otherwise rows are copied, and all other
+                calls that read or write the store wait until that ends. Then the backend, and each one that is
+                opened later, does not declare `global_event_ids`.
+
         Raises:
             UnsupportedCapabilityError: the backend does not declare `migrations`.
+            ValidationError: the version is unknown, or the store cannot have this number of partitions.
             MigrationRequiredError: the schema is newer than this version of asm-core.
         """
         raise UnsupportedCapabilityError(self.name, Capability.MIGRATIONS)

@@ -388,11 +388,14 @@ class SessionStore(ABC):
         Args:
             event_id: the id of the event.
             session_id: the session whose log contains the event, if the caller has it. An event of another session is
-                not found.
+                not found. A backend without the capability `global_event_ids` needs it.
 
         Raises:
             NotFoundError: the event does not exist, or was pruned.
+            UnsupportedCapabilityError: without `session_id`, the backend does not declare `global_event_ids`.
         """
+        if session_id is None:
+            self._check_global_ids()
         query = EventQuery(
             ids=(check_name("event_id", event_id),),
             session_ids=None if session_id is None else (check_name("session_id", session_id),),
@@ -628,6 +631,9 @@ class SessionStore(ABC):
     def _finish_erasure(self) -> bool:
         """Remove copies of removed content from the store's files; return whether none remains."""
         return True
+
+    def _check_global_ids(self) -> None:  # noqa: B027  optional
+        """Raise `UnsupportedCapabilityError` if the backend does not declare `global_event_ids`."""
 
     def _commit_token(self) -> object:
         """Return something cheap that differs after any commit by any process; None if there is no such thing.

@@ -75,8 +75,11 @@ class Archive:
     def add_events(self, marks: Collection[EventMark]) -> None:
         """Copy events, with their sessions and the runs of these."""
         by_session: dict[str, list[Event]] = {}
-        for event in self._store.find_events(EventQuery(ids=tuple(mark.id for mark in marks))):
-            by_session.setdefault(event.session_id, []).append(event)
+        wanted = {(mark.session_id, mark.id) for mark in marks}
+        sessions = tuple({session_id for session_id, _ in wanted})
+        for event in self._store.find_events(EventQuery(ids=tuple({id_ for _, id_ in wanted}), session_ids=sessions)):
+            if (event.session_id, event.id) in wanted:
+                by_session.setdefault(event.session_id, []).append(event)
         for session_id, events in by_session.items():
             self._add(session_id, events)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.ports import Backend, Capability, Maintenance, Ports
@@ -31,7 +31,7 @@ class SQLBackend(Backend):
     After a fork, the child uses its own connections. Fork only while no other thread is in a transaction.
     """
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+    capabilities = frozenset(Capability)
 
     def __init__(self, database: Database[Any], *, migrate: bool | int) -> None:
         """Use `database`.
@@ -44,18 +44,20 @@ class SQLBackend(Backend):
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
         self._database = database
-        self.session_store = SQLSessionStore(database)
-        self.query_api = SQLQueryAPI(database)
-        self.maintenance = Maintenance(SQLRetentionStore(database))
-        self.artifact_registry = SQLArtifactRegistry(database)
+        database.backend_name = self.name
         try:
             if migrate is False:
                 check_version(self.schema_version(), store="The database")
+                self._survey()
             else:
                 self.migrate(None if migrate is True else migrate)
         except BaseException:
             database.close()
             raise
+        self.session_store = SQLSessionStore(database)
+        self.query_api = SQLQueryAPI(database)
+        self.maintenance = Maintenance(SQLRetentionStore(database))
+        self.artifact_registry = SQLArtifactRegistry(database)
 
     @classmethod
     def open(cls, url: str, /, *, migrate: bool | int = False, **options: Any) -> Self:
@@ -99,12 +101,14 @@ class SQLBackend(Backend):
         """Return a context that yields ports in the application's transaction on `connection`."""
         return self._bind(self._joining(connection))
 
-    def migrate(self, version: int | None = None) -> list[int]:
-        """Migrate the schema to `version`, up or down; other migrating processes wait."""
+    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
+        """Migrate the schema to `version`, up or down, and partition it; other migrating processes wait."""
         database = self._database
         with database.write() as connection:
             database.check_encoding(connection)
-            return migrate(connection.execute_sql, database.words, version)
+            applied = migrate(connection.execute_sql, database.words, version, partitions)
+        self._survey()
+        return applied
 
     def schema_version(self) -> int:
         """Return the version of the schema."""
@@ -115,6 +119,11 @@ class SQLBackend(Backend):
     def close(self) -> None:
         """Close the connections, if the backend opened them itself."""
         self._database.close()
+
+    def _survey(self) -> None:
+        self._database.survey()
+        missing = set() if self._database.has_global_ids else {Capability.GLOBAL_EVENT_IDS}
+        self.capabilities = type(self).capabilities - missing
 
     @contextmanager
     def _bind(self, connect: Callable[[], Any]) -> Iterator[Ports]:

@@ -36,7 +36,12 @@ class Database(ABC, Generic[C]):
         words: the syntax of its dialect, and the names of the tables.
         codec: converts models to rows and back.
         transactions: the open transactions.
+        has_global_ids: whether an event id names one event of the store, and not only of its session; see `survey`.
+        backend_name: the name of the backend in errors.
     """
+
+    has_global_ids = True
+    backend_name = ""
 
     def __init__(self, connector: Connector[C], words: Words) -> None:
         """Start without a connection."""
@@ -170,6 +175,9 @@ class Database(ABC, Generic[C]):
     def finish_erasure(self) -> bool:
         """Remove copies of removed rows from the database's files; return whether none remains."""
         return True
+
+    def survey(self) -> None:
+        """Read from the database how its tables are laid out, where that may differ."""
 
     def change_token(self) -> object:
         """Return a value that changes with each commit of another connection; None if the database has none."""

@@ -11,6 +11,7 @@ from asm_core.sql.schema.named import check_schema
 T = TypeVar("T", "SQLiteOptions", "PostgreSQLOptions")
 
 _SYNCHRONOUS = ("full", "normal")
+AUTO, PLAIN = "auto", "plain"
 _LONGEST_WAIT = (1 << 31) // 1000
 """SQLite counts milliseconds in 32 bits."""
 
@@ -63,6 +64,8 @@ class PostgreSQLOptions:
         prepare_threshold: the number of uses after which a statement is prepared on the server; 0 is never, as
             transaction poolers need it.
         notify: send a NOTIFY with each append; and, while there are waiters, LISTEN on one more connection.
+        append: ``auto`` appends in one statement, and plainly to a distributed table; ``plain`` appends with an UPDATE
+            and an INSERT for each session, in one transaction, and locks rows of one session at a time.
     """
 
     pool_size: int = 5
@@ -72,6 +75,7 @@ class PostgreSQLOptions:
     schema: str | None = None
     prepare_threshold: int = 5
     notify: bool = False
+    append: str = AUTO
 
     def __post_init__(self) -> None:
         """Check the options.
@@ -84,6 +88,7 @@ class PostgreSQLOptions:
         _check_integer("prepare_threshold", self.prepare_threshold, least=0)
         _check_seconds("pool_timeout", self.pool_timeout)
         check_flag("notify", self.notify)
+        check_append(self.append)
         if self.schema is not None:
             check_schema(self.schema)
         if not isinstance(self.application_name, str):
@@ -113,6 +118,18 @@ def check_flag(name: str, value: object) -> bool:
     """
     if not isinstance(value, bool):
         message = f"{name} must be True or False, not {short_repr(value)}."
+        raise ValidationError(message)
+    return value
+
+
+def check_append(value: object) -> str:
+    """Return `value` if it is a way to append.
+
+    Raises:
+        ValidationError: it is another value.
+    """
+    if not isinstance(value, str) or value not in {AUTO, PLAIN}:
+        message = f"append must be one of {AUTO}, {PLAIN}, not {short_repr(value)}."
         raise ValidationError(message)
     return value
 

@@ -193,7 +193,7 @@ class Writer:
             store = ports.session_store
             for event in events:
                 try:
-                    stored = store.get_event(event.id)
+                    stored = store.get_event(event.id, session_id=place.session_id)
                 except asm.NotFoundError:
                     store.append_event(event)
                     continue

@@ -169,6 +169,7 @@ class ContentionContract(Contract):
             assert [{**stored, **answer} for answer in answers] == [stored] * PROCESSES
 
     @pytest.mark.requires("multi_process")
+    @pytest.mark.requires("global_event_ids")
     @pytest.mark.guarantee("G3")
     @pytest.mark.guarantee("G4")
     def test_of_batches_of_processes_that_contradict_each_other_one_wins(

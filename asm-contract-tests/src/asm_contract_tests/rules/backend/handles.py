@@ -57,8 +57,9 @@ class BackendShapeContract(Contract):
             ("bind", lambda backend: backend.bind(object())),
             ("migrations", lambda backend: backend.migrate()),
             ("migrations", lambda backend: backend.schema_version()),
+            ("global_event_ids", lambda backend: backend.session_store.get_event("evt_1")),
         ],
-        ids=["transaction", "bind", "migrate", "schema_version"],
+        ids=["transaction", "bind", "migrate", "schema_version", "get_event"],
     )
     def test_what_is_not_declared_is_refused(self, backend: Backend, capability: str, call: Any) -> None:
         """Check the method: without its capability it raises UnsupportedCapabilityError, as `Backend` does."""

@@ -12,6 +12,7 @@ from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, an_artifact, an_event, some_events
 from asm_contract_tests.rules.backend.workload import everything
 from asm_contract_tests.together import Child, in_processes, need_fork
+from asm_core import ValidationError
 
 if TYPE_CHECKING:
     from asm_contract_tests.contract import OpenBackend
@@ -62,6 +63,15 @@ class MigrationsContract(Contract):
         assert backend.session_store.list_sessions() == []
         session = backend.session_store.save_session(a_session())
         assert backend.session_store.append_event(an_event(session)).sequence_number == 1
+
+    @pytest.mark.requires("migrations")
+    @pytest.mark.parametrize("partitions", [0, 1, -2, True, 1025, 2.0, "16"])
+    def test_a_wrong_number_of_partitions_is_refused(self, backend: Backend, partitions: Any) -> None:
+        """Check `migrate`: it changes nothing, also where the store could have partitions."""
+        session = backend.session_store.save_session(a_session())
+        with pytest.raises(ValidationError):
+            backend.migrate(partitions=partitions)
+        assert backend.session_store.list_sessions() == [session]
 
     @pytest.mark.requires("migrations")
     @pytest.mark.guarantee("G13")

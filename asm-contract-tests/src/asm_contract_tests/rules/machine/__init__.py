@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.rules.machine.answers import answer, dump, empty
-from asm_contract_tests.rules.machine.calls import Call, appends, beginnings, removals, saves
+from asm_contract_tests.rules.machine.calls import Call, appends, beginnings, removals, saves, within_sessions
 from asm_contract_tests.rules.machine.reads import cleanings, of_the_store, searches, totals
 from asm_contract_tests.rules.machine.survey import survey
 from asm_core import Backend, Capability
@@ -146,6 +146,8 @@ class Comparison(RuleBasedStateMachine):
         self._agree_on(repr(call), self._answer(0, call), self._answer(1, call))
 
     def _answer(self, side: int, call: Call) -> object:
+        if Capability.GLOBAL_EVENT_IDS not in self.pair[0].capabilities:
+            call = within_sessions(call)
         return answer(self.pair[side], self.archives[side].session_store, call)
 
     def _agree_on(self, what: str, found: object, expected: object) -> None:

@@ -37,7 +37,9 @@ class CustomTypesContract(Contract):
         """Check how an append stores a type that is not in `EventType`, and how a read returns it."""
         assert [event.type for event in store.get_events(custom)] == [*CUSTOM, "message_sent"]
         assert {type(event.type) for event in store.get_events(custom)} == {str, EventType}
-        assert store.get_event(CUSTOM[0]) == store.append_event(an_event(custom, id=CUSTOM[0], type=CUSTOM[0]))
+        assert store.get_event(CUSTOM[0], session_id=custom) == store.append_event(
+            an_event(custom, id=CUSTOM[0], type=CUSTOM[0])
+        )
 
     @pytest.mark.guarantee("G9")
     def test_a_batch_keeps_custom_types(self, store: SessionStore, session: Session) -> None:

@@ -107,6 +107,7 @@ class FlushContract(Contract):
         assert store.get_latest_sequence(before.id) == 1
         assert query.count_events() == 1
 
+    @pytest.mark.requires("global_event_ids")
     @pytest.mark.guarantee("G5")
     def test_a_flush_that_fails_makes_no_session(self, store: SessionStore, session: Session) -> None:
         """Check the transaction of `_flush`: a session that did not exist before must not exist after."""

@@ -10,8 +10,8 @@ from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, an_event, at, changed, label, numbers, some_events
 from asm_core import AlreadyExistsError, Event, QueryAPI, Session, SessionStore
 
-OTHER_FACTS: list[dict[str, Any]] = [
-    {"session_id": "ses_other"},
+OTHER_FACTS: list[Any] = [
+    pytest.param({"session_id": "ses_other"}, marks=pytest.mark.requires("global_event_ids")),
     {"run_id": "run_other"},
     {"type": "message_sent"},
     {"data": {"n": 2}},

@@ -12,6 +12,11 @@ from asm_core.errors import MigrationRequiredError, StorageConnectionError, Vali
 from asm_core.sql import LATEST_VERSION, Dialect, ddl
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+_LOCKED = (
+    "A store that is not partitioned yet is locked while its runs and events are copied: until that ends, all other "
+    "reads and writes wait. It needs free space for a second copy of them. Event ids are then unique only within a "
+    "session. Continue?"
+)
 _ADVICE = {"behind": " Run `asm db upgrade`.", "ahead": " Upgrade asm-core."}
 
 
@@ -40,11 +45,19 @@ def upgrade(
     to: Annotated[
         int | None, typer.Option("--to", metavar="VERSION", help="The target version; the newest by default.")
     ] = None,
+    partitions: Annotated[
+        int | None,
+        typer.Option("--partitions", metavar="N", help="Partition runs and events by session (PostgreSQL)."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation of --partitions.")] = False,
 ) -> None:
-    """Upgrade the schema to the newest version, or to another.
+    """Upgrade the schema to the newest version, or to another; with --partitions, partition the store too.
 
     A database that does not exist is created. Any number of processes may run this at the same time.
     """
+    if to is not None and partitions is not None:
+        message = "Only the newest schema can be partitioned. Leave --to or --partitions out."
+        raise ValidationError(message)
     try:
         before = _versions(choice)[0]
     except StorageConnectionError:
@@ -52,8 +65,12 @@ def upgrade(
     if to is not None and to < before:
         message = f"The schema already has version {before}. To downgrade to {to}, run `asm db downgrade --to {to}`."
         raise ValidationError(message)
+    if partitions is not None and before and not yes:
+        typer.confirm(_LOCKED, abort=True, err=True)
     with choice.open(migrate=True if to is None else to) as backend:
-        _tell(before, backend.schema_version())
+        if partitions is not None:
+            backend.migrate(partitions=partitions)
+        _tell(before, backend.schema_version(), partitions)
 
 
 @with_choice
@@ -106,8 +123,10 @@ def _versions(choice: Choice) -> tuple[int, int]:
         return error.details["current"], error.details["required"]
 
 
-def _tell(before: int, after: int) -> None:
-    if before == after:
+def _tell(before: int, after: int, partitions: int | None = None) -> None:
+    if partitions is not None:
+        printing.line(f"The schema has version {after}. Runs and events have {partitions} partitions.")
+    elif before == after:
         printing.line(f"The schema already has version {after}. Nothing was changed.")
     else:
         printing.line(f"Migrated the schema from version {before} to {after}.")

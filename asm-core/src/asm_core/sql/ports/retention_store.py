@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from asm_core.retention import Found, RetentionStore
 from asm_core.sql.ports.reader import SQLReader
 from asm_core.sql.queries import ArtifactQueries, RetentionQueries, StretchQueries
@@ -64,7 +66,8 @@ class SQLRetentionStore(SQLReader, RetentionStore):
         return self._look("artifacts", self._queries.removable(query), query)
 
     def find_prunable(self, query: PrunableSessions) -> list[str]:
-        return self._ids(self._queries.prunable(query))
+        groups = self._locked_together(query.ids) if query.hold else [query.ids]
+        return [one for ids in groups for one in self._ids(self._queries.prunable(replace(query, ids=ids)))]
 
     def find_marked(self, after: str, limit: int) -> list[str]:
         with self._database.read() as connection:
@@ -124,11 +127,16 @@ class SQLRetentionStore(SQLReader, RetentionStore):
         """Search the next rows for those that meet conditions; with given ids, lock these rows."""
         among: tuple[str, ...] | None = getattr(query, "ids", None)
         if among is not None:
-            return Found(self._ids(self._queries.among(table, where, among)))
+            groups = self._locked_together(among)
+            return Found([one for ids in groups for one in self._ids(self._queries.among(table, where, ids))])
         ahead = self._ids(self._queries.ahead(table, query.after, _LOOK))
         end = ahead[0] if ahead else None
         ids = self._ids(self._queries.between(table, where, (query.after, end), query.limit))
         return Found(ids, ids[-1] if len(ids) == query.limit else end)
+
+    def _locked_together(self, ids: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Return the ids in groups, in order, whose rows one statement may lock."""
+        return [(one,) for one in sorted(ids)] if self._database.words.singly else [ids]
 
     def _ids(self, statement: Statement) -> list[str]:
         with self._database.read() as connection:

@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.concurrency.transactions import is_in_transaction
-from asm_core.errors import SessionDeletedError
+from asm_core.errors import SessionDeletedError, UnsupportedCapabilityError
 from asm_core.event_log.group_commit import GroupCommit
-from asm_core.ports import SessionStore
+from asm_core.ports import Capability, SessionStore
 from asm_core.sql.ports.reader import SQLReader
 from asm_core.sql.queries import StretchQueries
 from asm_core.sql.queries.erasing import overwrite_deleted, redact
@@ -101,6 +101,10 @@ class SQLSessionStore(SessionStore):
 
     def _finish_erasure(self) -> bool:
         return self._database.finish_erasure()
+
+    def _check_global_ids(self) -> None:
+        if not self._database.has_global_ids:
+            raise UnsupportedCapabilityError(self._database.backend_name, Capability.GLOBAL_EVENT_IDS)
 
     def _commit_token(self) -> object:
         return self._database.change_token()

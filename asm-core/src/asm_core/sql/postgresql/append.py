@@ -12,6 +12,7 @@ a session takes the longer path.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.errors import SessionDeletedError, SessionNotFoundError, StorageError
@@ -22,6 +23,7 @@ from asm_core.sql.columns import event_columns, second_of_text, split_columns
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.postgresql.append_statements import GIVEN, JSON
 from asm_core.sql.postgresql.arrays import array_literal
+from asm_core.sql.postgresql.plain_append import append_plainly
 from asm_core.sql.schema.tables import EVENT_COLUMNS
 from asm_core.values.times import second_of, utc_now
 
@@ -41,6 +43,10 @@ _TRIES: Final = 100
 
 _COLLISION: Final = {"23502", "23503", "23505"}
 """The SQLSTATEs of a deleted counter (not null), a missing session, and an existing id."""
+_INTERNAL: Final = "XX000"
+"""The SQLSTATE under which the coordinator of a distributed PostgreSQL may report the error of another server."""
+_OF_A_KEY: Final = re.compile(r"\basm_\w+_(?:pkey|key|fkey)(?:_\d+)?\b|not-null constraint")
+"""The name of a key in the message of an error, in any language; a distributed table adds a number to it."""
 
 
 def append_events(
@@ -61,7 +67,7 @@ def append_events(
         AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
     """
     first, repeats = split_repeats(events)
-    stored = _append_new(statement, first, statements)
+    stored = _append_new(transaction if statements.plainly else statement, first, statements)
     for _ in range(_TRIES):
         if stored is not None:
             return ordered(events, stored) if repeats else stored
@@ -97,9 +103,25 @@ def restore_events(
     return len(fresh)
 
 
+def refuse_elsewhere(execute: Execute, events: list[Event], statements: AppendStatements) -> None:
+    """Raise AlreadyExistsError if another session has an event with the id of one of these."""
+    rows = execute(statements.elsewhere, ([event.id for event in events],)).fetchall()
+    stored = {row[0]: _CODEC.event(row) for row in rows}
+    for event in events:
+        if event.id in stored and stored[event.id].session_id != event.session_id:
+            ensure_idempotent(stored[event.id], event)
+
+
 def _stored(execute: Execute, events: list[Event], statements: AppendStatements) -> dict[str, StoredEvent]:
-    rows = execute(statements.stored, ([event.id for event in events],)).fetchall()
-    return {row[0]: _CODEC.event(row) for row in rows}
+    by_session: dict[str, list[str]] = {}
+    for event in events:
+        by_session.setdefault(event.session_id, []).append(event.id)
+    found = [
+        row
+        for session_id, ids in by_session.items()
+        for row in execute(statements.stored, (ids, session_id)).fetchall()
+    ]
+    return {row[0]: _CODEC.event(row) for row in found}
 
 
 def _append_new(statement: Executing, events: list[Event], statements: AppendStatements) -> list[StoredEvent] | None:
@@ -127,19 +149,24 @@ def _append_rest(transaction: Executing, events: list[Event], statements: Append
     except Exception as error:
         if not is_collision(error):
             raise
-        return None
+    # Another writer stored an id after it was looked for, or another session has it.
+    with transaction() as execute:
+        refuse_elsewhere(execute, events, statements)
+    return None
 
 
 def _lock_counters(execute: Execute, session_ids: list[str], statements: AppendStatements) -> None:
     """Lock the counters in the common order, and create missing ones."""
-    known = {row[0]: row[1:] for row in execute(statements.sessions, (session_ids,)).fetchall()}
+    groups = [[one] for one in session_ids] if statements.plainly else [session_ids]
+    known = {row[0]: row[1:] for ids in groups for row in execute(statements.sessions, (ids,)).fetchall()}
     for session_id in session_ids:
         if session_id not in known:
             raise SessionNotFoundError(session_id)
         is_deleted, in_removal = known[session_id]
         if is_deleted:
             raise SessionDeletedError(session_id, in_removal=in_removal)
-    for session_id, is_deleted in sorted(execute(statements.lock, (utc_now(), session_ids)).fetchall()):
+    locked = [row for ids in groups for row in execute(statements.lock, (utc_now(), ids)).fetchall()]
+    for session_id, is_deleted in sorted(locked):
         if is_deleted:
             raise SessionDeletedError(session_id)
 
@@ -148,6 +175,8 @@ def _append(execute: Execute, events: list[Event], statements: AppendStatements)
     """Append events and return them as stored; return none without effect if a counter does not accept them."""
     if not events:
         return []
+    if statements.plainly:
+        return append_plainly(execute, events, statements)
     if len(events) == 1:
         return _append_one(execute, events[0], statements)
     columns, now = event_columns(events), utc_now()
@@ -192,7 +221,8 @@ def _list_parameter(column: str, values: Sequence[Any]) -> str:
 def is_collision(error: BaseException | None) -> bool:
     """Return whether the driver's error, or its translation, is a collision."""
     while error is not None:
-        if (getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)) in _COLLISION:
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        if state in _COLLISION or (state == _INTERNAL and _OF_A_KEY.search(str(error))):
             return True
         error = error.__cause__
     return False

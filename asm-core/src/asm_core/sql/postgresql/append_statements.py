@@ -29,7 +29,9 @@ class AppendStatements:
     Attributes:
         one: appends one event; nearly twice as fast as the statement of several.
         to_several: appends events to several sessions.
-        stored: selects events by their ids.
+        stored: selects events of a session by their ids.
+        elsewhere: selects events by their ids alone, which no other statement does: only where an id is unique in the
+            whole table there is an index for it.
         numbers: selects the numbers of a session between two.
         restore: inserts events with the numbers that they bear.
         raise_to: raises the counter of a session to a number.
@@ -37,6 +39,8 @@ class AppendStatements:
         lock: makes counters that are missing, and locks all, in the order in which all writers lock.
         notify: notifies of one session.
         notifies: whether that is to be done.
+        plainly: whether events are appended with `raise_by` and `insert`, and rows locked, a session at a time.
+        raise_by: raises the counter of a session by a number.
     """
 
     notify: Final = f"SELECT pg_notify('{CHANNEL}', %s::text)"
@@ -45,13 +49,15 @@ class AppendStatements:
         """Write the statements once."""
         self._words = words
         self.notifies = notify
+        self.plainly = words.singly
         # The server folds what one transaction notifies twice.
         self._notifying = f", pg_notify('{CHANNEL}', session_id)" if notify else ""
         events, counters, sessions = words.events, words.counters, words.sessions
         self.one = self._one()
         self.to_several = self._to_several()
         columns = ", ".join(_READ.get(name, f"e.{name}") for name in EVENT_COLUMNS)
-        self.stored = f"SELECT {columns} FROM {events} e WHERE e.id = ANY(%s)"
+        self.elsewhere = f"SELECT {columns} FROM {events} e WHERE e.id = ANY(%s)"
+        self.stored = f"{self.elsewhere} AND e.session_id = %s"
         self.numbers = (
             f"SELECT e.sequence_number FROM {events} e WHERE e.session_id = %s AND e.sequence_number BETWEEN %s AND %s"
         )
@@ -59,6 +65,11 @@ class AppendStatements:
 INSERT INTO {events} ({", ".join(EVENT_COLUMNS)})
 SELECT {", ".join(f"given.{name}{_cast(name)}" for name in EVENT_COLUMNS)}
 FROM unnest({", ".join(f"%s::{_type(name)}[]" for name in EVENT_COLUMNS)}) AS given ({", ".join(EVENT_COLUMNS)})"""
+        self.raise_by = (
+            f"UPDATE {counters} AS c SET last_sequence = c.last_sequence + %s, updated_at = %s::timestamptz, "
+            "active_at = GREATEST(c.active_at, %s::timestamptz) "
+            "WHERE c.session_id = %s AND c.deleted_at IS NULL RETURNING c.last_sequence"
+        )
         # GREATEST ignores NULL.
         self.raise_to = (
             f"UPDATE {counters} AS c SET last_sequence = GREATEST(c.last_sequence, %s), "
@@ -98,6 +109,14 @@ WITH counter AS (
     WITH ORDINALITY AS given ({", ".join(own)}, place){"" if is_sorted else ' ORDER BY given.id COLLATE "C"'}
 )
 SELECT last_sequence{self._notifying} FROM counter"""
+
+    @lru_cache(maxsize=256)  # noqa: B019  as above
+    def insert(self, rows: int) -> str:
+        """Return the statement that inserts this number of numbered events."""
+        marks = ", ".join(f"%s::{'json' if name in JSON else _type(name)}" for name in EVENT_COLUMNS)
+        return (
+            f"INSERT INTO {self._words.events} ({', '.join(EVENT_COLUMNS)}) VALUES {', '.join([f'({marks})'] * rows)}"
+        )
 
     def _one(self) -> str:
         return f"""\

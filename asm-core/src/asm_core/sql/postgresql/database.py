@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.errors import StorageError, ValidationError
@@ -13,8 +13,8 @@ from asm_core.sql.connector import C
 from asm_core.sql.database import Database
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.failures import is_serialization_failure, undone
-from asm_core.sql.options import check_flag
-from asm_core.sql.postgresql.append import append_events, restore_events
+from asm_core.sql.options import AUTO, PLAIN, check_append, check_flag
+from asm_core.sql.postgresql.append import append_events, is_collision, refuse_elsewhere, restore_events
 from asm_core.sql.postgresql.append_statements import append_statements
 from asm_core.sql.postgresql.listening import Listener
 from asm_core.sql.postgresql.pool import is_in_error
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from asm_core.models import Event, StoredEvent
     from asm_core.sql.connector import Connector
     from asm_core.sql.dialects import Execute
+    from asm_core.sql.options import PostgreSQLOptions
     from asm_core.sql.postgresql.append import Executing
 
 _TRIES: Final = 20
@@ -35,24 +36,57 @@ _LONGEST_REST: Final = 0.02
 """Seconds before an append is retried; a random part of them, so that writers do not retry together."""
 _BATCHES: Final = "SELECT pg_advisory_xact_lock(72379734, hashtext('{}'::regclass::oid::text))"
 """Serialises batches of maintenance in these tables; the first number is arbitrary."""
+_KEYS: Final = (
+    "SELECT coalesce((SELECT i.indnkeyatts = 1 FROM pg_index i "
+    "WHERE i.indrelid = to_regclass('{}') AND i.indisprimary), true), to_regclass('pg_dist_partition') IS NOT NULL"
+)
+"""Whether the primary key of events is the id alone, and whether there is a catalog of distributed tables."""
+_DISTRIBUTED: Final = "SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass('{}')"
+_SIZE: Final = (
+    "pg_total_relation_size('{0}'::regclass) + coalesce((SELECT sum(pg_total_relation_size(t.relid)) "
+    "FROM pg_partition_tree('{0}'::regclass) t WHERE t.isleaf AND t.level > 0), 0)"
+)
+"""The size of a table; a partitioned one is empty itself."""
 
 
 class PostgreSQL(Database[C]):
     """PostgreSQL, whose row locks allow many concurrent writers."""
 
-    def __init__(self, connector: Connector[C], *, schema: str | None = None, notify: bool = False) -> None:
+    def __init__(
+        self, connector: Connector[C], *, schema: str | None = None, notify: bool = False, append: str = AUTO
+    ) -> None:
         """Use the connections of `connector`, with the tables in `schema`.
 
-        With `notify`, appends send notifications, and a connection listens for them while a caller waits.
+        With `notify`, appends send notifications, and a connection listens for them while a caller waits. `append` is
+        that of `PostgreSQLOptions`.
 
         Raises:
-            ValidationError: the schema name is invalid, or `notify` is not a boolean.
+            ValidationError: the schema name is invalid, `notify` is not a boolean, or `append` is unknown.
         """
         place = None if schema is None else check_schema(schema)
-        super().__init__(connector, words_of(Dialect.POSTGRESQL, place))
+        super().__init__(connector, words_of(Dialect.POSTGRESQL, place, singly=check_append(append) == PLAIN))
         self._notify = check_flag("notify", notify)
         self._statements = append_statements(self.words, notify=notify)
         self._listeners: list[Listener] = []
+
+    @classmethod
+    def with_options(cls, connector: Connector[C], options: PostgreSQLOptions) -> Self:
+        """Use the connections of `connector`, which the backend opens itself, with the options of the caller."""
+        return cls(connector, schema=options.schema, notify=options.notify, append=options.append)
+
+    def survey(self) -> None:
+        """Read from the catalog whether event ids are unique in the whole table, and whether it is distributed.
+
+        A distributed table gets the plain append.
+        """
+        events = self.words.events
+        with self.read() as connection:
+            [(is_global, may_be_distributed)] = connection.execute_sql(_KEYS.format(events)).fetchall()
+            distributed = connection.execute_sql(_DISTRIBUTED.format(events)).fetchall() if may_be_distributed else []
+        self.has_global_ids = bool(is_global)
+        if distributed:
+            self.words = words_of(Dialect.POSTGRESQL, self.words.schema, singly=True)
+            self._statements = append_statements(self.words, notify=self._notify)
 
     @contextmanager
     def batch(self) -> Iterator[C]:
@@ -63,7 +97,7 @@ class PostgreSQL(Database[C]):
 
     def size(self) -> int:
         """Return the size of the tables and their indexes in bytes."""
-        sizes = " + ".join(f"pg_total_relation_size('{table}'::regclass)" for table in self.words.tables.values())
+        sizes = " + ".join(map(_SIZE.format, self.words.tables.values()))
         with self.read() as connection:
             [(size,)] = connection.execute_sql(f"SELECT {sizes}").fetchall()
         return int(size)
@@ -86,8 +120,15 @@ class PostgreSQL(Database[C]):
 
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
         """Store numbered events, inside a transaction; return the number of new events."""
-        with self._execute_together() as execute:
-            return restore_events(execute, session_id, events, last_sequence, self._statements)
+        try:
+            with self._execute_together() as execute:
+                return restore_events(execute, session_id, events, last_sequence, self._statements)
+        except StorageError as error:
+            if not is_collision(error):
+                raise
+            with self._execute_together() as execute:
+                refuse_elsewhere(execute, events, self._statements)
+            raise
 
     def listening(self, notify: Callable[[str | None], None], /) -> AbstractContextManager[object]:
         """Return a context in which the server notifies of appends by other processes, with the option `notify`."""

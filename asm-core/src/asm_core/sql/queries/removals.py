@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from asm_core.models.base import MAX_INTEGER
 from asm_core.retention import Removal
+from asm_core.sql.queries.locks import lock_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from asm_core.sql.dialects import Cursor, Execute
+    from asm_core.sql.dialects import Execute
     from asm_core.sql.queries.words import Words
 
 
@@ -32,7 +33,7 @@ class Removing:
 
     def __init__(self, words: Words) -> None:
         """Build the statements once."""
-        self._codec = words.codec
+        self._words, self._codec = words, words.codec
         mark, among, lock = words.mark, words.one_of, words.locking("UPDATE")
         sessions, counters, events, runs = words.sessions, words.counters, words.events, words.runs
         self._hold_sessions = f"SELECT s.id FROM {sessions} s WHERE s.id {among} ORDER BY s.id{lock}"
@@ -80,15 +81,13 @@ class Removing:
 
     def marked(self, execute: Execute, after: str, limit: int) -> list[str]:
         """Return at most `limit` ids of marked sessions, in order, after an id."""
-        return _first(execute(f"{self._marked}{limit}", (after,)))
+        return [row[0] for row in execute(f"{self._marked}{limit}", (after,)).fetchall()]
 
     def remove(self, execute: Execute, session_ids: Sequence[str], limit: int) -> Removal:
         """Remove up to `limit` events and `limit` runs of marked sessions, and marked sessions without any."""
-        listed = self._codec.encode_several(list(session_ids))
-        ids = _first(execute(self._hold_marked, (listed,)))
-        listed = self._codec.encode_several(ids)
-        execute(self._hold_counters, (listed,)).fetchall()
-        heads = dict(execute(self._heads, (listed,)).fetchall())
+        ids = [row[0] for row in lock_rows(execute, self._words, self._hold_marked, session_ids)]
+        lock_rows(execute, self._words, self._hold_counters, ids)
+        heads = dict(execute(self._heads, (self._codec.encode_several(ids),)).fetchall())
         events = runs = 0
         empty = []
         for session_id in ids:
@@ -109,10 +108,9 @@ class Removing:
 
     def _hold(self, execute: Execute, session_ids: Sequence[str]) -> str:
         """Lock sessions and their counters; return the ids of existing ones, as one parameter."""
-        held = execute(self._hold_sessions, (self._codec.encode_several(list(session_ids)),))
-        listed = self._codec.encode_several(_first(held))
-        execute(self._hold_counters, (listed,)).fetchall()
-        return listed
+        held = [row[0] for row in lock_rows(execute, self._words, self._hold_sessions, session_ids)]
+        lock_rows(execute, self._words, self._hold_counters, held)
+        return self._codec.encode_several(held)
 
     def _remove_events(self, execute: Execute, session_id: str, head: int | None, limit: int) -> tuple[int, bool]:
         """Remove the newest events of a session; return their number, and whether none is left.
@@ -140,7 +138,3 @@ class Removing:
 def removing_in(words: Words) -> Removing:
     """Return the removals of a dialect and schema."""
     return Removing(words)
-
-
-def _first(cursor: Cursor) -> list[str]:
-    return [row[0] for row in cursor.fetchall()]

@@ -111,9 +111,11 @@ class RetentionQueries:
     def among(self, table: str, where: Where, ids: tuple[str, ...]) -> Statement:
         """Lock the rows with these ids that meet conditions, and select their ids."""
         source, alias = self._sources[table], table[0]
-        where.one_of(f"{alias}.id", ids)
+        chosen = Where(self._words)
+        chosen.either(where)
+        chosen.one_of(f"{alias}.id", ids)
         lock = self._words.locking(f"UPDATE OF {alias}")
-        return where.statement(f"SELECT {alias}.id FROM {source} {where} ORDER BY {alias}.id{lock}")
+        return chosen.statement(f"SELECT {alias}.id FROM {source} {chosen} ORDER BY {alias}.id{lock}")
 
     def _touchable(self, exemption: Exemption, *, not_due: datetime | None = None) -> Where:
         """Return the conditions of sessions that may be changed, except those that will be removed anyway."""

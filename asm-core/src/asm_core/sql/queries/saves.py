@@ -61,9 +61,11 @@ class Saving:
         )
         self._update_session = f"{_update(sessions, 's', _SAVED, words)} {kept}"
         run = insertion(words.runs, "r", RUN_COLUMNS, words)
-        self._add_run = f"{run} ON CONFLICT (id) DO NOTHING"
-        self._copy_run = f"{_upsert(run, RUN_COLUMNS)} WHERE {_OF_SESSION}"
-        save_run = f"{_upsert(run, _RUN_SAVED)}, revision = r.revision + 1 WHERE {_OF_SESSION} AND {_STEPS_ON}"
+        self._add_run = f"{run} ON CONFLICT {words.run_key} DO NOTHING"
+        self._copy_run = f"{_upsert(run, RUN_COLUMNS, words.run_key)} WHERE {_OF_SESSION}"
+        save_run = (
+            f"{_upsert(run, _RUN_SAVED, words.run_key)}, revision = r.revision + 1 WHERE {_OF_SESSION} AND {_STEPS_ON}"
+        )
         self._save_run = f"{save_run} RETURNING revision"
         self._create_run = f"{self._add_run} RETURNING revision"
         update_run = f"{_update(words.runs, 'r', _RUN_SAVED, words)} AND r.session_id = {mark}"
@@ -170,7 +172,7 @@ class Saving:
         if not stored:
             return RevisionConflictError("run", run.id, expected=expected or 0, stored=0)
         # An upsert has locked the row that it did not write, so the row has not changed.
-        [(session_id, status, revision)] = stored
+        session_id, status, revision = min(stored, key=lambda row: bool(row[0] != run.session_id))
         if expected is not None and session_id == run.session_id and revision != expected:
             return RevisionConflictError("run", run.id, expected=expected, stored=revision)
         message = f"Run {run.id} could not replace the stored run with its id. Run `asm health`."
@@ -197,9 +199,9 @@ def _update(table: str, alias: str, columns: Sequence[str], words: Words) -> str
     )
 
 
-def _upsert(insert: str, columns: Sequence[str]) -> str:
+def _upsert(insert: str, columns: Sequence[str], key: str = "(id)") -> str:
     changes = ", ".join(f"{column} = excluded.{column}" for column in columns if column != "id")
-    return f"{insert} ON CONFLICT (id) DO UPDATE SET {changes}"
+    return f"{insert} ON CONFLICT {key} DO UPDATE SET {changes}"
 
 
 @lru_cache(maxsize=64)

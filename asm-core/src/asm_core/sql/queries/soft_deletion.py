@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asm_core.errors import SessionDeletedError, SessionNotFoundError
+from asm_core.sql.queries.locks import lock_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,12 +58,12 @@ def _lock(execute: Execute, words: Words, session_ids: Sequence[str]) -> dict[st
 
     No later statement may touch another session: one that is created meanwhile would be locked after its counter.
     """
-    lock, encode = words.locking("UPDATE"), words.codec.encode_several
+    lock = words.locking("UPDATE")
     sessions = f"SELECT s.id, s.removing_at IS NOT NULL FROM {words.sessions} s WHERE s.id {words.one_of}"
-    held = dict(execute(f"{sessions} ORDER BY s.id{lock}", (encode(list(session_ids)),)).fetchall())
+    held = dict(lock_rows(execute, words, f"{sessions} ORDER BY s.id{lock}", session_ids))
     if lock:
         counters = f"SELECT 1 FROM {words.counters} c WHERE c.session_id {words.one_of} ORDER BY c.session_id{lock}"
-        execute(counters, (encode(list(held)),)).fetchall()
+        lock_rows(execute, words, counters, held)
     return held
 
 

@@ -29,6 +29,7 @@ class Words:
     Attributes:
         dialect: the dialect.
         schema: the schema of the tables; None: the one of the connection.
+        place: the prefix of the name of a table.
         codec: encodes parameters and decodes rows.
         tags: the conditions on a session's tags.
         tables: the name of each table in a statement, by ``sessions``, ``runs``, ``events``, ``counters``,
@@ -49,6 +50,9 @@ class Words:
         differs: the operator of inequality for which NULL is a value.
         second: an expression for a time without its fraction of a second.
         greatest: the function that returns the greatest of its arguments.
+        run_key: the key of a run, at which an insertion finds the stored one: the id, or on PostgreSQL the name of the
+            primary key, which is session and id where the table is partitioned.
+        singly: whether row locks are taken in a statement for each session, as a distributed PostgreSQL needs it.
         readable: the condition that the session of a row, with its id in ``column``, is not in removal. Usually no
             session is, and then the condition costs one lookup in an empty index.
         bucket: the number of the bucket of a time, for `str.format` with the fields ``column`` and ``seconds``.
@@ -66,6 +70,8 @@ class Words:
     differs = "IS NOT"
     second = "substr({}, 1, 19) || '.000000Z'"
     greatest = "MAX"
+    run_key = "(id)"
+    singly = False
     # strftime() would round the fraction of a second.
     bucket = f"(CAST(strftime('%s', substr({{column}}, 1, 19)) AS INTEGER) + {_UNIX_EPOCH}) / {{seconds}}"
 
@@ -75,7 +81,7 @@ class Words:
         self.schema = schema
         self.codec = codec_of(dialect)
         self.tags = tag_clauses(dialect)
-        place = "" if schema is None else f'"{schema}".'
+        self.place = place = "" if schema is None else f'"{schema}".'
         self.sessions = f"{place}asm_sessions"
         self.runs = f"{place}asm_runs"
         self.events = f"{place}asm_events"
@@ -118,7 +124,12 @@ class _PostgreSQLWords(Words):
     differs = "IS DISTINCT FROM"
     second = "date_trunc('second', {})"
     greatest = "GREATEST"
+    run_key = "ON CONSTRAINT asm_runs_pkey"
     bucket = f"div(floor(extract(epoch from {{column}})) + {_UNIX_EPOCH}, {{seconds}})::bigint"
+
+    def __init__(self, dialect: Dialect, schema: str | None = None, *, singly: bool = False) -> None:
+        super().__init__(dialect, schema)
+        self.singly = singly
 
     def locking(self, strength: str) -> str:
         return f" FOR {strength}"
@@ -128,6 +139,12 @@ class _PostgreSQLWords(Words):
 
 
 @lru_cache(maxsize=64)
-def words_of(dialect: Dialect, schema: str | None = None) -> Words:
-    """Return the syntax of a dialect; the same object for the same schema."""
-    return (_PostgreSQLWords if dialect is Dialect.POSTGRESQL else Words)(dialect, schema)
+def words_of(dialect: Dialect, schema: str | None = None, *, singly: bool = False) -> Words:
+    """Return the syntax of a dialect; the same object for the same arguments.
+
+    Args:
+        dialect: the dialect.
+        schema: the PostgreSQL schema of the tables, a checked name; None: that of the connection.
+        singly: take row locks in a statement for each session; PostgreSQL only.
+    """
+    return _PostgreSQLWords(dialect, schema, singly=singly) if dialect is Dialect.POSTGRESQL else Words(dialect, schema)

@@ -10,6 +10,7 @@ from asm_core.sql.dialects import Dialect
 from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.migrations import MIGRATIONS
 from asm_core.sql.schema.named import check_schema, creation, exists
+from asm_core.sql.schema.partitions import DROPPED, check_partitions, partition
 
 if TYPE_CHECKING:
     from asm_core.sql.dialects import Execute
@@ -50,30 +51,37 @@ def schema_version(execute: Execute, words: Words) -> int:
     return version
 
 
-def migrate(execute: Execute, words: Words, version: int | None = None) -> list[int]:
+def migrate(execute: Execute, words: Words, version: int | None = None, partitions: int | None = None) -> list[int]:
     """Migrate the schema to `version` (None: the newest); return the applied versions, in order.
 
     Args:
         execute: executes a statement.
         words: the dialect and the schema; a named schema is created if it does not exist.
         version: the target version.
+        partitions: then partition runs and events into this number of tables.
 
     Raises:
-        ValidationError: unknown version.
+        ValidationError: unknown version, or the store cannot have these partitions.
         MigrationRequiredError: the schema is newer than this version of asm-core; nothing is changed.
     """
     target = check_target(LATEST_VERSION if version is None else version)
+    if partitions is not None:
+        check_partitions(partitions, words.dialect)
+        if target != LATEST_VERSION:
+            message = f"Only the newest schema, {LATEST_VERSION}, can be partitioned, not version {target}."
+            raise ValidationError(message)
     if words.dialect is Dialect.POSTGRESQL:
         execute(_LOCK).fetchall()
     current = schema_version(execute, words)
     _refuse_newer(current)
-    if target == current:
-        return []
-    if words.schema is not None and not exists(execute, words.schema):
-        execute(creation(words.schema))
-    logs.info("schema", "migrating schema", from_version=current, to_version=target)
-    for statement in _ddl(words, current, target):
-        execute(statement)
+    if target != current:
+        if words.schema is not None and not exists(execute, words.schema):
+            execute(creation(words.schema))
+        logs.info("schema", "migrating schema", from_version=current, to_version=target)
+        for statement in _ddl(words, current, target):
+            execute(statement)
+    if partitions is not None:
+        partition(execute, words, partitions)
     return [migration.version for migration in steps(current, target)]
 
 
@@ -115,7 +123,8 @@ def _ddl(words: Words, start: int, stop: int) -> list[str]:
     else:
         texts = [text for step in found for text in (*step.down[dialect], _removal(step))]
         texts += [] if stop else ["DROP TABLE {migrations}"]
-    return [text.format(**words.tables) for text in texts]
+        texts += DROPPED if not stop and dialect is Dialect.POSTGRESQL and found else []
+    return [text.format(**words.tables, place=words.place) for text in texts]
 
 
 def check_version(current: int, *, store: str) -> None:
