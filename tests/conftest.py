@@ -13,7 +13,13 @@ import venv
 from pathlib import Path
 
 import pytest
-from postgresql_server import postgresql_database, postgresql_server, postgresql_url  # noqa: F401  fixtures, once for all
+from postgresql_server import (  # noqa: F401  fixtures, once for all
+    partitioned_database,
+    partitioned_url,
+    postgresql_database,
+    postgresql_server,
+    postgresql_url,
+)
 from processes import LIMIT
 from sqlite_files import migrated_file, sqlite_url  # noqa: F401  likewise
 
