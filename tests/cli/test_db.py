@@ -133,3 +133,31 @@ def test_the_sql_may_be_for_a_schema_of_postgresql(asm: Any) -> None:
     assert (
         asm("db", "sql", "--schema", "agents").stderr == "error: SQLite has no schemas. Name one for postgresql only.\n"
     )
+
+
+def test_partitions_are_refused_on_sqlite(db: Callable[..., Result]) -> None:
+    result = db("upgrade", "--partitions", "4")
+    assert result.exit_code == 1
+    assert "SQLite has no partitions" in result.stderr
+    assert status(db)["state"] == "up to date"
+
+
+def test_partitions_need_the_newest_schema(db: Callable[..., Result], tmp_path: Path) -> None:
+    result = db("upgrade", "--partitions", "4", "--to", "3")
+    assert result.exit_code == 1
+    assert "Leave --to or --partitions out" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_partitioning_a_store_asks_first(asm: Callable[..., Result], postgresql_url: str) -> None:
+    on_server = ("db", "upgrade", "--backend", "peewee", "--url", postgresql_url)
+    asm(*on_server)
+    refused = asm(*on_server, "--partitions", "4", given="n\n")
+    assert refused.exit_code == 1
+    assert "all other reads and writes wait" in refused.stderr
+    done = f"The schema has version {LATEST_VERSION}. Runs and events have 4 partitions.\n"
+    assert asm(*on_server, "--partitions", "4", given="y\n").stdout == done
+    assert asm(*on_server, "--partitions", "4", "--yes").stdout == done
+    other = asm(*on_server, "--partitions", "5", "--yes")
+    assert other.exit_code == 1
+    assert "The store has 4 partitions" in other.stderr

@@ -53,7 +53,8 @@ class Reader:
     def bash(self, block: Block) -> None:
         if block in SET_UP:
             return
-        self.environment.run("bash", "-e", "-o", "pipefail", "-c", block.text, cwd=self.place)
+        text = block.text.replace(POSTGRESQL, self.postgresql_url)
+        self.environment.run("bash", "-e", "-o", "pipefail", "-c", text, cwd=self.place)
 
     def toml(self, block: Block) -> None:
         """Pass it to the command that reads such a file."""
