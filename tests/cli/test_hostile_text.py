@@ -64,6 +64,7 @@ ARGUMENTS: dict[tuple[str, ...], list[list[str]]] = {
     ("show",): [["ID"], ["h"]],
     ("tail",): [["ID"], ["ID", "--follow"]],
     ("output",): [["ID", "--since", ARGUMENT], ["ID", "--replay"]],  # the output itself is written as it is
+    ("grep",): [["h"], ["end", "-C", "2", "--session", "ID"], [ARGUMENT]],
     ("usage",): [[], ["--session", "ID"]],
     ("export",): [["ID", "-o", f"PLACE/{'-'.join(ARGUMENT.split('/'))}"], ["ID", "-o", f"{ARGUMENT}/x"]],
     ("import",): [["FILE"], ["OTHER"], [ARGUMENT]],

@@ -85,6 +85,32 @@ class UntilInclusive(MemoryReader):
         return [event for event in found if query.until is None or event.timestamp <= query.until]
 
 
+@caught_by("test_found_texts_pass_each_filter")
+class TextsOfAllAgents(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        return super().find_events(changed(query, agent_ids=None))
+
+
+@caught_by("test_found_texts_pass_each_filter")
+class TextsOfDeletedSessions(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        return super().find_events(changed(query, live_only=False))
+
+
+@caught_by("test_events_with_all_words_are_found")
+class OnlyASCIIFolded(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        words = query.text.words if query.text else ()
+        return [event for event in super().find_events(query) if all(word in str(event.data).lower() for word in words)]
+
+
+@caught_by("test_pages_of_found_texts_are_the_whole")
+class LimitAppliedBeforeTheText(MemoryReader):
+    def find_events(self, query: EventQuery) -> list[Event]:
+        found = super().find_events(changed(query, text=None))
+        return [event for event in found if query.text is None or query.text.matches(event.data)]
+
+
 @caught_by("test_many_small_costs_are_added_up_exactly")
 class MoneyInFloats(MemoryQueryAPI):
     def _total_costs(self, query: UsageQuery) -> list[CostTotals]:

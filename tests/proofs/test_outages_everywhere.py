@@ -35,6 +35,7 @@ ARGUMENTS: dict[str, Any] = {
     "session_id": "s",
     "session_ids": ["old", "s"],
     "user_id": "u",
+    "text": "word",
     "storage_backend": "disk",
     "refs": ["a"],
     "run_id": RUN.id,

@@ -164,6 +164,22 @@ class QueryAPI(Port):
         cursor: str | None = None,
     ) -> Page[StoredEvent]:
         """Return a page of events."""
+    async def search_text(
+        self,
+        text: str,
+        *,
+        agent_id: str | Iterable[str] | None = None,
+        user_id: str | Iterable[str] | None = None,
+        session_ids: str | Iterable[str] | None = None,
+        types: EventType | str | Iterable[EventType | str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        include_deleted: bool = False,
+        order_by: str = "timestamp_desc",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[StoredEvent]:
+        """Return a page of the events whose data contains all words of a text."""
     async def count_events(
         self,
         *,

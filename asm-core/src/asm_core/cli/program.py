@@ -21,6 +21,7 @@ _LISTED: Final = (
     ("show", "show:show_session", "Show a session: what it is, and its events."),
     ("tail", "tail:tail_session", "Show the last events of a session, and follow it."),
     ("output", "output:print_output", "Print what the command of a session printed, byte for byte."),
+    ("grep", "grep:search_text", "Search the texts of all sessions for words, newest events first."),
     ("usage", "usage:sum_up_usage", "Show tokens and costs of runs by group."),
     ("title", "changes:set_title", "Set the title of a session."),
     ("tag", "changes:change_tags", "Add tags to a session, and remove others."),

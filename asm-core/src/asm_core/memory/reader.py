@@ -6,7 +6,15 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from asm_core.querying.heads import Head
-from asm_core.querying.matching import active_matches, choose, event_matches, run_matches, select, session_matches
+from asm_core.querying.matching import (
+    active_matches,
+    choose,
+    event_matches,
+    event_session_matches,
+    run_matches,
+    select,
+    session_matches,
+)
 from asm_core.querying.queries import BY_NUMBER, ActiveSession
 from asm_core.querying.reader import Reader
 
@@ -109,7 +117,11 @@ class MemoryReader(Reader):
         ids = set(self._state.logs if query.session_ids is None else query.session_ids)
         if query.ids is not None:
             ids &= {event.session_id for event in map(self._state.events.get, query.ids) if event is not None}
-        return ids.difference(self._state.removing)
+        ids.difference_update(self._state.removing)
+        if not query.asks_sessions:
+            return ids
+        sessions = self._state.sessions
+        return {one for one in ids if one in sessions and event_session_matches(sessions[one], query)}
 
 
 def _from(ids: Iterable[str], start: str, *, is_down: bool) -> Iterator[str]:

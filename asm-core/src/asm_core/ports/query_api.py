@@ -35,6 +35,7 @@ from asm_core.querying.queries import (
     without_needless_bound,
 )
 from asm_core.querying.summaries import SessionExport, SessionStats
+from asm_core.querying.text_search import TextSearch
 from asm_core.querying.usage import CostSummary, UsageSummary
 from asm_core.values.ids import check_name
 from asm_core.values.times import check_optional_time, utc_now
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+_MOST_CANDIDATES: Final = 500
+"""Events that a search for a text reads at once."""
 
 
 class QueryAPI(ABC):
@@ -213,6 +216,56 @@ class QueryAPI(ABC):
         query = _event_query(session_ids, run_ids, types, providers, since, until, correlation_id)
         size, query = _paged("events", query, order, limit, cursor)
         return cut_page("events", order, [] if allows_nothing(query) else self._page_of_events(query), size)
+
+    def search_text(
+        self,
+        text: str,
+        *,
+        agent_id: str | Iterable[str] | None = None,
+        user_id: str | Iterable[str] | None = None,
+        session_ids: str | Iterable[str] | None = None,
+        types: EventType | str | Iterable[EventType | str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        include_deleted: bool = False,
+        order_by: str = "timestamp_desc",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[StoredEvent]:
+        """Return a page of the events whose data contains all words of a text.
+
+        A word is a run of letters and digits, and matches in any case (`str.casefold`); other characters, also ``_``,
+        separate words. Each word must occur as a whole word in a string of the event's data, at any depth. Keys,
+        numbers and metadata are not searched, and neither are values that are stored as artifacts. Words that the text
+        joins by double quotes, or by anything but space, must follow each other in one string. After ``*`` at the end
+        of such a term, its last word may be longer: ``time*``, ``"no rout*"``. Each event is searched by itself: a word
+        that streaming cut in two is found in the message that follows, not in its pieces.
+
+        The search reads all events that match the other filters, until the page is full.
+
+        Args:
+            text: the words; at least one.
+            agent_id: only events in sessions of this agent.
+            user_id: only events in sessions of this user.
+            session_ids: only events of these sessions.
+            types: only events of these types.
+            since: only events with this timestamp or a later one.
+            until: only events with an earlier timestamp.
+            include_deleted: include the events of soft-deleted sessions.
+            order_by: an order of `search_events`.
+            limit: the size of the page.
+            cursor: the cursor of the previous page.
+        """
+        order = check_order(EVENT_ORDERS, order_by)
+        query = msgspec.structs.replace(
+            _event_query(session_ids, None, types, None, since, until, None),
+            text=TextSearch.of(text),
+            agent_ids=check_choice("agent_id", agent_id, check_name),
+            user_ids=check_choice("user_id", user_id, check_name),
+            live_only=not include_deleted,
+        )
+        size, query = _paged("texts", query, order, limit, cursor)
+        return cut_page("texts", order, [] if allows_nothing(query) else self._events_with_text(query), size)
 
     def count_events(
         self,
@@ -388,6 +441,18 @@ class QueryAPI(ABC):
             query = msgspec.structs.replace(query, session_ids=rest, limit=size - len(found))
             found += self.reader.find_events(query)
         return found
+
+    def _events_with_text(self, query: EventQuery) -> list[StoredEvent]:
+        """Return the events that match, up to the limit. A store may find more events than match."""
+        text, size = query.text, query.limit or MAX_INTEGER
+        found: list[StoredEvent] = []
+        query = msgspec.structs.replace(query, limit=min(size, _MOST_CANDIDATES))
+        while True:
+            candidates = self._page_of_events(query)
+            found += [event for event in candidates if text is None or text.matches(event.data)]
+            if len(found) >= size or len(candidates) < (query.limit or 0):
+                return found[:size]
+            query = msgspec.structs.replace(query, after_key=query.order.key_of(candidates[-1]), limit=_MOST_CANDIDATES)
 
     # -- what an adapter writes ----------------------------------------------------------------------------------
 

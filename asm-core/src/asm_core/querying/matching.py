@@ -56,7 +56,10 @@ def run_matches(run: Run, query: RunQuery) -> bool:
 
 
 def event_matches(event: Event, query: EventQuery) -> bool:
-    """Return whether an event matches the filters of a query, except those by session and number."""
+    """Return whether an event matches the filters of a query, except those by session and number.
+
+    `event_session_matches` has the filters on its session.
+    """
     return (
         _allowed(event.id, query.ids)
         and _allowed(event.run_id, query.run_ids)
@@ -65,6 +68,16 @@ def event_matches(event: Event, query: EventQuery) -> bool:
         and _allowed(event.correlation_id, query.correlation_ids)
         and (query.since is None or event.timestamp >= query.since)
         and (query.until is None or event.timestamp < query.until)
+        and (query.text is None or query.text.matches(event.data))
+    )
+
+
+def event_session_matches(session: Session, query: EventQuery) -> bool:
+    """Return whether a query allows the events of this session."""
+    return (
+        not (query.live_only and session.deleted_at is not None)
+        and _allowed(session.agent_id, query.agent_ids)
+        and _allowed(session.user_id, query.user_ids)
     )
 
 

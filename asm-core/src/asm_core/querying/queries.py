@@ -15,6 +15,7 @@ import msgspec
 from asm_core.errors import ValidationError, short_repr
 from asm_core.models import RunStatus, Session, SessionStatus
 from asm_core.models.base import check_natural
+from asm_core.querying.text_search import TextSearch
 
 T = TypeVar("T")
 
@@ -130,7 +131,9 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A query for events that match each filter, after `after_key`, in `order`.
 
-    `since` is inclusive, `until` exclusive; `after` and `before` are sequence numbers, both exclusive.
+    `since` is inclusive, `until` exclusive; `after` and `before` are sequence numbers, both exclusive. `agent_ids` and
+    `user_ids` are those of the session; `live_only` leaves out soft-deleted sessions. `text` is a hint: a store returns
+    all events that match it, and may return others, which the port leaves out.
     """
 
     ids: tuple[str, ...] | None = None
@@ -143,9 +146,18 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
     after: int | None = None
     before: int | None = None
+    agent_ids: tuple[str, ...] | None = None
+    user_ids: tuple[str, ...] | None = None
+    live_only: bool = False
+    text: TextSearch | None = None
     order: Order = EVENT_ORDERS["sequence_asc"]
     after_key: tuple[Any, ...] | None = None
     limit: int | None = None
+
+    @property
+    def asks_sessions(self) -> bool:
+        """Whether a filter is on the session of an event."""
+        return self.live_only or self.agent_ids is not None or self.user_ids is not None
 
 
 Q = TypeVar("Q", SessionQuery, RunQuery, EventQuery)

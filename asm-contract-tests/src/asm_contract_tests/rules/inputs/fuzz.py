@@ -117,6 +117,7 @@ SOUND: Final[dict[str, Any]] = {
     "events": [an_event("s")],
     "result": ExecutionResult(a_session()),
     "event_id": "e",
+    "text": "word",
     "session_id": "s",
     "session_ids": ["s"],
     "run_id": "r",

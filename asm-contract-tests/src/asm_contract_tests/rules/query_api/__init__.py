@@ -10,6 +10,7 @@ from asm_contract_tests.rules.query_api.grouping import UsageGroupsContract
 from asm_contract_tests.rules.query_api.paging import PagingContract
 from asm_contract_tests.rules.query_api.runs import SearchRunsContract
 from asm_contract_tests.rules.query_api.sessions import SearchSessionsContract
+from asm_contract_tests.rules.query_api.texts import SearchTextContract
 from asm_contract_tests.rules.query_api.totals import SessionStatsContract, UsageContract
 
 __all__ = ["QueryAPIContract"]
@@ -20,6 +21,7 @@ class QueryAPIContract(
     ActivityContract,
     SearchRunsContract,
     SearchEventsContract,
+    SearchTextContract,
     PagingContract,
     BoundedContract,
     CursorsContract,

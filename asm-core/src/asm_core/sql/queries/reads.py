@@ -162,7 +162,8 @@ def _is_filtered_log(query: EventQuery) -> bool:
     if query.run_ids is not None and query.after is None and query.after_key is None:
         return False  # all of a run: its index is better where the session has many
     filters = (query.ids, query.run_ids, query.types, query.providers, query.correlation_ids, query.since, query.until)
-    return query.ids is None and any(one is not None for one in filters)
+    is_filtered = any(one is not None for one in filters) or query.text is not None or query.asks_sessions
+    return query.ids is None and is_filtered
 
 
 def _log(query: EventQuery, words: Words) -> Where:
@@ -189,3 +190,13 @@ def _add_filters(where: Where, query: EventQuery, words: Words) -> None:
     where.compare("e.timestamp >=", query.since)
     where.compare("e.timestamp <", query.until)
     where.add(words.readable.format(column="e.session_id"))
+    if query.text is not None:
+        where.worded("e.data", query.text.words)
+    if query.asks_sessions:
+        allowed = Where(words)
+        allowed.add("s.id = e.session_id")
+        allowed.one_of("s.agent_id", query.agent_ids)
+        allowed.one_of("s.user_id", query.user_ids)
+        if query.live_only:
+            allowed.add("s.deleted_at IS NULL")
+        where.add(f"EXISTS (SELECT 1 FROM {words.sessions} s {allowed})", *allowed.parameters)

@@ -61,6 +61,18 @@ class Where:
             carried = self._words.tags.carries_all.format(tags=column, wanted=self._words.mark, count=len(tags))
             self.add(carried, tag_list(tags))
 
+    def worded(self, column: str, words: Sequence[str]) -> None:
+        """Require all of these casefolded words in the JSON text of a column, or a character that is not ASCII.
+
+        A database folds only ASCII as Python does: whether another text has the words is left to the caller.
+        """
+        beyond = self._words.beyond_ascii.format(column=column)
+        if all(map(str.isascii, words)):
+            carried = " AND ".join([self._words.contains_folded.format(column=column)] * len(words))
+            self.add(f"({carried} OR {beyond})", *words)
+        else:
+            self.add(beyond)
+
     def either(self, *choices: Where) -> None:
         """Require all conditions of one of these."""
         self._conditions.append(f"({' OR '.join(f'({choice.conditions})' for choice in choices)})")

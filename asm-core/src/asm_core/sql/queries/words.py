@@ -45,6 +45,8 @@ class Words:
         in_order: the end of a subquery that reads a log in order, so that other conditions do not change its plan.
             PostgreSQL estimates the rows that pass them, and would sort all of too few; empty on SQLite.
         contains: the condition that a column contains a text, which is one parameter.
+        contains_folded: the condition that a column contains a text in lower case, in any case; only ASCII is folded.
+        beyond_ascii: the condition that the JSON text of a column has characters that are not ASCII, maybe escaped.
         by_index: the join whose first table is read in the order of an index. Without statistics, SQLite might begin
             with the other table.
         differs: the operator of inequality for which NULL is a value.
@@ -66,6 +68,8 @@ class Words:
     at_most = "LIMIT {}"
     in_order = ""
     contains = "instr({column}, ?) > 0"
+    contains_folded = "instr(lower({column}), ?) > 0"
+    beyond_ascii = r"(length({column}) <> length(CAST({column} AS BLOB)) OR instr({column}, '\u') > 0)"
     by_index = "CROSS JOIN"
     differs = "IS NOT"
     second = "substr({}, 1, 19) || '.000000Z'"
@@ -120,6 +124,11 @@ class _PostgreSQLWords(Words):
     at_most = "LIMIT (SELECT {})"
     in_order = f"LIMIT (SELECT {(1 << 62) - 1})"
     contains = "strpos({column}, %s) > 0"
+    contains_folded = 'strpos(lower({column}::text COLLATE "C"), %s) > 0'
+    # A backslash in a literal has another meaning without standard_conforming_strings.
+    beyond_ascii = (
+        "(octet_length({column}::text) <> char_length({column}::text) OR strpos({column}::text, chr(92) || 'u') > 0)"
+    )
     by_index = "JOIN"
     differs = "IS DISTINCT FROM"
     second = "date_trunc('second', {})"
