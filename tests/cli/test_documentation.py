@@ -50,7 +50,7 @@ def test_every_command_has_a_section(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in ALL if name not in {"asm", "asm db"}])
 def test_a_section_names_the_options_of_its_command_and_no_others(name: str) -> None:
     cells = re.findall(r"^\| (`-.*?) \|", section(name), re.MULTILINE)
-    documented = set(re.findall(r"`(--?[a-z-]+)", " ".join(cells)))
+    documented = set(re.findall(r"`(--?[a-zA-Z-]+)", " ".join(cells)))
     assert documented == options(ALL[name]) - EVERYWHERE
 
 

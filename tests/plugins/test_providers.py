@@ -47,7 +47,7 @@ PLUGINS: dict[str, Any] = {
     "exits": raises(SystemExit("no")),
     "misnamed": plugin(lambda: described("other")),
     "nonsense": plugin(lambda: 5),
-    "of_backends": plugin(lambda: asm.BackendSpec(name="x", open=open_fake, capabilities=frozenset(), port_version=4)),
+    "of_backends": plugin(lambda: asm.BackendSpec(name="x", open=open_fake, capabilities=frozenset(), port_version=5)),
     "opens_nothing": plugin(lambda: described("opens_nothing", open=lambda: None)),
     "torn": raises(ImportError("no module")),
     "without_sdk": plugin(lambda: described("without_sdk", requires=("a_missing_sdk",))),

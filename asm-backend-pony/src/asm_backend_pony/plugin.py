@@ -20,7 +20,7 @@ def asm_backend() -> BackendSpec:
         name="pony",
         open=_open,
         capabilities=CAPABILITIES,
-        port_version=4,
+        port_version=5,
         databases=("SQLite", "PostgreSQL"),
         requires=("pony",),
     )

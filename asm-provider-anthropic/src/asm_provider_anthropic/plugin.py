@@ -16,7 +16,7 @@ CAPABILITIES: Final = frozenset({ProviderCapability.HISTORY, ProviderCapability.
 def asm_provider() -> ProviderSpec:
     """Describe the provider of Anthropic."""
     return ProviderSpec(
-        name="anthropic", open=_open, capabilities=CAPABILITIES, port_version=4, requires=("anthropic",)
+        name="anthropic", open=_open, capabilities=CAPABILITIES, port_version=5, requires=("anthropic",)
     )
 
 

@@ -15,7 +15,7 @@ CAPABILITIES: Final = frozenset({ProviderCapability.HISTORY, ProviderCapability.
 @hookimpl
 def asm_provider() -> ProviderSpec:
     """Describe the provider of OpenAI."""
-    return ProviderSpec(name="openai", open=_open, capabilities=CAPABILITIES, port_version=4, requires=("openai",))
+    return ProviderSpec(name="openai", open=_open, capabilities=CAPABILITIES, port_version=5, requires=("openai",))
 
 
 def _open(**options: Any) -> OpenAIProvider:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asm_core.ports.query_api import QueryAPI
     from asm_core.ports.session_store import SessionStore
 
-PORT_VERSION = 4
+PORT_VERSION = 5
 """The version of the ports. A backend for another version is rejected."""
 
 

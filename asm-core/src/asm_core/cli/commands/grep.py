@@ -10,6 +10,7 @@ from asm_core.cli.arguments import AgentsOption, complete_session
 from asm_core.cli.exits import FAILED
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
+from asm_core.cli.output.documents import json_document
 from asm_core.cli.output.excerpts import Line, excerpt
 from asm_core.cli.output.text import moment
 from asm_core.cli.store import with_backend
@@ -77,7 +78,7 @@ def search_text(
 def _print_json(events: Iterable[Event]) -> int:
     count = 0
     for count, event in enumerate(events, 1):  # noqa: B007  the number of the last one
-        printing.json_document(event)
+        json_document(event)
     return count
 
 
