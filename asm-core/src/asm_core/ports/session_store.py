@@ -45,12 +45,14 @@ from asm_core.values.payloads import Payload, check_optional_payload, check_payl
 from asm_core.values.times import check_optional_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from asm_core.event_log.group_commit import GroupCommit
     from asm_core.models import EventType, SessionStatus, StoredEvent
+    from asm_core.querying.heads import Head
+    from asm_core.querying.lagging import LaggingReader
     from asm_core.querying.queries import Order
     from asm_core.querying.reader import Reader
 
@@ -89,16 +91,20 @@ class SessionStore(ABC):
 
     group_commit: GroupCommit | None = None
 
-    def __init__(self, reader: Reader, watching: SessionStore | None = None) -> None:
+    def __init__(
+        self, reader: Reader, watching: SessionStore | None = None, *, lagging: LaggingReader | None = None
+    ) -> None:
         """Read with `reader`.
 
         Args:
             reader: answers query objects.
             watching: in a transaction, the backend's own store: waiters wait for what is committed.
+            lagging: reads for followers from a replica; None: they read with `reader`.
         """
         self.reader = reader
         self._watching = watching
-        self._watchers: dict[int, Watcher] = {}
+        self._lagging = lagging
+        self._watchers: dict[tuple[int, bool], Watcher] = {}
 
     # -- sessions ------------------------------------------------------------------------------------------------
 
@@ -444,7 +450,8 @@ class SessionStore(ABC):
         )
         timeout = None if idle_timeout is None else check_wait("idle_timeout", idle_timeout)
         last = after if isinstance(after, Event) else None
-        return Following(Follower(self.reader, query, last), session_id, timeout, lambda: self._watcher)
+        follower = Follower(self.reader, query, last, self._lagging)
+        return Following(follower, session_id, timeout, lambda: self._watcher_of(lags=self._lagging is not None))
 
     # -- erasure ---------------------------------------------------------------------------------------------------
 
@@ -654,14 +661,24 @@ class SessionStore(ABC):
     @property
     def _watcher(self) -> Watcher:
         """The watcher of this store, created at its first use."""
+        return self._watcher_of(lags=False)
+
+    def _watcher_of(self, *, lags: bool) -> Watcher:
+        """Return the watcher of this store, or the one that polls the replica, and is not notified by the primary."""
         if self._watching is not None:
             return self._watching._watcher  # noqa: SLF001  of the same class
-        watcher = self._watchers.get(os.getpid())
+        key = os.getpid(), lags
+        watcher = self._watchers.get(key)
         if watcher is None:
-            made = Watcher(self.reader.load_heads, self._commit_token, self._subscribe)
+            heads = self.reader.load_heads
+            made = Watcher(self._lagging_heads) if lags else Watcher(heads, self._commit_token, self._subscribe)
             # Two threads may be here at the same time.
-            watcher = self._watchers.setdefault(os.getpid(), made)
+            watcher = self._watchers.setdefault(key, made)
         return watcher
+
+    def _lagging_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
+        heads = None if self._lagging is None else self._lagging.load_heads(session_ids)
+        return self.reader.load_heads(session_ids) if heads is None else heads
 
     def _notify(self) -> None:
         """Wake the waiters of this process: something was committed."""
@@ -669,9 +686,10 @@ class SessionStore(ABC):
             self._watching._notify()  # noqa: SLF001  of the same class
             return
         # A forked child has none of its parent's threads.
-        watcher = self._watchers.get(os.getpid())
-        if watcher is not None:
-            watcher.notify()
+        for lags in (False, True):
+            watcher = self._watchers.get((os.getpid(), lags))
+            if watcher is not None:
+                watcher.notify()
 
 
 def _checked_live(session: object) -> Session:

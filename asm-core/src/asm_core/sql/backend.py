@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from asm_core.concurrency.contexts import contextmanager
+from asm_core.errors import ValidationError
 from asm_core.ports import Backend, Capability, Maintenance, Ports
+from asm_core.sql.database import Database
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions, chosen
 from asm_core.sql.ports.artifact_registry import SQLArtifactRegistry
@@ -14,6 +17,7 @@ from asm_core.sql.ports.bound import SQLPorts
 from asm_core.sql.ports.query_api import SQLQueryAPI
 from asm_core.sql.ports.retention_store import SQLRetentionStore
 from asm_core.sql.ports.session_store import SQLSessionStore
+from asm_core.sql.replica import CONNECT_TIMEOUT, Replica
 from asm_core.sql.schema.migrator import check_version, migrate, schema_version
 from asm_core.sql.sqlite.file import SQLiteFile
 from asm_core.sql.urls import dialect_of, sqlite_path
@@ -21,8 +25,6 @@ from asm_core.sql.urls import dialect_of, sqlite_path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-
-    from asm_core.sql.database import Database
 
 
 class SQLBackend(Backend):
@@ -32,6 +34,8 @@ class SQLBackend(Backend):
     """
 
     capabilities = frozenset(Capability)
+
+    _replica: Replica | None = None
 
     def __init__(self, database: Database[Any], *, migrate: bool | int) -> None:
         """Use `database`.
@@ -74,7 +78,12 @@ class SQLBackend(Backend):
             DependencyNotAvailableError: the driver is not installed.
         """
         if dialect_of(url, backend=cls.name) is Dialect.POSTGRESQL:
-            return cls(cls._on_server(url, chosen(PostgreSQLOptions, options, backend=cls.name)), migrate=migrate)
+            chosen_server = chosen(PostgreSQLOptions, options, backend=cls.name)
+            replica = cls._replica_of(chosen_server)  # its url is checked before the primary is changed
+            backend = cls(cls._on_server(url, chosen_server), migrate=migrate)
+            if replica is not None:
+                backend._read_from(replica, follow=chosen_server.follow_replica)
+            return backend
         chosen_options = chosen(SQLiteOptions, options, backend=cls.name)
         return cls(
             cls._on_file(SQLiteFile(sqlite_path(url), chosen_options, create=migrate is not False)), migrate=migrate
@@ -118,12 +127,40 @@ class SQLBackend(Backend):
 
     def close(self) -> None:
         """Close the connections, if the backend opened them itself."""
+        if self._replica is not None:
+            self._replica.close()
         self._database.close()
 
     def _survey(self) -> None:
         self._database.survey()
         missing = set() if self._database.has_global_ids else {Capability.GLOBAL_EVENT_IDS}
         self.capabilities = type(self).capabilities - missing
+
+    @classmethod
+    def _replica_of(cls, options: PostgreSQLOptions) -> Database[Any] | None:
+        if options.read_url is None:
+            return None
+        if dialect_of(options.read_url, backend=cls.name) is not Dialect.POSTGRESQL:
+            message = "read_url must be the postgresql:// url of a replica of the database at url."
+            raise ValidationError(message)
+        timeout = min(options.connect_timeout, CONNECT_TIMEOUT)
+        server = cls._on_server(
+            options.read_url, replace(options, read_url=None, follow_replica=False, connect_timeout=timeout)
+        )
+        return server if isinstance(server, Database) else server.store()
+
+    def _read_from(self, database: Database[Any], *, follow: bool) -> None:
+        """Let the query API read from a replica, and followers, too, with `follow`."""
+        self._replica = replica = Replica(self._database, database)
+        try:
+            replica.open()
+        except BaseException:
+            self.close()
+            raise
+        self.query_api = SQLQueryAPI(self._database, replica)
+        self.maintenance = Maintenance(SQLRetentionStore(self._database, replica))
+        if follow:
+            self.session_store = SQLSessionStore(self._database, lagging=replica)
 
     @contextmanager
     def _bind(self, connect: Callable[[], Any]) -> Iterator[Ports]:
@@ -146,4 +183,7 @@ class SQLBackend(Backend):
     @classmethod
     @abstractmethod
     def _on_server(cls, url: str, options: PostgreSQLOptions) -> Any:
-        """Return the argument of `__init__` for the backend's own connections to a PostgreSQL server."""
+        """Return the argument of `__init__` for the backend's own connections to a PostgreSQL server.
+
+        It is a `Database`, or has a method `store` that returns one.
+        """

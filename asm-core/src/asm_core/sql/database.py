@@ -129,6 +129,10 @@ class Database(ABC, Generic[C]):
     def make_way(self, seconds: float, /) -> None:
         """Yield to other writers between two transactions, for the duration of the last one."""
 
+    def is_joined(self) -> bool:
+        """Return whether a read joins an open transaction."""
+        return self._joined() is not None
+
     def joins(self) -> bool:
         """Return whether an append joins an open transaction.
 

@@ -66,6 +66,9 @@ class PostgreSQLOptions:
         notify: send a NOTIFY with each append; and, while there are waiters, LISTEN on one more connection.
         append: ``auto`` appends in one statement, and plainly to a distributed table; ``plain`` appends with an UPDATE
             and an INSERT for each session, in one transaction, and locks rows of one session at a time.
+        read_url: a streaming replica of the database, for the reads of `QueryAPI`, which may then lag; None: the
+            primary answers all reads. It has a pool of its own.
+        follow_replica: let `follow_events` read from that replica, too.
     """
 
     pool_size: int = 5
@@ -76,6 +79,8 @@ class PostgreSQLOptions:
     prepare_threshold: int = 5
     notify: bool = False
     append: str = AUTO
+    read_url: str | None = None
+    follow_replica: bool = False
 
     def __post_init__(self) -> None:
         """Check the options.
@@ -89,6 +94,9 @@ class PostgreSQLOptions:
         _check_seconds("pool_timeout", self.pool_timeout)
         check_flag("notify", self.notify)
         check_append(self.append)
+        if check_flag("follow_replica", self.follow_replica) and self.read_url is None:
+            message = "follow_replica needs a replica. Give its url as read_url, or leave follow_replica out."
+            raise ValidationError(message)
         if self.schema is not None:
             check_schema(self.schema)
         if not isinstance(self.application_name, str):

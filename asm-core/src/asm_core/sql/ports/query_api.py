@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
     from asm_core.sql.database import Database
     from asm_core.sql.queries import Statement
+    from asm_core.sql.replica import Replica
 
 Q = TypeVar("Q", SessionQuery, EventQuery)
 
@@ -28,9 +29,9 @@ Q = TypeVar("Q", SessionQuery, EventQuery)
 class SQLQueryAPI(QueryAPI):
     """Searches with a `SQLReader`, counts and adds up with core's SQL."""
 
-    def __init__(self, database: Database[Any]) -> None:
-        """Add up in `database`."""
-        reader = SQLReader(database)
+    def __init__(self, database: Database[Any], replica: Replica | None = None) -> None:
+        """Add up in `database`; in `replica` first, if there is one."""
+        reader = SQLReader(database, replica)
         super().__init__(reader)
         self._answer = reader.answer
         self._codec = database.codec

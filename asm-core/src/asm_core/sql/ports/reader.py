@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asm_core.models import Run, Session, StoredEvent
     from asm_core.sql.database import Database
     from asm_core.sql.queries import Statement
+    from asm_core.sql.replica import Replica
 
 T = TypeVar("T")
 
@@ -25,9 +26,10 @@ _CHUNK: Final = 500
 class SQLReader(Reader):
     """Executes query objects with core's SQL."""
 
-    def __init__(self, database: Database[Any]) -> None:
-        """Read from `database`."""
+    def __init__(self, database: Database[Any], replica: Replica | None = None) -> None:
+        """Read from `database`; from `replica` first, if there is one."""
         self._database = database
+        self._replica = replica
         self._codec = database.codec
         self._reads = ReadQueries(database.words)
 
@@ -55,6 +57,8 @@ class SQLReader(Reader):
 
     def answer(self, statement: Statement, decode: Callable[[list[Any]], Sequence[T]]) -> list[T]:
         """Decode the rows, some hundred at a time."""
+        if self._replica is not None and (lagging := self._replica.answer(statement, decode)) is not None:
+            return lagging
         found: list[T] = []
         with self._database.read() as connection:
             cursor = connection.execute_sql(*statement)

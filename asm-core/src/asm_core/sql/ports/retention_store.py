@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from asm_core.sql.database import Database
     from asm_core.sql.queries import Statement, Where
+    from asm_core.sql.replica import Replica
 
 _LOOK: Final = 1000
 """The number of rows that one search scans."""
@@ -42,9 +43,10 @@ _LOOK: Final = 1000
 class SQLRetentionStore(SQLReader, RetentionStore):
     """Works in batches, one at a time."""
 
-    def __init__(self, database: Database[Any]) -> None:
-        """Maintain `database`."""
+    def __init__(self, database: Database[Any], replica: Replica | None = None) -> None:
+        """Maintain `database`, and check the health of `replica`, too."""
         super().__init__(database)
+        self._checked_replica = replica
         self._queries = RetentionQueries(database.words)
         self._stretches = StretchQueries(database.words)
         self._removing = removing_in(database.words)
@@ -121,7 +123,8 @@ class SQLRetentionStore(SQLReader, RetentionStore):
 
     def check_integrity(self) -> list[str]:
         with self._database.read() as connection:
-            return find_faults(connection.execute_sql, self._database.words)
+            faults = find_faults(connection.execute_sql, self._database.words)
+        return faults if self._checked_replica is None else [*faults, *self._checked_replica.faults()]
 
     def _look(self, table: str, where: Where, query: Any) -> Found:
         """Search the next rows for those that meet conditions; with given ids, lock these rows."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from asm_core.event_log.updating import Expected
     from asm_core.models import Event, Run, Session, StoredEvent
+    from asm_core.querying.lagging import LaggingReader
     from asm_core.sql.database import Database
     from asm_core.values.payloads import Payload
 
@@ -32,9 +33,15 @@ _ROWS: Final = 500
 class SQLSessionStore(SessionStore):
     """Saves and appends with core's statements; a flush and a copy are one transaction."""
 
-    def __init__(self, database: Database[Any], watching: SessionStore | None = None) -> None:
-        """Write to `database`; see `SessionStore` for `watching`."""
-        super().__init__(SQLReader(database), watching)
+    def __init__(
+        self,
+        database: Database[Any],
+        watching: SessionStore | None = None,
+        *,
+        lagging: LaggingReader | None = None,
+    ) -> None:
+        """Write to `database`; see `SessionStore` for `watching` and `lagging`."""
+        super().__init__(SQLReader(database), watching, lagging=lagging)
         self._database = database
         if watching is None:  # those of a transaction join it
             self.group_commit = GroupCommit(
