@@ -14,7 +14,7 @@ from asm_core.plugins import registry
 @pytest.fixture(autouse=True)
 def _in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for variable in ("ASM_BACKEND", "ASM_URL", "ASM_STORE", "ASM_CONFIG"):
+    for variable in ("ASM_BACKEND", "ASM_URL", "ASM_READ_URL", "ASM_STORE", "ASM_CONFIG"):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -155,6 +155,23 @@ def test_asm_store_names_a_store_of_the_file(monkeypatch: pytest.MonkeyPatch) ->
     assert resolved(store="two")[1] == "two"
     monkeypatch.setenv("ASM_URL", "environment")
     assert resolved()[1] == "environment"
+
+
+def test_a_replica_belongs_to_the_url_beside_it_or_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    write('url = "main"\nread_url = "replica"\nreaders = 2\n[stores.one]\nurl = "one"')
+    assert resolve_store().options == {"read_url": "replica", "readers": 2}
+    assert resolve_store(url="other").options == {"readers": 2}
+    assert resolve_store(store="one").options == {}
+    monkeypatch.setenv("ASM_READ_URL", "of the environment")
+    assert resolve_store().options == {"read_url": "of the environment", "readers": 2}
+    assert resolve_store(options={"read_url": "given"}).options == {"read_url": "given", "readers": 2}
+    assert resolve_store(url="other").options == {"readers": 2}
+    assert resolve_store(store="one").options == {}
+    monkeypatch.setenv("ASM_URL", "of the environment")
+    assert resolve_store().options == {"read_url": "of the environment", "readers": 2}
+    monkeypatch.delenv("ASM_READ_URL")
+    assert resolve_store().options == {"readers": 2}
+    assert resolve_store("memory").options == {}
 
 
 def test_an_unknown_asm_store_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

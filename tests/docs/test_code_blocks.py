@@ -93,7 +93,7 @@ def test_the_blocks_of_a_page_run(
     page: Path, tmp_path: Path, environment: Environment, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("ASM_BACKEND", "ASM_URL", "ASM_STORE", "ASM_CONFIG"):
+    for name in ("ASM_BACKEND", "ASM_URL", "ASM_READ_URL", "ASM_STORE", "ASM_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     reader = Reader(tmp_path, environment, postgresql_url)
     if page == README:

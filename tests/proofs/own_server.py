@@ -58,7 +58,7 @@ class OwnServer:
         with TemporaryDirectory(prefix="asm-standby-") as place:
             if self._server.system_user is not None:
                 shutil.chown(place, self._server.system_user)
-            options = ("-c", "fast", "-R", "-h", str(primary.query["host"]), "-U", str(primary.username))
+            options = ("-c", "fast", "--no-sync", "-R", "-h", str(primary.query["host"]), "-U", str(primary.username))
             self._run("pg_basebackup", "-D", f"{place}/data", *options)
             standby = Standby(place, self._run)
             standby.start()

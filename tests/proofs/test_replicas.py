@@ -1,16 +1,17 @@
-"""Reads of a streaming replica: they may lag, no other call does, and the primary answers while the replica does not."""
+"""Reads of a streaming replica may lag, other calls never do, and the primary answers while the replica does not."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from sqlalchemy import make_url
 from test_failover import promote, until
+from test_failover_between_hosts import both
 
 import asm_core as asm
 from asm_contract_tests.making import a_session, numbers, some_events
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from own_server import OwnServer, Standby
 
 SHORT = 0.1
+BACKENDS = ("sqlmodel", "peewee", "pony")
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +110,7 @@ def test_lag_is_visible_through_the_query_api_alone(
             assert found(ports) == found(backend) == [session.id]
     caught_up(primary, standby(primary))
     assert found(backend) == [session.id]
-    assert backend.query_api.count_events(session_id=session.id) == 4
+    assert backend.query_api.count_events(session_ids=session.id) == 4
 
 
 def test_follower_of_the_replica_waits_for_its_replay(
@@ -248,49 +250,59 @@ def test_asyncio_reads_from_the_replica(primary: str, standby: Standby, backend_
     asyncio.run(read())
 
 
+@contextmanager
+def all_opened(primary: str, **options: object) -> Iterator[list[asm.Backend]]:
+    """Open the store with each backend: a standby is promoted once, for all of them."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(asm.open_backend(name, url=primary, **options)) for name in BACKENDS]
+
+
 def test_promoted_replica_is_not_read_beside_its_old_primary(
-    own_server: OwnServer, primary: str, backend_name: str, monkeypatch: pytest.MonkeyPatch
+    own_server: OwnServer, primary: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with own_server.standby() as split:
-        backend = asm.open_backend(backend_name, url=primary, read_url=split(primary), migrate=True)
-        with backend:
-            caught_up(primary, split(primary))
-            assert found(backend) == []
+    monkeypatch.setattr(replicas, "PAUSE", 0.0)
+    with own_server.standby() as split, asm.open_backend(BACKENDS[0], url=primary, migrate=True) as writer:
+        caught_up(primary, split(primary))
+        with all_opened(primary, read_url=split(primary)) as backends:
+            assert [found(backend) for backend in backends] == [[]] * 3
             promote(split(primary))
-            monkeypatch.setattr(replicas, "PAUSE", 0.0)
-            session = backend.session_store.save_session(a_session())
-            first = found(backend)  # at most one pause later
-            assert found(backend) == [session.id]
-            assert first in ([], [session.id])
-            [fault] = backend.maintenance.health_check()
-            assert "is a primary, and not that at url: was it promoted?" in fault
+            session = writer.session_store.save_session(a_session())
+            for backend in backends:
+                assert found(backend) == [session.id]
+                [fault] = backend.maintenance.health_check()
+                assert "is a primary, and not that at url: was it promoted?" in fault
 
 
-def test_failover_to_the_replica(own_server: OwnServer, primary: str, backend_name: str) -> None:
+def test_failover_to_the_replica(own_server: OwnServer, primary: str) -> None:
     with own_server.standby() as other:
-        hosts = [str(make_url(url).query["host"]) for url in (primary, other(primary))]
-        attributes = {"host": ",".join(hosts), "target_session_attrs": "read-write"}
-        url = make_url(primary).update_query_dict(attributes).render_as_string(hide_password=False)
-        with (
-            asm.open_backend(backend_name, url=url, migrate=True) as backend,
-            asm.open_backend(backend_name, url=url, read_url=other(primary)) as reading,
-        ):
-            store = reading.session_store
-            session = backend.session_store.save_session(a_session())
+        url = both(other(primary), primary)
+        with asm.open_backend(BACKENDS[0], url=url, migrate=True) as writer:
+            session = writer.session_store.save_session(a_session())
             caught_up(primary, other(primary))
-            own_server.stop("immediate")
-            try:
-                assert found(reading) == [session.id]  # without a primary
-                with pytest.raises(asm.StorageConnectionError):
-                    store.save_session(a_session())
-                promote(other(primary))
-                asm.RetryPolicy(attempts=20, initial=0.05).run(lambda: store.append_events(some_events(session, 2)))
-                assert reading.query_api.count_events(session_id=session.id) == 2
-            finally:
-                own_server.start()
+            with all_opened(url, read_url=other(primary)) as backends:
+                own_server.stop("immediate")
+                try:
+                    for backend in backends:
+                        assert found(backend) == [session.id]  # without a primary
+                        with pytest.raises(asm.StorageConnectionError):
+                            backend.session_store.save_session(session)
+                    promote(other(primary))
+                    for count, backend in enumerate(backends, 1):
+                        append_with_retries(backend.session_store, session)
+                        assert backend.query_api.count_events(session_ids=session.id) == count
+                finally:
+                    own_server.start()
 
 
-def test_wrong_replicas_are_refused(own_server: OwnServer, primary: str, backend_name: str, postgresql_url: str) -> None:
+def append_with_retries(store: asm.SessionStore, session: asm.Session) -> None:
+    """Append an event, as soon as there is a primary."""
+    events = some_events(session, 1)
+    asm.RetryPolicy(attempts=40, initial=0.05).run(lambda: store.append_events(events))
+
+
+def test_wrong_replicas_are_refused(
+    own_server: OwnServer, primary: str, backend_name: str, postgresql_url: str
+) -> None:
     def opening(read_url: object, url: str = primary) -> None:
         asm.open_backend(backend_name, url=url, migrate=True, read_url=read_url).close()
 

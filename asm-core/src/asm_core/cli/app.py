@@ -87,9 +87,9 @@ def choose_store(
     """Record, list, show, export and maintain sessions of AI agents.
 
     The options --backend, --url, --store and --config select the store. They may stand before or after the command.
-    Without them, the environment (ASM_BACKEND, ASM_URL, ASM_STORE) selects it, then a configuration file: the one that
-    ASM_CONFIG names, else the nearest asm.toml, or pyproject.toml with a table [tool.asm], in the working directory or
-    above it. The default is the installed backend on sqlite:///asm.db.
+    Without them, the environment (ASM_BACKEND, ASM_URL, ASM_READ_URL, ASM_STORE) selects it, then a configuration file:
+    the one that ASM_CONFIG names, else the nearest asm.toml, or pyproject.toml with a table [tool.asm], in the working
+    directory or above it. The default is the installed backend on sqlite:///asm.db.
     """
     del show_version
     context.obj = Given(backend=backend, url=url, store=store, config=config)

@@ -133,7 +133,7 @@ def _options(sources: list[_Source], place: _Source | None) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for source in reversed(sources):
         options |= source.options
-        if source is place:
+        if place is not None and source is place:
             for name in _OF_REPLICA - source.options.keys():
                 options.pop(name, None)
     return options
