@@ -48,6 +48,9 @@ class PlainSession(msgspec.Struct):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+    revision: int
+    user_id: str | None
+    title: str | None
 
 
 def plain_events(numbers: Sequence[int], session_id: str = SESSION, *, size: int = 100) -> list[PlainEvent]:

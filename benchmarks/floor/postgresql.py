@@ -23,7 +23,7 @@ _GIVEN: Final = _EVENT.replace("sequence_number, ", "")
 _READ_COLUMNS: Final = _EVENT.replace("timestamp", "timestamp AT TIME ZONE 'UTC'")
 _SESSION: Final = (
     "id, agent_id, status, parent_session_id, metadata, context, tags, created_at AT TIME ZONE 'UTC', "
-    "updated_at AT TIME ZONE 'UTC', deleted_at AT TIME ZONE 'UTC'"
+    "updated_at AT TIME ZONE 'UTC', deleted_at AT TIME ZONE 'UTC', revision, user_id, title"
 )
 # One round trip, committed by itself. An upsert of the counter costs a tenth more than this update, which makes the
 # first append to a session go the longer way; BEGIN, UPDATE, INSERT, COMMIT cost three times as much.
@@ -49,7 +49,9 @@ _READ_AFTER: Final = (
     f"SELECT {_READ_COLUMNS} FROM asm_events WHERE session_id = %s AND sequence_number > %s "
     "ORDER BY sequence_number LIMIT %s"
 )
-_READ_LAST: Final = f"SELECT {_EVENT} FROM asm_events WHERE session_id = %s ORDER BY sequence_number DESC LIMIT %s"
+_READ_LAST: Final = (
+    f"SELECT {_READ_COLUMNS} FROM asm_events WHERE session_id = %s ORDER BY sequence_number DESC LIMIT %s"
+)
 _PAGE: Final = f"SELECT {_SESSION} FROM asm_sessions WHERE deleted_at IS NULL"
 _USAGE: Final = (
     "SELECT provider, model, count(*), sum(input_tokens)::bigint, sum(cache_read_tokens)::bigint, "
@@ -138,7 +140,7 @@ class PostgreSQLFloor:
         sessions = [
             PlainSession(
                 *row[:4], decode(row[4]), decode(row[5]), decode(row[6]), _time(row[7]), _time(row[8]),
-                row[9] and _time(row[9]),
+                row[9] and _time(row[9]), *row[10:],
             )
             for row in rows[:PAGE]
         ]  # fmt: skip

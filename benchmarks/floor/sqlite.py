@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 _EVENT: Final = (
     "id, session_id, sequence_number, type, timestamp, run_id, data, metadata, schema_version, provider, correlation_id"
 )
-_SESSION: Final = "id, agent_id, status, parent_session_id, metadata, context, tags, created_at, updated_at, deleted_at"
+_SESSION: Final = (
+    "id, agent_id, status, parent_session_id, metadata, context, tags, created_at, updated_at, deleted_at, revision, "
+    "user_id, title"
+)
 # An UPDATE that finds its row takes less than an upsert; a trigger or a subquery for the number takes more.
 _RAISE: Final = (
     "UPDATE asm_session_sequences SET last_sequence = last_sequence + ?, updated_at = ? WHERE session_id = ? "
@@ -161,7 +164,7 @@ class SQLiteFloor:
         sessions = [
             PlainSession(
                 *row[:4], decode(row[4]), decode(row[5]), decode(row[6]), _time(row[7]), _time(row[8]),
-                None if row[9] is None else _time(row[9]),
+                None if row[9] is None else _time(row[9]), *row[10:],
             )
             for row in rows[:PAGE]
         ]  # fmt: skip
