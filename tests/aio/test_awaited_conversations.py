@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asm_core as asm
 from asm_contract_tests.together import PATIENCE
+from asm_core.aio.streams import RunStream
 from asm_core.testing import FakeProvider, FakeTurn
 
 if TYPE_CHECKING:
@@ -102,3 +104,23 @@ def test_a_cancelled_consumer_cancels_the_run(store: asm.Backend, run: Any) -> N
         assert ended.status == "cancelled"
 
     with_manager(store, run, FakeProvider([SLOW]), work)
+
+
+def test_a_consumer_that_is_cancelled_as_an_event_arrives_loses_none(run: Any) -> None:
+    async def main() -> None:
+        async def execute(*, on_event: Callable[[int], Coroutine[Any, Any, None]]) -> None:
+            for number in range(20):
+                await on_event(number)
+                waiting[-1].cancel()
+                await asyncio.sleep(0)
+
+        stream: Any = RunStream(execute)  # type: ignore[arg-type]
+        waiting: list[asyncio.Task[int]] = []
+        seen: list[int] = []
+        while len(waiting) < 60:
+            waiting.append(asyncio.create_task(stream.__anext__()))
+            with suppress(asyncio.CancelledError, StopAsyncIteration):
+                seen.append(await waiting[-1])
+        assert seen == list(range(20))
+
+    run(main())

@@ -12,7 +12,7 @@ from asm_core.errors import AsmError, ProviderError
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from asm_core.models import Event, StoredEvent
+    from asm_core.models import StoredEvent
     from asm_core.recording.results import RunResult
 
 _AHEAD: Final = 1024
@@ -29,7 +29,8 @@ class RunStream(AsyncIterator["StoredEvent"]):
     def __init__(self, execute: Callable[..., Coroutine[Any, Any, RunResult]]) -> None:
         """Call `execute` with a callback for events, at the first iteration."""
         self._execute = execute
-        self._events: asyncio.Queue[Event] = asyncio.Queue(_AHEAD)
+        self._events: asyncio.Queue[StoredEvent] = asyncio.Queue(_AHEAD)
+        self._changed = asyncio.Event()
         self._run: asyncio.Task[RunResult] | None = None
 
     @property
@@ -56,20 +57,20 @@ class RunStream(AsyncIterator["StoredEvent"]):
             ProviderError: the run failed, as by `SessionManager.run`.
         """
         if self._run is None:
-            self._run = asyncio.create_task(self._execute(on_event=self._events.put))
-        if self._events.empty() and not self._run.done():
-            event = asyncio.ensure_future(self._events.get())
-            try:
-                await asyncio.wait({event, self._run}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                if not event.done():
-                    event.cancel()
-            if not event.cancelled() and event.done():
-                return event.result()  # type: ignore[return-value]
+            self._run = asyncio.create_task(self._execute(on_event=self._put))
+            self._run.add_done_callback(lambda _: self._changed.set())
+        # A consumer that is cancelled while it waits has taken no event.
+        while self._events.empty() and not self._run.done():
+            self._changed.clear()
+            await self._changed.wait()
         if not self._events.empty():
-            return self._events.get_nowait()  # type: ignore[return-value]
+            return self._events.get_nowait()
         self._run.result()
         raise StopAsyncIteration
+
+    async def _put(self, event: StoredEvent) -> None:
+        await self._events.put(event)
+        self._changed.set()
 
     async def aclose(self) -> None:
         """Cancel the run, if it has not ended, and wait until its end is stored."""
