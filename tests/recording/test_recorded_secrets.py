@@ -85,6 +85,18 @@ def test_no_secret_is_in_the_rows_of_postgresql(postgresql_url: str) -> None:
     assert BODY not in rows
 
 
+def test_other_fields_of_a_delta_and_warnings_are_redacted(store: SessionStore) -> None:
+    def script(emit: Emit) -> None:
+        emit(EventType.MESSAGE_STREAMED, {"delta": "plain\n", "source": f"key {SECRET}"})
+        emit(EventType.MESSAGE_STREAMED, {"delta": [SECRET]})
+
+    execute(store, script)
+    first, second = (event for event in log(store) if event.type == EventType.MESSAGE_STREAMED)
+    assert first.data == {"delta": "plain\n", "source": f"key {MARK}"}
+    assert "asm_warnings" in second.metadata
+    assert SECRET not in repr([first, second])
+
+
 def test_secrets_are_counted_in_metadata(store: SessionStore) -> None:
     execute(store, lambda emit: emit(EventType.MESSAGE_STREAMED, {"delta": f"{SECRET} {SECRET} "}), f"use {SECRET}")
     counted = {event.type: event.metadata["asm_redactions"] for event in log(store) if event.metadata}

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import asm_core as asm
-from asm_core.recording.redaction.rules import RULES, Ending
+from asm_core.redaction.rules import RULES, Ending
 
 WORD = string.ascii_letters + string.digits
 MANY = "aB3" * 40
@@ -222,6 +222,7 @@ def steps(text: str) -> int:
 
 @pytest.mark.parametrize("unit", ["password: ", "sk-ant-", "://a:", "eyJ-", "-----BEGIN PRIVATE KEY-----"])
 def test_steps_grow_with_the_text(unit: str) -> None:
+    steps(unit)  # compiles the expressions
     assert steps(unit * 400) <= 5 * steps(unit * 100)
 
 

@@ -110,9 +110,9 @@ if TYPE_CHECKING:
     from asm_core.recording.abandoned import close_abandoned
     from asm_core.recording.manager import SessionManager
     from asm_core.recording.policies import Budget, ToolPolicy
-    from asm_core.recording.redaction import Redactor
     from asm_core.recording.results import RunResult
     from asm_core.recording.streams import RunStream
+    from asm_core.redaction import Redactor
     from asm_core.retention import MaintenanceReport, RetentionPolicy
     from asm_core.retrying import RetryPolicy
     from asm_core.tracing import Tracing
@@ -253,7 +253,7 @@ _NAMES: Final = {
     "recording.abandoned": "close_abandoned",
     "recording.manager": "SessionManager",
     "recording.policies": "Budget ToolPolicy",
-    "recording.redaction": "Redactor",
+    "redaction": "Redactor",
     "recording.results": "RunResult",
     "recording.streams": "RunStream",
     "retention": "MaintenanceReport RetentionPolicy",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from asm_core.models import Event
     from asm_core.ports import SessionStore
+    from asm_core.redaction import Redactor
 
 _ATTEMPTS: Final = 3
 _PROMPT: Final = "> "
@@ -36,10 +37,20 @@ class Conversation:
         session_id: the session; None before the first turn of a new one.
     """
 
-    def __init__(self, store: SessionStore, provider: Any, *, session_id: str | None, agent_id: str | None) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        provider: Any,
+        *,
+        session_id: str | None,
+        agent_id: str | None,
+        redactor: Redactor | None,
+    ) -> None:
         """Continue a session, or begin one with the first turn."""
         self._store = store
-        self._manager = SessionManager(store, provider, retry=RetryPolicy(attempts=_ATTEMPTS, initial=1.0))
+        self._manager = SessionManager(
+            store, provider, retry=RetryPolicy(attempts=_ATTEMPTS, initial=1.0), redactor=redactor
+        )
         self._agent_id = agent_id
         self.session_id = session_id
 

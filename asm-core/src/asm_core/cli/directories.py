@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asm_core.ports import Backend
+    from asm_core.redaction import Redactor
 
 _SUFFIX: Final = ".jsonl"
 _PLAIN: Final = re.compile(r"[a-z0-9_][a-z0-9_-]{0,99}")
@@ -27,7 +28,9 @@ _IN_MEMORY: Final = 4 << 20
 _CHUNK: Final = 1 << 16
 
 
-def export_store(backend: Backend, directory: Path, *, private: bool = True) -> Iterator[bool]:
+def export_store(
+    backend: Backend, directory: Path, *, private: bool = True, redactor: Redactor | None = None
+) -> Iterator[bool]:
     """Export all sessions, soft-deleted ones included; yield for each whether its file was written.
 
     A file that is equal is not written again. A file of another state is replaced. Files of sessions that are no longer
@@ -37,6 +40,7 @@ def export_store(backend: Backend, directory: Path, *, private: bool = True) -> 
         backend: the store.
         directory: the directory; it is created, for its owner only.
         private: create files with mode 0600; False leaves the mode to the umask.
+        redactor: takes secrets out; see `dump_session`.
 
     Raises:
         ValidationError: the directory cannot be created, or a file in it cannot be written.
@@ -49,7 +53,7 @@ def export_store(backend: Backend, directory: Path, *, private: bool = True) -> 
     for session_id in session_ids(backend):
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
             try:
-                dump_session(backend, session_id, spool)
+                dump_session(backend, session_id, spool, redactor=redactor)
             except SessionNotFoundError:  # removed after it was listed
                 continue
             path = directory / file_name(session_id)

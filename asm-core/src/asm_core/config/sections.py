@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from asm_core.config.stores import beside, config_file
 from asm_core.errors import ValidationError, short_repr
 
@@ -15,6 +17,22 @@ if TYPE_CHECKING:
 _AGENT: Final = "agent"
 _RETENTION: Final = "retention"
 _ARCHIVE: Final = "archive_store"
+_REDACTION: Final = "redaction"
+_REDACTION_KEYS: Final = ("enabled", "environment", "patterns", "replacement")
+
+
+class RedactionConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How commands redact.
+
+    Attributes:
+        enabled: whether they do, if the command line names neither.
+        options: the arguments of `asm_core.Redactor`, unchecked.
+        place: the file, for messages.
+    """
+
+    enabled: bool = False
+    options: dict[str, Any] = {}
+    place: str = ""
 
 
 def configured_agent(config: str | os.PathLike[str] | None = None) -> str | None:
@@ -47,6 +65,34 @@ def configured_retention(config: str | os.PathLike[str] | None = None) -> dict[s
         raise ValidationError(message)
     place = found.get(_ARCHIVE)
     return {**found, _ARCHIVE: beside(file, place)} if isinstance(place, str) else found
+
+
+def configured_redaction(config: str | os.PathLike[str] | None = None) -> RedactionConfig:
+    """Return the table ``[redaction]`` of the file that `resolve_store` reads; ``redaction = true`` is an empty one.
+
+    A table enables redaction, unless it has ``enabled = false``.
+
+    Raises:
+        ValidationError: it is no table, has an unknown key, or the file is not valid or not trusted with it.
+    """
+    file = config_file(config)
+    found = _trusted(file, _REDACTION)
+    if file is None or found is None:
+        return RedactionConfig()
+    table = {"enabled": found} if isinstance(found, bool) else found
+    if not isinstance(table, dict):
+        message = f"redaction in {file.path} must be a table, true or false, not {short_repr(found)}."
+        raise ValidationError(message)
+    unknown = sorted(set(table) - set(_REDACTION_KEYS))
+    if unknown:
+        message = f"[redaction] in {file.path} has no key {unknown[0]!r}. Its keys are {', '.join(_REDACTION_KEYS)}."
+        raise ValidationError(message)
+    enabled = table.get("enabled", True)
+    if not isinstance(enabled, bool):
+        message = f"redaction.enabled in {file.path} must be true or false, not {short_repr(enabled)}."
+        raise ValidationError(message)
+    options = {key: value for key, value in table.items() if key != "enabled"}
+    return RedactionConfig(enabled=enabled, options=options, place=str(file.path))
 
 
 def _trusted(file: ConfigFile | None, key: str) -> Any:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asm_core.models import Run
     from asm_core.recording.metering import Meter
     from asm_core.recording.policies import Guard
-    from asm_core.recording.redaction.recorded import RedactingRecorder
+    from asm_core.recording.redacting import RedactingRecorder
     from asm_core.tracing.run_trace import RunTrace
     from asm_core.values.payloads import Payload
 

@@ -38,7 +38,7 @@ from asm_core.recording.policies import Guard
 from asm_core.recording.policies.sums import Sums
 from asm_core.recording.process_identity import recording
 from asm_core.recording.recorder import Recorder
-from asm_core.recording.redaction.recorded import RedactingRecorder
+from asm_core.recording.redacting import RedactingRecorder
 from asm_core.recording.results import RunResult, result_of
 from asm_core.recording.supervisor import Supervised
 

@@ -28,11 +28,11 @@ from asm_core.recording.outcomes import cancelled
 from asm_core.recording.policies import check_policies
 from asm_core.recording.process_identity import check_no_stamp, make_stamp
 from asm_core.recording.queueing import RunQueue
-from asm_core.recording.redaction import Redactor
-from asm_core.recording.redaction.recorded import Redaction
 from asm_core.recording.streams import RunStream
 from asm_core.recording.supervisor import Supervisor
 from asm_core.recording.wrapping import Wrapper
+from asm_core.redaction import Redactor
+from asm_core.redaction.recorded import Redaction
 from asm_core.retrying import RetryPolicy
 from asm_core.tracing import Tracing, untraced
 

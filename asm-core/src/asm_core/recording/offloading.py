@@ -20,7 +20,7 @@ from asm_core.event_log.batches import CheckedEvents
 from asm_core.models import EventType
 from asm_core.models.base import check_natural
 from asm_core.ports import Artifacts
-from asm_core.recording.redaction.redactor import VERBATIM
+from asm_core.redaction.redactor import VERBATIM
 from asm_core.values.payloads import encode_json
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from asm_core.event_log.waiting import check_wait
 from asm_core.querying.prices import Prices, PricingTable
 from asm_core.recording.offloading import Offloading
 from asm_core.recording.policies.rules import Policies, Policy
-from asm_core.recording.redaction.recorded import Redaction
+from asm_core.redaction.recorded import Redaction
 from asm_core.retrying import RetryPolicy
 from asm_core.tracing import Tracing
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from asm_core.models import Run
     from asm_core.ports import Artifacts, ExecutionResult, QueryAPI
-    from asm_core.recording.redaction import Redactor
+    from asm_core.redaction import Redactor
 
     ContinuationChoice = Literal["auto", "replay", False]
 

@@ -10,10 +10,12 @@ import typer
 from asm_core.cli.conversing import Conversation, ending_signals, read_prompts
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
+from asm_core.cli.redacting import RedactOption, chosen_redactor
 from asm_core.cli.store import Choice, with_choice
 from asm_core.errors import AsmError, StorageError
 from asm_core.plugins import open_provider
 from asm_core.recording.abandoned import close_abandoned
+from asm_core.redaction import Redactor
 
 ProviderOption = Annotated[
     str | None,
@@ -40,6 +42,7 @@ def ask_model(
     model: ModelOption = None,
     system: SystemOption = None,
     agent: AgentOption = None,
+    redact: RedactOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print which session was recorded.")] = False,
 ) -> None:
     """Ask a model one question, and record the answer in a session.
@@ -48,7 +51,9 @@ def ask_model(
     session can be continued with --session, or with asm chat. Ctrl-C ends the answer; what came is recorded.
     """
     text = sys.stdin.read() if prompt == "-" else prompt
-    with _opened(choice, session, provider, {"model": model, "system": system}, agent, quiet=quiet) as conversation:
+    options = {"model": model, "system": system}
+    redactor = chosen_redactor(choice, redact)
+    with _opened(choice, session, provider, options, agent, redactor=redactor, quiet=quiet) as conversation:
         conversation.turn(text)
 
 
@@ -61,6 +66,7 @@ def chat_with_model(
     model: ModelOption = None,
     system: SystemOption = None,
     agent: AgentOption = None,
+    redact: RedactOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print which session was recorded.")] = False,
 ) -> None:
     """Talk to a model, and record the conversation in a session.
@@ -68,7 +74,9 @@ def chat_with_model(
     Each line of input is a turn; the model gets the conversation so far. Ctrl-C ends an answer, which is recorded as
     far as it came, and the conversation continues. Ctrl-D ends it. With SESSION it continues where that one ended.
     """
-    with _opened(choice, session, provider, {"model": model, "system": system}, agent, quiet=quiet) as conversation:
+    options = {"model": model, "system": system}
+    redactor = chosen_redactor(choice, redact)
+    with _opened(choice, session, provider, options, agent, redactor=redactor, quiet=quiet) as conversation:
         if session is not None and sys.stdout.isatty():
             conversation.show(_SHOWN)
         for prompt in read_prompts():
@@ -90,6 +98,7 @@ def _opened(
     options: dict[str, Any],
     agent: str | None,
     *,
+    redactor: Redactor | None,
     quiet: bool,
 ) -> Iterator[Conversation]:
     """Open store and provider; at the end, pause the session and print its id."""
@@ -98,7 +107,7 @@ def _opened(
     with ending_signals(), choice.open(migrate=True) as backend:
         close_abandoned(backend.session_store)
         known = None if session is None else find_session(backend, session).id
-        conversation = Conversation(backend.session_store, found, session_id=known, agent_id=agent)
+        conversation = Conversation(backend.session_store, found, session_id=known, agent_id=agent, redactor=redactor)
         try:
             yield conversation
         finally:

@@ -14,18 +14,20 @@ from asm_core.cli.exits import FAILED
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
 from asm_core.cli.output.progress import shown_progress
-from asm_core.cli.store import with_backend
+from asm_core.cli.redacting import RedactOption, chosen_redactor
+from asm_core.cli.store import Choice, with_backend, with_choice
 from asm_core.errors import AlreadyExistsError, ValidationError
 from asm_core.ports import Backend
+from asm_core.redaction import Redactor
 from asm_core.transfer import dump_session, load_session
 from asm_core.transfer.lines import FIRST_BYTES
 
 STANDARD_STREAM = "-"
 
 
-@with_backend()
+@with_choice
 def export_to_file(
-    backend: Backend,
+    choice: Choice,
     session: Annotated[
         str | None,
         typer.Argument(
@@ -44,6 +46,7 @@ def export_to_file(
         bool,
         typer.Option("--umask", help="Leave the file's mode to the umask; by default, it is 0600."),
     ] = False,
+    redact: RedactOption = None,
 ) -> None:
     """Export a session to a file, or all sessions to a directory.
 
@@ -51,30 +54,39 @@ def export_to_file(
     JSON lines with checksums, and appears when it is complete. Artifacts are exported as registered; their blobs are
     not. With --all, files that are already there and equal are not written again, and others are replaced.
     """
-    if directory is not None and session is None and target is None:
-        _export_all(backend, directory, private=not umask)
-        return
-    if session is None or target is None or directory is not None:
+    is_all = directory is not None and session is None and target is None
+    if not is_all and (session is None or target is None or directory is not None):
         message = "Give a SESSION and --output FILE, or only --all DIRECTORY."
         raise typer.BadParameter(message)
+    redactor = chosen_redactor(choice, redact)
+    with choice.open() as backend:
+        if directory is not None:
+            _export_all(backend, directory, private=not umask, redactor=redactor)
+        elif session is not None and target is not None:
+            _export_one(backend, session, target, force=force, private=not umask, redactor=redactor)
+
+
+def _export_one(
+    backend: Backend, session: str, target: str, *, force: bool, private: bool, redactor: Redactor | None
+) -> None:
     found = find_session(backend, session)
     if target == STANDARD_STREAM:
-        report = dump_session(backend, found.id, sys.stdout.buffer)
+        report = dump_session(backend, found.id, sys.stdout.buffer, redactor=redactor)
         sys.stdout.buffer.flush()
     else:
-        with atomic_file(Path(target), begins_with=FIRST_BYTES, force=force, private=not umask) as file:
-            report = dump_session(backend, found.id, file)
+        with atomic_file(Path(target), begins_with=FIRST_BYTES, force=force, private=private) as file:
+            report = dump_session(backend, found.id, file, redactor=redactor)
     printing.note(
         f"Exported session {report.session_id}: {report.runs} runs, {report.events} events, "
         f"{report.artifacts} artifacts."
     )
 
 
-def _export_all(backend: Backend, directory: Path, *, private: bool) -> None:
+def _export_all(backend: Backend, directory: Path, *, private: bool, redactor: Redactor | None) -> None:
     total = backend.query_api.search_sessions(include_deleted=True, limit=1, count=True).total_count
     written = unchanged = 0
     with shown_progress({"exported": "sessions exported"}, total=total) as advance:
-        for is_new in export_store(backend, directory, private=private):
+        for is_new in export_store(backend, directory, private=private, redactor=redactor):
             written += is_new
             unchanged += not is_new
             advance("exported", 1)

@@ -13,6 +13,7 @@ from asm_core.cli.arguments import complete_agent
 from asm_core.cli.exits import FAILED, SIGNALLED, TIMED_OUT
 from asm_core.cli.output import printing
 from asm_core.cli.output.live import LiveOutput
+from asm_core.cli.redacting import RedactOption, chosen_redactor
 from asm_core.cli.signals import Signals
 from asm_core.cli.store import Choice, with_choice
 from asm_core.commands import CommandProvider
@@ -23,7 +24,6 @@ from asm_core.errors import AsmError, ProviderError
 from asm_core.ports import SessionStore
 from asm_core.recording.abandoned import close_abandoned
 from asm_core.recording.manager import SessionManager
-from asm_core.recording.redaction import Redactor
 
 _OF_TERMINALS: Final = ("SIGWINCH", "SIGCONT")
 """Signals after which the size and the mode of the terminal may have changed."""
@@ -60,9 +60,7 @@ def run_command(
             show_default=False,
         ),
     ] = None,
-    redact: Annotated[
-        bool, typer.Option("--redact", help="Replace secrets before they are recorded and printed.")
-    ] = False,
+    redact: RedactOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print which session was recorded.")] = False,
 ) -> None:
     """Run a command and record it as a session.
@@ -76,7 +74,7 @@ def run_command(
     """
     say = (lambda _: None) if quiet else printing.note
     facts = {**_facts(metadata or []), ORIGIN_KEY: origin_of(cwd)}
-    redactor = Redactor() if redact else None
+    redactor = chosen_redactor(choice, redact)
     on_terminal = is_interactive() if tty is None else tty
     given: dict[str, Any] = {"command": command}
     given |= {"cwd": str(cwd)} if cwd else {}

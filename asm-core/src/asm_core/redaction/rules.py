@@ -6,7 +6,7 @@ import re
 from enum import Enum
 from typing import Final, NamedTuple
 
-from asm_core.recording.redaction.expressions import (
+from asm_core.redaction.expressions import (
     BOUNDARY,
     ESCAPED,
     Expression,

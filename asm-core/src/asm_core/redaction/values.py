@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from asm_core.recording.redaction.rules import (
+from asm_core.redaction.rules import (
     AUTHORIZATION,
     LEAST_SECRET,
     PASSWORD,

@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from asm_core.recording.redaction.expressions import literal
-from asm_core.recording.redaction.rules import RULES, Ending, Rule
+from asm_core.redaction.expressions import literal
+from asm_core.redaction.rules import RULES, Ending, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,9 +6,9 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from asm_core.recording.redaction import values
-from asm_core.recording.redaction.rules import AUTHORIZATION, BLOCK_END, BLOCK_END_LENGTH, Ending
-from asm_core.recording.redaction.secrets import ENVIRONMENT, Secrets
+from asm_core.redaction import values
+from asm_core.redaction.rules import AUTHORIZATION, BLOCK_END, BLOCK_END_LENGTH, Ending
+from asm_core.redaction.secrets import ENVIRONMENT, Secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,11 +8,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.errors import ValidationError, short_repr
-from asm_core.recording.redaction.lines import LineStream
-from asm_core.recording.redaction.rules import LEAST_SECRET, MARK, PASSWORD
-from asm_core.recording.redaction.secrets import Secrets
-from asm_core.recording.redaction.stream import TextStream
-from asm_core.recording.redaction.values import category_of
+from asm_core.redaction.lines import LineStream
+from asm_core.redaction.rules import LEAST_SECRET, MARK, PASSWORD
+from asm_core.redaction.secrets import Secrets
+from asm_core.redaction.stream import TextStream
+from asm_core.redaction.values import category_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
