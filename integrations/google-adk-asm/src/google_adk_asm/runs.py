@@ -55,8 +55,12 @@ def _added(run: Run, event: AdkEvent) -> Run:
 def _usage(event: AdkEvent) -> TokenUsage:
     usage = event.usage_metadata
     counts = {} if usage is None else {name: count for name, count in usage if isinstance(count, int)}
+    sums = {"input_tokens": counts.get("prompt_token_count"), "output_tokens": counts.get("candidates_token_count")}
+    thoughts = counts.get("thoughts_token_count", 0)
+    if thoughts and counts.get("total_token_count") == sum(filter(None, sums.values())):
+        # Of other models than Gemini, the framework reports thoughts that are in the output.
+        counts["candidates_token_count"] -= min(thoughts, sums["output_tokens"] or 0)
     try:
         return TokenUsage.from_provider(counts)
     except ValidationError:  # counts that this version does not know, or parts that exceed their whole
-        sums = {"input_tokens": counts.get("prompt_token_count"), "output_tokens": counts.get("candidates_token_count")}
         return TokenUsage({name: count for name, count in sums.items() if count and count > 0})

@@ -23,7 +23,12 @@ def storable(value: Any) -> Any:
     try:
         return escape_payload(value)
     except ValidationError:
+        pass
+    try:
         return escape_payload(_plain(value))
+    except RecursionError:
+        message = "A value that is no JSON is nested too deep. Give it as lists, dicts, texts and numbers."
+        raise ValidationError(message) from None
 
 
 def time_of(timestamp: float) -> datetime:

@@ -1,0 +1,53 @@
+"""Sessions that several processes write, and processes that are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from programs import KEY
+
+from google_adk_asm import AsmSessionService
+
+if TYPE_CHECKING:
+    from asm_core import Backend
+
+PROGRAM = str(Path(__file__).with_name("programs.py"))
+
+
+def test_eight_processes_append_at_once(backend: Backend, store_url: str) -> None:
+    service = AsmSessionService(backend)
+    asyncio.run(service.create_session(**KEY))
+    subprocess.run([sys.executable, PROGRAM, "append_in_processes", store_url, "8", "5"], check=True, timeout=180)
+    found = asyncio.run(service.get_session(**KEY))
+    assert found is not None
+    # Each event was appended by a process that had seen all events before it.
+    assert [event.actions.state_delta["n"] for event in found.events] == [*range(1, 41)]
+    assert {event.id for event in found.events} == {f"{name}/{number}" for name in range(8) for number in range(5)}
+    assert {key: found.state[key] for key in found.state if key.startswith("app:")} == {
+        f"app:{name}": 4 for name in range(8)
+    }
+    assert (found.state["n"], found.state["user:last"]) == (40, found.events[-1].actions.state_delta["user:last"])
+
+
+def test_a_killed_process_leaves_whole_events(backend: Backend, store_url: str) -> None:
+    service = AsmSessionService(backend)
+    asyncio.run(service.create_session(**KEY))
+    command = [sys.executable, PROGRAM, "endless", store_url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = 0
+        for line in process.stdout:
+            told = int(line)
+            if told == 30:
+                process.kill()
+    found = asyncio.run(service.get_session(**KEY))
+    assert found is not None
+    count = len(found.events)
+    assert count in {told, told + 1}
+    assert found.state == {"n": count, "app:n": count, "user:n": count}
+    (run,) = backend.session_store.list_runs("adk:app:ada:s")
+    assert run.turn_count == 0
