@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from google.adk.events import Event, EventActions
 from google.adk.sessions import BaseSessionService, DatabaseSessionService
 from google.adk.sessions.base_session_service import GetSessionConfig
+from google.adk.sessions.schemas.v1 import StorageEvent
 from google.genai import types
 
 from benchmarks.integrations.comparing import Comparison
-from google_adk_asm import AsmSessionService
+from google_adk_asm import AsmSessionService, copy_sessions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,9 +56,16 @@ async def append(service: BaseSessionService, session: Session, count: int) -> N
         await service.append_event(session, event)
 
 
+async def fill(service: DatabaseSessionService, session: Session, count: int) -> None:
+    """Store events in one transaction; one by one they would take minutes."""
+    async with service.database_session_factory() as database:
+        database.add_all([StorageEvent.from_event(session, event) for event in events(count)])
+        await database.commit()
+
+
 @asynccontextmanager
 async def comparisons(directory: Path) -> AsyncIterator[list[Comparison]]:
-    """Yield the workloads, in an app with 50 sessions of 4 events and one of 1,000."""
+    """Yield the workloads, in an app with 51 sessions, one of which has 1,000 events."""
     async with (
         DatabaseSessionService(f"sqlite+aiosqlite:///{directory / 'theirs.db'}") as theirs,
         # Both wait for the disk at each commit.
@@ -65,13 +73,11 @@ async def comparisons(directory: Path) -> AsyncIterator[list[Comparison]]:
     ):
         services: tuple[BaseSessionService, BaseSessionService] = (theirs, ours)
         key: Any = {"app_name": "app", "user_id": "ada"}
-        new = []
-        for service in services:
-            for number in range(50):
-                session = await service.create_session(**key, session_id=str(number), state={"app:x": 1, "user:y": 2})
-                await append(service, session, 4)
-            await append(service, await service.create_session(**key, session_id="whole"), 1_000)
-            new.append(await service.create_session(**key, session_id="new"))
+        for number in range(50):
+            await theirs.create_session(**key, session_id=str(number), state={"app:x": 1, "user:y": 2})
+        await fill(theirs, await theirs.create_session(**key, session_id="whole"), 1_000)
+        await copy_sessions(theirs, ours, app_name="app")
+        new = [await service.create_session(**key, session_id="new") for service in services]
 
         def row(title: str, call: Any, calls: int = 1) -> Comparison:
             return Comparison(title, *(partial(call, number) for number in range(2)), calls)

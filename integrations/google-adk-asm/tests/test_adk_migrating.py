@@ -67,7 +67,7 @@ def test_sessions_are_copied_once(kind: str, backend: Backend, tmp_path: Path) -
     asyncio.run(main())
     (run,) = backend.session_store.list_runs("adk:app:u:many")
     assert (run.token_usage.total_tokens, run.status) == (150, "completed")
-    assert backend.query_api.search_sessions(count=True).total_count == 3
+    assert backend.query_api.search_sessions(tags="adk", count=True).total_count == 3
 
 
 def test_padded_ids_are_found_as_they_were(backend: Backend, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from programs import KEY
 
 from google_adk_asm import AsmSessionService
@@ -15,13 +16,14 @@ from google_adk_asm import AsmSessionService
 if TYPE_CHECKING:
     from asm_core import Backend
 
+pytestmark = pytest.mark.timeout(300)
 PROGRAM = str(Path(__file__).with_name("programs.py"))
 
 
 def test_eight_processes_append_at_once(backend: Backend, store_url: str) -> None:
     service = AsmSessionService(backend)
     asyncio.run(service.create_session(**KEY))
-    subprocess.run([sys.executable, PROGRAM, "append_in_processes", store_url, "8", "5"], check=True, timeout=180)
+    subprocess.run([sys.executable, PROGRAM, "append_in_processes", store_url, "8", "5"], check=True, timeout=240)
     found = asyncio.run(service.get_session(**KEY))
     assert found is not None
     # Each event was appended by a process that had seen all events before it.

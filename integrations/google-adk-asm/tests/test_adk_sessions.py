@@ -251,7 +251,7 @@ async def test_nothing_else_is_listed(service: AsmSessionService, backend: Backe
         await service.append_event(deleted, said(1))
     with pytest.raises(AlreadyExistsError):
         await service.create_session(app_name="app", user_id="ada", session_id="deleted")
-    assert len(backend.query_api.search_sessions(limit=50).items) == 5
+    assert len(backend.query_api.search_sessions(limit=50).items) == 7
 
 
 async def test_a_repeated_event_changes_nothing(service: AsmSessionService, backend: Backend) -> None:
@@ -310,6 +310,34 @@ async def test_a_write_that_fails_leaves_the_session_as_it_was(
     assert backend.session_store.list_runs("adk:app:ada:s") == []
     await service.append_event(session, changing(n=2))
     assert (await loaded(service)).state == {"n": 2}
+
+
+async def test_user_state_outlives_sessions_until_it_is_deleted(service: AsmSessionService, backend: Backend) -> None:
+    await service.create_session(**KEY, state={"user:x": 1, "app:y": 2})
+    await service.delete_session(**KEY)
+    assert await service.get_user_state(app_name="app", user_id="ada") == {"x": 1}
+    await service.delete_user_state(app_name="app", user_id="ada")
+    await service.delete_user_state(app_name="app", user_id="ada")
+    assert await service.get_user_state(app_name="app", user_id="ada") == {}
+    backend.maintenance.soft_delete_session("adk.state:app")
+    session = await service.create_session(**KEY)
+    assert session.state == {}
+    await service.append_event(session, changing(app__z=3, user__z=4))
+    assert (await loaded(service)).state == {"app:z": 3, "user:z": 4}
+
+
+async def test_sessions_change_shared_state_at_once(service: AsmSessionService) -> None:
+    async def change(number: int) -> None:
+        key: Any = {**KEY, "session_id": str(number)}
+        session = await service.create_session(**key, state={f"app:a{number}": 1, f"user:a{number}": 2})
+        for each in range(3):
+            await service.append_event(session, changing(**{f"app__{number}": each, f"user__{number}": each}))
+
+    await asyncio.gather(*(change(number) for number in range(8)))
+    numbers = range(8)
+    expected = {f"app:a{number}": 1 for number in numbers} | {f"user:a{number}": 2 for number in numbers}
+    expected |= {f"{scope}:{number}": 2 for number in numbers for scope in ("app", "user")}
+    assert (await loaded(service, session_id="0")).state == expected
 
 
 async def test_service_works_on_the_memory_backend() -> None:

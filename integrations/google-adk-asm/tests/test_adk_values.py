@@ -13,7 +13,7 @@ from google.genai import types
 from scripted import call, text
 
 from google_adk_asm import AsmSessionService
-from google_adk_asm.keys import Key, name_of, part_of
+from google_adk_asm.keys import Key, name_of
 
 if TYPE_CHECKING:
     from asm_core import Backend
@@ -195,7 +195,6 @@ async def test_sessions_whose_ids_are_alike_are_separate(backend: Backend) -> No
 async def test_composed_names_do_not_collide_and_are_short() -> None:
     for composed in (
         [name_of(name) for name in NAMES],
-        [part_of(name) for name in NAMES],
         [Key("a", "b", name).stored_id for name in NAMES],
         [Key("a", name, "b").stored_id for name in NAMES],
         [Key("a", "b", "c").event_id(name, 1) for name in NAMES],

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final, NamedTuple
 
 from asm_core.integrating import composed_id
 
 KIND: Final = "adk"
 """How ids begin; also the tag of sessions, and the key of their metadata."""
-
-_LONGEST_PART: Final = 200
 
 
 class Key(NamedTuple):
@@ -40,10 +37,3 @@ def name_of(text: str) -> str:
     # A text that no name refuses is composed to itself.
     is_plain = text and composed == f"{KIND}:{text}" and not text.startswith(f"{KIND}:")
     return text if is_plain else composed
-
-
-def part_of(text: str) -> str:
-    """Return a part of a key of state, at most 200 bytes long, without colons; other texts have another part."""
-    part = composed_id("", text)[1:]
-    encoded = part.encode()
-    return part if len(encoded) <= _LONGEST_PART else f"#{hashlib.sha256(encoded).hexdigest()}"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class AsmSessionService(BaseSessionService):
     """Keeps the sessions of apps in a backend: a session for each, with its events in the log.
 
-    State of an app (`app:`) and of a user (`user:`) is in the backend's `StateStore`; `temp:` state is never stored.
+    State of an app (`app:`) and of a user (`user:`) is shared by its sessions; `temp:` state is never stored.
     An event is stored with its changes of state in one transaction, or not at all, also if its task is cancelled.
     Objects on one store may be used at the same time, in any number of tasks and processes.
 
@@ -122,9 +122,9 @@ class AsmSessionService(BaseSessionService):
         """Return the state of a user, by its keys without ``user:``."""
         return await self.aio.run(shared.load_user, self.aio.sync, app_name, user_id)
 
-    async def delete_user_state(self, *, app_name: str, user_id: str) -> int:
-        """Delete the state of a user, which outlives its sessions; return the number of keys."""
-        return await self.aio.run(shared.delete_user, self.aio.sync, app_name, user_id)
+    async def delete_user_state(self, *, app_name: str, user_id: str) -> None:
+        """Delete the state of a user, which outlives its sessions. If there is none, this is a no-op."""
+        await self.aio.run(shared.delete_user, self.aio.sync, app_name, user_id)
 
     async def append_event(self, session: Session, event: Event) -> Event:
         """Append an event, and apply its changes of state, to the store and to `session`; return the event.
