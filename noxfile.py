@@ -27,7 +27,7 @@ EDITABLE = [
 ]
 INTEGRATED = ("-e", "./asm-core[cli]", "-e", "./asm-backend-sqlmodel[postgresql]", "-e", "./asm-contract-tests")
 GROUPS = nox.project.load_toml("pyproject.toml")
-MAIN_JOB = ("run", "--agent", "builder", "--", "python", "-m", "compileall", "-q", ".")
+MAIN_JOB = ("run", "--agent", "builder", "--", "python", "-m", "compileall", "asm-core/src/asm_core/models")
 ON_MINIMUMS = (
     "tests/backends/peewee",
     "tests/backends/sqlmodel",

@@ -84,7 +84,7 @@ def test_a_user_is_erased_after_a_confirmation(
     assert asm("erase", "ann", given="y\n").stdout.endswith("Removed 2 sessions and 3 events permanently.\n")
     assert [one.id for one in backend.session_store.list_sessions()] == [kept.id]
     assert asm("erase", "ann").stdout == "No session belongs to the user 'ann'. Nothing was changed.\n"
-    assert asm("erase", "bob", "--yes").stdout == "Removed 1 sessions and 3 events permanently.\n"
+    assert asm("erase", "bob", "--yes").stdout == "Removed 1 session and 3 events permanently.\n"
 
 
 @pytest.mark.parametrize(

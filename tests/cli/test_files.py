@@ -43,10 +43,10 @@ def test_an_import_brings_back_what_was_exported(
     session, path = fill(5), tmp_path / "x.jsonl"
     result = asm("export", session.id[:-3], "-o", str(path))
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == f"Exported session {session.id}: 1 runs, 5 events, 0 artifacts.\n"
+    assert result.stderr == f"Exported session {session.id}: 1 run, 5 events, 0 artifacts.\n"
     other = elsewhere()
     result = asm("import", str(path))
-    assert result.stdout == f"Imported session {session.id}: 1 runs, 5 events, 0 artifacts.\n"
+    assert result.stdout == f"Imported session {session.id}: 1 run, 5 events, 0 artifacts.\n"
     assert other.query_api.export_session(session.id) == backend.query_api.export_session(session.id)
 
 
@@ -185,18 +185,18 @@ def test_a_directory_brings_back_a_whole_store_and_then_what_is_new(
     sessions = [fill(number, id=name) for number, name in enumerate(("A/..", "plain", "Plain"))]
     place = tmp_path / "new" / "place"
     export = ("export", "--all", str(place))
-    assert asm(*export).stderr == f"Exported 3 sessions to {place}; 0 files were there and equal.\n"
-    assert asm(*export).stderr == f"Exported 0 sessions to {place}; 3 files were there and equal.\n"
+    assert asm(*export).stderr == f"Exported 3 sessions to {place}; 0 files already there and equal.\n"
+    assert asm(*export).stderr == f"Exported 0 sessions to {place}; 3 files already there and equal.\n"
     other = MemoryBackend()
     monkeypatch.setattr(Choice, "open", lambda _self, **_options: other)
-    assert asm("import", str(place)).stdout.startswith("Imported 3 sessions and updated 0; 0 were already stored")
+    assert asm("import", str(place)).stdout.startswith("Imported 3 sessions and updated 0; 0 already stored")
     monkeypatch.setattr(Choice, "open", lambda _self, **_options: backend)
     asm("title", "plain", "a plan")
     backend.session_store.append_event(Event.new(type="turn_completed", session_id="plain"))
     backend.maintenance.soft_delete_session("Plain")
-    assert asm(*export).stderr == f"Exported 2 sessions to {place}; 1 files were there and equal.\n"
+    assert asm(*export).stderr == f"Exported 2 sessions to {place}; 1 file already there and equal.\n"
     monkeypatch.setattr(Choice, "open", lambda _self, **_options: other)
-    assert asm("import", str(place)).stdout.startswith("Imported 0 sessions and updated 2; 1 were already stored")
+    assert asm("import", str(place)).stdout.startswith("Imported 0 sessions and updated 2; 1 already stored")
     for session in sessions:
         assert other.query_api.export_session(session.id) == backend.query_api.export_session(session.id)
 
@@ -210,6 +210,6 @@ def test_a_damaged_file_of_a_directory_does_not_stop_the_others(
     (tmp_path / "one.jsonl").write_text("{}")
     other = elsewhere()
     result = asm("import", str(tmp_path))
-    assert (result.exit_code, result.stdout.split(";")[0]) == (1, "Imported 1 sessions and updated 0")
+    assert (result.exit_code, result.stdout.split(";")[0]) == (1, "Imported 1 session and updated 0")
     assert result.stderr.startswith(f"error: {tmp_path / 'one.jsonl'}: Line 1: ")
     assert [session.id for session in other.session_store.list_sessions()] == ["two"]

@@ -25,7 +25,7 @@ def test_a_pipe_gets_facts_and_then_a_line_an_event(asm: Callable[..., Result], 
     session = fill(2, tags=["a", "b"], metadata={"k": "v w"})
     facts, events = asm("show", session.id).stdout.split("\n\n")
     assert f"session\t{session.id}\nagent\tagent\nstatus\tactive\n" in facts
-    assert 'tags\ta b\nmetadata\t{"k":"v w"}\nruns\t1 pending\nevents\t2\n' in facts
+    assert 'tags\ta b\nmetadata\t{"k":"v w"}\nruns\t1 pending\nevents\t2' in facts
     header, first, second = (line.split("\t") for line in events.splitlines())
     assert header == ["number", "time", "type", "run", "text"]
     assert (first[0], first[2], first[4]) == ("1", "message_streamed", "line 1")

@@ -9,8 +9,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from processes import LIMIT
+from processes import LIMIT, completer, starter
 
+from asm_core.cli.store import Choice
 from asm_core.errors import QueryError, StorageConnectionError
 from asm_core.memory import MemoryBackend
 from asm_core.memory.query_api import MemoryQueryAPI
@@ -156,3 +157,27 @@ def test_asm_without_the_extra_names_what_to_install(missing: str) -> None:
 def test_what_needs_no_extra_loads_none() -> None:
     program = "import sys, asm_core.cli; sys.exit(bool({'typer', 'rich'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=LIMIT).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "variable", "source"),
+    [
+        (("--url", "sqlite:///no.db"), "", "The URL was given on the command line."),
+        ((), "sqlite:///no.db", "The URL comes from the environment variable ASM_URL."),
+        ((), "", "The URL comes from PLACE/asm.toml."),
+    ],
+)
+def test_a_missing_database_is_named_with_the_source_of_its_url(
+    tmp_path: Path, environment: dict[str, str], options: tuple[str, ...], variable: str, source: str
+) -> None:
+    (tmp_path / "asm.toml").write_text('url = "sqlite:///no.db"')
+    start = starter((sys.executable, "-m", "asm_core"), tmp_path, {**environment, "ASM_URL": variable})
+    result = completer(start)("sessions", *options)
+    assert result.returncode == 69
+    assert result.stderr.startswith(f"error: There is no database at {tmp_path}/no.db. ")
+    assert result.stderr.endswith(f"\n  {source.replace('PLACE', str(tmp_path))}\n")
+
+
+def test_a_command_on_the_same_store_repeats_the_options_that_selected_it() -> None:
+    choice = Choice(backend="peewee", url="sqlite:///a b.db")
+    assert choice.call("show", "last") == "asm --backend peewee --url 'sqlite:///a b.db' show last"

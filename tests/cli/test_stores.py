@@ -46,7 +46,7 @@ def test_a_store_is_copied_to_postgresql_and_back(
 ) -> None:
     done = process("copy", "--to", postgresql_url)
     assert done.stdout == (
-        "Copied 3 sessions and updated 0; 0 were already there and equal.\nChecked 3 sessions: equal in both stores.\n"
+        "Copied 3 sessions and updated 0; 0 already there and equal.\nChecked 3 sessions: equal in both stores.\n"
     )
     back = f"sqlite:///{tmp_path}/back.db"
     done = process("copy", "--from", postgresql_url, "--to", back, "-b", "sqlmodel")
@@ -62,8 +62,8 @@ def test_a_repeated_copy_adds_what_is_new(process: Complete, store: Backend, tmp
     store.session_store.append_event(asm_core.Event.new(type="turn_completed", session_id=first.id))
     store.session_store.update_session(second.id, lambda session: session.with_status("active"))
     done = process(*target)
-    assert done.stdout.startswith("Copied 0 sessions and updated 2; 1 were already there and equal.\n")
-    assert process(*target).stdout.startswith("Copied 0 sessions and updated 0; 3 were already there and equal.\n")
+    assert done.stdout.startswith("Copied 0 sessions and updated 2; 1 already there and equal.\n")
+    assert process(*target).stdout.startswith("Copied 0 sessions and updated 0; 3 already there and equal.\n")
 
 
 def test_a_later_state_in_the_target_is_not_set_back(process: Complete, store: Backend, tmp_path: Path) -> None:

@@ -314,6 +314,12 @@ def test_after_a_stop_the_terminal_is_raw_again(terminal: Any) -> None:
 # -- with and without a terminal --------------------------------------------------------------------------------------
 
 
+def test_on_a_terminal_the_next_command_is_named(terminal: Any) -> None:
+    with terminal("run", "--backend", "sqlmodel", "--agent", "a", "--", "true") as window:
+        assert window.ended() == 0
+    assert window.shown.endswith(b"events.\r\nTo see it, run: asm --backend sqlmodel show last\r\n")
+
+
 def test_no_tty_gives_the_command_no_terminal(terminal: Any, recorded: Any) -> None:
     with terminal(*RUN, "--no-tty", "--", sys.executable, "-c", TTYS) as window:
         assert window.ended() == 0

@@ -2,17 +2,24 @@
 
 import functools
 import inspect
+import shlex
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import typer
 
 from asm_core.cli.options import BackendOption, ConfigOption, Given, StoreOption, UrlOption
 from asm_core.config.stores import StoreConfig
+from asm_core.errors import StorageConnectionError
 from asm_core.plugins import open_store, resolve_store
 from asm_core.ports import Backend
 
+_SOURCES: Final = {
+    "argument": "The URL was given on the command line.",
+    "ASM_URL": "The URL comes from the environment variable ASM_URL.",
+    "default": "This is the default, because no URL was given: not by --url, ASM_URL or asm.toml.",
+}
 _OPTIONS = {"backend": BackendOption, "url": UrlOption, "store": StoreOption, "config": ConfigOption}
 
 
@@ -25,12 +32,27 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     config: str | None = None
 
     def open(self, *, migrate: bool | int = False) -> Backend:
-        """Open the store; `migrate` is passed to `open_store`."""
-        return open_store(self.resolve(), migrate=migrate)
+        """Open the store; `migrate` is passed to `open_store`.
+
+        Raises:
+            StorageConnectionError: it cannot be reached; a note has the source of its URL.
+        """
+        store = self.resolve()
+        try:
+            return open_store(store, migrate=migrate)
+        except StorageConnectionError as error:
+            error.add_note(_SOURCES.get(store.url_source, f"The URL comes from {store.url_source}."))
+            raise
 
     def resolve(self) -> StoreConfig:
         """Return the store to open."""
         return resolve_store(self.backend, url=self.url, store=self.store, config=self.config)
+
+    def call(self, *arguments: str) -> str:
+        """Return the command line of another command on the same store."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        options = [word for name, value in given.items() if value for word in (f"--{name}", value)]
+        return shlex.join(("asm", *options, *arguments))
 
     def at(self, place: str) -> "Choice":
         """Return the choice of another store, by its URL or its name in the configuration."""

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.commands.child import Child
@@ -88,8 +89,7 @@ class CommandProvider(Provider):
         except OSError as error:
             exit_code = NOT_FOUND if _is_missing(error, command) else NOT_EXECUTABLE
             facts = {"exit_code": exit_code, "duration_ms": _milliseconds_since(started)}
-            name = command.command[0] + ("" if command.cwd is None else f", in {command.cwd},")
-            raise _failed(emit, call, f"{name} could not be started: {error.strerror}.", facts) from error
+            raise _failed(emit, call, _not_started(command, error), facts) from error
         with child, self._attached(child):
             ended, counts = self._attend(run.id, child, emit)
         facts = {**_status(ended), "duration_ms": _milliseconds_since(started), **counts}
@@ -176,6 +176,13 @@ def _failed(
 ) -> ProviderError:
     emit(EventType.TOOL_CALL_FAILED, {**call, "error": message, "tool_output": facts})
     return ProviderError(message, details={**facts, "cancelled": True} if cancelled else facts)
+
+
+def _not_started(command: Command, error: OSError) -> str:
+    reason = error.strerror
+    if command.cwd is not None and not Path(command.cwd).is_dir():
+        reason = f"the directory {Path(command.cwd).absolute()} does not exist"
+    return f"{command.command[0]} could not be started: {reason}."
 
 
 def _is_missing(error: OSError, command: Command) -> bool:

@@ -44,6 +44,7 @@ class StoreConfig(msgspec.Struct, frozen=True, kw_only=True):
             only a store inside `directory`, and adds no tables to the database of another application.
         file: the file that configures the url or an option, if any.
         directory: the directory of the file that names the URL, or the working directory.
+        url_source: where the URL comes from: ``argument``, ``ASM_URL``, the path of a file, or ``default``.
     """
 
     backend: str
@@ -52,6 +53,7 @@ class StoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     trusted: bool = True
     file: str | None = None
     directory: str = os.curdir
+    url_source: str = "default"
 
     def __repr__(self) -> str:
         """Format without the URL, which may contain a password."""
@@ -125,6 +127,7 @@ def _merged(backend: str, sources: list[_Source]) -> StoreConfig:
         trusted=_is_here_trusted() if place is None else place.file is None or place.file.distrust is None,
         directory=str(place.file.path.parent) if place and place.file else os.curdir,
         file=str(used.pop()) if used else None,
+        url_source=_name_of(place, is_given=place is sources[0]),
     )
 
 
@@ -137,6 +140,15 @@ def _options(sources: list[_Source], place: _Source | None) -> dict[str, Any]:
             for name in _OF_REPLICA - source.options.keys():
                 options.pop(name, None)
     return options
+
+
+def _name_of(place: _Source | None, *, is_given: bool) -> str:
+    """Return where a URL comes from."""
+    if place is None:
+        return "default"
+    if is_given:
+        return "argument"
+    return "ASM_URL" if place.file is None else str(place.file.path.absolute())
 
 
 def config_file(config: str | os.PathLike[str] | None, *, trusted_only: bool = False) -> ConfigFile | None:

@@ -7,6 +7,7 @@ import typer
 from asm_core.cli.arguments import SessionArgument
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
+from asm_core.cli.output.text import counted
 from asm_core.cli.store import with_backend
 from asm_core.escaping import short_repr, visible
 from asm_core.models import Session
@@ -40,7 +41,9 @@ def delete_session(
         return
     if not yes:
         events = backend.query_api.get_session_stats(found.id).event_count
-        typer.confirm(f"Remove {visible(_name(found))} and its {events} events permanently?", abort=True, err=True)
+        typer.confirm(
+            f"Remove {visible(_name(found))} and its {counted(events, 'event')} permanently?", abort=True, err=True
+        )
     backend.session_store.delete_session(found.id)
     printing.line(f"Removed {_name(found)} permanently.")
     if not backend.maintenance.finish_erasure():
@@ -111,7 +114,8 @@ def fork_session(
     found = find_session(backend, session)
     fork = backend.session_store.fork_session(found.id, at=at)
     printing.line(fork.id)
-    printing.note(f"Forked {_name(found)}: {backend.session_store.get_latest_sequence(fork.id)} events.")
+    events = backend.session_store.get_latest_sequence(fork.id)
+    printing.note(f"Forked {_name(found)}: {counted(events, 'event')}.")
 
 
 @with_backend()
@@ -132,9 +136,12 @@ def erase_user(
         if not count:
             printing.line(f"No session belongs to the user {short_repr(user)}. Nothing was changed.")
             return
-        typer.confirm(f"Remove {count} sessions of the user {short_repr(user)} permanently?", abort=True, err=True)
+        typer.confirm(
+            f"Remove {counted(count, 'session')} of the user {short_repr(user)} permanently?", abort=True, err=True
+        )
     report = backend.maintenance.erase_user(user)
-    printing.line(f"Removed {report.sessions_hard_deleted} sessions and {report.events_removed} events permanently.")
+    sessions, events = counted(report.sessions_hard_deleted, "session"), counted(report.events_removed, "event")
+    printing.line(f"Removed {sessions} and {events} permanently.")
     if report.erasure_pending:
         printing.note(_ERASURE_PENDING)
 

@@ -7,6 +7,7 @@ import typer
 from asm_core.cli.exits import FAILED
 from asm_core.cli.output import printing
 from asm_core.cli.output.documents import json_document
+from asm_core.cli.output.progress import shown_work
 from asm_core.cli.store import Choice, with_choice
 from asm_core.errors import MigrationRequiredError, StorageConnectionError, ValidationError
 from asm_core.sql import LATEST_VERSION, Dialect, ddl
@@ -67,10 +68,9 @@ def upgrade(
         raise ValidationError(message)
     if partitions is not None and before and not yes:
         typer.confirm(_LOCKED, abort=True, err=True)
-    with choice.open(migrate=True if to is None else to) as backend:
-        if partitions is not None:
-            backend.migrate(partitions=partitions)
-        _tell(before, backend.schema_version(), partitions)
+    with shown_work("Upgrading the schema"):
+        after = _migrated(choice, True if to is None else to, partitions)
+    _tell(before, after, partitions)
 
 
 @with_choice
@@ -90,8 +90,9 @@ def downgrade(
         raise ValidationError(message)
     if to < before and not yes:
         typer.confirm(f"Downgrading from version {before} to {to} deletes data. Continue?", abort=True, err=True)
-    with choice.open(migrate=to) as backend:
-        _tell(before, backend.schema_version())
+    with shown_work("Downgrading the schema"):
+        after = _migrated(choice, to)
+    _tell(before, after)
 
 
 def print_sql(
@@ -121,6 +122,13 @@ def _versions(choice: Choice) -> tuple[int, int]:
             return version, version
     except MigrationRequiredError as error:
         return error.details["current"], error.details["required"]
+
+
+def _migrated(choice: Choice, target: bool | int, partitions: int | None = None) -> int:  # noqa: FBT001  as in `open`
+    with choice.open(migrate=target) as backend:
+        if partitions is not None:
+            backend.migrate(partitions=partitions)
+        return backend.schema_version()
 
 
 def _tell(before: int, after: int, partitions: int | None = None) -> None:

@@ -13,7 +13,8 @@ from asm_core.cli.directories import export_store, exported_files
 from asm_core.cli.exits import FAILED
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
-from asm_core.cli.output.progress import shown_progress
+from asm_core.cli.output.progress import shown_progress, shown_work
+from asm_core.cli.output.text import counted
 from asm_core.cli.redacting import RedactOption, chosen_redactor
 from asm_core.cli.store import Choice, with_backend, with_choice
 from asm_core.errors import AlreadyExistsError, ValidationError
@@ -74,12 +75,13 @@ def _export_one(
         report = dump_session(backend, found.id, sys.stdout.buffer, redactor=redactor)
         sys.stdout.buffer.flush()
     else:
-        with atomic_file(Path(target), begins_with=FIRST_BYTES, force=force, private=private) as file:
+        with (
+            atomic_file(Path(target), begins_with=FIRST_BYTES, force=force, private=private) as file,
+            shown_work("Exporting the session"),
+        ):
             report = dump_session(backend, found.id, file, redactor=redactor)
-    printing.note(
-        f"Exported session {report.session_id}: {report.runs} runs, {report.events} events, "
-        f"{report.artifacts} artifacts."
-    )
+    counts = _counts(report.runs, report.events, report.artifacts)
+    printing.note(f"Exported session {report.session_id}: {counts}.")
 
 
 def _export_all(backend: Backend, directory: Path, *, private: bool, redactor: Redactor | None) -> None:
@@ -90,7 +92,9 @@ def _export_all(backend: Backend, directory: Path, *, private: bool, redactor: R
             written += is_new
             unchanged += not is_new
             advance("exported", 1)
-    printing.note(f"Exported {written} sessions to {directory}; {unchanged} files were there and equal.")
+    printing.note(
+        f"Exported {counted(written, 'session')} to {directory}; {counted(unchanged, 'file')} already there and equal."
+    )
 
 
 @with_backend(migrate=True)
@@ -115,14 +119,13 @@ def import_from_file(
     if source != STANDARD_STREAM and Path(source).is_dir():
         _import_all(backend, Path(source))
         return
-    with _standard_input() if source == STANDARD_STREAM else _existing_file(source) as file:
+    opened = _standard_input() if source == STANDARD_STREAM else _existing_file(source)
+    with opened as file, shown_work("Importing the session"):
         report = load_session(backend, file, update=update)
     if report.changed:
         done = "Imported" if report.session_added else "Updated"
-        printing.line(
-            f"{done} session {report.session_id}: {report.runs_added} runs, "
-            f"{report.events_added} events, {report.artifacts_added} artifacts."
-        )
+        counts = _counts(report.runs_added, report.events_added, report.artifacts_added)
+        printing.line(f"{done} session {report.session_id}: {counts}.")
     else:
         printing.line(f"Session {report.session_id} is already stored and equal. Nothing was imported.")
 
@@ -142,11 +145,15 @@ def _import_all(backend: Backend, directory: Path) -> None:
             except (AlreadyExistsError, ValidationError) as error:
                 refused.append(f"{path}: {error.message}")
             advance("imported", 1)
-    printing.line(f"Imported {added} sessions and updated {updated}; {unchanged} were already stored and equal.")
+    printing.line(f"Imported {counted(added, 'session')} and updated {updated}; {unchanged} already stored and equal.")
     for message in refused:
         printing.note(f"error: {message}")
     if refused:
         raise typer.Exit(FAILED)
+
+
+def _counts(runs: int, events: int, artifacts: int) -> str:
+    return f"{counted(runs, 'run')}, {counted(events, 'event')}, {counted(artifacts, 'artifact')}"
 
 
 def _standard_input() -> contextlib.nullcontext[BinaryIO]:

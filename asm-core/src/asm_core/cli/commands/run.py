@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,10 @@ import typer
 
 from asm_core.cli.arguments import complete_agent
 from asm_core.cli.exits import FAILED, SIGNALLED, TIMED_OUT
+from asm_core.cli.finding import NEWEST
 from asm_core.cli.output import printing
 from asm_core.cli.output.live import LiveOutput
+from asm_core.cli.output.text import counted
 from asm_core.cli.redacting import RedactOption, chosen_redactor
 from asm_core.cli.signals import Signals
 from asm_core.cli.store import Choice, with_choice
@@ -98,6 +101,8 @@ def run_command(
         finally:
             if live.last_event is not None and not (live.is_stuck and printing.is_stuck()):
                 say(_report(backend.session_store, live))
+                if sys.stderr.isatty():
+                    say(f"To see it, run: {choice.call('show', NEWEST)}")
     raise typer.Exit(status)
 
 
@@ -161,7 +166,7 @@ def _report(store: SessionStore, live: LiveOutput) -> str:
         events = store.get_latest_sequence(session_id)
     except AsmError:
         status = "its final status is unknown, because the store cannot be read"
-    return f"Recorded session {session_id}: {status}, {events} events."
+    return f"Recorded session {session_id}: {status}, {counted(events, 'event')}."
 
 
 def _default_agent(choice: Choice, command: list[str]) -> str:

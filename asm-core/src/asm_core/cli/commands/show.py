@@ -12,7 +12,7 @@ from asm_core.cli.finding import NEWEST, find_session
 from asm_core.cli.output import printing
 from asm_core.cli.output.documents import json_array
 from asm_core.cli.output.events import EventPrinter, events_between
-from asm_core.cli.output.text import dollars, duration, json_text, moment
+from asm_core.cli.output.text import counted, dollars, duration, json_text, moment
 from asm_core.cli.output.timeline import Timeline
 from asm_core.cli.store import with_backend
 from asm_core.commands.origin import ORIGIN_KEY
@@ -87,18 +87,18 @@ def _facts(listed: Listed, *, brief: bool) -> Iterator[tuple[str, str]]:
         yield "recorded by", f"process {stamp.get('pid')} on {stamp.get('host')}"
     payloads = (("metadata", metadata), ("context", session.context))
     yield from ((name, json_text(payload)) for name, payload in payloads if payload)
-    yield from _totals(listed, brief=brief)
+    yield from _totals(listed)
 
 
-def _totals(listed: Listed, *, brief: bool) -> Iterator[tuple[str, str]]:
+def _totals(listed: Listed) -> Iterator[tuple[str, str]]:
     stats = listed.stats
     runs = ", ".join(f"{count} {status}" for status, count in stats.runs_by_status.items())
     yield "runs", runs or "0"
     yield "events", str(stats.event_count)
-    if brief and listed.cells()["tokens"] == "-":
+    if listed.cells()["tokens"] == "-":  # a command has no tokens and no cost
         return
     yield "tokens", f"{stats.total_tokens} ({stats.input_tokens} in, {stats.output_tokens} out)"
-    unpriced = f" ({stats.unpriced_run_count} runs of unknown cost)" if stats.unpriced_run_count else ""
+    unpriced = f" ({counted(stats.unpriced_run_count, 'run')} of unknown cost)" if stats.unpriced_run_count else ""
     yield "cost", f"{dollars(stats.cost_usd)} USD{unpriced}"
 
 

@@ -10,7 +10,8 @@ import typer
 from asm_core.cli.atomic import atomic_path
 from asm_core.cli.exits import FAILED
 from asm_core.cli.output import printing
-from asm_core.cli.output.progress import shown_progress
+from asm_core.cli.output.progress import shown_progress, shown_work
+from asm_core.cli.output.text import counted
 from asm_core.cli.store import Choice, with_choice
 from asm_core.config.stores import DEFAULT_URL
 from asm_core.errors import StorageError, ValidationError
@@ -49,7 +50,8 @@ def copy_to_store(
             report = copy_store(here, there, progress=advance)
     checked = report.added + report.updated + report.unchanged
     printing.line(
-        f"Copied {report.added} sessions and updated {report.updated}; {report.unchanged} were already there and equal."
+        f"Copied {counted(report.added, 'session')} and updated {report.updated}; "
+        f"{report.unchanged} already there and equal."
     )
     for message in report.refused.values():
         printing.note(f"error: {message}")
@@ -57,7 +59,7 @@ def copy_to_store(
         printing.note(f"error: Session {session_id} of the target differs from the source after the copy.")
     if report.refused or report.different:
         raise typer.Exit(FAILED)
-    printing.line(f"Checked {checked} sessions: equal in both stores.")
+    printing.line(f"Checked {counted(checked, 'session')}: equal in both stores.")
 
 
 @with_choice
@@ -77,12 +79,16 @@ def back_up(
         sessions = backend.query_api.search_sessions(include_deleted=True, limit=1, count=True).total_count
     with atomic_path(target, begins_with=_SQLITE_BEGINS_WITH, force=force) as (part, _):
         try:
-            with closing(sqlite3.connect(place)) as source, closing(sqlite3.connect(part)) as copy:
+            with (
+                shown_work("Copying the database"),
+                closing(sqlite3.connect(place)) as source,
+                closing(sqlite3.connect(part)) as copy,
+            ):
                 source.backup(copy)
         except sqlite3.Error as error:
             message = f"The database {place} cannot be copied: {error}."
             raise StorageError(message) from error
-    printing.line(f"Copied {place} to {target}: {sessions} sessions, {target.stat().st_size:,} bytes.")
+    printing.line(f"Copied {place} to {target}: {counted(sessions, 'session')}, {target.stat().st_size:,} bytes.")
 
 
 def _database(choice: Choice) -> Path:

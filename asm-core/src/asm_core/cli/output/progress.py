@@ -29,7 +29,7 @@ def shown_progress(
         return
     from rich import progress  # noqa: PLC0415  only on a terminal
 
-    columns: list[progress.ProgressColumn] = [progress.TextColumn("{task.completed:.0f} {task.description}")]
+    columns: list[progress.ProgressColumn] = [progress.TextColumn("{task.completed:,.0f} {task.description}")]
     columns += [progress.BarColumn(), progress.TimeRemainingColumn()] if total else []
     with progress.Progress(*columns, progress.TimeElapsedColumn(), console=printing.console(), transient=True) as bar:
         tasks: dict[str, progress.TaskID] = {}
@@ -40,3 +40,22 @@ def shown_progress(
             bar.advance(tasks[step], count)
 
         yield advance
+
+
+@contextlib.contextmanager
+def shown_work(text: str, *, quiet: bool = False) -> Iterator[None]:
+    """On a terminal, show a text and the time that passes while the work lasts.
+
+    Args:
+        text: what is done; for work whose extent is unknown.
+        quiet: show nothing.
+    """
+    if quiet or not printing.on_terminal():
+        yield
+        return
+    from rich import progress  # noqa: PLC0415  only on a terminal
+
+    columns = (progress.SpinnerColumn(), progress.TextColumn("{task.description}"), progress.TimeElapsedColumn())
+    with progress.Progress(*columns, console=printing.console(), transient=True) as bar:
+        bar.add_task(text, total=None)
+        yield

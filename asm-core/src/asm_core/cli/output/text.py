@@ -61,6 +61,15 @@ def duration(time: timedelta | None) -> str:
     raise AssertionError
 
 
+def counted(number: int | None, noun: str) -> str:
+    """Format a number of things; None counts as 0.
+
+    >>> counted(1, "run"), counted(1200, "run")
+    ('1 run', '1,200 runs')
+    """
+    return f"{number or 0:,} {noun}{'' if number == 1 else 's'}"
+
+
 def moment(time: datetime) -> str:
     """Format a time in UTC, to the millisecond."""
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "Z"

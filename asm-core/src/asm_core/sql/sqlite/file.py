@@ -94,7 +94,7 @@ class SQLiteFile:
     def missing(self) -> StorageConnectionError:
         """Return the error for a file that does not exist."""
         return StorageConnectionError(
-            f"There is no database at {self.path}. Create it with `asm db upgrade`, or open it with migrate=True.",
+            f"There is no database at {self._place}. Create it with `asm db upgrade`, or open it with migrate=True.",
             details={"path": self.path},
         )
 
