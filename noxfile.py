@@ -74,9 +74,29 @@ def integrations(session: nox.Session, name: str) -> None:
     tested = ("-e", f"{place}[test]")
     session.install(*INTEGRATED, *tested, *group("integrations"))
     session.run("mypy", f"{place}/src")
-    session.run("pytest", *PARALLEL, "-W", "default", *(session.posargs or [f"{place}/tests"]))
+    with tempfile.TemporaryDirectory() as room:
+        env = {"ASM_TEST_PYTHON": bare_python(session, Path(room), place)}
+        session.run("pytest", *PARALLEL, "-W", "default", *(session.posargs or [f"{place}/tests"]), env=env)
     session.install("--resolution", "lowest-direct", "--upgrade", *tested, *INTEGRATED)
     session.run("pytest", *PARALLEL, "-W", "default", *(session.posargs or [f"{place}/tests"]))
+
+
+def bare_python(session: nox.Session, room: Path, place: str) -> str:
+    """Return the interpreter of an environment with a framework, and the wheels of its integration and a backend."""
+    session.install(*group("package"), "uv")
+    wheels = []
+    for source, extra in (("asm-core", "cli"), ("asm-backend-sqlmodel", "postgresql"), (place, "test")):
+        wheels.append(f"{built(session, room / Path(source).name, source)}[{extra}]")
+    session.run("uv", "venv", "--quiet", "--python", sys.executable, f"{room}/bare")
+    python = str(room / "bare" / ("Scripts" if os.name == "nt" else "bin") / "python")
+    session.run("uv", "pip", "install", "--quiet", "--python", python, *wheels)
+    return python
+
+
+def built(session: nox.Session, room: Path, source: str) -> Path:
+    """Build the wheel of a distribution in a directory of its own."""
+    session.run("python", "-m", "build", "--wheel", "--no-isolation", "--outdir", str(room), source, silent=True)
+    return next(room.glob("*.whl"))
 
 
 @nox.session
@@ -120,10 +140,9 @@ def minimums(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build the wheels, install them in an empty environment outside the repository, and record a command."""
     session.install(*group("package"))
-    build = ("python", "-m", "build", "--wheel", "--no-isolation")
     with tempfile.TemporaryDirectory() as room:
         for distribution in DISTRIBUTIONS:
-            session.run(*build, "--outdir", room, distribution, silent=True)
+            built(session, Path(room), distribution)
         session.run("python", "-m", "venv", f"{room}/bare")
         work = Path(room, "work")
         work.mkdir()

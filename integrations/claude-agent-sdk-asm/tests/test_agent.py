@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bare import PYTHON
 from claude_agent_sdk import get_session_messages_from_store, import_session_to_store, list_sessions_from_store
 from scripted_model import serving
 
@@ -24,7 +24,7 @@ PROGRAM = Path(__file__).with_name("second_process.py")
 
 
 def run(*command: str) -> Any:
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, timeout=90)
+    done = subprocess.run([PYTHON, *command], capture_output=True, text=True, check=False, timeout=90)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bare import PYTHON
 from graphs import agent, steps
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -24,7 +24,7 @@ PROGRAM = str(Path(__file__).with_name("graphs.py"))
 
 
 def run_program(*args: str) -> list[str]:
-    command = [sys.executable, PROGRAM, *args]
+    command = [PYTHON, PROGRAM, *args]
     return subprocess.check_output(command, text=True, timeout=LIMIT, stderr=subprocess.PIPE).splitlines()
 
 
@@ -48,7 +48,7 @@ def test_a_second_process_continues_the_conversation(backend: asm_core.Backend, 
 def test_a_graph_resumes_after_kill(backend: asm_core.Backend, store_url: str, tmp_path: Path) -> None:
     log = tmp_path / "log"
     saver = AsmSaver(backend)
-    process = subprocess.Popen([sys.executable, PROGRAM, "blocking", store_url, "t", str(log)])
+    process = subprocess.Popen([PYTHON, PROGRAM, "blocking", store_url, "t", str(log)])
     try:
         deadline = time.monotonic() + LIMIT
         while not is_fast_stored(saver) or "slow" not in log.read_text():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from agents import Runner
+from bare import PYTHON
 from scripted import ScriptedModel, agent, call, message
 
 import asm_core
@@ -24,7 +24,7 @@ STORED = "openai-agents:user%3A1"
 
 
 def run(*command: str) -> Any:
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([PYTHON, *command], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

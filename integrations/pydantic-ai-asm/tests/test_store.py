@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
 import threading
 from contextlib import suppress
 from itertools import count
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from agents import ask
+from bare import PYTHON
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic_ai.conversation import Conversation
@@ -229,7 +229,7 @@ def test_a_cancelled_save_is_whole(backend: asm.Backend) -> None:
 
 def test_a_second_process_continues_the_conversation(backend: asm.Backend, store_url: str) -> None:
     assert asyncio.run(ask(AsmConversationStore(backend), "c", "hello", "user-1")) == "1: hello"
-    program = [sys.executable, str(Path(__file__).with_name("agents.py")), store_url, "c", "weather?"]
+    program = [PYTHON, str(Path(__file__).with_name("agents.py")), store_url, "c", "weather?"]
     assert subprocess.check_output(program, text=True, timeout=LIMIT) == "5: sunny in Graz"
     [session] = backend.query_api.search_sessions(user_id="user-1").items
     assert session.title == "hello"
