@@ -6,11 +6,11 @@ import asyncio
 import io
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bare import PYTHON
 from google.adk import Runner
 from google.adk.agents.run_config import RunConfig, StreamingMode
 from google.genai import types
@@ -29,7 +29,7 @@ STORED = "adk:app:ada:s"
 
 
 def run(*command: str) -> str:
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, timeout=240)
+    done = subprocess.run([PYTHON, *command], capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

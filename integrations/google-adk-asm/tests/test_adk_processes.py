@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from bare import PYTHON
 from programs import KEY
 
 from google_adk_asm import AsmSessionService
@@ -23,7 +23,7 @@ PROGRAM = str(Path(__file__).with_name("programs.py"))
 def test_eight_processes_append_at_once(backend: Backend, store_url: str) -> None:
     service = AsmSessionService(backend)
     asyncio.run(service.create_session(**KEY))
-    subprocess.run([sys.executable, PROGRAM, "append_in_processes", store_url, "8", "5"], check=True, timeout=240)
+    subprocess.run([PYTHON, PROGRAM, "append_in_processes", store_url, "8", "5"], check=True, timeout=240)
     found = asyncio.run(service.get_session(**KEY))
     assert found is not None
     # Each event was appended by a process that had seen all events before it.
@@ -38,7 +38,7 @@ def test_eight_processes_append_at_once(backend: Backend, store_url: str) -> Non
 def test_a_killed_process_leaves_whole_events(backend: Backend, store_url: str) -> None:
     service = AsmSessionService(backend)
     asyncio.run(service.create_session(**KEY))
-    command = [sys.executable, PROGRAM, "endless", store_url]
+    command = [PYTHON, PROGRAM, "endless", store_url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         told = 0
