@@ -1,17 +1,17 @@
-"""A URL names a primary and its synchronous standby: after a failover, the same backend object goes on."""
+"""A URL names a primary and its standby: after a failover, the same backend object goes on."""
 
 from __future__ import annotations
 
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from sqlalchemy import make_url
-from test_failover import PATIENCE, promote, resumed, until
+from test_failover import PATIENCE, detach, promote, resumed, until
 
 import asm_core as asm
 from asm_contract_tests.making import a_session, numbers, some_events
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 WRITERS = 8
 FEW = 5
+BACKENDS = ("sqlmodel", "peewee", "pony")
 RETRIES = asm.RetryPolicy(attempts=200, initial=0.05, maximum=0.5)
 
 
@@ -108,3 +109,59 @@ def test_acknowledged_events_survive_the_failover(own_server: OwnServer, primary
                 assert store.get_events(writer.session.id) == returned
                 assert numbers(returned) == [*range(1, len(returned) + 1)]
             assert resumed(store, follow, last).sequence_number == last.sequence_number + 1
+
+
+def test_events_that_an_asynchronous_standby_lacks_are_reported_as_lost(own_server: OwnServer, primary: str) -> None:
+    with own_server.standby() as there, ExitStack() as stack:
+        standby, stopping = there(primary), threading.Event()
+        url = both(standby, primary)
+        backends = [stack.enter_context(asm.open_backend(name, url=url, migrate=True)) for name in BACKENDS]
+        stores = [backend.session_store for backend in backends]
+        kept = [store.append_events(some_events(store.save_session(a_session()), FEW))[-1] for store in stores]
+        going_on = [follower_after(store, last) for store, last in zip(stores, kept, strict=True)]
+        writers = [Writer(store) for store in stores for _ in range(2)]
+        pool = stack.enter_context(ThreadPoolExecutor(len(writers)))
+        writing = [pool.submit(writer.write, stopping) for writer in writers]
+        try:
+            for writer in writers:
+                writer.await_few()
+            detach(standby, primary)
+            for writer in writers:
+                writer.await_few()
+            lost = [store.get_events(writer.session.id)[-1] for store, writer in zip(stores, writers[::2], strict=True)]
+            setting_back = [follower_after(store, last) for store, last in zip(stores, lost, strict=True)]
+            own_server.stop("immediate")
+            promote(standby)
+            for writer in writers:
+                writer.await_few()
+        finally:
+            stopping.set()
+        for written in writing:
+            assert written.result(PATIENCE)  # it raised no error that is not retryable
+        for store, follow, last in zip(stores, setting_back, lost, strict=True):
+            with pytest.raises(asm.LogSetBackError):
+                read_on(store, follow, last)
+            with pytest.raises(asm.LogSetBackError):
+                store.get_events(last.session_id, after=last)
+        for store, follow, last in zip(stores, going_on, kept, strict=True):
+            [event] = store.append_events(some_events(last.session_id, 1))
+            assert resumed(store, follow, last) == event
+            assert event.sequence_number == FEW + 1
+
+
+def follower_after(store: asm.SessionStore, last: asm.StoredEvent) -> Iterator[asm.StoredEvent]:
+    """Return a follower that has yielded the event `last`."""
+    follow = store.follow_events(last.session_id, idle_timeout=PATIENCE)
+    return next(follow for event in follow if event == last)
+
+
+def read_on(store: asm.SessionStore, follow: Iterator[asm.Event], last: asm.Event) -> None:
+    """Read what the follower had read already, and more, until it ends."""
+    while True:
+        try:
+            for event in follow:
+                last = event
+        except asm.StorageConnectionError:
+            follow = store.follow_events(last.session_id, after=last, idle_timeout=PATIENCE)
+        else:
+            return
