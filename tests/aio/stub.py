@@ -16,6 +16,7 @@ PORTS: Final = {
     "QueryAPI": "asm_core.ports.query_api",
     "Maintenance": "asm_core.ports.maintenance",
     "ArtifactRegistry": "asm_core.ports.artifact_registry",
+    "StateStore": "asm_core.ports.state_store",
     "Artifacts": "asm_core.ports.artifacts",
     "SessionManager": "asm_core.recording.manager",
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from file_backend import FileBackend, FileSessionStore
 
-from asm_core import ArtifactRegistry, Backend, Maintenance, QueryAPI, SessionStore
+from asm_core import ArtifactRegistry, Backend, Maintenance, QueryAPI, SessionStore, StateStore
 from asm_core.memory import MemoryBackend, State
 from asm_core.memory.query_api import MemoryQueryAPI
 from asm_core.memory.reader import MemoryReader
@@ -27,6 +27,7 @@ _PORTS: Final = {
     SessionStore: "session_store",
     QueryAPI: "query_api",
     ArtifactRegistry: "artifact_registry",
+    StateStore: "state_store",
 }
 
 

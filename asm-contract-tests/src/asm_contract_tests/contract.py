@@ -10,7 +10,7 @@ import pytest
 
 from asm_contract_tests.guard import check_complete, check_gaps
 from asm_contract_tests.making import a_session
-from asm_core import ArtifactRegistry, Backend, Maintenance, QueryAPI, Session, SessionStore
+from asm_core import ArtifactRegistry, Backend, Maintenance, QueryAPI, Session, SessionStore, StateStore
 
 OpenBackend = Callable[[], Backend]
 """Opens another handle on the same store at each call."""
@@ -98,6 +98,11 @@ class Contract:
     def artifacts(self, backend: Backend) -> ArtifactRegistry:
         """Return the artifact registry."""
         return backend.artifact_registry
+
+    @pytest.fixture
+    def state(self, backend: Backend) -> StateStore:
+        """Return the state store."""
+        return backend.state_store
 
     @pytest.fixture
     def session(self, store: SessionStore) -> Session:

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         RunStatus,
         Session,
         SessionStatus,
+        StateRecord,
         StoredEvent,
         TokenUsage,
     )
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
         ProviderResult,
         QueryAPI,
         SessionStore,
+        StateStore,
         ToolDecision,
     )
     from asm_core.querying.pages import Page
@@ -199,6 +201,8 @@ __all__ = [
     "SessionStats",
     "SessionStatus",
     "SessionStore",
+    "StateRecord",
+    "StateStore",
     "StorageConnectionError",
     "StorageError",
     "StoreConfig",
@@ -236,7 +240,7 @@ _NAMES: Final = {
     "config": "StoreConfig",
     "conversation": "Message Transcript read_messages resolve_references",
     "memory": "MemoryBackend",
-    "models": "Artifact Event EventType Run RunStatus Session SessionStatus StoredEvent TokenUsage",
+    "models": "Artifact Event EventType Run RunStatus Session SessionStatus StateRecord StoredEvent TokenUsage",
     "plugins": (
         "BackendInfo BackendSpec ProviderInfo ProviderSpec hookimpl installed_backends installed_providers "
         "open_backend open_provider resolve_store"
@@ -244,7 +248,7 @@ _NAMES: Final = {
     "ports": (
         "ArtifactBlob ArtifactRegistry ArtifactStore Artifacts AsyncEmit AsyncProvider Backend Capability "
         "Emit ExecutionResult Maintenance PORT_VERSION Ports Provider ProviderCapability ProviderResult "
-        "QueryAPI SessionStore ToolDecision"
+        "QueryAPI SessionStore StateStore ToolDecision"
     ),
     "querying.pages": "Page",
     "querying.prices": "TokenPrice",

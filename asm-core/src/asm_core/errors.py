@@ -163,7 +163,7 @@ class AlreadyExistsError(AsmError):
 
 
 class RevisionConflictError(AsmError):
-    """The session or run was saved by another writer after it was read."""
+    """The session, run or record was saved by another writer after it was read."""
 
     code = "revision_conflict"
 
@@ -174,9 +174,10 @@ class RevisionConflictError(AsmError):
         elif not expected:
             message = f"{name} is already stored, with revision {stored}; expected_revision=0 only creates."
         else:
+            helper = "" if kind == "record" else f", as update_{kind}() does"
             message = (
                 f"{name} has revision {stored}, not {expected}: another writer saved it. Read it again and repeat the "
-                f"change, as update_{kind}() does."
+                f"change{helper}."
             )
         details = {"kind": kind, "id": record_id, "expected_revision": expected, "revision": stored}
         super().__init__(message, details=details)

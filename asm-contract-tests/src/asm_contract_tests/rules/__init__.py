@@ -13,6 +13,7 @@ from asm_contract_tests.rules.machine import StateMachineContract
 from asm_contract_tests.rules.maintenance import MaintenanceContract
 from asm_contract_tests.rules.query_api import QueryAPIContract
 from asm_contract_tests.rules.session_store import SessionStoreContract, WaitingContract
+from asm_contract_tests.rules.state_store import StateStoreContract
 
 __all__ = [
     "ArtifactRegistryContract",
@@ -28,6 +29,7 @@ __all__ = [
     "RoundTripContract",
     "SessionStoreContract",
     "StateMachineContract",
+    "StateStoreContract",
     "TransactionsContract",
     "WaitingContract",
 ]
@@ -38,6 +40,7 @@ class BackendContract(
     QueryAPIContract,
     MaintenanceContract,
     ArtifactRegistryContract,
+    StateStoreContract,
     HandlesContract,
     TransactionsContract,
     ConcurrencyContract,

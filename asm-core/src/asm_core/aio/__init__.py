@@ -17,7 +17,7 @@ their types, in ``ports.pyi``.
 
 from asm_core.aio.backend import Backend, Opening, open_backend, wrap
 from asm_core.aio.manager import SessionManager
-from asm_core.aio.ports import ArtifactRegistry, Artifacts, Maintenance, QueryAPI, SessionStore
+from asm_core.aio.ports import ArtifactRegistry, Artifacts, Maintenance, QueryAPI, SessionStore, StateStore
 from asm_core.aio.transactions import BoundPorts, Ports
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "QueryAPI",
     "SessionManager",
     "SessionStore",
+    "StateStore",
     "open_backend",
     "wrap",
 ]

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Backend(Ports, Schema):
-    """The four ports of one store, for asyncio. Safe to share between tasks, event loops and threads.
+    """The five ports of one store, for asyncio. Safe to share between tasks, event loops and threads.
 
     Calls run in threads of the backend's own, as many as `asm_core.Backend.connections`. A call that waits for events
     takes no thread. A cancelled call leaves its write whole or undone: the caller waits until the thread has ended it.
@@ -35,6 +35,7 @@ class Backend(Ports, Schema):
         query_api: its searches.
         maintenance: its maintenance.
         artifact_registry: its artifacts.
+        state_store: its records of state.
     """
 
     sync: ports.Backend

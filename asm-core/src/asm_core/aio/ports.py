@@ -33,6 +33,7 @@ SessionStore.__doc__ = ports.SessionStore.__doc__
 QueryAPI = asynchronous(ports.QueryAPI)
 Maintenance = asynchronous(ports.Maintenance)
 ArtifactRegistry = asynchronous(ports.ArtifactRegistry)
+StateStore = asynchronous(ports.StateStore)
 Artifacts = asynchronous(ports.Artifacts)
 Schema = asynchronous(ports.Backend, "migrate", "schema_version")
 ManagedSessions = asynchronous(manager.SessionManager, without=("stream",))

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from asm_core.aio.facade import Port
 from asm_core.event_log.erasing import Erased
 from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus, StoredEvent
+from asm_core.models.state_record import StateRecord
 from asm_core.ports import ExecutionResult
 from asm_core.querying.pages import Page
 from asm_core.querying.prices import Prices, PricingTable
@@ -272,6 +273,35 @@ class ArtifactRegistry(Port):
         """Return the number of live artifacts of a session and their bytes; zeros if the session does not exist."""
     async def delete(self, key: str) -> None:
         """Soft-delete the live artifact with this key. If there is none, this is a no-op."""
+
+class StateStore(Port):
+    async def get(self, namespace: str, key: str) -> StateRecord | None:
+        """Return the record, or None if there is none."""
+    async def put(
+        self,
+        namespace: str,
+        key: str,
+        value: Any,
+        *,
+        expected_revision: int | None = None,
+        expires_at: datetime | None = None,
+    ) -> StateRecord:
+        """Store a value, and return its record. The revision is 1 for a new record, and one more for each later put."""
+    async def delete(self, namespace: str, key: str, *, expected_revision: int | None = None) -> bool:
+        """Remove the record; return whether there was one."""
+    async def list(
+        self,
+        namespace: str,
+        *,
+        prefix: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[StateRecord]:
+        """Return a page of the records of a namespace whose key begins with `prefix`, by key."""
+    async def list_namespaces(self, *, prefix: str = "", limit: int = 50, cursor: str | None = None) -> Page[str]:
+        """Return a page of the namespaces that have a record and begin with `prefix`, sorted by code points."""
+    async def delete_all(self, namespace: str, *, prefix: str = "") -> int:
+        """Remove the records of a namespace whose key begins with `prefix`; return their number, expired ones included."""
 
 class Artifacts(Port):
     async def put(

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asm_core.aio.calls import Calls, Lane, entered
-from asm_core.aio.ports import ArtifactRegistry, Maintenance, QueryAPI, SessionStore
+from asm_core.aio.ports import ArtifactRegistry, Maintenance, QueryAPI, SessionStore, StateStore
 from asm_core.concurrency.transactions import ended, nested_open
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Ports:
         query_api: the searches.
         maintenance: the maintenance.
         artifact_registry: the artifacts.
+        state_store: the records of state.
     """
 
     def __init__(self, bound: ports.Ports, calls: StoreCalls) -> None:
@@ -37,6 +38,7 @@ class Ports:
         self.query_api = QueryAPI(bound.query_api, calls)
         self.maintenance = Maintenance(bound.maintenance, calls)
         self.artifact_registry = ArtifactRegistry(bound.artifact_registry, calls)
+        self.state_store = StateStore(bound.state_store, calls)
 
 
 class BoundPorts(Ports):

@@ -10,6 +10,7 @@ from asm_core.memory.query_api import MemoryQueryAPI
 from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.memory.session_store import MemorySessionStore
 from asm_core.memory.state import State
+from asm_core.memory.state_store import MemoryStateStore
 from asm_core.ports import Backend, Capability, Maintenance, Ports
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class MemoryBackend(Backend):
         self.query_api = MemoryQueryAPI(self._state)
         self.maintenance = Maintenance(MemoryRetentionStore(self._state))
         self.artifact_registry = MemoryArtifactRegistry(self._state)
+        self.state_store = MemoryStateStore(self._state)
 
     @contextmanager
     def transaction(self) -> Iterator[Ports]:
@@ -66,6 +68,7 @@ class _MemoryPorts(Ports):
         self.query_api = MemoryQueryAPI(state)
         self.maintenance = Maintenance(MemoryRetentionStore(state))
         self.artifact_registry = MemoryArtifactRegistry(state)
+        self.state_store = MemoryStateStore(state)
 
     @contextmanager
     def transaction(self) -> Iterator[Ports]:

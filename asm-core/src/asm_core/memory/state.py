@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core.concurrency.places import Place
-    from asm_core.models import Artifact, Run, Session, StoredEvent
+    from asm_core.models import Artifact, Run, Session, StateRecord, StoredEvent
 
 _MISSING: Final = object()
 
@@ -63,6 +63,7 @@ class State:
         self.activity: dict[str, datetime] = {}
         self.removing: dict[str, datetime] = {}
         self.artifacts: dict[str, Artifact] = {}
+        self.records: dict[tuple[str, str], StateRecord] = {}
         self.commits = 0
         self.transactions = Transactions[Held]()
         self.undo: list[list[Callable[[], object]]] = []

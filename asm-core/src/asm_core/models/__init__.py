@@ -1,10 +1,11 @@
-"""The models: frozen records of sessions, runs, events and artifacts."""
+"""The models: frozen records of sessions, runs, events, artifacts and state."""
 
 from asm_core.models.artifact import Artifact
 from asm_core.models.base import Model
 from asm_core.models.event import Event, StoredEvent
 from asm_core.models.run import Run
 from asm_core.models.session import Session
+from asm_core.models.state_record import StateRecord
 from asm_core.models.statuses import (
     EVENT_TYPES,
     RUN_STATUSES,
@@ -32,6 +33,7 @@ __all__ = [
     "RunStatus",
     "Session",
     "SessionStatus",
+    "StateRecord",
     "StoredEvent",
     "TokenUsage",
 ]

@@ -23,6 +23,7 @@ from asm_core.ports.provider import (
 )
 from asm_core.ports.query_api import QueryAPI
 from asm_core.ports.session_store import ExecutionResult, SessionStore
+from asm_core.ports.state_store import StateStore
 from asm_core.querying.heads import Head
 from asm_core.querying.reader import Reader
 from asm_core.retention import Planned, Progress, RetentionStore
@@ -54,5 +55,6 @@ __all__ = [
     "Reader",
     "RetentionStore",
     "SessionStore",
+    "StateStore",
     "ToolDecision",
 ]

@@ -1,4 +1,4 @@
-"""The backend: four ports on one store."""
+"""The backend: five ports on one store."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from asm_core.ports.maintenance import Maintenance
     from asm_core.ports.query_api import QueryAPI
     from asm_core.ports.session_store import SessionStore
+    from asm_core.ports.state_store import StateStore
 
 PORT_VERSION = 5
 """The version of the ports. A backend for another version is rejected."""
@@ -42,7 +43,7 @@ class Capability(StrEnum):
 
 
 class Ports(ABC):
-    """The four ports, of a store or of one transaction.
+    """The five ports, of a store or of one transaction.
 
     The ports of a transaction may be handed to another thread or task, for one call at a time. After the transaction
     they raise `StorageError`.
@@ -52,6 +53,7 @@ class Ports(ABC):
     query_api: QueryAPI
     maintenance: Maintenance
     artifact_registry: ArtifactRegistry
+    state_store: StateStore
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Ports]:
@@ -66,7 +68,7 @@ class Ports(ABC):
 
 
 class Backend(Ports):
-    """The four ports of one store, with its transactions and its schema. Safe to share between threads."""
+    """The five ports of one store, with its transactions and its schema. Safe to share between threads."""
 
     name: ClassVar[str]
     """The name in the configuration."""

@@ -36,6 +36,8 @@ _KEY_TYPES: Final[dict[str, Any]] = {
     "sequence_number": _INTEGER,
     "id": str,
     "session_id": str,
+    "key": str,
+    "namespace": str,
 }
 
 

@@ -1,4 +1,4 @@
-"""A SQL backend for any ORM: four ports on one `Database`."""
+"""A SQL backend for any ORM: the ports on one `Database`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from asm_core.sql.ports.query_api import SQLQueryAPI
 from asm_core.sql.ports.retention_store import SQLRetentionStore
 from asm_core.sql.ports.session_store import SQLSessionStore
 from asm_core.sql.replica import CONNECT_TIMEOUT, Replica
+from asm_core.sql.ports.state_store import SQLStateStore
 from asm_core.sql.schema.migrator import check_version, migrate, schema_version
 from asm_core.sql.sqlite.file import SQLiteFile
 from asm_core.sql.urls import dialect_of, sqlite_path
@@ -62,6 +63,7 @@ class SQLBackend(Backend):
         self.query_api = SQLQueryAPI(database)
         self.maintenance = Maintenance(SQLRetentionStore(database))
         self.artifact_registry = SQLArtifactRegistry(database)
+        self.state_store = SQLStateStore(database)
 
     @classmethod
     def open(cls, url: str, /, *, migrate: bool | int = False, **options: Any) -> Self:

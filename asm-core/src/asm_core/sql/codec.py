@@ -12,6 +12,7 @@ import msgspec
 
 from asm_core.errors import StorageError, short_repr
 from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Run, Session, StoredEvent, TokenUsage
+from asm_core.models.state_record import StateRecord
 from asm_core.models.statuses import TypesOfRows
 from asm_core.querying.queries import ActiveSession
 from asm_core.sql.columns import text_of_time
@@ -279,6 +280,34 @@ class Codec:
             )
         except UNREADABLE as error:
             raise unreadable(f"Artifact {short_repr(id_)}", id_, error) from error
+
+    def state_row(self, record: StateRecord) -> Row:
+        """Return the row of a checked record of state."""
+        return (
+            record.namespace,
+            record.key,
+            encode_json(record.value).decode(),
+            record.revision,
+            self.encode_time(record.created_at),
+            self.encode_time(record.updated_at),
+            self._encode_optional_time(record.expires_at),
+        )
+
+    def state_record(self, row: Sequence[Any]) -> StateRecord:
+        """Return the record of state of a row."""
+        namespace, key, value, revision, created_at, updated_at, expires_at = row
+        try:
+            return StateRecord(
+                namespace=namespace,
+                key=key,
+                value=self.decode_payload(value),
+                revision=revision,
+                created_at=self.decode_time(created_at),
+                updated_at=self.decode_time(updated_at),
+                expires_at=None if expires_at is None else self.decode_time(expires_at),
+            )
+        except UNREADABLE as error:
+            raise unreadable(f"Record {short_repr(key)}", key, error) from error
 
     def _all(self, decode: Callable[[Any, Callable[[Any], Any]], M], rows: list[Any]) -> list[M]:
         try:

@@ -1,4 +1,4 @@
-"""The four ports on one transaction."""
+"""The ports on one transaction."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from asm_core.concurrency.contexts import contextmanager
-from asm_core.ports import ArtifactRegistry, Maintenance, Ports, QueryAPI, SessionStore
+from asm_core.ports import ArtifactRegistry, Maintenance, Ports, QueryAPI, SessionStore, StateStore
 from asm_core.sql.ports.artifact_registry import SQLArtifactRegistry
 from asm_core.sql.ports.query_api import SQLQueryAPI
 from asm_core.sql.ports.retention_store import SQLRetentionStore
 from asm_core.sql.ports.session_store import SQLSessionStore
+from asm_core.sql.ports.state_store import SQLStateStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,11 @@ class SQLPorts(Ports):
     def artifact_registry(self) -> ArtifactRegistry:  # type: ignore[override]
         """The artifact registry."""
         return SQLArtifactRegistry(self._database)
+
+    @cached_property
+    def state_store(self) -> StateStore:  # type: ignore[override]
+        """The state store."""
+        return SQLStateStore(self._database)
 
     @contextmanager
     def transaction(self) -> Iterator[Ports]:

@@ -10,13 +10,13 @@ from asm_core.querying.periods import EPOCH
 from asm_core.sql.codec import codec_of
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.queries.tags import tag_clauses
-from asm_core.sql.schema.tables import ARTIFACT_COLUMNS, EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS
+from asm_core.sql.schema.tables import ARTIFACT_COLUMNS, EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS, STATE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _TIMES: Final = frozenset(
-    {"created_at", "updated_at", "deleted_at", "started_at", "ended_at", "timestamp", "active_at"}
+    {"created_at", "updated_at", "deleted_at", "started_at", "ended_at", "timestamp", "active_at", "expires_at"}
 )
 
 _UNIX_EPOCH: Final = (datetime(1970, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
@@ -33,8 +33,9 @@ class Words:
         codec: encodes parameters and decodes rows.
         tags: the conditions on a session's tags.
         tables: the name of each table in a statement, by ``sessions``, ``runs``, ``events``, ``counters``,
-            ``artifacts``, ``migrations``; attributes of these names are the same.
-        selected: the columns of sessions ``s``, runs ``r``, events ``e``, artifacts ``a``, as the codec decodes them.
+            ``artifacts``, ``state``, ``migrations``; attributes of these names are the same.
+        selected: the columns of sessions ``s``, runs ``r``, events ``e``, artifacts ``a``, records of state ``k``, as
+            the codec decodes them.
         mark: the placeholder of a parameter.
         one_of: the condition after a column that must have one of several values, which are one parameter.
         unindexed: the prefix of a column whose index must not be used. Without statistics (before ANALYZE), SQLite
@@ -91,14 +92,16 @@ class Words:
         self.events = f"{place}asm_events"
         self.counters = f"{place}asm_session_sequences"
         self.artifacts = f"{place}asm_artifacts"
+        self.state = f"{place}asm_state"
         self.migrations = f"{place}asm_schema_migrations"
-        names = ("sessions", "runs", "events", "counters", "artifacts", "migrations")
+        names = ("sessions", "runs", "events", "counters", "artifacts", "state", "migrations")
         self.tables = {name: getattr(self, name) for name in names}
         self.selected = {
             "s": self.columns("s", [name for name in SESSION_COLUMNS if name != "title_folded"]),
             "r": self.columns("r", RUN_COLUMNS),
             "e": self.columns("e", EVENT_COLUMNS),
             "a": self.columns("a", ARTIFACT_COLUMNS),
+            "k": self.columns("k", STATE_COLUMNS),
         }
         self.readable = self._readable()
 

@@ -86,3 +86,12 @@ ARTIFACT_COLUMNS: Final = (
     "created_at",
     "deleted_at",
 )
+STATE_COLUMNS: Final = (
+    "namespace",
+    "key",
+    "value",
+    "revision",
+    "created_at",
+    "updated_at",
+    "expires_at",
+)

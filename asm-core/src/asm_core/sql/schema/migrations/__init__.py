@@ -12,6 +12,7 @@ from asm_core.sql.schema.migrations import (
     m0005_activity,
     m0006_token_parts,
     m0007_artifact_refs,
+    m0008_state,
 )
 
 if TYPE_CHECKING:
@@ -25,4 +26,5 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     m0005_activity.MIGRATION,
     m0006_token_parts.MIGRATION,
     m0007_artifact_refs.MIGRATION,
+    m0008_state.MIGRATION,
 )

@@ -1,0 +1,10 @@
+"""The contract of the state store."""
+
+from asm_contract_tests.rules.state_store.listing import ListStateContract
+from asm_contract_tests.rules.state_store.putting import PutStateContract
+
+__all__ = ["StateStoreContract"]
+
+
+class StateStoreContract(PutStateContract, ListStateContract):
+    """Everything that the port `StateStore` promises."""

@@ -1,0 +1,90 @@
+"""The state store on any SQL database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from asm_core.errors import RevisionConflictError
+from asm_core.models.state_record import StateRecord
+from asm_core.ports.state_store import StateStore
+from asm_core.sql.queries.state import StateQueries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from asm_core.sql.database import Database
+    from asm_core.sql.dialects import Execute
+
+
+class SQLStateStore(StateStore):
+    """Compares and sets in one statement, so that no other writer can interfere."""
+
+    def __init__(self, database: Database[Any]) -> None:
+        """Store in `database`."""
+        self._database = database
+        self._queries = StateQueries(database.words)
+
+    def _load(self, namespace: str, key: str, now: datetime) -> StateRecord | None:
+        with self._database.read() as connection:
+            return self._live(connection.execute_sql, namespace, key, now)
+
+    def _put(
+        self,
+        namespace: str,
+        key: str,
+        value: Any,
+        *,
+        expires_at: datetime | None,
+        expected: int | None,
+        now: datetime,
+    ) -> StateRecord:
+        new = StateRecord(
+            namespace=namespace,
+            key=key,
+            value=value,
+            revision=1,
+            created_at=now,
+            updated_at=now,
+            expires_at=expires_at,
+        )
+        with self._database.write() as connection:
+            rows = connection.execute_sql(*self._queries.put(new, expected)).fetchall()
+            if not rows:
+                raise self._conflict(connection.execute_sql, namespace, key, expected or 0, now)
+            ((revision, created_at),) = rows
+        return replace(new, revision=revision, created_at=self._database.codec.decode_time(created_at))
+
+    def _delete(self, namespace: str, key: str, expected: int | None, now: datetime) -> bool:
+        with self._database.write() as connection:
+            rows = connection.execute_sql(*self._queries.delete(namespace, key, expected, now)).fetchall()
+            if not rows and expected is not None:
+                raise self._conflict(connection.execute_sql, namespace, key, expected, now)
+        return bool(rows)
+
+    def _find(self, namespace: str, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[StateRecord]:
+        with self._database.read() as connection:
+            rows = connection.execute_sql(*self._queries.find(namespace, prefix, after, now, limit)).fetchall()
+        return [self._database.codec.state_record(row) for row in rows]
+
+    def _find_namespaces(self, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[str]:
+        with self._database.read() as connection:
+            rows = connection.execute_sql(*self._queries.namespaces(prefix, after, now, limit)).fetchall()
+        return [name for (name,) in rows]
+
+    def _remove(self, namespace: str, prefix: str, limit: int) -> int:
+        with self._database.write() as connection:
+            return len(connection.execute_sql(*self._queries.remove(namespace, prefix, limit)).fetchall())
+
+    def _live(self, execute: Execute, namespace: str, key: str, now: datetime) -> StateRecord | None:
+        rows = execute(*self._queries.live(namespace, key, now)).fetchall()
+        return self._database.codec.state_record(rows[0]) if rows else None
+
+    def _conflict(
+        self, execute: Execute, namespace: str, key: str, expected: int, now: datetime
+    ) -> RevisionConflictError:
+        stored = self._live(execute, namespace, key, now)
+        revision = 0 if stored is None else stored.revision
+        return RevisionConflictError("record", key, expected=expected, stored=revision)

@@ -1,0 +1,108 @@
+"""The records of state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asm_core.querying.prefixes import end_of_prefix
+from asm_core.sql.queries.saves import insertion
+from asm_core.sql.queries.where import Statement, Where, limit
+from asm_core.sql.schema.tables import STATE_COLUMNS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from asm_core.models.state_record import StateRecord
+    from asm_core.sql.queries.words import Words
+
+
+class StateQueries:
+    """The statements of the state store, in one dialect."""
+
+    def __init__(self, words: Words) -> None:
+        """Use the syntax of `words`."""
+        self._words = words
+        self._select = f"SELECT {words.selected['k']} FROM {words.state} k"
+        expired = "(k.expires_at IS NOT NULL AND k.expires_at <= excluded.updated_at)"
+        self._put = (
+            f"{insertion(words.state, 'k', STATE_COLUMNS, words)} ON CONFLICT (namespace, key) DO UPDATE SET "
+            "value = excluded.value, updated_at = excluded.updated_at, expires_at = excluded.expires_at, "
+            f"revision = CASE WHEN {expired} THEN 1 ELSE k.revision + 1 END, "
+            f"created_at = CASE WHEN {expired} THEN excluded.created_at ELSE k.created_at END"
+        )
+        self._expired = expired
+        self._returning = f" RETURNING revision, created_at{words.utc}"
+
+    def live(self, namespace: str, key: str, now: datetime) -> Statement:
+        """Select a record that has not expired."""
+        where = self._of(namespace, key)
+        self._alive(where, now)
+        return where.statement(f"{self._select} {where}")
+
+    def put(self, record: StateRecord, expected: int | None) -> Statement:
+        """Store a record if its revision is as expected; the statement returns the revision and the creation."""
+        if expected:
+            return self._replace(record, expected)
+        only = "" if expected is None else f" WHERE {self._expired}"
+        return Statement(self._put + only + self._returning, self._words.codec.state_row(record))
+
+    def delete(self, namespace: str, key: str, expected: int | None, now: datetime) -> Statement:
+        """Remove a record that has not expired, if its revision is as expected; the statement returns its key."""
+        where = self._of(namespace, key)
+        where.compare("k.revision =", expected)
+        self._alive(where, now)
+        return where.statement(f"DELETE FROM {self._words.state} AS k {where} RETURNING key")
+
+    def find(self, namespace: str, prefix: str, after: str | None, now: datetime, most: int) -> Statement:
+        """Select the first records of a namespace by key."""
+        where = Where(self._words)
+        where.compare("k.namespace =", namespace)
+        self._begins(where, "k.key", prefix, after)
+        self._alive(where, now)
+        return where.statement(f"{self._select} {where} ORDER BY k.key {limit(most)}")
+
+    def namespaces(self, prefix: str, after: str | None, now: datetime, most: int) -> Statement:
+        """Select the first namespaces."""
+        where = Where(self._words)
+        self._begins(where, "k.namespace", prefix, after)
+        self._alive(where, now)
+        return where.statement(
+            f"SELECT DISTINCT k.namespace FROM {self._words.state} k {where} ORDER BY k.namespace {limit(most)}"
+        )
+
+    def remove(self, namespace: str, prefix: str, most: int) -> Statement:
+        """Remove some records of a namespace; the statement returns their keys."""
+        where = Where(self._words)
+        where.compare("k.namespace =", namespace)
+        self._begins(where, "k.key", prefix, None)
+        keys = f"SELECT k.key FROM {self._words.state} k {where} ORDER BY k.key {limit(most)}"
+        return Statement(
+            f"DELETE FROM {self._words.state} AS d WHERE d.namespace = {self._words.mark} AND d.key IN ({keys}) "
+            "RETURNING key",
+            [namespace, *where.parameters],
+        )
+
+    def _replace(self, record: StateRecord, expected: int) -> Statement:
+        mark, encode = self._words.mark, self._words.codec.encode
+        row = self._words.codec.state_row(record)
+        return Statement(
+            f"UPDATE {self._words.state} AS k SET value = {mark}, revision = k.revision + 1, updated_at = {mark}, "
+            f"expires_at = {mark} WHERE k.namespace = {mark} AND k.key = {mark} AND k.revision = {mark} "
+            f"AND (k.expires_at IS NULL OR k.expires_at > {mark}){self._returning}",
+            (row[2], row[5], row[6], record.namespace, record.key, expected, encode(record.updated_at)),
+        )
+
+    def _of(self, namespace: str, key: str) -> Where:
+        where = Where(self._words)
+        where.compare("k.namespace =", namespace)
+        where.compare("k.key =", key)
+        return where
+
+    def _alive(self, where: Where, now: datetime) -> None:
+        where.add(f"(k.expires_at IS NULL OR k.expires_at > {self._words.mark})", self._words.codec.encode(now))
+
+    @staticmethod
+    def _begins(where: Where, column: str, prefix: str, after: str | None) -> None:
+        where.compare(f"{column} >=", prefix or None)
+        where.compare(f"{column} <", end_of_prefix(prefix))
+        where.compare(f"{column} >", after)
