@@ -115,7 +115,7 @@ def _cleared(server: str, database: psycopg.Connection, *, kind: str) -> str:
     except psycopg.errors.UndefinedTable:
         whole = None
     if whole == (list(range(1, LATEST_VERSION + 1)), kind):
-        for table in ("asm_artifacts", "asm_events", "asm_session_sequences", "asm_runs", "asm_sessions"):
+        for table in ("asm_state", "asm_artifacts", "asm_events", "asm_session_sequences", "asm_runs", "asm_sessions"):
             execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
     else:
         execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")

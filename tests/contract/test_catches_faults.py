@@ -17,6 +17,7 @@ import faulty_keepers
 import faulty_processes
 import faulty_queries
 import faulty_revisions
+import faulty_states
 import faulty_stores
 import faulty_tasks
 import faulty_totals
@@ -45,6 +46,7 @@ PARTS = (
 )
 """Classes that faulty adapters are made of."""
 ADAPTERS = (
+    faulty_states,
     faulty_stores,
     faulty_followers,
     faulty_queries,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_core import StateStore
 from asm_core.querying.pages import all_items
+
+if TYPE_CHECKING:
+    from asm_core import StateStore
 
 _KEYS = ["B", "a", "a%", "a\ud7ff", "a\ue000", "a\U0010ffff", "a_", "ab", "b", "\U0010ffff", "é"]
 

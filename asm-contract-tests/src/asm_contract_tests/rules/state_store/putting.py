@@ -118,8 +118,13 @@ class PutStateContract(Contract):
     def test_a_record_is_rolled_back_with_its_transaction(self, backend: Backend) -> None:
         """Check that the bound state store joins."""
         kept = backend.state_store.put("n", "k", 1)
-        with pytest.raises(ZeroDivisionError), backend.transaction() as ports:
-            ports.state_store.put("n", "k", 2)
-            ports.state_store.put("n", "l", 2)
-            raise ZeroDivisionError
+
+        def fail() -> None:
+            with backend.transaction() as ports:
+                ports.state_store.put("n", "k", 2)
+                ports.state_store.put("n", "l", 2)
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fail()
         assert backend.state_store.list("n").items == [kept]

@@ -1,0 +1,56 @@
+"""State stores with one fault each, and the test that is meant to catch it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fault_registry import caught_by
+
+from asm_core.memory.state_store import MemoryStateStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from asm_core import StateRecord
+
+
+@caught_by(
+    "test_a_put_that_expects_another_revision_changes_nothing",
+    "test_a_put_that_expects_a_revision_creates_nothing",
+    "test_of_several_writers_of_one_revision_one_succeeds",
+)
+class PutsCompareNothing(MemoryStateStore):
+    def _put(self, namespace: str, key: str, value: Any, **rest: Any) -> StateRecord:
+        return super()._put(namespace, key, value, **{**rest, "expected": None})
+
+
+@caught_by("test_a_deletion_that_expects_another_revision_deletes_nothing")
+class DeletionsCompareNothing(MemoryStateStore):
+    def _delete(self, namespace: str, key: str, expected: int | None, now: datetime) -> bool:  # noqa: ARG002
+        return super()._delete(namespace, key, None, now)
+
+
+@caught_by("test_an_expired_record_does_not_exist")
+class ExpiredRecordsAreListed(MemoryStateStore):
+    def _find(self, namespace: str, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[StateRecord]:
+        return super()._find(namespace, prefix, after, now.replace(year=1), limit)
+
+
+@caught_by("test_a_prefix_is_compared_exactly")
+class PrefixesWithoutCase(MemoryStateStore):
+    def _find(self, namespace: str, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[StateRecord]:
+        found = super()._find(namespace, "", after, now, limit)
+        return [record for record in found if record.key.lower().startswith(prefix.lower())]
+
+
+@caught_by("test_pages_hold_each_record_once")
+class PagesBeginAgain(MemoryStateStore):
+    def _find_namespaces(self, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[str]:
+        return super()._find_namespaces(prefix, after and after[:1], now, limit)
+
+
+@caught_by("test_records_of_a_prefix_are_removed")
+class PrefixOfARemovalIgnored(MemoryStateStore):
+    def _remove(self, namespace: str, prefix: str, limit: int) -> int:  # noqa: ARG002
+        return super()._remove(namespace, "", limit)
