@@ -73,13 +73,13 @@ class AwaitedPort:
 
 
 class AwaitedPorts(Ports):
-    """Four ports."""
+    """The ports."""
 
     def __init__(self, loop: Loop, sync: Ports, find: Callable[[], Any]) -> None:
         self._loop = loop
         self._sync = sync
         self._find = find
-        for name in ("session_store", "query_api", "maintenance", "artifact_registry"):
+        for name in ("session_store", "query_api", "maintenance", "artifact_registry", "state_store"):
             port = AwaitedPort(loop, getattr(sync, name), lambda name=name: getattr(find(), name))
             setattr(self, name, port)
 

@@ -14,6 +14,7 @@ PORTS = {
     asm.QueryAPI: asm.aio.QueryAPI,
     asm.Maintenance: asm.aio.Maintenance,
     asm.ArtifactRegistry: asm.aio.ArtifactRegistry,
+    asm.StateStore: asm.aio.StateStore,
     asm.Artifacts: asm.aio.Artifacts,
 }
 

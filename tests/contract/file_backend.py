@@ -24,6 +24,7 @@ TABLES: Final = (
     "activity",
     "removing",
     "artifacts",
+    "records",
     "commits",
 )
 

@@ -11,7 +11,7 @@ import pytest
 
 import asm_contract_tests
 from asm_contract_tests import ArtifactStoreContract, BackendContract
-from asm_core import ArtifactRegistry, ArtifactStore, Backend, Capability, Maintenance, QueryAPI, SessionStore
+from asm_core import ArtifactRegistry, ArtifactStore, Backend, Capability, Maintenance, QueryAPI, SessionStore, StateStore
 
 TESTS = {
     name: test
@@ -21,7 +21,7 @@ TESTS = {
 }
 SOURCES = sorted(Path(asm_contract_tests.__file__).parent.rglob("*.py"))
 RULES = "\n".join(path.read_text() for path in SOURCES)
-PORTS = (SessionStore, QueryAPI, Maintenance, ArtifactRegistry, ArtifactStore, Backend)
+PORTS = (SessionStore, QueryAPI, Maintenance, ArtifactRegistry, StateStore, ArtifactStore, Backend)
 ELSEWHERE = {"G11"}
 """Several backends on one database: no suite of one backend can prove it."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DOCS = ROOT / "docs"
 TEXTS = {page: page.read_text("utf-8") for page in PAGES}
 EVERYTHING = "\n".join(TEXTS.values())
-PORTS = (asm.SessionStore, asm.QueryAPI, asm.Maintenance, asm.ArtifactRegistry, asm.ArtifactStore, asm.Artifacts)
+PORTS = (asm.SessionStore, asm.QueryAPI, asm.Maintenance, asm.ArtifactRegistry, asm.StateStore, asm.ArtifactStore, asm.Artifacts)
 
 
 def named(word: str, text: str) -> bool:
@@ -49,7 +49,7 @@ def test_what_sql_backends_share_is_documented(name: str) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [Reader, asm.SessionStore, asm.QueryAPI, RetentionStore, asm.ArtifactRegistry],
+    [Reader, asm.SessionStore, asm.QueryAPI, RetentionStore, asm.ArtifactRegistry, asm.StateStore],
     ids=lambda kind: kind.__name__,
 )
 def test_every_primitive_is_documented(kind: type) -> None:

@@ -16,7 +16,7 @@ from asm_contract_tests.together import PATIENCE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TABLES = ("asm_sessions", "asm_runs", "asm_session_sequences", "asm_events", "asm_artifacts")
+TABLES = ("asm_sessions", "asm_runs", "asm_session_sequences", "asm_events", "asm_artifacts", "asm_state")
 _OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name <> ''"
 """The connections of backends, which say whose they are; those of the tests do not."""
 
@@ -76,7 +76,8 @@ class Administrator:
     def contents(self) -> str:
         """Return what is in the tables, but for what a repeated save or redaction changes: a count, or a time."""
         row = "((to_jsonb(t) - 'revision') #- '{metadata,asm_redacted}')::text"
-        rows = [f"(SELECT string_agg({row}, ' ' ORDER BY {row}) FROM {table} t)" for table in TABLES]  # noqa: S608
+        rows = [f"(SELECT string_agg({row}, ' ' ORDER BY {row}) FROM {table} t)" for table in TABLES[:-1]]  # noqa: S608
+        rows.append("(SELECT string_agg(concat(namespace, key, value, expires_at), ' ' ORDER BY key) FROM asm_state)")
         return str(self.connection.execute(f"SELECT {', '.join(rows)}").fetchone())  # type: ignore[call-overload]
 
     def keep(self) -> None:

@@ -67,6 +67,8 @@ WRITES: Calls = {
     "erase_user": lambda backend: backend.maintenance.erase_user("u"),
     "register": lambda backend: backend.artifact_registry.register(ARTIFACT),
     "delete": lambda backend: backend.artifact_registry.delete("kept"),
+    "put_state": lambda backend: backend.state_store.put("n", "kept", 2),
+    "delete_state": lambda backend: backend.state_store.delete("n", "kept"),
 }
 READS: Calls = {
     "get_session": lambda backend: backend.session_store.get_session("s"),
@@ -79,6 +81,7 @@ READS: Calls = {
     "export_session": lambda backend: backend.query_api.export_session("s"),
     "get_cost_summary": lambda backend: backend.query_api.get_cost_summary(),
     "get_by_key": lambda backend: backend.artifact_registry.get_by_key("kept"),
+    "list_state": lambda backend: backend.state_store.list("n"),
     "health_check": lambda backend: backend.maintenance.health_check(),
 }
 CALLS = {**WRITES, **READS}
@@ -91,13 +94,15 @@ def fill(backend: asm.Backend) -> None:
         backend.session_store.restore_session(session)
     backend.session_store.append_events(some_events("s", 5))
     backend.artifact_registry.register(KEPT)
+    backend.state_store.put("n", "kept", 1)
 
 
 def state(backend: asm.Backend) -> Any:
     """Return all that is stored."""
     sessions = backend.query_api.search_sessions(include_deleted=True).items
     exports = [backend.query_api.export_session(session.id, include_artifacts=True) for session in sessions]
-    return exports, [backend.artifact_registry.get_by_key(key) for key in ("kept", ARTIFACT.key)]
+    artifacts = [backend.artifact_registry.get_by_key(key) for key in ("kept", ARTIFACT.key)]
+    return exports, artifacts, [(record.key, record.value) for record in backend.state_store.list("n")]
 
 
 @pytest.fixture

@@ -41,6 +41,8 @@ ARGUMENTS: dict[str, Any] = {
     "run_id": RUN.id,
     "artifact": ARTIFACT,
     "key": "kept",
+    "namespace": "n",
+    "value": 2,
     "policy": POLICY,
     "idle_timeout": 0,
     "change": lambda stored: changed(stored, metadata={"changed": True}),
@@ -56,7 +58,7 @@ METHODS = {
     port: [name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")]
     for port, kind in PORTS.items()
 }
-ATOMIC = ("session_store", "artifact_registry")
+ATOMIC = ("session_store", "artifact_registry", "state_store")
 """The ports of which each call is one transaction; maintenance works in batches."""
 
 

@@ -94,6 +94,7 @@ def test_searches_and_maintenance_are_traced(traced: asm.Backend, spans: Spans) 
     traced.query_api.search_sessions(agent_id="assistant")
     traced.maintenance.health_check()
     traced.artifact_registry.get_by_key("key")
+    traced.state_store.get("namespace", "key")
     assert spans.names == ["search_sessions", "health_check", "get_by_key"]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from asm_contract_tests.rules.machine.answers import shape
 from asm_core import AsmError, Backend, Capability, Ports
 
-PORTS = ("session_store", "query_api", "maintenance", "artifact_registry")
+PORTS = ("session_store", "query_api", "maintenance", "artifact_registry", "state_store")
 Work = Callable[[Backend], Any]
 
 

@@ -33,7 +33,8 @@ class _Namespace(NamedTuple):
 class StateStore(ABC):
     """Key-value records beside sessions: shared state, preferences, caches, long-term memory of agents.
 
-    A record that has expired does not exist for any method; `Maintenance.execute` removes it from the store.
+    A record that has expired does not exist for any method, except that `delete_all` removes it too. It stays in the
+    store until a put replaces it or `delete_all` removes it.
     All arguments are checked first (`ValidationError`). Any method may raise `StorageError`.
     """
 

@@ -101,6 +101,7 @@ class TracedPorts(_Traced):
         self.query_api = TracedPort(untraced.query_api, tracer, system)
         self.maintenance = TracedPort(untraced.maintenance, tracer, system)
         self.artifact_registry = TracedPort(untraced.artifact_registry, tracer, system)
+        self.state_store = TracedPort(untraced.state_store, tracer, system)
 
     @contextmanager
     def transaction(self) -> Iterator[TracedPorts]:

@@ -37,7 +37,7 @@ class BackendShapeContract(Contract):
         assert isinstance(backend.maintenance, Maintenance)
         assert isinstance(backend.artifact_registry, ArtifactRegistry)
 
-    @pytest.mark.parametrize("port", [SessionStore, QueryAPI, Maintenance, ArtifactRegistry])
+    @pytest.mark.parametrize("port", [SessionStore, QueryAPI, Maintenance, ArtifactRegistry, StateStore])
     def test_no_public_method_of_a_port_is_overridden(self, backend: Backend, port: type) -> None:
         """Check the classes of the ports: they implement primitives, and leave the public methods to core."""
         ports = (backend.session_store, backend.query_api, backend.maintenance, backend.artifact_registry)

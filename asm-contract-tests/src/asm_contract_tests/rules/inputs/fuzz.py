@@ -128,6 +128,8 @@ SOUND: Final[dict[str, Any]] = {
     "refs": ["a"],
     "artifact": an_artifact(),
     "key": "k",
+    "namespace": "n",
+    "value": 1,
     "policy": RetentionPolicy(),
 }
 """What the arguments that a method cannot do without are, where another one is tried out."""
@@ -137,6 +139,7 @@ PORTS: Final[dict[str, type]] = {
     "query_api": QueryAPI,
     "maintenance": Maintenance,
     "artifact_registry": ArtifactRegistry,
+    "state_store": StateStore,
 }
 
 

@@ -31,14 +31,11 @@ CREATE TABLE {state} (
     PRIMARY KEY (namespace, key)
 )"""
 
-# Few records expire; maintenance reads those that have.
-_INDEXES: Final = ("CREATE INDEX asm_state_by_expiry ON {state} (expires_at) WHERE expires_at IS NOT NULL",)
-
 _DOWN: Final = ("DROP TABLE {state}",)
 
 MIGRATION: Final = Migration(
     version=8,
     name="state",
-    up={Dialect.SQLITE: (_SQLITE, *_INDEXES), Dialect.POSTGRESQL: (_POSTGRESQL, *_INDEXES)},
+    up={Dialect.SQLITE: (_SQLITE,), Dialect.POSTGRESQL: (_POSTGRESQL,)},
     down={Dialect.SQLITE: _DOWN, Dialect.POSTGRESQL: _DOWN},
 )
