@@ -11,7 +11,16 @@ import pytest
 
 import asm_contract_tests
 from asm_contract_tests import ArtifactStoreContract, BackendContract
-from asm_core import ArtifactRegistry, ArtifactStore, Backend, Capability, Maintenance, QueryAPI, SessionStore, StateStore
+from asm_core import (
+    ArtifactRegistry,
+    ArtifactStore,
+    Backend,
+    Capability,
+    Maintenance,
+    QueryAPI,
+    SessionStore,
+    StateStore,
+)
 
 TESTS = {
     name: test

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 DOCS = ROOT / "docs"
 TEXTS = {page: page.read_text("utf-8") for page in PAGES}
 EVERYTHING = "\n".join(TEXTS.values())
-PORTS = (asm.SessionStore, asm.QueryAPI, asm.Maintenance, asm.ArtifactRegistry, asm.StateStore, asm.ArtifactStore, asm.Artifacts)
+PORTS = (
+    asm.SessionStore,
+    asm.QueryAPI,
+    asm.Maintenance,
+    asm.ArtifactRegistry,
+    asm.StateStore,
+    asm.ArtifactStore,
+    asm.Artifacts,
+)
 
 
 def named(word: str, text: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from peewee import BigIntegerField, ForeignKeyField, Model, TextField
+from peewee import BigIntegerField, CompositeKey, ForeignKeyField, Model, TextField
 
 from asm_backend_peewee.columns import JsonField, Reference, TagsField, UtcTimeField
 from asm_core import Artifact, Event, Run, Session
@@ -29,6 +29,7 @@ class Models(NamedTuple):
     EventRow: Any
     SequenceRow: Any
     ArtifactRow: Any
+    StateRow: Any
 
 
 def define(database: Any, dialect: Dialect, *, schema: str | None = None) -> Models:
@@ -41,6 +42,7 @@ def define(database: Any, dialect: Dialect, *, schema: str | None = None) -> Mod
         EventRow=_events(_base(database, schema), dialect, sessions, runs),
         SequenceRow=_sequences(_base(database, schema), dialect, sessions),
         ArtifactRow=_artifacts(_base(database, schema), dialect),
+        StateRow=_states(_base(database, schema), dialect),
     )
 
 
@@ -185,3 +187,22 @@ def _artifacts(base: Any, dialect: Dialect) -> Any:
             table_name = "asm_artifacts"
 
     return ArtifactRow
+
+
+def _states(base: Any, dialect: Dialect) -> Any:
+    class StateRow(base):  # type: ignore[misc]  # made for a database
+        """A record of state, expired or not."""
+
+        namespace = TextField()
+        key = TextField()
+        value = JsonField(dialect)
+        revision = BigIntegerField()
+        created_at = UtcTimeField(dialect)
+        updated_at = UtcTimeField(dialect)
+        expires_at = UtcTimeField(dialect, null=True)
+
+        class Meta:
+            table_name = "asm_state"
+            primary_key = CompositeKey("namespace", "key")
+
+    return StateRow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pony.orm import Database, PrimaryKey, Required, Set
+from pony.orm.core import Index
 
 from asm_backend_pony.columns import integer, payload, text, time, use_aware_times
 from asm_backend_pony.rows import ArtifactMethods, EventMethods, RunMethods, SessionMethods
@@ -21,6 +22,7 @@ class Models(NamedTuple):
     EventRow: Any
     SequenceRow: Any
     ArtifactRow: Any
+    StateRow: Any
 
 
 def define(database: Database, *, schema: str | None = None) -> Models:
@@ -43,6 +45,7 @@ def define(database: Database, *, schema: str | None = None) -> Models:
         EventRow=entity("EventRow", "asm_events", _event(), EventMethods),
         SequenceRow=entity("SequenceRow", "asm_session_sequences", _sequence()),
         ArtifactRow=entity("ArtifactRow", "asm_artifacts", _artifact(), ArtifactMethods),
+        StateRow=entity("StateRow", "asm_state", _state()),
     )
 
 
@@ -142,4 +145,18 @@ def _artifact() -> dict[str, Any]:
         "metadata": payload(),
         "created_at": time(),
         "deleted_at": time(null=True),
+    }
+
+
+def _state() -> dict[str, Any]:
+    namespace, key = text(), text()
+    return {
+        "namespace": namespace,
+        "key": key,
+        "value": payload(),
+        "revision": integer(),
+        "created_at": time(),
+        "updated_at": time(),
+        "expires_at": time(null=True),
+        "_indexes_": [Index(namespace, key, is_pk=True)],
     }

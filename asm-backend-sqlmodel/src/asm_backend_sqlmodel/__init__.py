@@ -9,7 +9,16 @@ from asm_core.plugins import lazy_names
 
 if TYPE_CHECKING:
     from asm_backend_sqlmodel.backend import SQLModelBackend
-    from asm_backend_sqlmodel.models import ArtifactRow, EventRow, Models, RunRow, SequenceRow, SessionRow, define
+    from asm_backend_sqlmodel.models import (
+        ArtifactRow,
+        EventRow,
+        Models,
+        RunRow,
+        SequenceRow,
+        SessionRow,
+        StateRow,
+        define,
+    )
 
 __all__ = [
     "ArtifactRow",
@@ -19,6 +28,7 @@ __all__ = [
     "SQLModelBackend",
     "SequenceRow",
     "SessionRow",
+    "StateRow",
     "define",
 ]
 

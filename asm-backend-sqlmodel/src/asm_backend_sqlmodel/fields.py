@@ -135,3 +135,15 @@ class ArtifactFields(SQLModel, RowModel[Artifact]):
     artifact_metadata: dict[str, Any] = _metadata()
     created_at: datetime = Field(sa_type=UtcTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class StateFields(SQLModel):
+    """A record of state, expired or not."""
+
+    namespace: str = Field(primary_key=True, sa_type=Text)
+    key: str = Field(primary_key=True, sa_type=Text)
+    value: Any = Field(sa_type=Json, nullable=False)
+    revision: int = Field(sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=UtcTime)
+    updated_at: datetime = Field(sa_type=UtcTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcTime)

@@ -10,7 +10,14 @@ from sqlalchemy.event import listen
 from sqlalchemy.orm import registry, relationship
 from sqlmodel import Relationship, SQLModel
 
-from asm_backend_sqlmodel.fields import ArtifactFields, EventFields, RunFields, SequenceFields, SessionFields
+from asm_backend_sqlmodel.fields import (
+    ArtifactFields,
+    EventFields,
+    RunFields,
+    SequenceFields,
+    SessionFields,
+    StateFields,
+)
 from asm_core import ValidationError
 from asm_core.sql.schema.named import check_schema
 
@@ -23,6 +30,7 @@ class Models(NamedTuple):
     EventRow: type[EventFields]
     SequenceRow: type[SequenceFields]
     ArtifactRow: type[ArtifactFields]
+    StateRow: type[StateFields]
 
 
 def define(metadata: MetaData | None = None, *, schema: str | None = None) -> Models:
@@ -79,7 +87,13 @@ def define(metadata: MetaData | None = None, *, schema: str | None = None) -> Mo
         __tablename__ = "asm_artifacts"
         __table_args__ = options
 
-    models = Models(SessionRow, RunRow, EventRow, SequenceRow, ArtifactRow)
+    class StateRow(AsmRow, StateFields, table=True):
+        """A record of state."""
+
+        __tablename__ = "asm_state"
+        __table_args__ = options
+
+    models = Models(SessionRow, RunRow, EventRow, SequenceRow, ArtifactRow, StateRow)
     for table in (inspect(model).local_table for model in models):
         for event in ("before_create", "before_drop"):
             listen(table, event, _refuse)
@@ -115,5 +129,6 @@ if TYPE_CHECKING:
     EventRow = EventFields
     SequenceRow = SequenceFields
     ArtifactRow = ArtifactFields
+    StateRow = StateFields
 else:
-    SessionRow, RunRow, EventRow, SequenceRow, ArtifactRow = define()
+    SessionRow, RunRow, EventRow, SequenceRow, ArtifactRow, StateRow = define()

@@ -15,6 +15,7 @@ from asm_core.sql.schema.tables import (
     RUN_COLUMNS,
     SEQUENCE_COLUMNS,
     SESSION_COLUMNS,
+    STATE_COLUMNS,
 )
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from peewee import Database
 
-OF_CORE = ((*SESSION_COLUMNS, REMOVING), RUN_COLUMNS, EVENT_COLUMNS, SEQUENCE_COLUMNS, ARTIFACT_COLUMNS)
+OF_CORE = ((*SESSION_COLUMNS, REMOVING), RUN_COLUMNS, EVENT_COLUMNS, SEQUENCE_COLUMNS, ARTIFACT_COLUMNS, STATE_COLUMNS)
 
 
 @pytest.fixture
@@ -53,9 +54,8 @@ def test_columns_types_and_null_are_the_same(model: Any) -> None:
         one.name: (one.data_type.lower(), one.null, one.primary_key)
         for one in database.get_columns(model._meta.table_name)
     }
-    described = {
-        field.column_name: (kind(field), field.null, bool(field.primary_key)) for field in model._meta.sorted_fields
-    }
+    keys = model._meta.get_primary_keys()
+    described = {field.column_name: (kind(field), field.null, field in keys) for field in model._meta.sorted_fields}
     assert described == found
 
 
@@ -67,6 +67,8 @@ def test_what_is_unique_is_the_same(model: Any) -> None:
     }
     described = {(field.column_name,) for field in model._meta.sorted_fields if field.unique}
     described |= {tuple(columns) for columns, unique in model._meta.indexes if unique}
+    if model._meta.composite_key:
+        described.add(tuple(model._meta.primary_key.field_names))
     assert described == found
 
 

@@ -15,6 +15,7 @@ from asm_core.sql.schema.tables import (
     RUN_COLUMNS,
     SEQUENCE_COLUMNS,
     SESSION_COLUMNS,
+    STATE_COLUMNS,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ COLUMNS = {
     "EventRow": EVENT_COLUMNS,
     "SequenceRow": SEQUENCE_COLUMNS,
     "ArtifactRow": ARTIFACT_COLUMNS,
+    "StateRow": STATE_COLUMNS,
 }
 KINDS = {"str": "text", "int": "bigint", "Json": "json", "datetime": "timestamp with time zone"}
 ON_SQLITE = {"str": "text", "int": "integer", "Json": "text", "datetime": "text"}

@@ -19,6 +19,7 @@ from asm_core.sql.schema.tables import (
     RUN_COLUMNS,
     SEQUENCE_COLUMNS,
     SESSION_COLUMNS,
+    STATE_COLUMNS,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ OF_CORE = {
     "asm_runs": RUN_COLUMNS,
     "asm_events": EVENT_COLUMNS,
     "asm_artifacts": ARTIFACT_COLUMNS,
+    "asm_state": STATE_COLUMNS,
 }
 
 

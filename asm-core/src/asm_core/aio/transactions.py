@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Ports:
-    """The four ports of one transaction, for asyncio. Tasks may share them; their calls run one at a time.
+    """The ports of one transaction, for asyncio. Tasks may share them; their calls run one at a time.
 
     Attributes:
         session_store: the session store.

@@ -17,12 +17,13 @@ from asm_core import (
     QueryAPI,
     RetentionPolicy,
     SessionStore,
+    StateStore,
     UnsupportedCapabilityError,
 )
 
 
 class BackendShapeContract(Contract):
-    """A backend has a name, four ports and declared capabilities."""
+    """A backend has a name, ports and declared capabilities."""
 
     def test_a_backend_has_a_name(self, backend: Backend) -> None:
         """Check `name`: it is the name in the configuration."""
@@ -30,17 +31,19 @@ class BackendShapeContract(Contract):
         assert isinstance(backend.name, str)
         assert backend.name
 
-    def test_a_backend_has_the_four_ports(self, backend: Backend) -> None:
+    def test_a_backend_has_the_ports(self, backend: Backend) -> None:
         """Check the attributes of the backend: each port is an adapter of its abstract class."""
         assert isinstance(backend.session_store, SessionStore)
         assert isinstance(backend.query_api, QueryAPI)
         assert isinstance(backend.maintenance, Maintenance)
         assert isinstance(backend.artifact_registry, ArtifactRegistry)
+        assert isinstance(backend.state_store, StateStore)
 
     @pytest.mark.parametrize("port", [SessionStore, QueryAPI, Maintenance, ArtifactRegistry, StateStore])
     def test_no_public_method_of_a_port_is_overridden(self, backend: Backend, port: type) -> None:
         """Check the classes of the ports: they implement primitives, and leave the public methods to core."""
-        ports = (backend.session_store, backend.query_api, backend.maintenance, backend.artifact_registry)
+        stores = (backend.session_store, backend.artifact_registry, backend.state_store)
+        ports = (*stores, backend.query_api, backend.maintenance)
         adapter = next(type(one) for one in ports if isinstance(one, port))
         public = [name for name in vars(port) if not name.startswith("_")]
         assert [name for name in public if getattr(adapter, name) is not getattr(port, name)] == []

@@ -25,6 +25,7 @@ from asm_core import (
     QueryAPI,
     RetentionPolicy,
     SessionStore,
+    StateStore,
     TokenPrice,
 )
 
