@@ -17,8 +17,8 @@ from asm_core.sql.ports.bound import SQLPorts
 from asm_core.sql.ports.query_api import SQLQueryAPI
 from asm_core.sql.ports.retention_store import SQLRetentionStore
 from asm_core.sql.ports.session_store import SQLSessionStore
-from asm_core.sql.replica import CONNECT_TIMEOUT, Replica
 from asm_core.sql.ports.state_store import SQLStateStore
+from asm_core.sql.replica import CONNECT_TIMEOUT, Replica
 from asm_core.sql.schema.migrator import check_version, migrate, schema_version
 from asm_core.sql.sqlite.file import SQLiteFile
 from asm_core.sql.urls import dialect_of, sqlite_path
