@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmarks import following, starting, tasks, writers
+from benchmarks import following, layouts, starting, tasks, writers
 from benchmarks.racing import race
 from benchmarks.workloads import WORKLOADS
 
@@ -50,6 +50,8 @@ def _parts() -> Iterator[Part]:
     yield Part(starting.RECORDED_NAME, starting.recorded_lines)
     for sessions in (tasks.COUNT, 1):
         yield Part(tasks.name_of(sessions), partial(tasks.measure, sessions=sessions))
+    for name in layouts.names():
+        yield Part(name, partial(layouts.measure, name=name))
 
 
 def _race(workload: Workload, setting: Setting) -> Iterator[Measured]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from benchmarks import growth, places, racing, report, setting, tasks, workloads, writers
+from benchmarks import growth, layouts, places, racing, report, setting, tasks, workloads, writers
 from benchmarks.__main__ import main
 from benchmarks.contender import Port
 from benchmarks.growth import amounts, load, points
@@ -57,6 +57,14 @@ def test_tasks_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     with places.places(("sqlite",)) as where:
         rows = list(tasks.measure(setting.Setting(where, ("peewee",), 1), sessions=2))
     assert [(row.failure, len(row.figures)) for row in rows] == [(None, 1)]
+
+
+def test_layouts_are_measured() -> None:
+    with places.places(("postgresql",)) as where:
+        on_one = setting.Setting(where, ("peewee",), 1)
+        one_by_one = list(layouts.names())[::2]
+        rows = [row for name in one_by_one for row in layouts.measure(on_one, name=name)]
+    assert [(row.failure, row.bar, len(row.figures)) for row in rows] == [(None, None, 1)] * 2
 
 
 @pytest.mark.parametrize("name", ["W4 read the last", "W5 20th page of 50 of 200,000"])
