@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.rules.machine.answers import answer, dump, empty
-from asm_contract_tests.rules.machine.calls import Call, appends, beginnings, removals, saves, within_sessions
+from asm_contract_tests.rules.machine.calls import Call, appends, beginnings, removals, saves
+from asm_contract_tests.rules.machine.own_ids import within_sessions
 from asm_contract_tests.rules.machine.reads import cleanings, of_the_store, searches, totals
 from asm_contract_tests.rules.machine.survey import survey
 from asm_core import Backend, Capability

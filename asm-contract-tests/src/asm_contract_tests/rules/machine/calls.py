@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from asm_contract_tests.making import MICROSECOND, SHA256, at, changed, days_ago
 from asm_contract_tests.rules.inputs.payloads import payloads
@@ -137,29 +136,6 @@ policies: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 def calls(port: str, method: str, **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[Call]:
     """Return a strategy for calls of one method."""
     return st.fixed_dictionaries(arguments).map(lambda drawn: Call(port, method, drawn))
-
-
-def within_sessions(call: Call) -> Call:
-    """Return a call whose event ids are those of a session: no two sessions use the same ones."""
-    arguments = dict(call.arguments)
-    for name in ("event", "events", "result"):
-        if name in arguments:
-            arguments[name] = _with_own_ids(arguments[name])
-    session_id = arguments.get("session_id")
-    if "event_id" in arguments:
-        session_id = arguments.setdefault("session_id", SESSION_IDS[0])
-        arguments["event_id"] = f"{session_id} {arguments['event_id']}"
-    if "ids" in arguments:
-        arguments["ids"] = [f"{session_id} {one}" for one in arguments["ids"]]
-    return Call(call.port, call.method, arguments)
-
-
-def _with_own_ids(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return [_with_own_ids(one) for one in value]
-    if isinstance(value, ExecutionResult):
-        return replace(value, events=_with_own_ids(value.events))
-    return changed(value, id=f"{value.session_id} {value.id}")
 
 
 def given(**optional: st.SearchStrategy[Any]) -> Callable[..., st.SearchStrategy[Call]]:
