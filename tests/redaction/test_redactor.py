@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import asm_core as asm
-from asm_core.redaction.rules import RULES, Ending
+from asm_core.redaction.rules import RULES, Ending, Rule
+from asm_core.redaction.secrets import Secrets
 
 WORD = string.ascii_letters + string.digits
 MANY = "aB3" * 40
@@ -236,3 +237,14 @@ def test_held_text_is_bounded(unit: str) -> None:
         if stream.counts:
             return  # the rest is dropped
     assert given_ - let_through < 4096
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.category} {rule.hint}")
+def test_the_hint_of_each_rule_is_searched_for_in_any_text(rule: Rule) -> None:
+    secrets = Secrets(["of the environment", "key-of-environment"])
+    for text in (rule.hint, f"a{rule.hint}b", rule.hint.upper() if rule.folded else rule.hint):
+        found = secrets.expression(f"{text}\n")
+        assert found is not None
+        assert any(secrets.rules[int(name[1:])] == rule for name in found.groupindex if name[0] == "r")
+    assert secrets.expression("nothing") is None
+    assert secrets.expression("part of the environment") is not None

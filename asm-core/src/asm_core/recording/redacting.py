@@ -96,16 +96,29 @@ class _Deltas:
     def __init__(self, stream: RedactedStream) -> None:
         self._stream = stream
         self._last: Event | None = None
+        self._is_clean: bool | None = None
 
     def feed(self, event: Event, redaction: Redaction) -> Iterable[Event]:
         """Return the event with what is certain of its text; nothing if that is empty."""
         given = text_of(event.data)
         text = self._stream.feed(given)
-        self._last = redaction.event(msgspec.structs.replace(event, data=with_text(event.data, "")))
+        self._last = self._without_text(event, redaction)
         if text == given and given and self._last.metadata == event.metadata:
             yield event
         elif text:
             yield self._with(self._last, text)
+
+    def _without_text(self, event: Event, redaction: Redaction) -> Event:
+        """Return the event without secrets in its other fields; `_with` replaces its text."""
+        # All deltas of a stream have the same other fields, except a time: they are searched once.
+        is_plain = not event.metadata and not isinstance(event.data.get("time"), str | list | dict)
+        if is_plain and self._is_clean:
+            return event
+        blank = msgspec.structs.replace(event, data=with_text(event.data, ""))
+        found = redaction.event(blank)
+        if is_plain:
+            self._is_clean = found is blank
+        return found
 
     def end(self) -> Iterable[Event]:
         """Return an event with the rest of the text."""

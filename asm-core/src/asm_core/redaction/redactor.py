@@ -87,7 +87,7 @@ class Redactor:
         return value
 
     def _text(self, text: str, counts: Counter[str]) -> str:
-        if not text:
+        if not text or (not self._patterns and self._secrets.expression(text) is None):
             return text
         stream = self.stream()
         redacted = stream.feed(text) + stream.end()
