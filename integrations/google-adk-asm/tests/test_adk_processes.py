@@ -23,16 +23,16 @@ PROGRAM = str(Path(__file__).with_name("programs.py"))
 def test_eight_processes_append_at_once(backend: Backend, store_url: str) -> None:
     service = AsmSessionService(backend)
     asyncio.run(service.create_session(**KEY))
-    subprocess.run([PYTHON, PROGRAM, "append_in_processes", store_url, "8", "5"], check=True, timeout=240)
+    subprocess.run([PYTHON, PROGRAM, "append_in_processes", store_url, "8", "3"], check=True, timeout=240)
     found = asyncio.run(service.get_session(**KEY))
     assert found is not None
     # Each event was appended by a process that had seen all events before it.
-    assert [event.actions.state_delta["n"] for event in found.events] == [*range(1, 41)]
-    assert {event.id for event in found.events} == {f"{name}/{number}" for name in range(8) for number in range(5)}
+    assert [event.actions.state_delta["n"] for event in found.events] == [*range(1, 25)]
+    assert {event.id for event in found.events} == {f"{name}/{number}" for name in range(8) for number in range(3)}
     assert {key: found.state[key] for key in found.state if key.startswith("app:")} == {
-        f"app:{name}": 4 for name in range(8)
+        f"app:{name}": 2 for name in range(8)
     }
-    assert (found.state["n"], found.state["user:last"]) == (40, found.events[-1].actions.state_delta["user:last"])
+    assert (found.state["n"], found.state["user:last"]) == (24, found.events[-1].actions.state_delta["user:last"])
 
 
 def test_a_killed_process_leaves_whole_events(backend: Backend, store_url: str) -> None:
