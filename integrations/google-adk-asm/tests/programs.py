@@ -13,6 +13,7 @@ from google.adk.errors import StaleSessionError
 from google.genai import types
 from scripted import agent, call, changing, text
 
+import asm_backend_sqlmodel.backend  # noqa: F401  imported once, before the forks
 from google_adk_asm import AsmSessionService
 
 if TYPE_CHECKING:
