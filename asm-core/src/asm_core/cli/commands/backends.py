@@ -1,7 +1,7 @@
 """``asm backends`` and ``asm providers``."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -15,6 +15,8 @@ from asm_core.plugins.providers import PROVIDERS
 from asm_core.plugins.registry import BACKENDS
 
 COLUMNS = ("name", "status", "distribution", "version", "ports", "databases", "capabilities", "error")
+_WIDE_FROM: Final = 100
+"""Columns of a terminal that has room for all columns of the table."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -39,6 +41,9 @@ def _print(kind: Kind[Any, Any], columns: tuple[str, ...], *, as_json: bool) -> 
     if as_json:
         json_array(iter(found))
         return
+    if printing.on_terminal() and printing.console().width < _WIDE_FROM:
+        unused = {"ports"} if any(info["error"] for info in found) else {"ports", "error"}
+        columns = tuple(column for column in columns if column not in unused)
     rows = [{**info, "ports": info["port_version"]} for info in found]
     printing.table(columns, [tuple(_cell(row[column]) for column in columns) for row in rows])
 
