@@ -95,7 +95,7 @@ def test_searches_and_maintenance_are_traced(traced: asm.Backend, spans: Spans) 
     traced.maintenance.health_check()
     traced.artifact_registry.get_by_key("key")
     traced.state_store.get("namespace", "key")
-    assert spans.names == ["search_sessions", "health_check", "get_by_key"]
+    assert spans.names == ["search_sessions", "health_check", "get_by_key", "get"]
 
 
 def test_following_has_no_span(traced: asm.Backend, spans: Spans) -> None:

@@ -54,8 +54,10 @@ def test_columns_types_and_null_are_the_same(model: Any) -> None:
         one.name: (one.data_type.lower(), one.null, one.primary_key)
         for one in database.get_columns(model._meta.table_name)
     }
-    keys = model._meta.get_primary_keys()
-    described = {field.column_name: (kind(field), field.null, field in keys) for field in model._meta.sorted_fields}
+    keys = {field.column_name for field in model._meta.get_primary_keys()}
+    described = {
+        field.column_name: (kind(field), field.null, field.column_name in keys) for field in model._meta.sorted_fields
+    }
     assert described == found
 
 
