@@ -189,8 +189,6 @@ OTHERS: Final = {
     "the locations of artifacts": Question(
         lambda b: b.artifact_registry.registered_refs("disk", ["a", "b"]), ("asm_artifacts_by_ref",)
     ),
-    "a record of state": Question(lambda b: b.state_store.get("n", "key 7"), ("asm_state_pkey",)),
-    "records of state": Question(lambda b: b.state_store.list("n", prefix="key 7"), ("asm_state_pkey",)),
     "an artifact": Question(lambda b: b.artifact_registry.get_by_key("key 7"), ("asm_artifacts_key_key",)),
     "what goes with a session": Question(
         lambda b: undone(b, lambda: b.session_store.delete_session(SESSION)), (LOG, "asm_runs_of_session")
