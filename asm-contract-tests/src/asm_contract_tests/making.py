@@ -10,6 +10,7 @@ from asm_core import (
     Artifact,
     Event,
     EventType,
+    ExecutionResult,
     Run,
     RunStatus,
     Session,
@@ -21,7 +22,7 @@ from asm_core import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-M = TypeVar("M", Artifact, Event, Run, Session)
+M = TypeVar("M", Artifact, Event, ExecutionResult, Run, Session)
 R = TypeVar("R", Run, Session)
 
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec.structs import replace
-
 from asm_contract_tests.making import changed
 from asm_contract_tests.rules.machine.calls import SESSION_IDS, Call
 from asm_core import ExecutionResult
@@ -30,5 +28,5 @@ def _with_own_ids(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_with_own_ids(one) for one in value]
     if isinstance(value, ExecutionResult):
-        return replace(value, events=_with_own_ids(value.events))
+        return changed(value, events=_with_own_ids(value.events))
     return changed(value, id=f"{value.session_id} {value.id}")
