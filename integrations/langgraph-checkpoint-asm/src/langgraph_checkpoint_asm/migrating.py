@@ -1,18 +1,23 @@
-"""Copies of what LangGraph's SQLite saver stored."""
+"""Copies of what LangGraph's own saver and stores have."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.store.base import BaseStore, SearchItem
 
+T = TypeVar("T")
+
+_PAGE: Final = 100
 _CHECKPOINTS = "SELECT * FROM checkpoints ORDER BY thread_id, checkpoint_id"
 _WRITES = (
     "SELECT * FROM writes WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ? ORDER BY task_id, idx, rowid"
@@ -48,6 +53,37 @@ def copy_sqlite_checkpoints(path: str | Path, saver: BaseCheckpointSaver[Any]) -
                     saver.put_writes(config, writes, task_id, task_path)
             count += 1
     return count
+
+
+def copy_items(source: BaseStore, store: BaseStore) -> int:
+    """Copy the items of any store of LangGraph's; return their number.
+
+    `source` is only read. The call can be repeated: an item of the same namespace and key is replaced. Times are those
+    of the copy. Expiries are not copied, because a store does not report them.
+    """
+    count = 0
+    for item in _items(source):
+        store.put(item.namespace, item.key, item.value)
+        count += 1
+    return count
+
+
+def _items(source: BaseStore) -> Iterator[SearchItem]:
+    for namespace in list(_pages(lambda at: source.list_namespaces(limit=_PAGE, offset=at))):
+        # A search also finds the items of the namespaces below.
+        below = _pages(partial(_search, source, namespace))
+        yield from (item for item in list(below) if item.namespace == namespace)
+
+
+def _search(source: BaseStore, namespace: tuple[str, ...], at: int) -> list[SearchItem]:
+    return source.search(namespace, limit=_PAGE, offset=at, refresh_ttl=False)
+
+
+def _pages(read: Callable[[int], list[T]]) -> Iterator[T]:
+    at = 0
+    while page := read(at):
+        yield from page
+        at += len(page)
 
 
 def _parent(row: sqlite3.Row) -> dict[str, str]:

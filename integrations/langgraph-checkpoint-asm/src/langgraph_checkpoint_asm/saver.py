@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 
-import asm_core as asm
 from langgraph_checkpoint_asm import reading, threads
+from langgraph_checkpoint_asm.opening import OnBackend
 from langgraph_checkpoint_asm.records import Place
 from langgraph_checkpoint_asm.writing import Writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-    from types import TracebackType
 
     from langchain_core.runnables import RunnableConfig
     from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
     from langgraph.checkpoint.serde.base import SerializerProtocol
+
+    import asm_core as asm
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,7 +40,7 @@ def awaited(call: Callable[Concatenate[AsmSaver, P], T]) -> Callable[Concatenate
     return calling
 
 
-class AsmSaver(BaseCheckpointSaver[str]):
+class AsmSaver(OnBackend, BaseCheckpointSaver[str]):
     """Keeps the checkpoints of LangGraph's graphs in a backend: a session for each thread.
 
     Each method has an asynchronous form, whose name begins with ``a``. Messages in the state become events too, with
@@ -53,8 +53,6 @@ class AsmSaver(BaseCheckpointSaver[str]):
     ...     saver.get_tuple({"configurable": {"thread_id": "1"}}) is None
     True
     """
-
-    aio: asm.aio.Backend
 
     def __init__(
         self,
@@ -75,60 +73,9 @@ class AsmSaver(BaseCheckpointSaver[str]):
             owns: whether `close` closes the backend.
         """
         super().__init__(serde=serde)
-        self.aio = backend if isinstance(backend, asm.aio.Backend) else asm.aio.wrap(backend)
-        self._backend = self.aio.sync
-        self._owns = owns
-        self._wraps = self.aio is not backend
+        self._backend = self._use(backend, owns=owns)
         encrypts = isinstance(serde, EncryptedSerializer)
         self._writer = Writer(self._backend, agent_id=agent_id, messages=not encrypts if messages is None else messages)
-
-    @classmethod
-    def open(cls, url: str | None = None, *, backend: str | None = None, **options: Any) -> Self:
-        """Open a store, migrate it if needed, and return its saver; `close`, ``with`` or ``async with`` close it.
-
-        Args:
-            url: the database; what is not given comes from the configuration, as for `asm_core.open_backend`.
-            backend: the name of the backend.
-            **options: those of `AsmSaver`.
-        """
-        opened = asm.open_backend(backend, url=url, migrate=True)
-        try:
-            return cls(opened, owns=True, **options)
-        except BaseException:
-            opened.close()
-            raise
-
-    def close(self) -> None:
-        """Close the backend if `open` opened it."""
-        if self._owns:
-            self._backend.close()
-
-    async def aclose(self) -> None:
-        """Wait for the calls under way, and close the backend if `open` opened it."""
-        if self._wraps:
-            await self.aio.close()
-        if self._owns:
-            await asyncio.to_thread(self._backend.close)
-
-    def __enter__(self) -> Self:
-        """Return the saver."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        """Return the saver."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        await self.aclose()
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that `config` names, or the latest of its thread and namespace; None without one."""
