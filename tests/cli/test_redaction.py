@@ -63,7 +63,7 @@ def test_export_of_all_sessions_redacts(asm: Callable[..., Result], here: Path) 
     (file,) = (here / "out").iterdir()
     assert SECRET.encode() not in file.read_bytes()
     assert b"REDACTED" in file.read_bytes()
-    assert "1 files were there and equal" in asm("export", "--all", "out", "--redact").stderr
+    assert "1 file already there and equal" in asm("export", "--all", "out", "--redact").stderr
 
 
 @pytest.mark.usefixtures("leaky")

@@ -52,9 +52,10 @@ def upgrade(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation of --partitions.")] = False,
 ) -> None:
-    """Upgrade the schema to the newest version, or to another; with --partitions, partition the store too.
+    """Upgrade the schema to the newest version, or to another.
 
-    A database that does not exist is created. Any number of processes may run this at the same time.
+    With --partitions, the runs and events of a PostgreSQL store are partitioned too. A database that does not exist is
+    created. Any number of processes may run this at the same time.
     """
     if to is not None and partitions is not None:
         message = "Only the newest schema can be partitioned. Leave --to or --partitions out."
