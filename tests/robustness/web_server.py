@@ -55,7 +55,9 @@ def application(backend: asm.Backend, transaction: Callable[[], AbstractContextM
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
     """Serve an application in a thread, and yield its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
+    # A server that closes idle connections meets clients that are about to use them again.
+    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", timeout_keep_alive=int(LIMIT))
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
