@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bare import PYTHON
+from bare import output_of
 from claude_agent_sdk import get_session_messages_from_store, import_session_to_store, list_sessions_from_store
 from scripted_model import serving
 
@@ -24,9 +23,7 @@ PROGRAM = Path(__file__).with_name("second_process.py")
 
 
 def run(*command: str) -> Any:
-    done = subprocess.run([PYTHON, *command], capture_output=True, text=True, check=False, timeout=90)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(output_of(*command, limit=90))
 
 
 def test_second_process_resumes_from_the_store(

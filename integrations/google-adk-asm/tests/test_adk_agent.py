@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import subprocess
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bare import PYTHON
+from bare import output_of
 from google.adk import Runner
 from google.adk.agents.run_config import RunConfig, StreamingMode
 from google.genai import types
@@ -28,10 +28,7 @@ PROGRAM = Path(__file__).with_name("programs.py")
 STORED = "adk:app:ada:s"
 
 
-def run(*command: str) -> str:
-    done = subprocess.run([PYTHON, *command], capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+run = partial(output_of, limit=240)
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from agents import Runner
-from bare import PYTHON
+from bare import output_of
 from scripted import ScriptedModel, agent, call, message
 
 import asm_core
@@ -24,9 +23,7 @@ STORED = "openai-agents:user%3A1"
 
 
 def run(*command: str) -> Any:
-    done = subprocess.run([PYTHON, *command], capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(output_of(*command, limit=60))
 
 
 @pytest.fixture

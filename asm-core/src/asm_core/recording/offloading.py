@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import is_not
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -73,7 +74,7 @@ class Offloading:
         if self.artifacts is None:
             return events
         done = [self._event(event) for event in events]
-        return CheckedEvents(done) if any(map(_differ, done, events)) else events
+        return CheckedEvents(done) if any(map(is_not, done, events)) else events
 
     def run(self, run: Run) -> Run:
         """Return a run whose input has its large values stored; see `events`."""
@@ -191,7 +192,3 @@ class _Offloaded:
                     raise
                 # Another process has stored the same content meanwhile.
         return as_value(reference)
-
-
-def _differ(one: object, other: object) -> bool:
-    return one is not other

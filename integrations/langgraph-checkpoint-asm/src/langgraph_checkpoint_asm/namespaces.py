@@ -9,6 +9,8 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
+from asm_core.values.ids import MAX_NAME_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,7 +21,6 @@ Labels = tuple[str, ...]
 ROOT: Final = "langgraph_store"
 """How the names of all namespaces begin."""
 
-_LONGEST: Final = 512
 _KEPT: Final = 400
 """A name that is too long keeps this many characters, and ends with its hash."""
 _EMPTY: Final = "%"
@@ -70,6 +71,6 @@ def _quoted(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    if len(text) <= _LONGEST:
+    if len(text) <= MAX_NAME_BYTES:
         return text
     return f"{text[:_KEPT]}#{hashlib.sha256(text.encode()).hexdigest()}"
