@@ -14,7 +14,7 @@ PYTHON: Final = os.environ.get("ASM_TEST_PYTHON", sys.executable)
 
 
 def output_of(*command: str, limit: float) -> str:
-    """Run Python with these arguments for at most so many seconds, and return what it prints."""
+    """Run Python with these arguments within the limit of seconds, and return what it prints."""
     command = (PYTHON, *command)
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit)  # noqa: S603  our own
     if done.returncode:
