@@ -13,7 +13,7 @@ from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.models import Event, Session
 from asm_core.plugins.discovery import Offer
 from asm_core.ports import PORT_VERSION
-from asm_core.recording.process_identity import make_stamp
+from asm_core.recording.lifecycle.process_identity import make_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ import asm_core as asm
 from asm_core import Event, Run, Session, SessionStore, StorageConnectionError
 from asm_core.ports import ExecutionResult
 from asm_core.recording.abandoned import close_abandoned
+from asm_core.recording.lifecycle.process_identity import make_stamp
 from asm_core.recording.manager import SessionManager
-from asm_core.recording.process_identity import make_stamp
 
 if TYPE_CHECKING:
     from pathlib import Path

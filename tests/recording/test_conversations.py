@@ -18,8 +18,8 @@ from processes import Process
 import asm_core as asm
 from asm_core import SessionManager
 from asm_core.ports import ProviderCapability
-from asm_core.recording.options import ManagerOptions
-from asm_core.recording.process_identity import make_stamp
+from asm_core.recording.execution.options import ManagerOptions
+from asm_core.recording.lifecycle.process_identity import make_stamp
 from asm_core.testing import FakeProvider, FakeTurn
 from asm_core.values.times import utc_now
 

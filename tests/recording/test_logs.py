@@ -12,7 +12,7 @@ from processes import LIMIT
 
 import asm_core as asm
 from asm_core import SessionManager, logs
-from asm_core.recording.process_identity import make_stamp
+from asm_core.recording.lifecycle.process_identity import make_stamp
 from asm_core.testing import FakeProvider, FakeTurn
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from processes import LIMIT, Process
 
-from asm_core.recording.process_identity import is_gone, make_stamp
+from asm_core.recording.lifecycle.process_identity import is_gone, make_stamp
 
 PRINT_STAMP = (
-    "import json; from asm_core.recording.process_identity import make_stamp; "
+    "import json; from asm_core.recording.lifecycle.process_identity import make_stamp; "
     "print(json.dumps(make_stamp()), flush=True)"
 )
 

@@ -14,8 +14,8 @@ from processes import Process
 import asm_core as asm
 from asm_core import InvalidTransitionError, ProviderError, SessionStore, ValidationError
 from asm_core.recording.abandoned import close_abandoned
+from asm_core.recording.lifecycle.process_identity import make_stamp
 from asm_core.recording.manager import SessionManager
-from asm_core.recording.process_identity import make_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

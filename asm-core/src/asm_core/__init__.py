@@ -110,9 +110,9 @@ if TYPE_CHECKING:
     from asm_core.querying.summaries import ArtifactStats, SessionExport, SessionStats
     from asm_core.querying.usage import CostRow, CostSummary, UsageRow, UsageSummary
     from asm_core.recording.abandoned import close_abandoned
+    from asm_core.recording.execution.results import RunResult
     from asm_core.recording.manager import SessionManager
     from asm_core.recording.policies import Budget, ToolPolicy
-    from asm_core.recording.results import RunResult
     from asm_core.recording.streams import RunStream
     from asm_core.redaction import Redactor
     from asm_core.retention import MaintenanceReport, RetentionPolicy

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from asm_core.models import Event, Run, Session
     from asm_core.ports import AsyncProvider, Emit, Provider, ProviderResult
     from asm_core.recording.async_provider import Home
-    from asm_core.recording.listeners import OnEvent
-    from asm_core.recording.options import ContinuationChoice, ManagerOptions
+    from asm_core.recording.execution.listeners import OnEvent
+    from asm_core.recording.execution.options import ContinuationChoice, ManagerOptions
     from asm_core.values.payloads import Payload
 
 T = TypeVar("T")

@@ -13,9 +13,9 @@ from asm_core.querying.pages import Page
 from asm_core.querying.prices import Prices, PricingTable
 from asm_core.querying.summaries import ArtifactStats, SessionExport, SessionStats
 from asm_core.querying.usage import CostSummary, UsageSummary
-from asm_core.recording.listeners import OnEvent
-from asm_core.recording.options import ContinuationChoice
-from asm_core.recording.results import RunResult
+from asm_core.recording.execution.listeners import OnEvent
+from asm_core.recording.execution.options import ContinuationChoice
+from asm_core.recording.execution.results import RunResult
 from asm_core.retention import Compaction, MaintenanceReport, Planned, Progress, RetentionPolicy
 from asm_core.values.payloads import Payload
 

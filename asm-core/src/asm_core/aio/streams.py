@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from asm_core.models import StoredEvent
-    from asm_core.recording.results import RunResult
+    from asm_core.recording.execution.results import RunResult
 
 _AHEAD: Final = 1024
 """Events that are stored and not yet consumed, before the run waits for the consumer."""

@@ -21,9 +21,9 @@ from asm_core.models.session import STAMP_KEY
 from asm_core.ports import ExecutionResult
 from asm_core.querying.pages import pages
 from asm_core.querying.queries import RUN_ORDERS, SESSION_ORDERS, RunQuery, SessionQuery
-from asm_core.recording.claims import end_id, once_id
-from asm_core.recording.leases import is_lost
-from asm_core.recording.process_identity import make_stamp, recording
+from asm_core.recording.lifecycle.claims import end_id, once_id
+from asm_core.recording.lifecycle.leases import is_lost
+from asm_core.recording.lifecycle.process_identity import make_stamp, recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,30 +6,28 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from asm_core.errors import AlreadyExistsError, BusyError, InvalidTransitionError, RevisionConflictError
 from asm_core.event_log.batches import CheckedEvents
 from asm_core.event_log.waiting import check_wait
 from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, RunStatus, Session, SessionStatus
 from asm_core.models.base import check_instance, check_natural
 from asm_core.models.session import STAMP_KEY
-from asm_core.models.statuses import TERMINAL_SESSION_STATUSES
 from asm_core.ports import AsyncProvider, ExecutionResult, Provider
 from asm_core.querying.prices import prices_of
 from asm_core.querying.queries import check_optional_limit
-from asm_core.recording.claims import begun, cancel_request, closed, end_id, first_events, is_executed, opened
-from asm_core.recording.execution import Execution
-from asm_core.recording.leases import leased
-from asm_core.recording.metering import priced
-from asm_core.recording.offloading import OFFLOAD_OVER, Offloading
-from asm_core.recording.options import Continuation, Options, check_continuation, check_lease
-from asm_core.recording.outcomes import cancelled
+from asm_core.recording.execution.execution import Execution
+from asm_core.recording.execution.offloading import OFFLOAD_OVER, Offloading
+from asm_core.recording.execution.options import Continuation, Options, check_continuation, check_lease
+from asm_core.recording.execution.supervisor import Supervisor
+from asm_core.recording.lifecycle.claims import begun, cancel_request, closed, first_events, is_executed, opened
+from asm_core.recording.lifecycle.leases import leased
+from asm_core.recording.lifecycle.metering import priced
+from asm_core.recording.lifecycle.outcomes import cancelled
+from asm_core.recording.lifecycle.process_identity import check_no_stamp, make_stamp
 from asm_core.recording.policies import check_policies
-from asm_core.recording.process_identity import check_no_stamp, make_stamp
 from asm_core.recording.queueing import RunQueue
+from asm_core.recording.session_steps import SessionSteps, session_event
 from asm_core.recording.streams import RunStream
-from asm_core.recording.supervisor import Supervisor
 from asm_core.recording.wrapping import Wrapper
 from asm_core.redaction import Redactor
 from asm_core.redaction.recorded import Redaction
@@ -42,10 +40,10 @@ if TYPE_CHECKING:
     from asm_core.models import StoredEvent
     from asm_core.ports import Artifacts, QueryAPI, SessionStore
     from asm_core.querying.prices import Prices, PricingTable
-    from asm_core.recording.listeners import OnEvent
-    from asm_core.recording.options import ContinuationChoice
+    from asm_core.recording.execution.listeners import OnEvent
+    from asm_core.recording.execution.options import ContinuationChoice
+    from asm_core.recording.execution.results import RunResult
     from asm_core.recording.policies import Policy
-    from asm_core.recording.results import RunResult
     from asm_core.values.payloads import Payload
 
 _ATTEMPTS: Final = 50
@@ -134,6 +132,7 @@ class SessionManager:
             max_history_tokens=check_optional_limit(max_history_tokens),
             tracing=None if tracing is None else check_instance(Tracing, tracing),
         )
+        self._sessions = SessionSteps(session_store, self._options.redaction)
         # Each entry is set or taken in one step, so that a signal handler can read it.
         self._executions: dict[str, Execution] = {}
         self._supervisor = Supervisor(untraced(session_store), self._executions, self._options.lease)
@@ -186,8 +185,8 @@ class SessionManager:
         )
         run = begun(self._new_run(session, input, None), self._options.lease)
         events = [
-            _session_event(EventType.SESSION_CREATED, session),
-            _session_event(EventType.SESSION_STARTED, session),
+            session_event(EventType.SESSION_CREATED, session),
+            session_event(EventType.SESSION_STARTED, session),
             *first_events(run, self._provider.input_messages(run.input)),
         ]
         opening = ExecutionResult(
@@ -278,31 +277,28 @@ class SessionManager:
             context=context,
             tags=tags,
         )
-        session = self._options.redaction.session(session)
-        created = [_session_event(EventType.SESSION_CREATED, session)]
-        self._store.flush(ExecutionResult(session, None, created, expected_session_revision=0))
-        return msgspec.structs.replace(session, revision=1)
+        return self._sessions.start(session)
 
     def activate_session(self, session_id: str) -> Session:
         """Activate a pending or paused session: session_started or session_resumed."""
-        return self._step(session_id, SessionStatus.ACTIVE, EventType.SESSION_STARTED)
+        return self._sessions.step(session_id, SessionStatus.ACTIVE, EventType.SESSION_STARTED)
 
     def pause_session(self, session_id: str) -> Session:
         """Pause an active session: session_paused."""
-        return self._step(session_id, SessionStatus.PAUSED, EventType.SESSION_PAUSED)
+        return self._sessions.step(session_id, SessionStatus.PAUSED, EventType.SESSION_PAUSED)
 
     def resume_session(self, session_id: str) -> Session:
         """Activate a paused session: session_resumed."""
-        return self._step(session_id, SessionStatus.ACTIVE, EventType.SESSION_RESUMED)
+        return self._sessions.step(session_id, SessionStatus.ACTIVE, EventType.SESSION_RESUMED)
 
     def complete_session(self, session_id: str) -> Session:
         """End an active session as completed: session_completed."""
-        return self._step(session_id, SessionStatus.COMPLETED, EventType.SESSION_COMPLETED)
+        return self._sessions.step(session_id, SessionStatus.COMPLETED, EventType.SESSION_COMPLETED)
 
     def fail_session(self, session_id: str, error: Payload | None = None) -> Session:
         """End an active session as failed: session_failed, with `error` in its data."""
         data = None if error is None else {"error": error}
-        return self._step(session_id, SessionStatus.FAILED, EventType.SESSION_FAILED, data)
+        return self._sessions.step(session_id, SessionStatus.FAILED, EventType.SESSION_FAILED, data)
 
     def cancel_session(self, session_id: str) -> Session:
         """Cancel the runs of a session, then end it as cancelled: session_cancelled.
@@ -311,7 +307,7 @@ class SessionManager:
         """
         for run in self._store.list_runs(session_id, status=(RunStatus.PENDING, RunStatus.RUNNING)):
             self.cancel_run(run.id)
-        return self._step(session_id, SessionStatus.CANCELLED, EventType.SESSION_CANCELLED)
+        return self._sessions.step(session_id, SessionStatus.CANCELLED, EventType.SESSION_CANCELLED)
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
@@ -431,27 +427,6 @@ class SessionManager:
             options=self._options,
         )
 
-    def _step(self, session_id: str, status: SessionStatus, kind: EventType, data: Payload | None = None) -> Session:
-        for attempt in range(_ATTEMPTS):
-            session = self._store.get_session(session_id)
-            if kind is EventType.SESSION_STARTED and session.status is SessionStatus.PAUSED:
-                kind = EventType.SESSION_RESUMED
-            stepped = session.with_status(status)
-            ends = end_id(session) if status in TERMINAL_SESSION_STATUSES else None
-            event = Event.new(id=ends, type=kind, session_id=session.id, data=data)
-            events = [self._options.redaction.event(event)]
-            result = ExecutionResult(stepped, None, events, expected_session_revision=session.revision)
-            try:
-                self._store.flush(result)
-            except AlreadyExistsError as error:
-                raise InvalidTransitionError(f"Session {session.id} was ended by another process meanwhile.") from error
-            except RevisionConflictError:  # another process changed it meanwhile
-                if attempt == _ATTEMPTS - 1:
-                    raise
-            else:
-                return msgspec.structs.replace(stepped, revision=session.revision + 1)
-        raise AssertionError  # the last attempt returns or raises
-
     def _new_run(
         self,
         session: Session,
@@ -473,7 +448,3 @@ def synchronous(provider: Provider | AsyncProvider) -> Provider:
 
         return InLoop(provider)
     return provider if isinstance(provider, Provider) else Wrapper(provider)
-
-
-def _session_event(kind: EventType, session: Session) -> Event:
-    return Event.new(type=kind, session_id=session.id)

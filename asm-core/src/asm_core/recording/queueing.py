@@ -11,8 +11,8 @@ from asm_core.concurrency.forking import renew_in_child
 from asm_core.concurrency.places import FairPlaces
 from asm_core.errors import BusyError
 from asm_core.recording.abandoned import close_abandoned_run
-from asm_core.recording.claims import busy
-from asm_core.recording.outcomes import RUN_ENDS
+from asm_core.recording.lifecycle.claims import busy
+from asm_core.recording.lifecycle.outcomes import RUN_ENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

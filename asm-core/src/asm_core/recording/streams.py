@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from asm_core.models import Event, StoredEvent
-    from asm_core.recording.results import RunResult
+    from asm_core.recording.execution.results import RunResult
 
     Execute = Callable[..., RunResult]
 

@@ -12,14 +12,14 @@ from asm_core import logs
 from asm_core.errors import AsmError
 from asm_core.models import EventType
 from asm_core.ports import ToolDecision
-from asm_core.recording.outcomes import violated
+from asm_core.recording.lifecycle.outcomes import violated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from asm_core.models import Run
     from asm_core.ports import SessionStore
-    from asm_core.recording.outcomes import Outcome
+    from asm_core.recording.lifecycle.outcomes import Outcome
     from asm_core.recording.policies.rules import Budget, Policies, ToolPolicy
     from asm_core.recording.policies.sums import Sums
     from asm_core.values.payloads import Payload

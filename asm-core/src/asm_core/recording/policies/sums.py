@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.models import EventType
-from asm_core.recording.metering import priced
+from asm_core.recording.lifecycle.metering import priced
 from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:

@@ -14,15 +14,15 @@ from asm_core.event_log.idempotency import is_repeat
 from asm_core.event_log.updating import Expected
 from asm_core.models import TERMINAL_RUN_STATUSES, SessionStatus
 from asm_core.ports import ExecutionResult
-from asm_core.recording.outcomes import ended_as
-from asm_core.recording.recorder import persist
+from asm_core.recording.execution.recorder import persist
+from asm_core.recording.lifecycle.outcomes import ended_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asm_core.models import Run, StoredEvent
     from asm_core.ports import Provider, SessionStore
-    from asm_core.recording.outcomes import Outcome
+    from asm_core.recording.lifecycle.outcomes import Outcome
 
 _ATTEMPTS: Final = 50
 """The number of attempts while others change the session or the run at the same time."""

@@ -11,8 +11,8 @@ from asm_core.event_log.batches import CheckedEvents
 from asm_core.models import Event, EventType
 from asm_core.models.statuses import check_new_type
 from asm_core.ports import ToolDecision
-from asm_core.recording.metering import METERED
-from asm_core.recording.outcomes import RUN_ENDS
+from asm_core.recording.lifecycle.metering import METERED
+from asm_core.recording.lifecycle.outcomes import RUN_ENDS
 from asm_core.values.ids import new_ids
 from asm_core.values.payloads import encode_json
 from asm_core.values.times import utc_now
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from asm_core.conversation import Transcript
     from asm_core.models import Run
-    from asm_core.recording.metering import Meter
+    from asm_core.recording.execution.redacting import RedactingRecorder
+    from asm_core.recording.lifecycle.metering import Meter
     from asm_core.recording.policies import Guard
-    from asm_core.recording.redacting import RedactingRecorder
     from asm_core.tracing.run_trace import RunTrace
     from asm_core.values.payloads import Payload
 

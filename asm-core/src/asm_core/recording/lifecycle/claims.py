@@ -12,8 +12,8 @@ from asm_core.errors import BusyError, InvalidTransitionError
 from asm_core.models import Event, EventType, Run, RunStatus, Session, SessionStatus
 from asm_core.models.session import STAMP_KEY
 from asm_core.ports import ExecutionResult
-from asm_core.recording.leases import is_lost, leased
-from asm_core.recording.process_identity import describe_stamp, make_stamp, recording
+from asm_core.recording.lifecycle.leases import is_lost, leased
+from asm_core.recording.lifecycle.process_identity import describe_stamp, make_stamp, recording
 from asm_core.values.ids import new_id
 from asm_core.values.times import utc_now
 

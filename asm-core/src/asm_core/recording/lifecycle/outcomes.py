@@ -9,7 +9,7 @@ import msgspec
 from asm_core.errors import AsmError, PolicyViolationError, ProviderError, ValidationError
 from asm_core.models import Event, EventType, Run, RunStatus, Session, SessionStatus
 from asm_core.ports import ProviderResult
-from asm_core.recording.claims import end_id, once_id
+from asm_core.recording.lifecycle.claims import end_id, once_id
 from asm_core.values.payloads import Payload, check_payload
 
 RUN_ENDS: Final = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from asm_core.models.session import STAMP_KEY
-from asm_core.recording.process_identity import is_gone, is_here
+from asm_core.recording.lifecycle.process_identity import is_gone, is_here
 from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from asm_core.models import Event
-    from asm_core.recording.recorder import Recorder
+    from asm_core.recording.execution.recorder import Recorder
     from asm_core.redaction.recorded import Redaction
     from asm_core.redaction.redactor import RedactedStream
 

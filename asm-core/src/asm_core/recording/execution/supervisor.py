@@ -12,14 +12,14 @@ from asm_core.concurrency.forking import renew_in_child
 from asm_core.concurrency.threads import begin_thread
 from asm_core.errors import AsmError
 from asm_core.models import TERMINAL_RUN_STATUSES
-from asm_core.recording.claims import CANCEL_REQUESTED
-from asm_core.recording.leases import SHARE, leased
-from asm_core.recording.outcomes import cancelled
+from asm_core.recording.lifecycle.claims import CANCEL_REQUESTED
+from asm_core.recording.lifecycle.leases import SHARE, leased
+from asm_core.recording.lifecycle.outcomes import cancelled
 
 if TYPE_CHECKING:
     from asm_core.models import Run
     from asm_core.ports import SessionStore
-    from asm_core.recording.outcomes import Outcome
+    from asm_core.recording.lifecycle.outcomes import Outcome
 
 _INTERVAL: Final = 0.05
 

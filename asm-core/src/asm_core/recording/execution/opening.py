@@ -13,7 +13,7 @@ from asm_core.ports import ExecutionResult
 if TYPE_CHECKING:
     from asm_core.models import StoredEvent
     from asm_core.ports import SessionStore
-    from asm_core.recording.options import Options
+    from asm_core.recording.execution.options import Options
 
 
 def store_opening(

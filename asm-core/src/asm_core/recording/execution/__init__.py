@@ -1,0 +1,1 @@
+"""Execution of one run: its threads, what it stores, and its result."""
