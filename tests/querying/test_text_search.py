@@ -45,7 +45,7 @@ def test_a_store_may_find_events_without_the_text(order: str) -> None:
     assert (len(first), second.cursor) == (2, None)
 
 
-@given(st.text(min_size=1))
+@given(st.text(st.characters(exclude_characters="\x1b"), min_size=1))
 def test_each_word_of_a_text_is_found_in_it(text: str) -> None:
     words = "".join(one if one.isalnum() else " " for one in text).split()
     for word in words[:MAX_WORDS]:

@@ -234,12 +234,13 @@ class QueryAPI(ABC):
     ) -> Page[StoredEvent]:
         """Return a page of the events whose data contains all words of a text.
 
-        A word is a run of letters and digits, and matches in any case (`str.casefold`); other characters, also ``_``,
-        separate words. Each word must occur as a whole word in a string of the event's data, at any depth. Keys,
-        numbers and metadata are not searched, and neither are values that are stored as artifacts. Words that the text
-        joins by double quotes, or by anything but space, must follow each other in one string. After ``*`` at the end
-        of such a term, its last word may be longer: ``time*``, ``"no rout*"``. Each event is searched by itself: a word
-        that streaming cut in two is found in the message that follows, not in its pieces.
+        A word is a run of letters and digits, and matches in any case (`str.casefold`). Other characters, also ``_``,
+        and escape sequences of terminals separate words. Each word must occur as a whole word in a string of the
+        event's data, at any depth. Keys, numbers and metadata are not searched, and neither are values that are stored
+        as artifacts. Words that the text joins by double quotes, or by anything but space, must follow each other in
+        one string. After ``*`` at the end of such a term, its last word may be longer: ``time*``, ``"no rout*"``. Each
+        event is searched by itself: a word that streaming cut in two is found in the message that follows, not in its
+        pieces.
 
         The search reads all events that match the other filters, until the page is full.
 

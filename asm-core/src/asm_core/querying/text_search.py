@@ -16,6 +16,8 @@ MAX_WORDS: Final = 100
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _TERM: Final = re.compile(r'"([^"]*)"|([^\s"]+)')
+_SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[ -/]*[0-~])")
+"""An escape sequence of a terminal, in lower case or not: a colour, a movement, or the begin of a title."""
 _BEFORE: Final = r"(?<![^\W_])"
 _BETWEEN: Final = r"[\W_]+"
 _REST: Final = r"[^\W_]*"
@@ -25,8 +27,8 @@ _AFTER: Final = r"(?![^\W_])"
 class TextSearch:
     r"""A checked search for words in the data of events.
 
-    A word is a run of letters and digits, in any case (`str.casefold`). All words must occur as whole words, each
-    anywhere in the strings of an event's data. Words of one term must follow each other in one string: a term is a text
+    A word is a run of letters and digits, in any case (`str.casefold`). Escape sequences of terminals separate words.
+    All words must occur as whole words, each anywhere in the strings of an event's data. Words of one term must follow each other in one string: a term is a text
     in double quotes, or without spaces. A term that ends with `*` also matches longer last words.
 
     >>> search = TextSearch.of('refused "no route" time*')
@@ -34,6 +36,8 @@ class TextSearch:
     True
     >>> search.matches({"error": "refused, no such route in time"})
     False
+    >>> TextSearch.of("refused").matches({"delta": "\x1b[31mrefused\x1b[0m"})
+    True
 
     Attributes:
         words: all words, casefolded, without duplicates.
@@ -57,8 +61,8 @@ class TextSearch:
             ValidationError: `text` is not a valid name, has no word, or has more than `MAX_WORDS` words.
         """
         terms = []
-        for quoted, plain in _TERM.findall(check_name("text", text)):
-            term = (quoted or plain).casefold()
+        for quoted, plain in _TERM.findall(_folded(check_name("text", text))):
+            term = quoted or plain
             if words := _WORD.findall(term):
                 terms.append((words, term.endswith(words[-1] + "*")))
         count = sum(len(words) for words, _ in terms)
@@ -71,7 +75,7 @@ class TextSearch:
         """Return whether each term occurs in a string of an event's data, at any depth; keys are not searched."""
         missing = self._terms
         for text in strings_of(data):
-            folded = text.casefold()
+            folded = _folded(text)
             missing = [term for term in missing if term.search(folded) is None]
             if not missing:
                 return True
@@ -83,13 +87,19 @@ class TextSearch:
         >>> TextSearch.of("straße").places("Zur STRASSE, zur Straße")
         [(4, 11), (17, 23)]
         """
-        folded = text.casefold()
+        folded = _folded(text)
         found = [match.span() for match in self._any.finditer(folded)]
         if len(folded) == len(text) or not found:
             return found
         # Casefolding may lengthen a character, but treats each by itself.
         origin = [place for place, character in enumerate(text) for _ in character.casefold()]
         return [(origin[begin], origin[end - 1] + 1) for begin, end in found]
+
+
+def _folded(text: str) -> str:
+    """Fold the case, and replace each escape sequence by as many spaces."""
+    folded = text.casefold()
+    return _SEQUENCE.sub(lambda found: " " * len(found[0]), folded) if "\x1b" in folded else folded
 
 
 def strings_of(data: object) -> Iterator[str]:

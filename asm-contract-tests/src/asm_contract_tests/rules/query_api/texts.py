@@ -19,6 +19,7 @@ TEXTS = {
     "tool": {"tool_name": "read_file", "tool_input": {"path": "src/straße/Ünï.py", "limit": 5}},
     "folded": {"delta": "\u017ftrange \u212a\u0307, STRASSE"},
     "escaped": {"error": {"message": "100% \\u0041 \"quoted\" 'it''s' \x00nul\x7f"}},
+    "coloured": {"delta": "\x1b[1;31mcrimson\x1b[0m \x1b[Kflag\x1b(Bs \x1b]0;window\x07"},
     "words": {"delta": "東京 tower, Ελλάδα; e\u0301t\u00e9"},
 }
 """The data of events by id; each is a session of its own."""
@@ -67,6 +68,10 @@ class SearchTextContract(Contract):
             ("A", []),
             ("quoted it s", ["escaped"]),
             ("nul", ["escaped"]),
+            ("crimson", ["coloured"]),
+            ('"crimson flag"', ["coloured"]),
+            ("window", ["coloured"]),
+            ("31mcrimson", []),
             ("東京", ["words"]),
             ("東", []),
             ("東*", ["words"]),
