@@ -28,8 +28,9 @@ class TextSearch:
     r"""A checked search for words in the data of events.
 
     A word is a run of letters and digits, in any case (`str.casefold`). Escape sequences of terminals separate words.
-    All words must occur as whole words, each anywhere in the strings of an event's data. Words of one term must follow each other in one string: a term is a text
-    in double quotes, or without spaces. A term that ends with `*` also matches longer last words.
+    All words must occur as whole words, each anywhere in the strings of an event's data. Words of one term must follow
+    each other in one string: a term is a text in double quotes, or without spaces. A term that ends with `*` also
+    matches longer last words.
 
     >>> search = TextSearch.of('refused "no route" time*')
     >>> search.matches({"error": "Connection REFUSED: no route", "notes": ["timeout"]})
