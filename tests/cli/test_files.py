@@ -201,6 +201,45 @@ def test_a_directory_brings_back_a_whole_store_and_then_what_is_new(
         assert other.query_api.export_session(session.id) == backend.query_api.export_session(session.id)
 
 
+def test_a_directory_holds_the_records_of_state(
+    asm: Callable[..., Result],
+    fill: Callable[..., Session],
+    backend: Backend,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill(id="state")
+    for namespace in ("plain", "user:1"):
+        backend.state_store.put(namespace, "k", 1)
+        backend.state_store.put(namespace, "l", 1)
+    export = ("export", "--all", str(tmp_path))
+    assert asm(*export).stderr.startswith(f"Exported 1 session and 2 namespaces of state to {tmp_path}; 0 files")
+    assert len(list(tmp_path.glob("state.*.jsonl"))) == 2
+    backend.state_store.put("plain", "k", 2)
+    assert asm(*export).stderr.startswith(f"Exported 0 sessions and 1 namespace of state to {tmp_path}; 2 files")
+    other = MemoryBackend()
+    monkeypatch.setattr(Choice, "open", lambda _self, **_options: other)
+    done = "Imported 4 records of state and updated 0; 0 already there and equal.\n"
+    assert asm("import", str(tmp_path)).stdout.splitlines(keepends=True)[1] == done
+    assert other.state_store.list("plain") == backend.state_store.list("plain")
+    later = other.state_store.put("plain", "k", 3)
+    result = asm("import", str(tmp_path / "state.plain.jsonl"))
+    assert result.stdout == "Imported 0 records of state and updated 0; 1 already there and equal.\n"
+    assert (result.exit_code, result.stderr.split(" is ")[0]) == (1, "error: Record 'k' of namespace 'plain'")
+    assert other.state_store.get("plain", "k") == later
+
+
+def test_records_of_state_are_imported_from_a_pipe(
+    asm: Callable[..., Result], backend: Backend, elsewhere: Callable[[], Backend], tmp_path: Path
+) -> None:
+    record = backend.state_store.put("plain", "k", 1)
+    asm("export", "--all", str(tmp_path))
+    given = (tmp_path / "state.plain.jsonl").read_text(encoding="utf-8")
+    other = elsewhere()
+    assert asm("import", "-", given=given).stdout.startswith("Imported 1 record of state and updated 0")
+    assert other.state_store.get("plain", "k") == record
+
+
 def test_a_damaged_file_of_a_directory_does_not_stop_the_others(
     asm: Callable[..., Result], fill: Callable[..., Session], elsewhere: Callable[[], Backend], tmp_path: Path
 ) -> None:

@@ -33,12 +33,16 @@ def store(environment: dict[str, str]) -> Iterator[Backend]:
                 asm_core.Event.new(type="message_streamed", session_id=session.id, run_id=run.id, data={"delta": "é"})
                 for _ in range(number)
             )
+        for key in ("color", "size"):
+            backend.state_store.put("user:1", key, {"text": "✓"})
+        backend.state_store.put("user:1", "size", 2)
         yield backend
 
 
 def exported(backend: Backend) -> dict[str, object]:
     sessions = backend.query_api.search_sessions(include_deleted=True)
-    return {session.id: backend.query_api.export_session(session.id) for session in sessions}
+    found: dict[str, object] = {session.id: backend.query_api.export_session(session.id) for session in sessions}
+    return {**found, "state": backend.state_store.list("user:1").items}
 
 
 def test_a_store_is_copied_to_postgresql_and_back(
@@ -46,7 +50,9 @@ def test_a_store_is_copied_to_postgresql_and_back(
 ) -> None:
     done = process("copy", "--to", postgresql_url)
     assert done.stdout == (
-        "Copied 3 sessions and updated 0; 0 already there and equal.\nChecked 3 sessions: equal in both stores.\n"
+        "Copied 3 sessions and updated 0; 0 already there and equal.\n"
+        "Copied 2 records of state and updated 0; 0 already there and equal.\n"
+        "Checked 3 sessions and 2 records of state: equal in both stores.\n"
     )
     back = f"sqlite:///{tmp_path}/back.db"
     done = process("copy", "--from", postgresql_url, "--to", back, "-b", "sqlmodel")
@@ -78,10 +84,26 @@ def test_a_later_state_in_the_target_is_not_set_back(process: Complete, store: B
         assert copy.session_store.get_session(session.id) == changed
 
 
+def test_a_record_of_state_that_differs_is_left_as_it_is(process: Complete, store: Backend, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/copy.db"
+    process("copy", "--to", url)
+    store.state_store.put("user:1", "color", "changed")
+    with asm_core.open_backend("peewee", url=url) as copy:
+        changed = copy.state_store.put("user:1", "size", "later")
+        done = process("copy", "--to", url)
+        assert done.returncode == 1
+        assert done.stdout.splitlines()[1:] == ["Copied 0 records of state and updated 1; 0 already there and equal."]
+        assert done.stderr.startswith(
+            "error: Record 'size' of namespace 'user:1' is already stored and differs in: value"
+        )
+        assert copy.state_store.get("user:1", "size") == changed
+
+
 def test_a_backup_of_a_store_in_use_is_that_store(process: Complete, store: Backend, tmp_path: Path) -> None:
     path = tmp_path / "copy.db"
     with store.transaction() as ports:  # it is not committed, and so is in no backup
         ports.session_store.save_session(asm_core.Session.new(agent_id="open"))
+        ports.state_store.put("open", "k", 1)
         done = process("backup", str(path))
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith(f"Copied {tmp_path / 'asm.db'} to {path}: 3 sessions, ")
@@ -94,7 +116,8 @@ def test_a_backup_of_a_store_in_use_is_that_store(process: Complete, store: Back
         assert copy.maintenance.health_check() == []
         found = exported(store)
         assert exported(copy) == {name: found[name] for name in exported(copy)}
-        assert len(exported(copy)) == 3
+        assert len(exported(copy)) == 4
+        assert copy.state_store.list_namespaces().items == ["user:1"]
     assert not [one for one in tmp_path.iterdir() if one.name.endswith(".part")]
 
 

@@ -31,6 +31,30 @@ class DeletionsCompareNothing(MemoryStateStore):
         return super()._delete(namespace, key, None, now)
 
 
+@caught_by(
+    "test_a_copy_that_expects_another_revision_changes_nothing",
+    "test_a_copy_that_expects_a_revision_creates_nothing",
+    "test_of_several_copies_at_once_one_is_stored",
+)
+class CopiesCompareNothing(MemoryStateStore):
+    def _restore(self, record: StateRecord, expected: int, now: datetime) -> None:  # noqa: ARG002
+        stored = self._load(record.namespace, record.key, now)
+        super()._restore(record, stored.revision if stored else 0, now)
+
+
+@caught_by("test_a_copy_of_a_record_is_exact", "test_a_restored_record_continues")
+class CopiesArePuts(MemoryStateStore):
+    def _restore(self, record: StateRecord, expected: int, now: datetime) -> None:
+        rest = {"expires_at": record.expires_at, "expected": expected, "now": now}
+        self._put(record.namespace, record.key, record.value, **rest)
+
+
+@caught_by("test_a_copy_replaces_an_expired_record")
+class CopiesCompareExpiredRecords(MemoryStateStore):
+    def _restore(self, record: StateRecord, expected: int, now: datetime) -> None:
+        super()._restore(record, expected, now.replace(year=1))
+
+
 @caught_by("test_an_expired_record_does_not_exist")
 class ExpiredRecordsAreListed(MemoryStateStore):
     def _find(self, namespace: str, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[StateRecord]:

@@ -8,6 +8,7 @@ import pytest
 
 import asm_core as asm
 from asm_contract_tests.making import (
+    a_record,
     a_run,
     a_session,
     an_artifact,
@@ -33,6 +34,7 @@ RESULT = asm.ExecutionResult(OLD, a_run(OLD), some_events("s", 3))
 COPY = (a_session(id="copy"), [a_run("copy")], [an_event("copy").numbered(7)])
 ARTIFACT = an_artifact()
 KEPT = an_artifact(key="kept")
+RECORD = a_record(key="copied", revision=3)
 
 
 def with_title(session: asm.Session) -> asm.Session:
@@ -43,6 +45,12 @@ def with_title(session: asm.Session) -> asm.Session:
 def redact_all(store: asm.SessionStore, session_id: str) -> asm.Erased:
     """Redact all events of a session."""
     return store.redact_events(session_id, ids(store.get_events(session_id)))
+
+
+def restore_record(store: asm.StateStore) -> asm.StateRecord:
+    """Store a copy of a record, in place of the one that is there."""
+    stored = store.get(RECORD.namespace, RECORD.key)
+    return store.restore(RECORD, expected_revision=stored.revision if stored else 0)
 
 
 WRITES: Calls = {
@@ -68,6 +76,7 @@ WRITES: Calls = {
     "register": lambda backend: backend.artifact_registry.register(ARTIFACT),
     "delete": lambda backend: backend.artifact_registry.delete("kept"),
     "put_state": lambda backend: backend.state_store.put("n", "kept", 2),
+    "restore_state": lambda backend: restore_record(backend.state_store),
     "delete_state": lambda backend: backend.state_store.delete("n", "kept"),
 }
 READS: Calls = {
@@ -95,6 +104,7 @@ def fill(backend: asm.Backend) -> None:
     backend.session_store.append_events(some_events("s", 5))
     backend.artifact_registry.register(KEPT)
     backend.state_store.put("n", "kept", 1)
+    backend.state_store.delete("n", RECORD.key)
 
 
 def state(backend: asm.Backend) -> Any:

@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from calls import ARTIFACT, BATCH, EVENT, GONE, POLICY, RESULT, RUN, fill
+from calls import ARTIFACT, BATCH, EVENT, GONE, POLICY, RECORD, RESULT, RUN, fill
 
 import asm_core as asm
 from asm_contract_tests.making import an_event, changed, ids, numbers
@@ -43,6 +43,7 @@ ARGUMENTS: dict[str, Any] = {
     "key": "kept",
     "namespace": "n",
     "value": 2,
+    "record": RECORD,
     "policy": POLICY,
     "idle_timeout": 0,
     "change": lambda stored: changed(stored, metadata={"changed": True}),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from asm_core.models import Artifact, Event, Run, Session
 from asm_core.transfer import dump_session, load_session
+from asm_core.transfer.lines import STATE_FIRST_BYTES, StateTotals, end_line
 
 if TYPE_CHECKING:
     from asm_core.ports import Backend
@@ -57,6 +58,8 @@ def imported(backend: Backend, data: bytes) -> Any:
 def sealed(lines: list[bytes]) -> bytes:
     """Give lines the last line that fits them, as a forger would."""
     body = b"".join(lines)
+    if lines[0].startswith(STATE_FIRST_BYTES):
+        return body + end_line(StateTotals(records=len(lines) - 1, sha256=hashlib.sha256(body).hexdigest()))
     counts = [sum(line.startswith(b'{"%b"' % kind) for line in lines) for kind in (b"run", b"event", b"artifact")]
     totals = {
         "runs": counts[0],

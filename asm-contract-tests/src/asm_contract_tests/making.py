@@ -16,13 +16,14 @@ from asm_core import (
     Session,
     SessionStatus,
     SessionStore,
+    StateRecord,
     TokenUsage,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-M = TypeVar("M", Artifact, Event, ExecutionResult, Run, Session)
+M = TypeVar("M", Artifact, Event, ExecutionResult, Run, Session, StateRecord)
 R = TypeVar("R", Run, Session)
 
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -64,6 +65,12 @@ def an_artifact(**fields: Any) -> Artifact:
     """Return a new artifact."""
     place = {"key": "report", "byte_size": 3, "checksum_sha256": SHA256, "storage_backend": "file", "storage_ref": "/r"}
     return Artifact.new(**{**place, **fields})
+
+
+def a_record(**fields: Any) -> StateRecord:
+    """Return a record of state that another store may have."""
+    times = {"created_at": at(1), "updated_at": at(2)}
+    return StateRecord(**{"namespace": "n", "key": "k", "value": {"a": 1}, "revision": 1, **times, **fields})
 
 
 def changed(model: M, **fields: Any) -> M:

@@ -118,7 +118,7 @@ if TYPE_CHECKING:
     from asm_core.retention import MaintenanceReport, RetentionPolicy
     from asm_core.retrying import RetryPolicy
     from asm_core.tracing import Tracing
-    from asm_core.transfer import copy_store, dump_session, load_session
+    from asm_core.transfer import copy_store, dump_session, dump_state, load_session, load_state
 
 __all__ = [
     "PORT_VERSION",
@@ -223,10 +223,12 @@ __all__ = [
     "close_abandoned",
     "copy_store",
     "dump_session",
+    "dump_state",
     "hookimpl",
     "installed_backends",
     "installed_providers",
     "load_session",
+    "load_state",
     "open_backend",
     "open_provider",
     "read_messages",
@@ -263,7 +265,7 @@ _NAMES: Final = {
     "retention": "MaintenanceReport RetentionPolicy",
     "retrying": "RetryPolicy",
     "tracing": "Tracing",
-    "transfer": "copy_store dump_session load_session",
+    "transfer": "copy_store dump_session dump_state load_session load_state",
 }
 """The names of each module that is imported when one of them is used: a program pays only for what it uses."""
 _HOMES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -289,6 +289,8 @@ class StateStore(Port):
         """Store a value, and return its record. The revision is 1 for a new record, and one more for each later put."""
     async def delete(self, namespace: str, key: str, *, expected_revision: int | None = None) -> bool:
         """Remove the record; return whether there was one."""
+    async def restore(self, record: StateRecord, *, expected_revision: int = 0) -> StateRecord:
+        """Store an exact copy of a record, with its revision and times, and return it; for imports and copies."""
     async def list(
         self,
         namespace: str,

@@ -59,6 +59,11 @@ class MemoryStateStore(StateStore):
             self._state.drop(self._state.records, (namespace, key))
         return stored is not None
 
+    def _restore(self, record: StateRecord, expected: int, now: datetime) -> None:
+        with self._state.transaction():
+            _compare(self._live(record.namespace, record.key, now), record.key, expected)
+            self._state.put(self._state.records, (record.namespace, record.key), record)
+
     def _find(self, namespace: str, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[StateRecord]:
         with self._state.lock:
             found = [

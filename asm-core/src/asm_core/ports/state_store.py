@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from asm_core.errors import ValidationError
-from asm_core.models.base import check_natural
-from asm_core.models.state_record import check_value
+from asm_core.models.base import check_instance, check_natural
+from asm_core.models.state_record import StateRecord, check_value
 from asm_core.querying.cursors import decode_cursor
 from asm_core.querying.pages import Page, cut_page
 from asm_core.querying.queries import Order, check_limit
@@ -17,8 +17,6 @@ from asm_core.values.times import check_optional_time, utc_now
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-
-    from asm_core.models.state_record import StateRecord
 
 _BY_KEY: Final = Order("key_asc", ("key",), descending=False)
 _BY_NAMESPACE: Final = Order("namespace_asc", ("namespace",), descending=False)
@@ -83,6 +81,23 @@ class StateStore(ABC):
         expected = _check_expected(expected_revision, least=1)
         return self._delete(check_name("namespace", namespace), check_name("key", key), expected, utc_now())
 
+    def restore(self, record: StateRecord, *, expected_revision: int = 0) -> StateRecord:
+        """Store an exact copy of a record, with its revision and times, and return it; for imports and copies.
+
+        A copy that has expired is stored too, and no read returns it.
+
+        Args:
+            record: the record of another store.
+            expected_revision: the revision of the record that the copy replaces; 0: there must be none.
+
+        Raises:
+            RevisionConflictError: the stored record has another revision.
+        """
+        expected = check_natural("expected_revision", expected_revision, least=0)
+        copy = check_instance(StateRecord, record).checked()
+        self._restore(copy, expected, utc_now())
+        return copy
+
     def list(
         self, namespace: str, *, prefix: str = "", limit: int = 50, cursor: str | None = None
     ) -> Page[StateRecord]:
@@ -138,6 +153,10 @@ class StateStore(ABC):
     @abstractmethod
     def _delete(self, namespace: str, key: str, expected: int | None, now: datetime) -> bool:
         """Remove the record in one step; return whether there was one. RevisionConflictError as for `_put`."""
+
+    @abstractmethod
+    def _restore(self, record: StateRecord, expected: int, now: datetime) -> None:
+        """Store the record as it is, in one step. RevisionConflictError as for `_put`."""
 
     @abstractmethod
     def _find(self, namespace: str, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[StateRecord]:

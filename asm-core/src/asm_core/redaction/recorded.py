@@ -16,7 +16,7 @@ from asm_core.values.payloads import encode_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from asm_core.models import Artifact, Run, Session
+    from asm_core.models import Artifact, Run, Session, StateRecord
     from asm_core.ports import ExecutionResult
     from asm_core.redaction.redactor import Redactor
     from asm_core.values.payloads import Payload
@@ -88,6 +88,13 @@ class Redaction:
             return artifact
         metadata, counts = self.redactor.redact(artifact.metadata)
         return msgspec.structs.replace(artifact, metadata=counted(metadata, counts)) if counts else artifact
+
+    def record(self, record: StateRecord) -> StateRecord:
+        """Return a record of state with a redacted value."""
+        if self.redactor is None:
+            return record
+        redacted, _ = self.redactor.redact({"value": record.value})
+        return msgspec.structs.replace(record, value=redacted["value"])
 
     def result(self, result: ExecutionResult) -> ExecutionResult:
         """Return what is flushed with a redacted run and events. The session is stored as it is."""

@@ -1,8 +1,9 @@
-"""Export of a session to a file, and its exact import into any backend.
+"""Export of a session, or of a namespace of state, to a file, and its exact import into any backend.
 
-The file holds JSON lines: a header, the session, its runs, its events by number, its live artifacts, and a last line
-with the counts and the SHA-256 of all lines before it. Each line in between has its own CRC, which locates damage. Both
-directions stream: memory does not grow with the session.
+The file of a session holds JSON lines: a header, the session, its runs, its events by number, its live artifacts, and a
+last line with the counts and the SHA-256 of all lines before it. Each line in between has its own CRC, which locates
+damage. A namespace of state has a file of its own: a header, its records by key, and such a last line. Both directions
+stream: memory does not grow with what is transferred.
 
 >>> import io, asm_core.memory
 >>> from asm_core.models import Event, Session
@@ -21,6 +22,18 @@ True
 
 from asm_core.transfer.exporting import ExportReport, dump_session
 from asm_core.transfer.importing import ImportReport, load_session
+from asm_core.transfer.records import StateReport
+from asm_core.transfer.state_files import dump_state, load_state
 from asm_core.transfer.stores import CopyReport, copy_store
 
-__all__ = ["CopyReport", "ExportReport", "ImportReport", "copy_store", "dump_session", "load_session"]
+__all__ = [
+    "CopyReport",
+    "ExportReport",
+    "ImportReport",
+    "StateReport",
+    "copy_store",
+    "dump_session",
+    "dump_state",
+    "load_session",
+    "load_state",
+]

@@ -11,26 +11,27 @@ import msgspec
 from asm_core.errors import short_repr
 from asm_core.models import Artifact, Event, Run, Session
 from asm_core.transfer.lines import (
+    CHANGED,
     END,
     HEADER_LIMIT,
     KINDS,
     Header,
     Totals,
     damaged,
+    decode_again,
     read_end,
     read_header,
     read_model,
     split_line,
 )
 from asm_core.transfer.reading import read_line
-from asm_core.values.schemas import decode_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from asm_core.transfer.lines import Line
     from asm_core.transfer.reading import Source
 
-_CHANGED: Final = "The file changed during the import."
 _RANKS: Final = {kind: rank for rank, kind in enumerate(KINDS)}
 
 
@@ -54,60 +55,56 @@ def check_file(file: Source) -> Manifest:
     """
     start = file.tell()
     first = file.readline(HEADER_LIMIT)
-    checker = _Checker(read_header(first), start)
+    checker = _Checker(read_header(first, Header), start)
     digest = hashlib.sha256(first)
     number, place = 1, start + len(first)
-    for number, line in _lines(file):
+    for number, line in numbered_lines(file):
         if line.startswith(END):
-            return checker.end(number, read_end(number, line), place, digest.hexdigest(), file.read(1))
+            return checker.end(number, read_end(number, line, Totals), place, digest.hexdigest(), file.read(1))
         checker.take(number, line, place)
         digest.update(line)
         place += len(line)
     raise damaged(number, "The file ends after this line, without a last line: it was truncated.")
 
 
-def read_again(file: Source, manifest: Manifest) -> Iterator[tuple[Session | Run | Event | Artifact, int]]:
+def read_again(file: Source, start: int, sha256: str) -> Iterator[tuple[Line, int]]:
     """Yield the models of a checked file in order, each with the length of its line.
+
+    Args:
+        file: the file.
+        start: the position of its header.
+        sha256: the hash in its last line.
 
     Raises:
         ValidationError: the file changed after the check.
     """
-    file.seek(manifest.start)
+    file.seek(start)
     digest = hashlib.sha256(file.readline(HEADER_LIMIT))
-    for number, line in _lines(file):
+    for number, line in numbered_lines(file):
         if line.startswith(END):
             break
         digest.update(line)
-        yield _decoded(number, line), len(line)
-    if digest.hexdigest() != manifest.totals.sha256:
-        raise damaged(1, _CHANGED)
+        yield decode_again(number, line), len(line)
+    if digest.hexdigest() != sha256:
+        raise damaged(1, CHANGED)
 
 
 def read_artifacts(file: Source, manifest: Manifest) -> Iterator[Artifact]:
     """Yield the artifacts of a checked file."""
     file.seek(manifest.artifacts_at)
     for _ in range(manifest.totals.artifacts):
-        model = _decoded(1, read_line(file, 1))
+        model = decode_again(1, read_line(file, 1))
         if isinstance(model, Artifact):
             yield model
 
 
-def _lines(file: Source) -> Iterator[tuple[int, bytes]]:
+def numbered_lines(file: Source) -> Iterator[tuple[int, bytes]]:
     """Yield the lines after the first one, with their numbers."""
     for number in itertools.count(2):
         line = read_line(file, number)
         if not line:
             return
         yield number, line
-
-
-def _decoded(number: int, line: bytes) -> Session | Run | Event | Artifact:
-    """Return the model of a checked line."""
-    kind, body = split_line(number, line)
-    try:
-        return msgspec.json.decode(body, type=KINDS[kind], dec_hook=decode_field)
-    except (ValueError, RecursionError):
-        raise damaged(number, _CHANGED) from None
 
 
 class _Checker:
@@ -123,7 +120,7 @@ class _Checker:
 
     def take(self, number: int, line: bytes, place: int) -> None:
         kind, body = split_line(number, line)
-        model = read_model(number, kind, body)
+        model = read_model(number, KINDS[kind], body)
         key = (_RANKS[kind], *self._key(number, model))
         if self._session is None and kind != "session":
             raise damaged(number, f"The session must come first, not the {kind}.")

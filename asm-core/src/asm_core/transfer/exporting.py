@@ -58,7 +58,7 @@ def dump_session(
         SessionNotFoundError: the session does not exist, or was deleted meanwhile.
     """
     redaction = Redaction(None if redactor is None else check_instance(Redactor, redactor))
-    writer = _Writer(file)
+    writer = Writer(file)
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
         runs, last_sequence = _take_state(backend, session_id, spool, redaction)
         header = Header(session_id=session_id, last_sequence=last_sequence)
@@ -78,7 +78,7 @@ def dump_session(
     return report
 
 
-class _Writer:
+class Writer:
     """A writer that computes the SHA-256 of all written data."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -86,11 +86,13 @@ class _Writer:
         self._digest = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
+        """Write data to the file."""
         self._file.write(data)
         self._digest.update(data)
 
     @property
     def sha256(self) -> str:
+        """The SHA-256 of all written data."""
         return self._digest.hexdigest()
 
 

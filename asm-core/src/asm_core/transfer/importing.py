@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asm_core.models import Model
     from asm_core.ports import Backend
     from asm_core.transfer.checking import Manifest
+    from asm_core.transfer.lines import Line
     from asm_core.transfer.reading import Source
 
 _BATCH: Final = 500
@@ -46,7 +47,7 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.session_added or self.updated or bool(self.runs_added or self.events_added or self.artifacts_added)
 
 
-def load_session(backend: Backend, file: IO[bytes], *, update: bool = False) -> ImportReport:
+def load_session(backend: Backend, file: IO[bytes] | Source, *, update: bool = False) -> ImportReport:
     """Store the session that `dump_session` wrote to a binary file, exactly as it was, on any backend.
 
     The whole file is checked before anything is written. Then it is written in one transaction if the backend has
@@ -112,7 +113,7 @@ def _compare(backend: Backend, file: Source, manifest: Manifest, *, update: bool
         found.updated = _differs(stored, session, update=is_later)
     except SessionNotFoundError:
         found.session_added = True
-    for models in _batches(read_again(file, manifest)):
+    for models in batches(_models(file, manifest)):
         for run in _only(Run, models):
             try:
                 found.updated |= _differs(store.get_run(run.id), run, update=update)
@@ -167,7 +168,7 @@ def _same(stored: Model, given: Model) -> None:
 def _write(backend: Backend, file: Source, manifest: Manifest, *, replace: bool) -> int:
     store, last = backend.session_store, manifest.last_sequence
     added = store.restore_session(manifest.session, last_sequence=last, replace=replace)
-    for models in _batches(read_again(file, manifest)):
+    for models in batches(_models(file, manifest)):
         runs, events = _only(Run, models), _only(Event, models)
         if runs or events:
             added += store.restore_session(manifest.session, runs, events, last_sequence=last, replace=replace)
@@ -176,8 +177,13 @@ def _write(backend: Backend, file: Source, manifest: Manifest, *, replace: bool)
     return added
 
 
-def _batches(models: Iterator[tuple[Model, int]]) -> Iterator[list[Model]]:
-    batch: list[Model] = []
+def _models(file: Source, manifest: Manifest) -> Iterator[tuple[Line, int]]:
+    return read_again(file, manifest.start, manifest.totals.sha256)
+
+
+def batches(models: Iterator[tuple[Line, int]]) -> Iterator[list[Line]]:
+    """Yield lists of models, of a bounded number and total length of lines."""
+    batch: list[Line] = []
     size = 0
     for model, length in models:
         batch.append(model)
@@ -189,5 +195,5 @@ def _batches(models: Iterator[tuple[Model, int]]) -> Iterator[list[Model]]:
         yield batch
 
 
-def _only(kind: Any, models: list[Model]) -> list[Any]:
+def _only(kind: Any, models: list[Line]) -> list[Any]:
     return [model for model in models if isinstance(model, kind)]

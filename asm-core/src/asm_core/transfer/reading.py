@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from typing import IO, TYPE_CHECKING, Final, Protocol
+from typing import IO, TYPE_CHECKING, Final, Protocol, cast
 
 from asm_core.errors import ValidationError
 from asm_core.transfer.lines import BEGINNING, LINE_LIMIT, damaged
@@ -22,6 +22,9 @@ _CHUNK: Final = 1 << 20
 class Source(Protocol):
     """A seekable file."""
 
+    def seekable(self) -> bool:
+        """Return True."""
+
     def readline(self, size: int = -1, /) -> bytes:
         """Return a line, or the next `size` bytes of it."""
 
@@ -36,13 +39,13 @@ class Source(Protocol):
 
 
 @contextlib.contextmanager
-def rereadable(file: IO[bytes]) -> Iterator[Source]:
+def rereadable(file: IO[bytes] | Source) -> Iterator[Source]:
     """Return the file itself if it is seekable, and otherwise a copy that is made while it is read."""
     if file.seekable():
         yield file
         return
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
-        yield _Spool(file, copy)
+        yield _Spool(cast("IO[bytes]", file), copy)
 
 
 def read_line(file: Source, number: int) -> bytes:
@@ -78,6 +81,9 @@ class _Spool:
         self._pipe = pipe
         self._copy = copy
         self._size = 0
+
+    def seekable(self) -> bool:
+        return True
 
     def readline(self, size: int = -1, /) -> bytes:
         return self._copy.readline(size) or self._keep(self._pipe.readline(size))

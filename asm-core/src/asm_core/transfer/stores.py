@@ -12,6 +12,10 @@ from asm_core.errors import AlreadyExistsError, SessionNotFoundError
 from asm_core.querying.pages import all_items
 from asm_core.transfer.exporting import dump_session
 from asm_core.transfer.importing import load_session
+from asm_core.transfer.lines import decode_again, line_of
+from asm_core.transfer.records import StateReport, name_of, store_records
+from asm_core.transfer.state_files import namespaces_of, record_pages
+from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +35,8 @@ class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
         unchanged: the number of sessions that were already equal.
         refused: why a session was not copied, by its id: the target has another or a later state of it.
         different: the ids of copied sessions that were not equal in the check at the end.
+        state: the records of state that were copied.
+        different_records: the copied records of state that were not equal in the check at the end.
     """
 
     added: int = 0
@@ -38,20 +44,24 @@ class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: int = 0
     refused: dict[str, str] = {}
     different: tuple[str, ...] = ()
+    state: StateReport = StateReport()
+    different_records: tuple[str, ...] = ()
 
 
 def copy_store(
     source: Backend, target: Backend, *, progress: Callable[[str, int], None] = lambda _step, _count: None
 ) -> CopyReport:
-    """Copy all sessions with their runs, events and artifact metadata, then read the copies again and compare them.
+    """Copy all sessions and all records of state, then read the copies again and compare them.
 
-    Soft-deleted sessions are copied too. Each session is copied as by `dump_session` and `load_session`, so both stores
-    may be in use. A repeated copy adds what is new. Sessions that are only in the target stay.
+    A session is copied with its runs, events and artifact metadata, as by `dump_session` and `load_session`;
+    soft-deleted ones too. Records of state are copied as by `dump_state` and `load_state`, except those that have
+    expired. Both stores may be in use. A repeated copy adds what is new. What is only in the target stays.
 
     Args:
         source: the store to read.
         target: the store to write.
-        progress: called with ``copied`` or ``checked`` and a number of sessions.
+        progress: called with ``copied`` or ``checked`` and a number of sessions, and with ``records_copied`` or
+            ``records_checked`` and a number of records of state.
     """
     counts = {"added": 0, "updated": 0, "unchanged": 0}
     digests: dict[str, bytes] = {}
@@ -70,7 +80,10 @@ def copy_store(
         if _digest(target, session_id) != digest:
             different.append(session_id)
         progress("checked", 1)
-    return CopyReport(**counts, refused=refused, different=tuple(different))
+    state, different_records = _copy_state(source, target, progress)
+    return CopyReport(
+        **counts, refused=refused, different=tuple(different), state=state, different_records=different_records
+    )
 
 
 def session_ids(backend: Backend) -> Iterator[str]:
@@ -91,6 +104,32 @@ def _copy(source: Backend, target: Backend, session_id: str) -> tuple[bytes, str
         spool.seek(0)
         report = load_session(target, spool, update=True)
     return digest.digest(), "added" if report.session_added else "updated" if report.changed else "unchanged"
+
+
+def _copy_state(
+    source: Backend, target: Backend, progress: Callable[[str, int], None]
+) -> tuple[StateReport, tuple[str, ...]]:
+    """Copy the records of state; return the report, and the names of those that differ afterwards."""
+    report = StateReport()
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copied:
+        for namespace in namespaces_of(source):
+            for page in record_pages(source, namespace):
+                added, records = store_records(target, page, update=True)
+                report += added
+                copied.writelines(map(line_of, records))
+                progress("records_copied", len(page))
+        copied.seek(0)
+        return report, tuple(_differing(target, copied, progress))
+
+
+def _differing(target: Backend, copied: IO[bytes], progress: Callable[[str, int], None]) -> Iterator[str]:
+    for number, line in enumerate(copied, start=1):
+        record: Any = decode_again(number, line)
+        stored = target.state_store.get(record.namespace, record.key)
+        has_expired = record.expires_at is not None and record.expires_at <= utc_now()
+        if stored != record and not has_expired:
+            yield name_of(record)
+        progress("records_checked", 1)
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 from asm_contract_tests.contract import Contract
-from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, at, changed
+from asm_contract_tests.making import a_record, a_run, a_session, an_artifact, an_event, at, changed
 from asm_core import (
     ArtifactRegistry,
     AsmError,
@@ -90,6 +90,7 @@ VALUES: Final[list[Any]] = [
     changed(a_run("x"), status="no status", cost_usd="1"),
     changed(an_event("x"), data={"x": float("nan")}, timestamp=None),
     changed(an_artifact(), byte_size="3", created_at=1),
+    changed(a_record(), namespace=None, value=float("nan"), revision="1", updated_at=1),
     ExecutionResult(None),  # type: ignore[arg-type]
     ExecutionResult(a_session(), run=1, events=2),  # type: ignore[arg-type]
     len,
@@ -131,6 +132,7 @@ SOUND: Final[dict[str, Any]] = {
     "key": "k",
     "namespace": "n",
     "value": 1,
+    "record": a_record(),
     "policy": RetentionPolicy(),
 }
 """What the arguments that a method cannot do without are, where another one is tried out."""

@@ -2,9 +2,10 @@
 
 from asm_contract_tests.rules.state_store.listing import ListStateContract
 from asm_contract_tests.rules.state_store.putting import PutStateContract
+from asm_contract_tests.rules.state_store.restoring import RestoreStateContract
 
 __all__ = ["StateStoreContract"]
 
 
-class StateStoreContract(PutStateContract, ListStateContract):
+class StateStoreContract(PutStateContract, ListStateContract, RestoreStateContract):
     """Everything that the port `StateStore` promises."""

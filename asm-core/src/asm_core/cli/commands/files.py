@@ -1,29 +1,28 @@
 """``asm export`` and ``asm import``."""
 
-import contextlib
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
 from asm_core.cli.arguments import complete_session
 from asm_core.cli.atomic import atomic_file
-from asm_core.cli.directories import export_store, exported_files
-from asm_core.cli.exits import FAILED
+from asm_core.cli.directories import export_store
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
 from asm_core.cli.output.progress import shown_progress, shown_work
 from asm_core.cli.output.text import counted
 from asm_core.cli.redacting import RedactOption, chosen_redactor
-from asm_core.cli.store import Choice, with_backend, with_choice
-from asm_core.errors import AlreadyExistsError, ValidationError
+from asm_core.cli.store import Choice, with_choice
 from asm_core.ports import Backend
 from asm_core.redaction import Redactor
-from asm_core.transfer import dump_session, load_session
+from asm_core.transfer import dump_session
 from asm_core.transfer.lines import FIRST_BYTES
 
 STANDARD_STREAM = "-"
+_EXPORTS = {"session": "sessions exported", "namespace": "namespaces of state exported"}
 
 
 @with_choice
@@ -40,7 +39,7 @@ def export_to_file(
         str | None, typer.Option("--output", "-o", metavar="FILE", help="The file to write, or - for stdout.")
     ] = None,
     directory: Annotated[
-        Path | None, typer.Option("--all", metavar="DIRECTORY", help="Export all sessions, a file each.")
+        Path | None, typer.Option("--all", metavar="DIRECTORY", help="Export all sessions and all state, a file each.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     umask: Annotated[
@@ -49,11 +48,12 @@ def export_to_file(
     ] = False,
     redact: RedactOption = None,
 ) -> None:
-    """Export a session to a file, or all sessions to a directory.
+    """Export a session to a file, or the whole store to a directory.
 
     A session has its runs, events and artifacts with it. `asm import` restores it exactly, in any store. The file holds
     JSON lines with checksums, and appears when it is complete. Artifacts are exported as registered; their blobs are
-    not. With --all, files that are already there and equal are not written again, and others are replaced.
+    not. With --all, each session and each namespace of state has a file. Files that are already there and equal are not
+    written again, and others are replaced.
     """
     is_all = directory is not None and session is None and target is None
     if not is_all and (session is None or target is None or directory is not None):
@@ -86,86 +86,22 @@ def _export_one(
 
 def _export_all(backend: Backend, directory: Path, *, private: bool, redactor: Redactor | None) -> None:
     total = backend.query_api.search_sessions(include_deleted=True, limit=1, count=True).total_count
-    written = unchanged = 0
-    with shown_progress({"exported": "sessions exported"}, total=total) as advance:
-        for is_new in export_store(backend, directory, private=private, redactor=redactor):
-            written += is_new
-            unchanged += not is_new
-            advance("exported", 1)
+    counts: Counter[tuple[str, bool]] = Counter()
+    with shown_progress(_EXPORTS, total=total) as advance:
+        for kind, is_new in export_store(backend, directory, private=private, redactor=redactor):
+            counts[kind, is_new] += 1
+            advance(kind, 1)
+    unchanged = counts["session", False] + counts["namespace", False]
     printing.note(
-        f"Exported {counted(written, 'session')} to {directory}; {counted(unchanged, 'file')} already there and equal."
+        f"Exported {counted(counts['session', True], 'session')}{_and_state(counts)} to {directory}; "
+        f"{counted(unchanged, 'file')} already there and equal."
     )
 
 
-@with_backend(migrate=True)
-def import_from_file(
-    backend: Backend,
-    source: Annotated[
-        str,
-        typer.Argument(metavar="FILE", help="A file that `asm export` wrote, a directory of them, or - for stdin."),
-    ],
-    *,
-    update: Annotated[
-        bool,
-        typer.Option("--update", help="Bring a session up to date of which an older state is stored."),
-    ] = False,
-) -> None:
-    """Import a session from a file, or all sessions of a directory.
-
-    The whole file is checked before anything is written, and it is stored as a whole or not at all. If an equal session
-    is already stored, nothing changes. A session that differs is an error. With --update, and always from a directory,
-    a session is brought up to date of which the store has an older state.
-    """
-    if source != STANDARD_STREAM and Path(source).is_dir():
-        _import_all(backend, Path(source))
-        return
-    opened = _standard_input() if source == STANDARD_STREAM else _existing_file(source)
-    with opened as file, shown_work("Importing the session"):
-        report = load_session(backend, file, update=update)
-    if report.changed:
-        done = "Imported" if report.session_added else "Updated"
-        counts = _counts(report.runs_added, report.events_added, report.artifacts_added)
-        printing.line(f"{done} session {report.session_id}: {counts}.")
-    else:
-        printing.line(f"Session {report.session_id} is already stored and equal. Nothing was imported.")
-
-
-def _import_all(backend: Backend, directory: Path) -> None:
-    paths = exported_files(directory)
-    added = updated = unchanged = 0
-    refused: list[str] = []
-    with shown_progress({"imported": "sessions imported"}, total=len(paths)) as advance:
-        for path in paths:
-            try:
-                with _existing_file(str(path)) as file:
-                    report = load_session(backend, file, update=True)
-                added += report.session_added
-                updated += report.changed and not report.session_added
-                unchanged += not report.changed
-            except (AlreadyExistsError, ValidationError) as error:
-                refused.append(f"{path}: {error.message}")
-            advance("imported", 1)
-    printing.line(f"Imported {counted(added, 'session')} and updated {updated}; {unchanged} already stored and equal.")
-    for message in refused:
-        printing.note(f"error: {message}")
-    if refused:
-        raise typer.Exit(FAILED)
+def _and_state(counts: Counter[tuple[str, bool]]) -> str:
+    has_state = counts["namespace", True] + counts["namespace", False]
+    return f" and {counted(counts['namespace', True], 'namespace')} of state" if has_state else ""
 
 
 def _counts(runs: int, events: int, artifacts: int) -> str:
     return f"{counted(runs, 'run')}, {counted(events, 'event')}, {counted(artifacts, 'artifact')}"
-
-
-def _standard_input() -> contextlib.nullcontext[BinaryIO]:
-    if sys.stdin is None:  # the parent process closed it
-        message = "Standard input is closed."
-        raise ValidationError(message)
-    return contextlib.nullcontext(sys.stdin.buffer)
-
-
-def _existing_file(path: str) -> BinaryIO:
-    try:
-        return Path(path).open("rb")
-    except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}."
-        raise ValidationError(message) from None

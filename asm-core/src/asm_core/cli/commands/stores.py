@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from asm_core.cli.atomic import atomic_path
+from asm_core.cli.commands.imports import state_line
 from asm_core.cli.exits import FAILED
 from asm_core.cli.output import printing
 from asm_core.cli.output.progress import shown_progress, shown_work
@@ -21,7 +22,12 @@ from asm_core.sql.urls import sqlite_path
 from asm_core.transfer import copy_store
 
 _SQLITE_BEGINS_WITH = b"SQLite format 3\0"
-_STEPS = {"copied": "sessions copied", "checked": "sessions checked"}
+_STEPS = {
+    "copied": "sessions copied",
+    "checked": "sessions checked",
+    "records_copied": "records of state copied",
+    "records_checked": "records of state checked",
+}
 
 
 @with_choice
@@ -36,7 +42,7 @@ def copy_to_store(
         typer.Option("--from", metavar="URL", help="The source; by default, the store that the other options select."),
     ] = None,
 ) -> None:
-    """Copy all sessions from one store to another, on any backends and databases.
+    """Copy all sessions and all state from one store to another, on any backends and databases.
 
     The target is created and migrated automatically. A repeated copy adds what is new. At the end, the copies are read
     again and compared; the status is 1 if one differs, or was refused because the target has another or a later state.
@@ -53,13 +59,18 @@ def copy_to_store(
         f"Copied {counted(report.added, 'session')} and updated {report.updated}; "
         f"{report.unchanged} already there and equal."
     )
-    for message in report.refused.values():
+    if report.state:
+        printing.line(state_line("Copied", report.state))
+    errors = [*report.refused.values(), *report.state.refused]
+    differing = [*(f"Session {session_id}" for session_id in report.different), *report.different_records]
+    errors += [f"{name} of the target differs from the source after the copy." for name in differing]
+    for message in errors:
         printing.note(f"error: {message}")
-    for session_id in report.different:
-        printing.note(f"error: Session {session_id} of the target differs from the source after the copy.")
-    if report.refused or report.different:
+    if errors:
         raise typer.Exit(FAILED)
-    printing.line(f"Checked {counted(checked, 'session')}: equal in both stores.")
+    records = report.state.added + report.state.updated + report.state.unchanged
+    and_records = f" and {counted(records, 'record')} of state" if records else ""
+    printing.line(f"Checked {counted(checked, 'session')}{and_records}: equal in both stores.")
 
 
 @with_choice

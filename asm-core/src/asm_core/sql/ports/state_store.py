@@ -64,6 +64,11 @@ class SQLStateStore(StateStore):
                 raise self._conflict(connection.execute_sql, namespace, key, expected, now)
         return bool(rows)
 
+    def _restore(self, record: StateRecord, expected: int, now: datetime) -> None:
+        with self._database.write() as connection:
+            if not connection.execute_sql(*self._queries.restore(record, expected, now)).fetchall():
+                raise self._conflict(connection.execute_sql, record.namespace, record.key, expected, now)
+
     def _find(self, namespace: str, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[StateRecord]:
         with self._database.read() as connection:
             rows = connection.execute_sql(*self._queries.find(namespace, prefix, after, now, limit)).fetchall()

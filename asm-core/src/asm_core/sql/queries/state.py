@@ -24,12 +24,13 @@ class StateQueries:
         self._words = words
         self._select = f"SELECT {words.selected['k']} FROM {words.state} k"
         expired = "(k.expires_at IS NOT NULL AND k.expires_at <= excluded.updated_at)"
+        upsert = f"{insertion(words.state, 'k', STATE_COLUMNS, words)} ON CONFLICT (namespace, key) DO UPDATE SET "
         self._put = (
-            f"{insertion(words.state, 'k', STATE_COLUMNS, words)} ON CONFLICT (namespace, key) DO UPDATE SET "
-            "value = excluded.value, updated_at = excluded.updated_at, expires_at = excluded.expires_at, "
+            f"{upsert}value = excluded.value, updated_at = excluded.updated_at, expires_at = excluded.expires_at, "
             f"revision = CASE WHEN {expired} THEN 1 ELSE k.revision + 1 END, "
             f"created_at = CASE WHEN {expired} THEN excluded.created_at ELSE k.created_at END"
         )
+        self._restore = upsert + ", ".join(f"{column} = excluded.{column}" for column in STATE_COLUMNS[2:])
         self._expired = expired
         self._returning = f" RETURNING revision, created_at{words.utc}"
 
@@ -45,6 +46,21 @@ class StateQueries:
             return self._replace(record, expected)
         only = "" if expected is None else f" WHERE {self._expired}"
         return Statement(self._put + only + self._returning, self._words.codec.state_row(record))
+
+    def restore(self, record: StateRecord, expected: int, now: datetime) -> Statement:
+        """Store a record as it is, if the stored revision is as expected; the statement returns its key."""
+        row, at = self._words.codec.state_row(record), self._words.codec.encode(now)
+        mark = self._words.mark
+        if not expected:
+            only = f" WHERE k.expires_at IS NOT NULL AND k.expires_at <= {mark} RETURNING key"
+            return Statement(self._restore + only, (*row, at))
+        where = self._of(record.namespace, record.key)
+        where.compare("k.revision =", expected)
+        self._alive(where, now)
+        values = ", ".join(f"{column} = {mark}" for column in STATE_COLUMNS[2:])
+        return Statement(
+            f"UPDATE {self._words.state} AS k SET {values} {where} RETURNING key", (*row[2:], *where.parameters)
+        )
 
     def delete(self, namespace: str, key: str, expected: int | None, now: datetime) -> Statement:
         """Remove a record that has not expired, if its revision is as expected; the statement returns its key."""
