@@ -49,6 +49,7 @@ def test_the_default_policy_deletes_what_ended_long_ago(
         "events removed with them\t0",
         "events pruned\t0",
         "artifacts removed\t0",
+        "expired records removed\t0",
         "abandoned sessions and runs closed\t0",
     ]
     assert backend.session_store.get_session(session.id).deleted_at is not None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fault_registry import caught_by
 
+from asm_core.memory.retention_store import MemoryRetentionStore
 from asm_core.memory.state_store import MemoryStateStore
 
 if TYPE_CHECKING:
@@ -78,3 +79,27 @@ class PagesSkipANamespace(MemoryStateStore):
 class PrefixOfARemovalIgnored(MemoryStateStore):
     def _remove(self, namespace: str, prefix: str, limit: int) -> int:  # noqa: ARG002
         return super()._remove(namespace, "", limit)
+
+
+@caught_by("test_records_that_live_are_kept")
+class LiveRecordsRemoved(MemoryRetentionStore):
+    def remove_expired_records(self, at: datetime, limit: int) -> int:
+        return super().remove_expired_records(at.replace(year=9000), limit)
+
+
+@caught_by("test_expired_records_are_removed_once")
+class ExpiredRecordsOnlyCounted(MemoryRetentionStore):
+    def remove_expired_records(self, at: datetime, limit: int) -> int:
+        return min(self.count_expired_records(at), limit - 1)
+
+
+@caught_by("test_expired_records_are_removed_in_batches")
+class BatchOfRecordsUnbounded(MemoryRetentionStore):
+    def remove_expired_records(self, at: datetime, limit: int) -> int:
+        return super().remove_expired_records(at, max(limit, 1000))
+
+
+@caught_by("test_a_dry_run_counts_expired_records")
+class DryRunsRemoveRecords(MemoryRetentionStore):
+    def count_expired_records(self, at: datetime) -> int:
+        return super().remove_expired_records(at, 1000)

@@ -72,6 +72,7 @@ WRITES: Calls = {
     "undelete_session": lambda backend: backend.maintenance.undelete_session("gone"),
     "soft_delete": lambda backend: backend.maintenance.soft_delete_expired_sessions(POLICY),
     "hard_delete": lambda backend: backend.maintenance.hard_delete_expired_sessions(POLICY),
+    "clean_records": lambda backend: backend.maintenance.clean_expired_records(),
     "erase_user": lambda backend: backend.maintenance.erase_user("u"),
     "register": lambda backend: backend.artifact_registry.register(ARTIFACT),
     "delete": lambda backend: backend.artifact_registry.delete("kept"),
@@ -105,6 +106,7 @@ def fill(backend: asm.Backend) -> None:
     backend.artifact_registry.register(KEPT)
     backend.state_store.put("n", "kept", 1)
     backend.state_store.delete("n", RECORD.key)
+    backend.state_store.put("n", "expired", 1, expires_at=days_ago(1))
 
 
 def state(backend: asm.Backend) -> Any:

@@ -24,6 +24,9 @@ EVENT: Final = "evt_0000001"
 LOG: Final = "asm_events_session_id_sequence_number_key"
 """What numbers a session's events, as PostgreSQL calls it; SQLite has another name for it."""
 EVENTS: Final = "asm_events_pkey"
+RECORDS: Final = "asm_state_pkey"
+NAMESPACE: Final = "user_0000007"
+OF_NOTHING: Final = asm.RetentionPolicy(max_completed_session_age_days=None, hard_delete_after_days=None)
 
 
 class Question(NamedTuple):
@@ -190,6 +193,19 @@ OTHERS: Final = {
         lambda b: b.artifact_registry.registered_refs("disk", ["a", "b"]), ("asm_artifacts_by_ref",)
     ),
     "an artifact": Question(lambda b: b.artifact_registry.get_by_key("key 7"), ("asm_artifacts_key_key",)),
+    "a record": Question(lambda b: b.state_store.get(NAMESPACE, "key_0000007"), (RECORDS,)),
+    "records of a namespace": Question(lambda b: b.state_store.list(NAMESPACE, prefix="key_00", limit=5), (RECORDS,)),
+    "what goes with a namespace": Question(
+        lambda b: undone(b, lambda: b.state_store.delete_all(NAMESPACE)), (RECORDS,)
+    ),
+    "records that have expired": Question(
+        lambda b: undone(b, b.maintenance.clean_expired_records), ("asm_state_by_expiry",)
+    ),
+    "how many records have expired": Question(
+        lambda b: b.maintenance.execute(OF_NOTHING, dry_run=True),
+        ("asm_state_by_expiry",),
+        whole=("asm_sessions", "asm_artifacts"),
+    ),
     "what goes with a session": Question(
         lambda b: undone(b, lambda: b.session_store.delete_session(SESSION)), (LOG, "asm_runs_of_session")
     ),

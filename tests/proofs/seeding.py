@@ -235,6 +235,19 @@ def artifacts(d: Dialect, size: Sizes) -> str:
     FROM {d.numbers(size.sessions // 4)} AS numbers WHERE n % 10 <> 0"""
 
 
+NAMESPACES: Final = 50
+
+
+def records(d: Dialect, size: Sizes) -> str:
+    """Return the statement that makes records of state; a tenth of them has expired, and a tenth will."""
+    return f"""
+    INSERT INTO asm_state (namespace, key, value, revision, created_at, updated_at, expires_at)
+    SELECT {d.name("user", f"n % {NAMESPACES}")}, {d.name("key", "n")}, {d.cast(json(n="n"), "json")}, 1, {d.time("n")},
+        {d.time("n")}, CASE n / {NAMESPACES} % 10 WHEN 3 THEN {d.time("n + 60")}
+        WHEN 4 THEN {d.time("n + 3000000000")} END
+    FROM {d.numbers(size.events // 4)} AS numbers"""
+
+
 def fill(url: str, factor: float, *, analyze: bool = True) -> Sizes:
     """Fill the tables of a migrated database, and gather what its planner knows of them."""
     size = sizes(factor)
@@ -248,6 +261,7 @@ def fill(url: str, factor: float, *, analyze: bool = True) -> Sizes:
             connection.execute(statement(dialect, size))
         connection.execute(counters(dialect))
         connection.execute(artifacts(dialect, size))
+        connection.execute(records(dialect, size))
         connection.execute("COMMIT")
         if analyze:
             # PostgreSQL does so automatically, and SQLite only on ANALYZE.

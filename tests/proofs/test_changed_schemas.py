@@ -9,7 +9,7 @@ from calls import CALLS, fill
 from seeded import new_store  # noqa: F401  a fixture
 
 import asm_core as asm
-from asm_contract_tests.making import an_event, numbers
+from asm_contract_tests.making import an_event, days_ago, numbers
 from asm_contract_tests.together import begun
 from asm_core.querying.pages import all_items
 from asm_core.sql import LATEST_VERSION
@@ -29,7 +29,7 @@ def outcome(call: Callable[[asm.Backend], Any], backend: asm.Backend) -> type[Ba
     return None
 
 
-SAME_COLUMNS = {6}
+SAME_COLUMNS = {6, 8}
 """The versions after which only indexes were added, so that every call still works."""
 
 
@@ -82,6 +82,16 @@ def test_a_schema_is_migrated_while_a_process_appends(
     assert acknowledged == list(range(6, 66))
     assert numbers(backend.session_store.get_events("s")) == list(range(1, 66))
     assert backend.maintenance.health_check() == []
+
+
+def test_records_of_state_survive_the_loss_of_their_index(backend: asm.Backend) -> None:
+    state = backend.state_store
+    kept = [state.put("n", str(place), place, expires_at=days_ago(-1 - place)) for place in range(3)]
+    state.put("n", "expired", 1, expires_at=days_ago(1))
+    backend.migrate(8)
+    backend.migrate()
+    assert state.list("n").items == kept
+    assert backend.maintenance.clean_expired_records() == 1
 
 
 def test_many_events_and_their_order_survive_the_way_down_and_up(

@@ -28,6 +28,7 @@ ON_SQLITE = {
     "asm_sessions_pkey": "sqlite_autoindex_asm_sessions_1",
     "asm_runs_pkey": "sqlite_autoindex_asm_runs_1",
     "asm_artifacts_key_key": "sqlite_autoindex_asm_artifacts_2",
+    "asm_state_pkey": "sqlite_autoindex_asm_state_1",
 }
 DEEP = {"search_sessions": 60, "search_runs": 100, "search_events": 3_000}
 """How many items lie before a later page."""

@@ -251,6 +251,8 @@ class Maintenance(Port):
         """Prune the oldest events of one session down to `max_events_per_session`; return their number."""
     async def clean_orphaned_artifacts(self) -> int:
         """Remove the metadata of artifacts whose session no longer exists; return their number."""
+    async def clean_expired_records(self) -> Erased:
+        """Remove the records of state whose `expires_at` has passed; return their number."""
     async def compact(self) -> Compaction:
         """Return the space of removed records to the system; return the size before and after."""
     async def finish_erasure(self) -> bool:

@@ -22,7 +22,7 @@ BATCH: Final = 500
 
 
 class Erased(int):
-    """The number of events whose content was removed.
+    """The number of events, or of records of state, whose content was removed.
 
     Attributes:
         is_pending: whether a copy of removed content may remain in the store's files, because a reader was open or a
@@ -39,7 +39,7 @@ class Erased(int):
 
 
 def erase(batches: Iterator[int], finish: Callable[[], bool]) -> Erased:
-    """Remove content batch by batch, then what remains of it in files; return the number of events."""
+    """Remove content batch by batch, then what remains of it in files; return the number of removed items."""
     count = sum(batches)
     return Erased(count, is_pending=count > 0 and not finish())
 

@@ -124,9 +124,23 @@ class MemoryRetentionStore(MemoryReader, RetentionStore):
             for artifact_id in artifact_ids:
                 self._state.drop(self._state.artifacts, artifact_id)
 
+    def count_expired_records(self, at: datetime) -> int:
+        with self._state.lock:
+            return len(self._expired(at))
+
+    def remove_expired_records(self, at: datetime, limit: int) -> int:
+        with self._state.transaction():
+            expired = self._expired(at)[:limit]
+            for place in expired:
+                self._state.drop(self._state.records, place)
+        return len(expired)
+
     def check_integrity(self) -> list[str]:
         with self._state.lock:
             return find_faults(list(self._state.events.values()), self._state.runs, self._state.counters)
+
+    def _expired(self, at: datetime) -> list[tuple[str, str]]:
+        return [place for place, record in self._state.records.items() if record.has_expired(at)]
 
     def _active_at(self, session: Session) -> datetime:
         log = self._state.logs.get(session.id)

@@ -72,13 +72,13 @@ class MemoryStateStore(StateStore):
                 if record.namespace == namespace
                 and record.key.startswith(prefix)
                 and (after is None or record.key > after)
-                and _lives(record, now)
+                and not record.has_expired(now)
             ]
         return sorted(found, key=lambda record: record.key)[:limit]
 
     def _find_namespaces(self, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[str]:
         with self._state.lock:
-            names = {record.namespace for record in self._state.records.values() if _lives(record, now)}
+            names = {record.namespace for record in self._state.records.values() if not record.has_expired(now)}
         return sorted(name for name in names if name.startswith(prefix) and (after is None or name > after))[:limit]
 
     def _remove(self, namespace: str, prefix: str, limit: int) -> int:
@@ -90,11 +90,7 @@ class MemoryStateStore(StateStore):
 
     def _live(self, namespace: str, key: str, now: datetime) -> StateRecord | None:
         record = self._state.records.get((namespace, key))
-        return record if record is not None and _lives(record, now) else None
-
-
-def _lives(record: StateRecord, now: datetime) -> bool:
-    return record.expires_at is None or record.expires_at > now
+        return None if record is None or record.has_expired(now) else record
 
 
 def _compare(stored: StateRecord | None, key: str, expected: int | None) -> None:

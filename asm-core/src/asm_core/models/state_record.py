@@ -32,6 +32,10 @@ class StateRecord(Model, frozen=True, kw_only=True):
     updated_at: datetime
     expires_at: datetime | None = None
 
+    def has_expired(self, at: datetime) -> bool:
+        """Return whether reads at this time no longer return the record."""
+        return self.expires_at is not None and self.expires_at <= at
+
     def checked(self) -> Self:
         """Return an equal record with each field checked and normalised."""
         return type(self)(

@@ -55,7 +55,8 @@ class Maintenance:
 
         The steps, in order: soft-delete expired sessions; remove sessions that were soft-deleted
         `hard_delete_after_days` ago; prune sessions with too many events; prune the oldest events of the store; remove
-        orphaned artifacts. A tool call and its result are pruned together or not at all.
+        orphaned artifacts; remove records of state that have expired. A tool call and its result are pruned together
+        or not at all.
 
         Args:
             policy: the limits to apply.
@@ -70,13 +71,15 @@ class Maintenance:
         hard_deleted = steps.hard_delete()
         pruned = steps.prune_each()
         pruned += steps.prune_total(already_gone=pruned)
-        erases = not dry_run and pruned + hard_deleted + steps.events_removed > 0
+        artifacts, records = steps.remove_artifacts(), steps.remove_records()
+        erases = not dry_run and pruned + hard_deleted + steps.events_removed + records > 0
         report = MaintenanceReport(
             sessions_soft_deleted=soft_deleted,
             sessions_hard_deleted=hard_deleted,
             events_removed=steps.events_removed,
             events_pruned=pruned,
-            artifacts_removed=steps.remove_artifacts(),
+            artifacts_removed=artifacts,
+            records_removed=records,
             erasure_pending=erases and not self._store.finish_erasure(),
             dry_run=dry_run,
             duration_ms=(time.perf_counter() - started) * 1000,
@@ -129,6 +132,14 @@ class Maintenance:
     def clean_orphaned_artifacts(self) -> int:
         """Remove the metadata of artifacts whose session no longer exists; return their number."""
         return self._steps(RetentionPolicy(hard_delete_after_days=None)).remove_artifacts()
+
+    def clean_expired_records(self) -> Erased:
+        """Remove the records of state whose `expires_at` has passed; return their number.
+
+        No method returns such a record. Until it is removed, it takes space, and a listing passes over it.
+        """
+        steps = self._steps(RetentionPolicy())
+        return erase(iter([steps.remove_records()]), self._store.finish_erasure)
 
     def compact(self) -> Compaction:
         """Return the space of removed records to the system; return the size before and after.

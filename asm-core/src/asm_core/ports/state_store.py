@@ -32,7 +32,7 @@ class StateStore(ABC):
     """Key-value records beside sessions: shared state, preferences, caches, long-term memory of agents.
 
     A record that has expired does not exist for any method, except that `delete_all` removes it too. It stays in the
-    store until a put replaces it or `delete_all` removes it.
+    store until a put replaces it, or `delete_all` or maintenance removes it.
     All arguments are checked first (`ValidationError`). Any method may raise `StorageError`.
     """
 

@@ -49,6 +49,8 @@ class RetentionPolicy:
             pruned together, so any of their three types includes the others.
         batch_size: the largest number of rows of a table that one transaction changes; a tool call with its result
             counts as two.
+
+    A pass also removes the records of state that have expired, whatever the policy is.
     """
 
     def __init__(
@@ -152,6 +154,7 @@ class MaintenanceReport(Described, frozen=True, kw_only=True):
         events_removed: the number of events removed with sessions, also with those whose removal is not complete.
         events_pruned: the number of events removed from sessions that stay.
         artifacts_removed: the number of artifacts removed, orphaned or deleted `hard_delete_after_days` ago.
+        records_removed: the number of records of state removed, whose `expires_at` had passed.
         erasure_pending: whether copies of removed content may remain in the store's files; see
             `Maintenance.finish_erasure`.
         dry_run: whether this was a dry run.
@@ -163,6 +166,7 @@ class MaintenanceReport(Described, frozen=True, kw_only=True):
     events_removed: int = 0
     events_pruned: int = 0
     artifacts_removed: int = 0
+    records_removed: int = 0
     erasure_pending: bool = False
     dry_run: bool = False
     duration_ms: float = 0.0

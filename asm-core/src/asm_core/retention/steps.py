@@ -140,6 +140,21 @@ class Steps:
         )
         return self._in_batches("artifacts_removed", query, self._store.find_removable, self._store.remove_artifacts)
 
+    def remove_records(self) -> int:
+        """Remove the records of state that have expired."""
+        if self._dry_run:
+            total = self._store.count_expired_records(self._now)
+            self._report("records_removed", total)
+            return total
+        total, limit = 0, self._policy.batch_size
+        while True:
+            with self._store.batch():
+                removed = self._store.remove_expired_records(self._now, limit)
+            total += removed
+            self._report("records_removed", removed)
+            if removed < limit:
+                return total
+
     # -- removing sessions ---------------------------------------------------------------------------------------------
 
     def _begin_removal(self, query: DeletedSessions) -> None:

@@ -128,5 +128,16 @@ class RetentionStore(Reader):
         """Remove the metadata of these artifacts."""
 
     @abstractmethod
+    def count_expired_records(self, at: datetime) -> int:
+        """Return the number of records of state that have expired at a time."""
+
+    @abstractmethod
+    def remove_expired_records(self, at: datetime, limit: int) -> int:
+        """Remove at most `limit` records of state that have expired at a time; return their number.
+
+        A record that another transaction is writing may be left. So the number is less than `limit` at the end only.
+        """
+
+    @abstractmethod
     def check_integrity(self) -> list[str]:
         """Return the inconsistencies of the store, one sentence each."""

@@ -10,6 +10,7 @@ from asm_contract_tests.rules.maintenance.health import HealthContract
 from asm_contract_tests.rules.maintenance.orphans import OrphansContract
 from asm_contract_tests.rules.maintenance.passes import PassesContract
 from asm_contract_tests.rules.maintenance.pruning import PruneSessionContract, PruneTotalContract
+from asm_contract_tests.rules.maintenance.records import RecordsContract
 from asm_contract_tests.rules.maintenance.removal import RemovalContract
 from asm_contract_tests.rules.maintenance.tool_calls import ToolCallsContract
 
@@ -25,6 +26,7 @@ class MaintenanceContract(
     ExemptionContract,
     ArchiveContract,
     OrphansContract,
+    RecordsContract,
     PassesContract,
     RemovalContract,
     ToolCallsContract,

@@ -33,7 +33,7 @@ POLICIES: list[dict[str, Any]] = [
     {"max_session_age_days": 0, "hard_delete_after_days": 0, "exempt_tags": ("red",), "max_events_per_session": 1},
 ]
 
-STEPS = ("sessions_soft_deleted", "sessions_hard_deleted", "events_pruned", "artifacts_removed")
+STEPS = ("sessions_soft_deleted", "sessions_hard_deleted", "events_pruned", "artifacts_removed", "records_removed")
 
 each_policy = pytest.mark.parametrize("fields", POLICIES, ids=label)
 
@@ -55,6 +55,7 @@ def fill(backend: Backend) -> None:
         registry.register(an_artifact(key=f"a{place}", id=f"a{place}", session_id=session.id))
         if place in {2, 5, 6}:
             soft_deleted(store, session, days=60)
+        backend.state_store.put("n", str(place), place, expires_at=days_ago(place - 4))
     registry.delete("a1")
     store.delete_session("s7")
 
@@ -71,6 +72,7 @@ def state(backend: Backend) -> dict[str, Any]:
         "events": {(event.session_id, event.sequence_number) for export in exports for event in export.events},
         "last": {export.session.id: export.last_sequence for export in exports},
         "artifacts": live,
+        "records": backend.state_store.list("n").items,
     }
 
 
@@ -81,6 +83,7 @@ def told(report: MaintenanceReport) -> MaintenanceReport:
         sessions_hard_deleted=report.sessions_hard_deleted,
         events_pruned=report.events_pruned,
         artifacts_removed=report.artifacts_removed,
+        records_removed=report.records_removed,
     )
 
 

@@ -29,6 +29,7 @@ _STEPS = {
     "events_removed": "events removed with them",
     "events_pruned": "events pruned",
     "artifacts_removed": "artifacts removed",
+    "records_removed": "expired records removed",
 }
 
 
@@ -51,9 +52,9 @@ def maintain_store(
 ) -> None:
     """Delete, archive and prune old sessions and events.
 
-    Applies the retention policy of the table [retention] in the configuration file, or else the default policy. Then it
-    closes sessions and runs whose recorder was killed. The value "unlimited" removes the limit of a field.
-    archive_store is the name of a configured store, or a URL.
+    Applies the retention policy of the table [retention] in the configuration file, or else the default policy, and
+    removes records of state that have expired. Then it closes sessions and runs whose recorder was killed. The value
+    "unlimited" removes the limit of a field. archive_store is the name of a configured store, or a URL.
     """
     planned: list[tuple[str, str, str]] = []
     with (

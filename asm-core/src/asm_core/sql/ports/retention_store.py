@@ -16,6 +16,7 @@ from asm_core.sql.queries.erasing import overwrite_deleted
 from asm_core.sql.queries.integrity import find_faults
 from asm_core.sql.queries.removals import removing_in
 from asm_core.sql.queries.soft_deletion import soft_delete, undelete
+from asm_core.sql.queries.state import StateQueries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,7 @@ class SQLRetentionStore(SQLReader, RetentionStore):
         self._stretches = StretchQueries(database.words)
         self._removing = removing_in(database.words)
         self._artifacts = ArtifactQueries(database.words)
+        self._state = StateQueries(database.words)
 
     def batch(self) -> AbstractContextManager[object]:
         return self._database.batch()
@@ -120,6 +122,16 @@ class SQLRetentionStore(SQLReader, RetentionStore):
     def remove_artifacts(self, artifact_ids: Sequence[str]) -> None:
         with self._database.write() as connection:
             connection.execute_sql(*self._artifacts.remove(artifact_ids))
+
+    def count_expired_records(self, at: datetime) -> int:
+        with self._database.read() as connection:
+            ((count,),) = connection.execute_sql(*self._state.count_expired(at)).fetchall()
+        return int(count)
+
+    def remove_expired_records(self, at: datetime, limit: int) -> int:
+        with self._database.write() as connection:
+            overwrite_deleted(connection.execute_sql, self._database.words)
+            return len(connection.execute_sql(*self._state.remove_expired(at, limit)).fetchall())
 
     def check_integrity(self) -> list[str]:
         with self._database.read() as connection:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from asm_core.errors import RevisionConflictError
 from asm_core.models.state_record import StateRecord
 from asm_core.ports.state_store import StateStore
+from asm_core.sql.queries.erasing import overwrite_deleted
 from asm_core.sql.queries.state import StateQueries
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class SQLStateStore(StateStore):
 
     def _remove(self, namespace: str, prefix: str, limit: int) -> int:
         with self._database.write() as connection:
+            overwrite_deleted(connection.execute_sql, self._database.words)
             return len(connection.execute_sql(*self._queries.remove(namespace, prefix, limit)).fetchall())
 
     def _live(self, execute: Execute, namespace: str, key: str, now: datetime) -> StateRecord | None:

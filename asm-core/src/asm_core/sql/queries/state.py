@@ -98,6 +98,28 @@ class StateQueries:
             [namespace, *where.parameters],
         )
 
+    def count_expired(self, at: datetime) -> Statement:
+        """Count the records that have expired."""
+        where = self._expired_at(at)
+        return where.statement(f"SELECT count(*) FROM {self._words.state} k {where}")
+
+    def remove_expired(self, at: datetime, most: int) -> Statement:
+        """Remove some records that have expired, the oldest first; the statement returns their keys.
+
+        It passes over rows that another transaction has locked: it would wait for their writer, maybe in a cycle.
+        """
+        where, row, state = self._expired_at(at), self._words.row, self._words.state
+        lock = self._words.locking("UPDATE SKIP LOCKED")
+        found = f"SELECT k.{row} FROM {state} k {where} ORDER BY k.expires_at {limit(most)}{lock}"
+        return where.statement(
+            f"DELETE FROM {state} AS d WHERE d.{row} {self._words.one_found.format(found)} RETURNING key"
+        )
+
+    def _expired_at(self, at: datetime) -> Where:
+        where = Where(self._words)
+        where.compare("k.expires_at <=", at)
+        return where
+
     def _replace(self, record: StateRecord, expected: int) -> Statement:
         mark, encode = self._words.mark, self._words.codec.encode
         row = self._words.codec.state_row(record)

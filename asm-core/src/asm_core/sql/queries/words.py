@@ -38,6 +38,9 @@ class Words:
             the codec decodes them.
         mark: the placeholder of a parameter.
         one_of: the condition after a column that must have one of several values, which are one parameter.
+        row: the column with the place of a row, which is valid in one statement.
+        one_found: the condition after that column that a subquery returns it. PostgreSQL executes an array's subquery
+            once, and finds the rows by their places without a scan of the table, whatever it estimates.
         unindexed: the prefix of a column whose index must not be used. Without statistics (before ANALYZE), SQLite
             would read all runs of a status or a provider to find those of one session. PostgreSQL estimates better.
         utc: the suffix of a time, so that the driver returns it in UTC in any time zone of the connection.
@@ -63,6 +66,8 @@ class Words:
 
     mark = "?"
     one_of = "IN (SELECT value FROM json_each(?))"
+    row = "rowid"
+    one_found = "IN ({})"
     # https://www.sqlite.org/optoverview.html, "Disqualifying WHERE Clause Terms Using Unary-+"
     unindexed = "+"
     utc = ""
@@ -122,6 +127,8 @@ class Words:
 class _PostgreSQLWords(Words):
     mark = "%s"
     one_of = "= ANY(CAST(%s AS text[]))"
+    row = "ctid"
+    one_found = "= ANY(ARRAY({}))"
     unindexed = ""
     utc = " AT TIME ZONE 'UTC'"
     at_most = "LIMIT (SELECT {})"

@@ -13,6 +13,7 @@ from asm_core.sql.schema.migrations import (
     m0006_token_parts,
     m0007_artifact_refs,
     m0008_state,
+    m0009_state_expiry,
 )
 
 if TYPE_CHECKING:
@@ -27,4 +28,5 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     m0006_token_parts.MIGRATION,
     m0007_artifact_refs.MIGRATION,
     m0008_state.MIGRATION,
+    m0009_state_expiry.MIGRATION,
 )
