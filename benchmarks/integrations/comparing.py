@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -23,20 +23,35 @@ class Comparison:
     ours: Call
     calls: int = 1
     """The number of calls in a round."""
+    bar: float | None = None
+    """The greatest ratio; None: that of the module."""
+
+
+class Times(NamedTuple):
+    """Seconds for a call: on the clock, and of the processor, in all threads of the process."""
+
+    clock: float
+    processor: float
 
 
 @dataclass(frozen=True)
 class Row:
-    """The fastest rounds of a workload, in seconds for a call: other processes of the machine only add time."""
+    """The least times of a workload in any round: other processes of the machine only add time."""
 
     name: str
-    theirs: float
-    ours: float
+    theirs: Times
+    ours: Times
+    bar: float | None
 
     @property
     def ratio(self) -> float:
-        """What ours took, as a multiple of theirs."""
-        return self.ours / self.theirs
+        """The time of ours, as a multiple of theirs."""
+        return self.ours.clock / self.theirs.clock
+
+    @property
+    def processor_ratio(self) -> float:
+        """The processor time of ours, as a multiple of theirs."""
+        return self.ours.processor / self.theirs.processor
 
 
 async def compared(comparisons: AbstractAsyncContextManager[Sequence[Comparison]], rounds: int) -> list[Row]:
@@ -46,19 +61,22 @@ async def compared(comparisons: AbstractAsyncContextManager[Sequence[Comparison]
 
 
 async def _compared(comparison: Comparison, rounds: int) -> Row:
-    pairs = []
+    theirs, ours = [], []
     for number in range(rounds + 1):
         # The order alternates, and the first round warms up.
-        both = [comparison.theirs, comparison.ours]
-        times = {call: await _taken(call, comparison.calls) for call in (both if number % 2 else reversed(both))}
-        pairs.append((times[comparison.theirs], times[comparison.ours]))
-    theirs, ours = zip(*pairs[1:], strict=True)
-    return Row(comparison.name, min(theirs), min(ours))
+        both = [(comparison.theirs, theirs), (comparison.ours, ours)]
+        for call, taken in both if number % 2 else reversed(both):
+            taken.append(await _taken(call, comparison.calls))
+    return Row(comparison.name, _least(theirs[1:]), _least(ours[1:]), comparison.bar)
 
 
-async def _taken(call: Call, calls: int) -> float:
+def _least(taken: Sequence[Times]) -> Times:
+    return Times(*map(min, zip(*taken, strict=True)))
+
+
+async def _taken(call: Call, calls: int) -> Times:
     gc.collect()
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     for _ in range(calls):
         await call()
-    return (time.perf_counter() - started) / calls
+    return Times((time.perf_counter() - started) / calls, (time.process_time() - used) / calls)

@@ -166,6 +166,9 @@ OTHERS: Final = {
     "correlated events": Question(
         lambda b: b.query_api.search_events(correlation_id=CORRELATION), ("asm_events_correlated",)
     ),
+    "correlated events of a session": Question(
+        lambda b: b.query_api.search_events(session_ids=SESSION, correlation_id=CORRELATION), ("asm_events_correlated",)
+    ),
     "how many are correlated": Question(
         lambda b: b.query_api.count_events(correlation_id=CORRELATION), ("asm_events_correlated",)
     ),

@@ -135,6 +135,8 @@ def escape_payload(value: Any) -> Any:
     >>> escape_payload({"role": "user"}), restore_payload(escape_payload([b"a", float("inf")]))
     ({'role': 'user'}, [b'a', inf])
     """
+    if value is None or (type(value) is str and value.isascii()):
+        return value  # most names and ids; only a dict is restored
     nested: Any = value
     for _ in range(_LEVELS_ABOVE):
         nested = [nested]

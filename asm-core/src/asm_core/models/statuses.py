@@ -171,14 +171,20 @@ def refuse_reserved(kind: str) -> None:
         raise InvalidEventTypeError(message)
 
 
+_MOST_TYPES: Final = 1_000
+"""The number of types that are checked only once; an application has few."""
+
+
 class TypesOfRows(dict[str, str]):
     """Event types by their stored names, custom types included; any other name is a KeyError."""
 
     def __missing__(self, name: str) -> str:
         """Return a custom type."""
-        if is_custom_type(name):
-            return name
-        raise KeyError(name)
+        if not is_custom_type(name):
+            raise KeyError(name)
+        if len(self) < _MOST_TYPES:
+            self[name] = name
+        return name
 
 
 def check_step(of: str, steps: Mapping[Status, Collection[Status]], old: Status, new: Status) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sized
 from datetime import datetime
+from functools import cache
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -216,9 +218,13 @@ def without_needless_bound(query: Q) -> Q:
 
 def allows_nothing(query: SessionQuery | RunQuery | EventQuery | UsageQuery) -> bool:
     """Return whether a filter of `query` is empty or its limit is 0, so that nothing can match."""
-    return getattr(query, "limit", None) == 0 or any(
-        getattr(query, field) == () for field in query.__struct_fields__ if field not in {"tags", "group_by"}
-    )
+    return getattr(query, "limit", None) == 0 or () in _filters_of(type(query))(query)
+
+
+@cache
+def _filters_of(kind: type[msgspec.Struct]) -> attrgetter[tuple[Any, ...]]:
+    """Return what returns the values of all filters of a query: each read asks for them."""
+    return attrgetter(*(field for field in kind.__struct_fields__ if field not in {"tags", "group_by"}))
 
 
 def check_choice(field: str, value: object, check: Callable[[str, object], T]) -> tuple[T, ...] | None:

@@ -35,14 +35,21 @@ class Usage(NamedTuple):
     model: str | None
 
 
-def messages_in(value: Any) -> Iterator[BaseMessage]:
-    """Yield the messages that a value of a channel is, or holds in a list or a snapshot of one."""
-    if isinstance(value, BaseMessage):
-        if not isinstance(value, RemoveMessage):
-            yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from messages_in(item) if isinstance(item, BaseMessage | list) else ()
+def messages_in(value: Any) -> list[BaseMessage]:
+    """Return the messages that a value of a channel is, or holds in a list or a snapshot of one."""
+    if not isinstance(value, list | tuple):
+        return [value] if _is_message(value) else []
+    found: list[BaseMessage] = []
+    for item in value:
+        if isinstance(item, list):
+            found += messages_in(item)
+        elif _is_message(item):
+            found.append(item)
+    return found
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, BaseMessage) and not isinstance(value, RemoveMessage)
 
 
 def key_of(message: BaseMessage, position: int) -> str:

@@ -47,7 +47,7 @@ def latest(ports: Ports, place: Place) -> asm.Event | None:
 def descending(ports: Ports, place: Place, first: int = _PAGE) -> Iterator[asm.Event]:
     """Yield the checkpoints of a place, the last stored first."""
     if place.ns:  # the log of a thread may be long; a subgraph's namespace is mostly new, and short
-        yield from _correlated(ports, place.session_id, [place.key], "sequence_desc")
+        yield from _correlated(ports, place.session_id, place.type, [place.key], "sequence_desc")
         return
     yield from _in_log(ports, place.session_id, (CHECKPOINT,), first)
 
@@ -69,7 +69,7 @@ def writes_of(ports: Ports, place: Place, checkpoint_ids: Iterable[str]) -> dict
     """Return the writes of checkpoints of a place, by the id of the checkpoint."""
     found: dict[str, list[asm.Event]] = {one: [] for one in checkpoint_ids}
     keys = [place.writes_key(one) for one in found]
-    for event in _correlated(ports, place.session_id, keys, "sequence_asc") if keys else ():
+    for event in _correlated(ports, place.session_id, WRITES, keys, "sequence_asc") if keys else ():
         found[text(event, "checkpoint_id")].append(event)
     return found
 
@@ -199,12 +199,11 @@ def _in_log(ports: Ports, session_id: str, types: tuple[str, ...], first: int) -
         size = _PAGE
 
 
-def _correlated(ports: Ports, session_id: str, keys: list[str], order: str) -> Iterator[asm.Event]:
+def _correlated(ports: Ports, session_id: str, kind: str, keys: list[str], order: str) -> Iterator[asm.Event]:
     cursor: str | None = None
-    types = (WRITES, *CHECKPOINTS)
     while True:
         page = ports.query_api.search_events(
-            session_ids=session_id, types=types, correlation_id=keys, order_by=order, limit=_PAGE, cursor=cursor
+            session_ids=session_id, types=kind, correlation_id=keys, order_by=order, limit=_PAGE, cursor=cursor
         )
         yield from page.items
         cursor = page.cursor

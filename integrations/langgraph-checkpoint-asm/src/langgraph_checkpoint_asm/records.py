@@ -18,6 +18,8 @@ from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 
 import asm_core as asm
 from asm_core.integrating import composed_id, escape_payload, restore_payload
+from asm_core.values.ids import new_id
+from asm_core.values.times import utc_now
 from langgraph_checkpoint_asm.serialization import dump, load
 
 if TYPE_CHECKING:
@@ -106,9 +108,11 @@ def checkpoint_event(
         "checkpoint": dump(serde, checkpoint),
         "metadata": dump(serde, metadata),
     }
-    return asm.Event.new(
+    # The store checks events when they are appended; Event.new would check them twice.
+    return asm.Event(
         type=place.type,
         id=place.event_id(checkpoint["id"]),
+        timestamp=utc_now(),
         session_id=place.session_id,
         run_id=run_id,
         correlation_id=place.key if place.ns else None,
@@ -130,8 +134,10 @@ def writes_event(
         [WRITES_IDX_MAP.get(channel, index), escape_payload(channel), dump(serde, value)]
         for index, (channel, value) in enumerate(writes)
     ]
-    return asm.Event.new(
+    return asm.Event(
         type=WRITES,
+        id=new_id("evt"),
+        timestamp=utc_now(),
         session_id=place.session_id,
         run_id=run_id,
         correlation_id=place.writes_key(checkpoint_id),

@@ -105,17 +105,17 @@ class AsmStore(OnBackend, BaseStore):
 
     def _search(self, op: SearchOp) -> list[SearchItem]:
         found = [
-            (record, fields)
+            record
             for _, name in self._namespaces(op.namespace_prefix)
             for record in self._records(name)
-            if passes((fields := _fields(record))["value"], op.filter)
+            if not op.filter or passes(_stored_value(record), op.filter)
         ]
-        found.sort(key=lambda one: one[1]["updated_at"], reverse=True)
+        found.sort(key=_updated_at, reverse=True)
         chosen = found[op.offset : op.offset + op.limit]
         if op.refresh_ttl:
-            for record, _ in chosen:
+            for record in chosen:
                 self._refresh(record)
-        return [SearchItem(**fields) for _, fields in chosen]
+        return [SearchItem(**_fields(record)) for record in chosen]
 
     def _list_namespaces(self, op: ListNamespacesOp) -> list[Labels]:
         conditions = op.match_conditions or ()
@@ -171,21 +171,34 @@ def _put(ports: Ports, place: tuple[str, str], op: PutOp) -> None:
         ports.state_store.delete(*place)
         return
     item = {"namespace": list(op.namespace), "key": op.key, "value": dict(op.value)}
-    value = {"item": escape_payload(item), "updated_at": datetime.now(UTC).isoformat(), "ttl": op.ttl}
+    value = {
+        "item": escape_payload(item),
+        "updated_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "ttl": op.ttl,
+    }
     ports.state_store.put(*place, value, expires_at=None if op.ttl is None else _end(op.ttl))
 
 
 def _fields(record: asm.StateRecord) -> dict[str, Any]:
     """Return the fields of an item. The store's time of an update also changes when a read refreshes the expiry."""
     item = restore_payload(record.value["item"])
-    updated_at = datetime.fromisoformat(record.value["updated_at"])
     return {
         "namespace": tuple(item["namespace"]),
         "key": item["key"],
         "value": item["value"],
         "created_at": record.created_at,
-        "updated_at": updated_at,
+        "updated_at": datetime.fromisoformat(_updated_at(record)),
     }
+
+
+def _updated_at(record: asm.StateRecord) -> str:
+    """Return the time of the last put: in UTC and with microseconds, so that the texts sort like times."""
+    text: str = record.value["updated_at"]
+    return text
+
+
+def _stored_value(record: asm.StateRecord) -> Any:
+    return restore_payload(record.value["item"])["value"]
 
 
 def _end(minutes: float) -> datetime:

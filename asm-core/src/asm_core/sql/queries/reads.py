@@ -124,7 +124,8 @@ class ReadQueries:
         return f"{words.counters} c {join} {words.sessions} s ON s.id = c.session_id"
 
     def _page(self, query: EventQuery) -> str:
-        if query.limit is None or query.session_ids is None or len(query.session_ids) > 1:
+        is_log = query.session_ids is not None and len(query.session_ids) == 1 and query.correlation_ids is None
+        if query.limit is None or not is_log:
             return limit(query.limit)
         return self._words.at_most.format(query.limit)
 
@@ -148,7 +149,8 @@ def runs_passing(query: RunQuery, words: Words) -> Where:
 def events_passing(query: EventQuery, words: Words) -> Where:
     """Return the conditions that events must meet."""
     where = Where(words)
-    where.one_of("e.session_id", query.session_ids)
+    # Few events share a correlation id; without statistics, SQLite would read the whole log of the session.
+    where.one_of(f"{'' if query.correlation_ids is None else words.unindexed}e.session_id", query.session_ids)
     where.compare("e.sequence_number >", query.after)
     where.compare("e.sequence_number <", query.before)
     _add_filters(where, query, words)
@@ -161,9 +163,10 @@ def _is_filtered_log(query: EventQuery) -> bool:
         return False
     if query.run_ids is not None and query.after is None and query.after_key is None:
         return False  # all of a run: its index is better where the session has many
-    filters = (query.ids, query.run_ids, query.types, query.providers, query.correlation_ids, query.since, query.until)
-    is_filtered = any(one is not None for one in filters) or query.text is not None or query.asks_sessions
-    return query.ids is None and is_filtered
+    if query.ids is not None or query.correlation_ids is not None:
+        return False  # their indexes are better
+    filters = (query.run_ids, query.types, query.providers, query.since, query.until)
+    return any(one is not None for one in filters) or query.text is not None or query.asks_sessions
 
 
 def _log(query: EventQuery, words: Words) -> Where:
