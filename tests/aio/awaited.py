@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -33,11 +33,18 @@ class Loop:
     def _start(self) -> None:
         self._pid = os.getpid()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="awaited", daemon=True)
+        self._is_stopped = False
+        self._thread = threading.Thread(target=self._run_forever, name="awaited", daemon=True)
         self._thread.start()
+
+    def _run_forever(self) -> None:
+        while not self._is_stopped:
+            with suppress(KeyboardInterrupt, SystemExit):  # they end a loop, after the task has them as its error
+                self._loop.run_forever()
 
     def stop(self) -> None:
         if self._pid == os.getpid():
+            self._is_stopped = True
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(PATIENCE)
             self._loop.close()

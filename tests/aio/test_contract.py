@@ -1,7 +1,7 @@
-"""The SQLModel backend on SQLite passes contracts through `asm_core.aio`: the same tests, awaited.
+"""The SQLModel backend passes the contract through `asm_core.aio`: the same tests, awaited.
 
-These contracts have what an event loop changes: writes, waits and transactions. The rules for synchronous
-calls in tasks and contexts do not apply: `test_transactions.py` has those of `asm_core.aio`.
+Calls of a thread that has a transaction open join it, as the tests expect of synchronous ports: `awaited.py` uses the
+ports that the transaction yielded.
 """
 
 from __future__ import annotations
@@ -10,32 +10,34 @@ from typing import TYPE_CHECKING
 
 import pytest
 from awaited import AwaitedBackend
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
 import asm_core as asm
-from asm_contract_tests import ArtifactRegistryContract, OpenBackend, SessionStoreContract, WaitingContract
-from asm_contract_tests.rules.backend.joining import JoinContract
-from asm_contract_tests.rules.backend.nesting import NestingContract
-from asm_contract_tests.rules.backend.transactions import OwnTransactionsContract
+from asm_contract_tests import BackendContract, OpenBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from asm_contract_tests.contract import CallersTransaction
 
+_JOINS = "the ports of the test join by thread; test_transactions.py has the rules of asm_core.aio"
+_FACADE = "the ports of the test are no adapters, but call those of asm_core.aio"
+GAPS = {
+    "test_a_backend_has_the_four_ports": _FACADE,
+    "test_no_public_method_of_a_port_is_overridden": _FACADE,
+    "test_a_task_does_not_join_the_transaction_of_another": _JOINS,
+    "test_a_call_that_would_join_by_accident_raises": _JOINS,
+    "test_overlapping_transactions_of_tasks_are_whole_or_not_at_all": _JOINS,
+    "test_a_context_that_inherited_a_transaction_does_not_join_it": _JOINS,
+}
 
-class TestAwaited(
-    SessionStoreContract,
-    WaitingContract,
-    OwnTransactionsContract,
-    NestingContract,
-    JoinContract,
-    ArtifactRegistryContract,
-):
+
+class TestAwaitedOnSQLite(BackendContract):
+    known_gaps = GAPS
+
     @pytest.fixture
-    def url(self, tmp_path: Path) -> str:
-        return f"sqlite:///{tmp_path}/asm.db"
+    def url(self, sqlite_url: str) -> str:
+        return sqlite_url
 
     @pytest.fixture
     def open_backend(self, url: str) -> OpenBackend:
@@ -44,5 +46,23 @@ class TestAwaited(
     @pytest.fixture
     def callers_transaction(self, url: str) -> Iterator[CallersTransaction]:
         engine = create_engine(url)
+        yield engine.begin
+        engine.dispose()
+
+
+class TestAwaitedOnPostgreSQL(BackendContract):
+    known_gaps = GAPS
+
+    @pytest.fixture
+    def url(self, postgresql_url: str) -> str:
+        return postgresql_url
+
+    @pytest.fixture
+    def open_backend(self, url: str) -> OpenBackend:
+        return lambda: AwaitedBackend(asm.open_backend("sqlmodel", url=url, migrate=True))
+
+    @pytest.fixture
+    def callers_transaction(self, url: str) -> Iterator[CallersTransaction]:
+        engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
         yield engine.begin
         engine.dispose()
