@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _JOINS = "the ports of the test join by thread; test_transactions.py has the rules of asm_core.aio"
 _FACADE = "the ports of the test are no adapters, but call those of asm_core.aio"
 GAPS = {
-    "test_a_backend_has_the_four_ports": _FACADE,
+    "test_a_backend_has_the_ports": _FACADE,
     "test_no_public_method_of_a_port_is_overridden": _FACADE,
     "test_a_task_does_not_join_the_transaction_of_another": _JOINS,
     "test_a_call_that_would_join_by_accident_raises": _JOINS,
