@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from claude_agent_sdk import fold_session_summary, rename_session_via_store
+from values import nested
 
 import asm_core
 from claude_agent_sdk_asm import AsmSessionStore
@@ -46,13 +47,6 @@ async def test_one_uuid_in_two_transcripts_is_two_entries(store: AsmSessionStore
     await store.append(KEY, [entry(1)])
     await store.append(SUB, [entry(1, sub=True)])
     assert (await store.load(KEY), await store.load(SUB)) == ([entry(1)], [entry(1, sub=True)])
-
-
-def nested(levels: int) -> Any:
-    value: Any = {"core": 1}
-    for _ in range(levels):
-        value = [value]
-    return value
 
 
 @pytest.mark.parametrize(

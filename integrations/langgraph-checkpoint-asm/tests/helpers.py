@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.base import empty_checkpoint
@@ -43,19 +42,3 @@ def plain(found: CheckpointTuple | None) -> Any:
         found.parent_config,
         found.pending_writes,
     )
-
-
-def equal(one: Any, other: Any) -> bool:
-    """Compare by value and type, at any depth; NaN equals itself."""
-    pairs = [(one, other)]
-    while pairs:
-        left, right = pairs.pop()
-        if type(left) is not type(right):
-            return False
-        if isinstance(left, list) and len(left) == len(right):
-            pairs += zip(left, right, strict=True)
-        elif isinstance(left, dict) and list(left) == list(right):
-            pairs += zip(left.values(), right.values(), strict=True)
-        elif left != right and not (isinstance(left, float) and math.isnan(left) and math.isnan(right)):
-            return False
-    return True

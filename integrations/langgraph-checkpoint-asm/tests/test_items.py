@@ -14,6 +14,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.store.base import GetOp, PutOp, SearchOp
 from langgraph.store.memory import InMemoryStore
 from langgraph.store.sqlite import SqliteStore
+from values import nested
 
 import asm_core as asm
 from langgraph_checkpoint_asm import AsmStore, copy_items
@@ -96,13 +97,6 @@ def test_an_unknown_operator_is_refused(store: AsmStore) -> None:
     store.put(("a",), "k", {"n": 1})
     with pytest.raises(asm.ValidationError, match=r"no operator '\$in'"):
         store.search(("a",), filter={"n": {"$in": [1]}})
-
-
-def nested(levels: int) -> Any:
-    value: Any = "end"
-    for _ in range(levels):
-        value = [value]
-    return value
 
 
 @pytest.mark.parametrize(

@@ -6,22 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from helpers import config_of, equal, put
+from helpers import config_of, put
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.types import Send
+from values import equal, nested
 
 from langgraph_checkpoint_asm import AsmSaver
 
 if TYPE_CHECKING:
     import asm_core
-
-
-def nested(levels: int) -> Any:
-    value: Any = "innermost"
-    for level in range(levels):
-        value = [value] if level % 2 else {"key": value}
-    return value
 
 
 @dataclass

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from agents import SQLiteSession
 from agents.memory import Session, SessionSettings
+from values import nested
 
 import asm_core
 from openai_agents_asm import AsmSession
@@ -80,13 +81,6 @@ async def test_limit_of_the_settings_is_the_default(backend: Backend) -> None:
     await limited.add_items([user(number) for number in range(5)])
     assert await limited.get_items() == [user(3), user(4)]
     assert await limited.get_items(1) == [user(4)]
-
-
-def nested(levels: int) -> Any:
-    value: Any = "core"
-    for _ in range(levels):
-        value = [value]
-    return value
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,34 +21,12 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 from pydantic_ai.tools import DeferredToolRequests
+from values import equal, nested
 
 from pydantic_ai_asm import AsmConversationStore
 
 if TYPE_CHECKING:
     import asm_core
-
-
-def nested(levels: int) -> Any:
-    value: Any = "innermost"
-    for level in range(levels):
-        value = [value] if level % 2 else {"key": value}
-    return value
-
-
-def equal(one: Any, other: Any) -> bool:
-    """Compare by value and type, at any depth; NaN equals itself."""
-    pairs = [(one, other)]
-    while pairs:
-        left, right = pairs.pop()
-        if type(left) is not type(right):
-            return False
-        if isinstance(left, list) and len(left) == len(right):
-            pairs += zip(left, right, strict=True)
-        elif isinstance(left, dict) and list(left) == list(right):
-            pairs += zip(left.values(), right.values(), strict=True)
-        elif left != right and not (isinstance(left, float) and math.isnan(left) and math.isnan(right)):
-            return False
-    return True
 
 
 VALUES: dict[str, Any] = {
