@@ -26,6 +26,8 @@ LOG: Final = "asm_events_session_id_sequence_number_key"
 EVENTS: Final = "asm_events_pkey"
 RECORDS: Final = "asm_state_pkey"
 NAMESPACE: Final = "user_0000007"
+MANY: Final = 20
+"""So many namespaces that the work for each can be measured."""
 OF_NOTHING: Final = asm.RetentionPolicy(max_completed_session_age_days=None, hard_delete_after_days=None)
 
 
@@ -198,6 +200,10 @@ OTHERS: Final = {
     "an artifact": Question(lambda b: b.artifact_registry.get_by_key("key 7"), ("asm_artifacts_key_key",)),
     "a record": Question(lambda b: b.state_store.get(NAMESPACE, "key_0000007"), (RECORDS,)),
     "records of a namespace": Question(lambda b: b.state_store.list(NAMESPACE, prefix="key_00", limit=5), (RECORDS,)),
+    "namespaces": Question(lambda b: b.state_store.list_namespaces(limit=MANY), (RECORDS,)),
+    "namespaces with a prefix": Question(
+        lambda b: b.state_store.list_namespaces(prefix="user_000000", limit=5), (RECORDS,)
+    ),
     "what goes with a namespace": Question(
         lambda b: undone(b, lambda: b.state_store.delete_all(NAMESPACE)), (RECORDS,)
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from bare import ask
-from questions import LOG, OF_ONE, OTHERS, PAGES, PRUNING
+from questions import LOG, MANY, OF_ONE, OTHERS, PAGES, PRUNING
 from seeded import new_store  # noqa: F401  a fixture
 from statements import Step, note_statements, plan_of, work_of
 
@@ -155,6 +155,14 @@ def test_a_later_page_takes_no_more_work_than_the_first(
         pages.page(backend)
         works[what] = later, work_of(url, sent)
     assert {what: work for what, work in works.items() if work[0] > 1.5 * work[1] + 5} == {}
+
+
+def test_a_page_of_namespaces_takes_no_more_work_than_as_many_records(
+    url: str, sent: Sent, asked: Callable[[str], Sent]
+) -> None:
+    page = work_of(url, asked("namespaces"))
+    sent.clear()
+    assert page <= 3 * (MANY + 1) * max(work_of(url, asked("a record")), 1)
 
 
 def test_no_index_is_there_for_nothing(url: str, plans: Callable[[], Plans]) -> None:

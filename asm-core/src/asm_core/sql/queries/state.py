@@ -78,12 +78,22 @@ class StateQueries:
         return where.statement(f"{self._select} {where} ORDER BY k.key {limit(most)}")
 
     def namespaces(self, prefix: str, after: str | None, now: datetime, most: int) -> Statement:
-        """Select the first namespaces."""
-        where = Where(self._words)
-        self._begins(where, "k.namespace", prefix, after)
-        self._alive(where, now)
-        return where.statement(
-            f"SELECT DISTINCT k.namespace FROM {self._words.state} k {where} ORDER BY k.namespace {limit(most)}"
+        """Select the first namespaces, each by one search in the index, whatever the number of its records."""
+        first, next_one = Where(self._words), Where(self._words)
+        self._begins(first, "k.namespace", prefix, after)
+        next_one.add("k.namespace > n.name")
+        next_one.compare("k.namespace <", end_of_prefix(prefix))
+        for where in (first, next_one):
+            self._alive(where, now)
+        find = f"SELECT k.namespace FROM {self._words.state} k"
+        order = f"ORDER BY k.namespace {limit(1)}"
+        # https://wiki.postgresql.org/wiki/Loose_indexscan
+        return Statement(
+            f"WITH RECURSIVE names (name, place) AS (SELECT ({find} {first} {order}), 1 UNION ALL "
+            f"SELECT ({find} {next_one} {order}), n.place + 1 FROM names n "
+            f"WHERE n.name IS NOT NULL AND n.place < {most}) "
+            "SELECT n.name FROM names n WHERE n.name IS NOT NULL ORDER BY n.place",
+            [*first.parameters, *next_one.parameters],
         )
 
     def remove(self, namespace: str, prefix: str, most: int) -> Statement:
