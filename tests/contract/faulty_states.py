@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "test_of_several_writers_of_one_revision_one_succeeds",
 )
 class PutsCompareNothing(MemoryStateStore):
-    def _put(self, namespace: str, key: str, value: Any, **rest: Any) -> StateRecord:
+    def _put(self, namespace: str, key: str, value: Any, **rest: Any) -> StateRecord | None:
         return super()._put(namespace, key, value, **{**rest, "expected": None})
 
 
@@ -38,22 +38,22 @@ class DeletionsCompareNothing(MemoryStateStore):
     "test_of_several_copies_at_once_one_is_stored",
 )
 class CopiesCompareNothing(MemoryStateStore):
-    def _restore(self, record: StateRecord, expected: int, now: datetime) -> None:  # noqa: ARG002
+    def _restore(self, record: StateRecord, expected: int, now: datetime) -> bool:  # noqa: ARG002
         stored = self._load(record.namespace, record.key, now)
-        super()._restore(record, stored.revision if stored else 0, now)
+        return super()._restore(record, stored.revision if stored else 0, now)
 
 
 @caught_by("test_a_copy_of_a_record_is_exact", "test_a_restored_record_continues")
 class CopiesArePuts(MemoryStateStore):
-    def _restore(self, record: StateRecord, expected: int, now: datetime) -> None:
+    def _restore(self, record: StateRecord, expected: int, now: datetime) -> bool:
         rest = {"expires_at": record.expires_at, "expected": expected, "now": now}
-        self._put(record.namespace, record.key, record.value, **rest)
+        return self._put(record.namespace, record.key, record.value, **rest) is not None
 
 
 @caught_by("test_a_copy_replaces_an_expired_record")
 class CopiesCompareExpiredRecords(MemoryStateStore):
-    def _restore(self, record: StateRecord, expected: int, now: datetime) -> None:
-        super()._restore(record, expected, now.replace(year=1))
+    def _restore(self, record: StateRecord, expected: int, now: datetime) -> bool:
+        return super()._restore(record, expected, now.replace(year=1))
 
 
 @caught_by("test_an_expired_record_does_not_exist")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asm_core.errors import RevisionConflictError
 from asm_core.models.state_record import StateRecord
 from asm_core.ports.state_store import StateStore
 
@@ -36,10 +35,11 @@ class MemoryStateStore(StateStore):
         expires_at: datetime | None,
         expected: int | None,
         now: datetime,
-    ) -> StateRecord:
+    ) -> StateRecord | None:
         with self._state.transaction():
             stored = self._live(namespace, key, now)
-            _compare(stored, key, expected)
+            if not _is_expected(stored, expected):
+                return None
             record = StateRecord(
                 namespace=namespace,
                 key=key,
@@ -55,14 +55,17 @@ class MemoryStateStore(StateStore):
     def _delete(self, namespace: str, key: str, expected: int | None, now: datetime) -> bool:
         with self._state.transaction():
             stored = self._live(namespace, key, now)
-            _compare(stored, key, expected)
+            if stored is None or not _is_expected(stored, expected):
+                return False
             self._state.drop(self._state.records, (namespace, key))
-        return stored is not None
+        return True
 
-    def _restore(self, record: StateRecord, expected: int, now: datetime) -> None:
+    def _restore(self, record: StateRecord, expected: int, now: datetime) -> bool:
         with self._state.transaction():
-            _compare(self._live(record.namespace, record.key, now), record.key, expected)
+            if not _is_expected(self._live(record.namespace, record.key, now), expected):
+                return False
             self._state.put(self._state.records, (record.namespace, record.key), record)
+        return True
 
     def _find(self, namespace: str, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[StateRecord]:
         with self._state.lock:
@@ -93,7 +96,5 @@ class MemoryStateStore(StateStore):
         return None if record is None or record.has_expired(now) else record
 
 
-def _compare(stored: StateRecord | None, key: str, expected: int | None) -> None:
-    revision = 0 if stored is None else stored.revision
-    if expected is not None and expected != revision:
-        raise RevisionConflictError("record", key, expected=expected, stored=revision)
+def _is_expected(stored: StateRecord | None, expected: int | None) -> bool:
+    return expected in {None, 0 if stored is None else stored.revision}

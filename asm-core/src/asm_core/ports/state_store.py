@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from asm_core.errors import ValidationError
+from asm_core.errors import RevisionConflictError, ValidationError
 from asm_core.models.base import check_instance, check_natural
 from asm_core.models.state_record import StateRecord, check_value
 from asm_core.querying.cursors import decode_cursor
@@ -63,7 +63,7 @@ class StateStore(ABC):
             RevisionConflictError: the record has another revision.
         """
         expected = _check_expected(expected_revision)
-        return self._put(
+        record = self._put(
             check_name("namespace", namespace),
             check_name("key", key),
             check_value(value),
@@ -71,6 +71,9 @@ class StateStore(ABC):
             expected=expected,
             now=utc_now(),
         )
+        if record is None:
+            raise self._conflict(namespace, key, expected)
+        return record
 
     def delete(self, namespace: str, key: str, *, expected_revision: int | None = None) -> bool:
         """Remove the record; return whether there was one.
@@ -79,7 +82,10 @@ class StateStore(ABC):
             RevisionConflictError: the record has another revision than `expected_revision`, or there is none.
         """
         expected = _check_expected(expected_revision, least=1)
-        return self._delete(check_name("namespace", namespace), check_name("key", key), expected, utc_now())
+        removed = self._delete(check_name("namespace", namespace), check_name("key", key), expected, utc_now())
+        if expected is not None and not removed:
+            raise self._conflict(namespace, key, expected)
+        return removed
 
     def restore(self, record: StateRecord, *, expected_revision: int = 0) -> StateRecord:
         """Store an exact copy of a record, with its revision and times, and return it; for imports and copies.
@@ -95,7 +101,8 @@ class StateStore(ABC):
         """
         expected = check_natural("expected_revision", expected_revision, least=0)
         copy = check_instance(StateRecord, record).checked()
-        self._restore(copy, expected, utc_now())
+        if not self._restore(copy, expected, utc_now()):
+            raise self._conflict(copy.namespace, copy.key, expected)
         return copy
 
     def list(
@@ -130,6 +137,11 @@ class StateStore(ABC):
             if removed < _STEP:
                 return total
 
+    def _conflict(self, namespace: str, key: str, expected: int | None) -> RevisionConflictError:
+        stored = self._load(namespace, key, utc_now())
+        revision = 0 if stored is None else stored.revision
+        return RevisionConflictError("record", key, expected=expected or 0, stored=revision)
+
     @abstractmethod
     def _load(self, namespace: str, key: str, now: datetime) -> StateRecord | None:
         """Return the record, unless it has expired at `now`."""
@@ -144,19 +156,19 @@ class StateStore(ABC):
         expires_at: datetime | None,
         expected: int | None,
         now: datetime,
-    ) -> StateRecord:
+    ) -> StateRecord | None:
         """Store the value in one step, and return its record; one that has expired at `now` counts as none.
 
-        RevisionConflictError if `expected` is not the stored revision, 0 if there is none.
+        If `expected` is neither None nor the stored revision (0: there is no record), change nothing, and return None.
         """
 
     @abstractmethod
     def _delete(self, namespace: str, key: str, expected: int | None, now: datetime) -> bool:
-        """Remove the record in one step; return whether there was one. RevisionConflictError as for `_put`."""
+        """Remove the record in one step, if `expected` is None or its revision; return whether it was removed."""
 
     @abstractmethod
-    def _restore(self, record: StateRecord, expected: int, now: datetime) -> None:
-        """Store the record as it is, in one step. RevisionConflictError as for `_put`."""
+    def _restore(self, record: StateRecord, expected: int, now: datetime) -> bool:
+        """Store the record as it is, in one step, if `expected` is the stored revision; return whether it was."""
 
     @abstractmethod
     def _find(self, namespace: str, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[StateRecord]:

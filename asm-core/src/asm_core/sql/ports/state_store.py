@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from asm_core.errors import RevisionConflictError
 from asm_core.models.state_record import StateRecord
 from asm_core.ports.state_store import StateStore
 from asm_core.sql.queries.erasing import overwrite_deleted
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core.sql.database import Database
-    from asm_core.sql.dialects import Execute
 
 
 class SQLStateStore(StateStore):
@@ -30,7 +28,8 @@ class SQLStateStore(StateStore):
 
     def _load(self, namespace: str, key: str, now: datetime) -> StateRecord | None:
         with self._database.read() as connection:
-            return self._live(connection.execute_sql, namespace, key, now)
+            rows = connection.execute_sql(*self._queries.live(namespace, key, now)).fetchall()
+        return self._database.codec.state_record(rows[0]) if rows else None
 
     def _put(
         self,
@@ -41,7 +40,7 @@ class SQLStateStore(StateStore):
         expires_at: datetime | None,
         expected: int | None,
         now: datetime,
-    ) -> StateRecord:
+    ) -> StateRecord | None:
         new = StateRecord(
             namespace=namespace,
             key=key,
@@ -53,22 +52,18 @@ class SQLStateStore(StateStore):
         )
         with self._database.write() as connection:
             rows = connection.execute_sql(*self._queries.put(new, expected)).fetchall()
-            if not rows:
-                raise self._conflict(connection.execute_sql, namespace, key, expected or 0, now)
-            ((revision, created_at),) = rows
+        if not rows:
+            return None
+        ((revision, created_at),) = rows
         return replace(new, revision=revision, created_at=self._database.codec.decode_time(created_at))
 
     def _delete(self, namespace: str, key: str, expected: int | None, now: datetime) -> bool:
         with self._database.write() as connection:
-            rows = connection.execute_sql(*self._queries.delete(namespace, key, expected, now)).fetchall()
-            if not rows and expected is not None:
-                raise self._conflict(connection.execute_sql, namespace, key, expected, now)
-        return bool(rows)
+            return bool(connection.execute_sql(*self._queries.delete(namespace, key, expected, now)).fetchall())
 
-    def _restore(self, record: StateRecord, expected: int, now: datetime) -> None:
+    def _restore(self, record: StateRecord, expected: int, now: datetime) -> bool:
         with self._database.write() as connection:
-            if not connection.execute_sql(*self._queries.restore(record, expected, now)).fetchall():
-                raise self._conflict(connection.execute_sql, record.namespace, record.key, expected, now)
+            return bool(connection.execute_sql(*self._queries.restore(record, expected, now)).fetchall())
 
     def _find(self, namespace: str, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[StateRecord]:
         with self._database.read() as connection:
@@ -84,14 +79,3 @@ class SQLStateStore(StateStore):
         with self._database.write() as connection:
             overwrite_deleted(connection.execute_sql, self._database.words)
             return len(connection.execute_sql(*self._queries.remove(namespace, prefix, limit)).fetchall())
-
-    def _live(self, execute: Execute, namespace: str, key: str, now: datetime) -> StateRecord | None:
-        rows = execute(*self._queries.live(namespace, key, now)).fetchall()
-        return self._database.codec.state_record(rows[0]) if rows else None
-
-    def _conflict(
-        self, execute: Execute, namespace: str, key: str, expected: int, now: datetime
-    ) -> RevisionConflictError:
-        stored = self._live(execute, namespace, key, now)
-        revision = 0 if stored is None else stored.revision
-        return RevisionConflictError("record", key, expected=expected, stored=revision)
