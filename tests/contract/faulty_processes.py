@@ -5,23 +5,26 @@ from __future__ import annotations
 import fcntl
 import time
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fault_registry import caught_by
 from file_backend import FileBackend, FileLock, FileSessionStore
 from richer_backends import MigratingFile
 
+from asm_contract_tests.making import changed
 from asm_core import Maintenance, StorageError
 from asm_core.event_log.idempotency import ensure_idempotent
 from asm_core.memory.removing import drop_events
 from asm_core.memory.retention_store import MemoryRetentionStore
+from asm_core.memory.state_store import MemoryStateStore
 from asm_core.retention import Removal
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from datetime import datetime
     from pathlib import Path
 
-    from asm_core import Event, Run, Session
+    from asm_core import Event, Run, Session, StateRecord
     from asm_core.event_log.updating import Expected
 
 
@@ -175,3 +178,40 @@ class MigrationLeavesItsMark(MigratingFile):
             linger(0.1)
             mark.unlink()
             return super().migrate(version, partitions=partitions)
+
+
+class ComparesBeforeItLocks(MemoryStateStore):
+    def _put(
+        self, namespace: str, key: str, value: Any, *, expected: int | None, now: datetime, **rest: Any
+    ) -> StateRecord | None:
+        stored = self._load(namespace, key, now)
+        if expected not in {None, stored.revision if stored else 0}:
+            return None
+        linger()
+        return super()._put(namespace, key, value, expected=None, now=now, **rest)
+
+
+@caught_by("test_of_the_writers_of_a_revision_in_many_processes_one_wins")
+class LosesUpdatesOfRecords(FileBackend):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.state_store = ComparesBeforeItLocks(self._state)
+
+
+class CountsBeforeItStores(MemoryStateStore):
+    def _put(self, namespace: str, key: str, value: Any, *, now: datetime, **rest: Any) -> StateRecord | None:
+        stored = self._load(namespace, key, now)
+        record = super()._put(namespace, key, stored and stored.value, now=now, **rest)
+        linger(0.05)
+        if record is not None:
+            record = changed(record, value=value)
+            with self._state.transaction():
+                self._state.put(self._state.records, (namespace, key), record)
+        return record
+
+
+@caught_by("test_a_killed_process_leaves_each_record_whole")
+class PutsRecordsInParts(FileBackend):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.state_store = CountsBeforeItStores(self._state)

@@ -37,6 +37,8 @@ PARTS = (
     "ByContext",
     "ByThread",
     "Cautious",
+    "ComparesBeforeItLocks",
+    "CountsBeforeItStores",
     "DeafWatcher",
     "Draft",
     "ImpatientLock",
