@@ -135,11 +135,42 @@ def test_the_sql_may_be_for_a_schema_of_postgresql(asm: Any) -> None:
     )
 
 
-def test_partitions_are_refused_on_sqlite(db: Callable[..., Result]) -> None:
-    result = db("upgrade", "--partitions", "4")
+REFUSED = (
+    (("--partitions", "4"), "SQLite has no partitions"),
+    (("--partitions", "1"), "SQLite has no partitions"),
+    (("--to", "99"), "Unknown schema version: 99"),
+    (("--to", "-1"), "Unknown schema version: -1"),
+)
+
+
+@pytest.mark.parametrize(("options", "message"), REFUSED)
+def test_a_refused_upgrade_creates_nothing(
+    db: Callable[..., Result], tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    result = db("upgrade", "--yes", *options)
     assert result.exit_code == 1
-    assert "SQLite has no partitions" in result.stderr
-    assert status(db)["state"] == "up to date"
+    assert message in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [("--partitions", "4"), ("--to", "99")])
+def test_a_refused_upgrade_leaves_an_older_schema(db: Callable[..., Result], options: tuple[str, ...]) -> None:
+    db("upgrade", "--to", "3")
+    assert db("upgrade", "--yes", *options).exit_code == 1
+    assert status(db)["version"] == 3
+
+
+def test_refused_partitions_leave_an_older_schema(asm: Callable[..., Result], postgresql_url: str) -> None:
+    def on_server(*arguments: str) -> Result:
+        return asm("db", *arguments, "--backend", "peewee", "--url", postgresql_url)
+
+    on_server("upgrade", "--partitions", "4")
+    on_server("downgrade", "--to", str(LATEST_VERSION - 1), "--yes")
+    for number, message in (("1", "from 2 to 1024, not 1"), ("5", "The store has 4 partitions")):
+        refused = on_server("upgrade", "--partitions", number, "--yes")
+        assert refused.exit_code == 1
+        assert message in refused.stderr
+        assert status(on_server)["version"] == LATEST_VERSION - 1
 
 
 def test_partitions_need_the_newest_schema(db: Callable[..., Result], tmp_path: Path) -> None:

@@ -315,6 +315,8 @@ def test_wrong_replicas_are_refused(
     ):
         with pytest.raises(asm.ValidationError, match=message):
             opening(wrong)
+    with psycopg.connect(primary) as there:  # refused before the schema is migrated
+        assert there.execute("SELECT to_regclass('asm_events')").fetchone() == (None,)
     with pytest.raises(asm.ValidationError, match="has no option 'read_url' for this database"):
         opening(primary, "sqlite://")
     with pytest.raises(asm.ValidationError, match="follow_replica needs a replica"):

@@ -11,6 +11,7 @@ from asm_backend_peewee.postgresql import ServerDatabase, open_server
 from asm_backend_peewee.sqlite import FileDatabase
 from asm_core import ValidationError
 from asm_core.sql import Database, SQLBackend
+from asm_core.sql.options import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,7 @@ class PeeweeBackend(SQLBackend):
         migrate: bool | int = False,
         schema: str | None = None,
         notify: bool = False,
+        append: str = AUTO,
     ) -> None:
         """Use the application's database, on the connection that it has open in a thread, if any.
 
@@ -51,6 +53,8 @@ class PeeweeBackend(SQLBackend):
             schema: the PostgreSQL schema of the tables; None: that of the connection.
             notify: have PostgreSQL send a notification of each append. While a caller waits for events, one more
                 connection, which no pool counts, listens for them.
+            append: ``plain`` appends on PostgreSQL with an UPDATE and an INSERT for each session; ``auto`` does so on a
+                distributed table only.
 
         Raises:
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
@@ -58,7 +62,7 @@ class PeeweeBackend(SQLBackend):
         if isinstance(database, FileDatabase | ServerDatabase):
             store: Database[TableConnection] = database.store()
         else:
-            store = on_database(database, schema, notify=notify)
+            store = on_database(database, schema, notify=notify, append=append)
         self.models = define(database, store.words.dialect, schema=store.words.schema)
         super().__init__(store, migrate=migrate)
 

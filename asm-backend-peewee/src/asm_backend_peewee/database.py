@@ -86,7 +86,9 @@ class PeeweeConnector(Connector[TableConnection]):
         self._is_inherited = True
 
 
-def on_database(database: peewee.Database | Proxy, schema: str | None, *, notify: bool) -> Database[TableConnection]:
+def on_database(
+    database: peewee.Database | Proxy, schema: str | None, *, notify: bool, append: str
+) -> Database[TableConnection]:
     """Use the application's Peewee database.
 
     Raises:
@@ -95,8 +97,8 @@ def on_database(database: peewee.Database | Proxy, schema: str | None, *, notify
     dialect = dialect_of_database(database)
     connector = PeeweeConnector(database, dialect)
     if dialect is Dialect.POSTGRESQL:
-        return PostgreSQL(connector, schema=schema, notify=notify)
-    refuse_on_sqlite(schema, notify)
+        return PostgreSQL(connector, schema=schema, notify=notify, append=append)
+    refuse_on_sqlite(schema, notify, append)
     return SQLite(connector)
 
 

@@ -10,6 +10,7 @@ from asm_backend_pony.postgresql import open_server
 from asm_backend_pony.sqlite import open_file
 from asm_core import ValidationError
 from asm_core.sql import Database, SQLBackend
+from asm_core.sql.options import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,7 @@ class PonyBackend(SQLBackend):
         migrate: bool | int = False,
         schema: str | None = None,
         notify: bool = False,
+        append: str = AUTO,
     ) -> None:
         """Use the application's Pony database; it is not closed.
 
@@ -46,12 +48,16 @@ class PonyBackend(SQLBackend):
             schema: the PostgreSQL schema of the tables; None: that of the connection.
             notify: have PostgreSQL send a notification of each append. While a caller waits for events, one more
                 connection, which no pool counts, listens for them.
+            append: ``plain`` appends on PostgreSQL with an UPDATE and an INSERT for each session; ``auto`` does so on a
+                distributed table only.
 
         Raises:
             ValidationError: the database is not bound to SQLite or PostgreSQL.
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
-        store = database if isinstance(database, Database) else on_database(database, schema, notify=notify)
+        store = (
+            database if isinstance(database, Database) else on_database(database, schema, notify=notify, append=append)
+        )
         super().__init__(store, migrate=migrate)
 
     def bind(self, connection: PonyDatabase) -> AbstractContextManager[Ports]:

@@ -54,7 +54,7 @@ class PonyConnector(Connector[TableConnection]):
         return pool.dbapi_module.connect(*pool.args, **pool.kwargs)
 
 
-def on_database(database: PonyDatabase, schema: str | None, *, notify: bool) -> Database[TableConnection]:
+def on_database(database: PonyDatabase, schema: str | None, *, notify: bool, append: str) -> Database[TableConnection]:
     """Use the application's Pony database.
 
     Raises:
@@ -62,8 +62,8 @@ def on_database(database: PonyDatabase, schema: str | None, *, notify: bool) -> 
     """
     connector = PonyConnector(database)
     if dialect_of_database(database) is Dialect.POSTGRESQL:
-        return PostgreSQL(connector, schema=schema, notify=notify)
-    refuse_on_sqlite(schema, notify)
+        return PostgreSQL(connector, schema=schema, notify=notify, append=append)
+    refuse_on_sqlite(schema, notify, append)
     return SQLite(connector)
 
 

@@ -8,6 +8,7 @@ from asm_backend_sqlmodel.database import joining, on_engine
 from asm_backend_sqlmodel.postgresql import open_server
 from asm_backend_sqlmodel.sqlite import open_file
 from asm_core.sql import Database, SQLBackend
+from asm_core.sql.options import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,7 @@ class SQLModelBackend(SQLBackend):
         migrate: bool | int = False,
         schema: str | None = None,
         notify: bool = False,
+        append: str = AUTO,
     ) -> None:
         """Use the application's engine, with its pool and its settings; it is not closed.
 
@@ -44,11 +46,13 @@ class SQLModelBackend(SQLBackend):
                 ``schema_translate_map`` for None.
             notify: have PostgreSQL send a notification of each append. While a caller waits for events, one more
                 connection, which is not the pool's but opened in the same way, listens for them.
+            append: ``plain`` appends on PostgreSQL with an UPDATE and an INSERT for each session; ``auto`` does so on a
+                distributed table only.
 
         Raises:
             MigrationRequiredError: the schema is not the newest, and `migrate` is not set.
         """
-        database = engine if isinstance(engine, Database) else on_engine(engine, schema, notify=notify)
+        database = engine if isinstance(engine, Database) else on_engine(engine, schema, notify=notify, append=append)
         super().__init__(database, migrate=migrate)
 
     def bind(self, connection: Connection | OrmSession) -> AbstractContextManager[Ports]:

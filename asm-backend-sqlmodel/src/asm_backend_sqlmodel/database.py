@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database[TableConnection]:
+def on_engine(engine: Engine, schema: str | None, *, notify: bool, append: str) -> Database[TableConnection]:
     """Use the application's engine.
 
     Raises:
@@ -40,8 +40,8 @@ def on_engine(engine: Engine, schema: str | None, *, notify: bool) -> Database[T
     if schema is None:
         schema = engine.get_execution_options().get("schema_translate_map", {}).get(None)
     if dialect == Dialect.POSTGRESQL:
-        return PostgreSQL(PostgreSQLEngine(engine), schema=schema, notify=notify)
-    refuse_on_sqlite(schema, notify)
+        return PostgreSQL(PostgreSQLEngine(engine), schema=schema, notify=notify, append=append)
+    refuse_on_sqlite(schema, notify, append)
     return SQLite(SQLiteEngine(engine))
 
 

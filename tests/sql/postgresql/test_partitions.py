@@ -14,6 +14,7 @@ from asm_core.sql import LATEST_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PARTITIONS = 4
 
@@ -98,6 +99,32 @@ def test_the_same_number_again_changes_nothing(backend: asm.Backend) -> None:
     with pytest.raises(asm.ValidationError, match="Only the newest schema"):
         backend.migrate(LATEST_VERSION - 1, partitions=PARTITIONS)
     assert everything(backend) == before
+
+
+@pytest.mark.parametrize("name", ["peewee", "pony", "sqlmodel"])
+def test_a_store_is_opened_with_partitions(postgresql_url: str, name: str) -> None:
+    for _ in range(2):
+        with asm.open_backend(name, url=postgresql_url, migrate=True, partitions=PARTITIONS) as backend:
+            assert asm.Capability.GLOBAL_EVENT_IDS not in backend.capabilities
+    with pytest.raises(asm.ValidationError, match="has 4 partitions"):
+        asm.open_backend(name, url=postgresql_url, migrate=True, partitions=8)
+
+
+@pytest.mark.parametrize("name", ["peewee", "pony", "sqlmodel"])
+@pytest.mark.parametrize("number", [1, 1025, True, "4"])
+def test_an_invalid_number_is_refused_before_anything_is_created(
+    postgresql_url: str, name: str, number: object
+) -> None:
+    with pytest.raises(asm.ValidationError, match="partitions must be an integer from 2 to 1024"):
+        asm.open_backend(name, url=postgresql_url, migrate=True, schema="fresh", partitions=number)
+    assert ask(postgresql_url, "SELECT to_regnamespace('fresh')") == [(None,)]
+
+
+@pytest.mark.parametrize("name", ["peewee", "pony", "sqlmodel"])
+def test_partitions_on_sqlite_create_no_file(sqlite_url: str, tmp_path: Path, name: str) -> None:
+    with pytest.raises(asm.ValidationError, match="SQLite has no partitions"):
+        asm.open_backend(name, url=sqlite_url, migrate=True, partitions=PARTITIONS)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sqlite_has_no_partitions(sqlite_url: str) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+import peewee
 import psycopg
 import pytest
-from sqlalchemy import create_engine, event, make_url
+from pony import orm as pony
+from sqlalchemy import NullPool, create_engine, event, make_url
 
 import asm_core as asm
+from asm_backend_peewee import PeeweeBackend
+from asm_backend_pony import PonyBackend
 from asm_backend_sqlmodel import SQLModelBackend
 from asm_core.sql.postgresql.append import is_collision
 
@@ -19,6 +24,17 @@ if TYPE_CHECKING:
 BACKENDS = ("peewee", "pony", "sqlmodel")
 DISTRIBUTED = "CREATE TABLE pg_dist_partition (logicalrelid regclass)"
 """What the catalog of a distributed PostgreSQL has; a table of that name in `public` stands for it."""
+
+ONE_STATEMENT_FAILS = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_query() ~ '^\\s*WITH' THEN
+        RAISE 'inserted and counted in one statement';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER refuse AFTER INSERT ON asm_events FOR EACH STATEMENT EXECUTE FUNCTION refuse()
+"""
 
 
 def new(session: asm.Session, **fields: Any) -> asm.Event:
@@ -51,6 +67,53 @@ def test_another_way_to_append_is_refused(name: str, value: Any) -> None:
 def test_sqlite_has_no_such_option(name: str) -> None:
     with pytest.raises(asm.ValidationError, match="has no option 'append'"):
         asm.open_backend(name, url="sqlite://", append="plain")
+
+
+def on_sqlmodel(url: str, **options: Any) -> asm.Backend:
+    at = make_url(url).set(drivername="sqlite" if "sqlite" in url else "postgresql+psycopg")
+    engine = create_engine(at, poolclass=NullPool)
+    return SQLModelBackend(engine, **options)
+
+
+def on_peewee(url: str, **options: Any) -> asm.Backend:
+    opened = peewee.SqliteDatabase(":memory:") if "sqlite" in url else peewee.PostgresqlDatabase(url)
+    return PeeweeBackend(opened, **options)
+
+
+def on_pony(url: str, **options: Any) -> asm.Backend:
+    database = pony.Database("sqlite", ":memory:") if "sqlite" in url else pony.Database("postgres", url)
+    return PonyBackend(database, **options)
+
+
+OF_APPLICATIONS = pytest.mark.parametrize("open_own", [on_sqlmodel, on_peewee, on_pony])
+
+
+@pytest.fixture
+def plain_only(postgresql_url: str) -> Iterator[str]:
+    """Return the URL of a store that refuses the append in one statement."""
+    with asm.open_backend("peewee", url=postgresql_url, migrate=True):
+        pass
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(ONE_STATEMENT_FAILS)
+        yield postgresql_url
+        connection.execute("DROP FUNCTION refuse() CASCADE")
+
+
+@OF_APPLICATIONS
+@pytest.mark.parametrize("append", ["plain", "auto"])
+def test_applications_own_database_appends_plainly(plain_only: str, open_own: Any, append: str) -> None:
+    with open_own(plain_only, append=append) as backend:
+        store = backend.session_store
+        session = store.save_session(asm.Session.new(agent_id="a"))
+        with pytest.raises(asm.StorageError) if append == "auto" else nullcontext():
+            assert [event.sequence_number for event in store.append_events([new(session), new(session)])] == [1, 2]
+
+
+@OF_APPLICATIONS
+@pytest.mark.parametrize(("append", "message"), [("plain", "SQLite appends in one way only"), ("x", "append must be")])
+def test_applications_own_sqlite_refuses_it(open_own: Any, append: str, message: str) -> None:
+    with pytest.raises(asm.ValidationError, match=message):
+        open_own("sqlite://", append=append)
 
 
 @pytest.fixture

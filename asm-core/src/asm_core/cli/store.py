@@ -31,22 +31,22 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     store: str | None = None
     config: str | None = None
 
-    def open(self, *, migrate: bool | int = False) -> Backend:
-        """Open the store; `migrate` is passed to `open_store`.
+    def open(self, *, migrate: bool | int = False, **options: Any) -> Backend:
+        """Open the store; `migrate` is passed to `open_store`, and so are `options`, before those of the configuration.
 
         Raises:
             StorageConnectionError: it cannot be reached; a note has the source of its URL.
         """
-        store = self.resolve()
+        store = self.resolve(options)
         try:
             return open_store(store, migrate=migrate)
         except StorageConnectionError as error:
             error.add_note(_SOURCES.get(store.url_source, f"The URL comes from {store.url_source}."))
             raise
 
-    def resolve(self) -> StoreConfig:
+    def resolve(self, options: dict[str, Any] | None = None) -> StoreConfig:
         """Return the store to open."""
-        return resolve_store(self.backend, url=self.url, store=self.store, config=self.config)
+        return resolve_store(self.backend, url=self.url, store=self.store, config=self.config, options=options)
 
     def call(self, *arguments: str) -> str:
         """Return the command line of another command on the same store."""
@@ -90,22 +90,15 @@ def with_choice(command: Callable[..., None]) -> Callable[..., None]:
     return _with_parameters(run, command)
 
 
-def with_backend(*, migrate: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add these options to a command, and call it with the open store and its own arguments.
+def with_backend(command: Callable[..., None]) -> Callable[..., None]:
+    """Add these options to a command, and call it with the open store and its own arguments."""
 
-    Args:
-        migrate: bring the store's schema up to date first.
-    """
+    @functools.wraps(command)
+    def opening(choice: Choice, **arguments: object) -> None:
+        with choice.open() as opened:
+            command(opened, **arguments)
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(command)
-        def opening(choice: Choice, **arguments: object) -> None:
-            with choice.open(migrate=migrate) as opened:
-                command(opened, **arguments)
-
-        return with_choice(opening)
-
-    return decorate
+    return with_choice(opening)
 
 
 def _with_parameters(run: Callable[..., None], command: Callable[..., None]) -> Callable[..., None]:

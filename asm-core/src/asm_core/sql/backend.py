@@ -19,7 +19,7 @@ from asm_core.sql.ports.retention_store import SQLRetentionStore
 from asm_core.sql.ports.session_store import SQLSessionStore
 from asm_core.sql.ports.state_store import SQLStateStore
 from asm_core.sql.replica import CONNECT_TIMEOUT, Replica
-from asm_core.sql.schema.migrator import check_version, migrate, schema_version
+from asm_core.sql.schema.migrator import check_version, check_wanted, migrate, schema_version
 from asm_core.sql.sqlite.file import SQLiteFile
 from asm_core.sql.urls import dialect_of, sqlite_path
 
@@ -36,8 +36,6 @@ class SQLBackend(Backend):
 
     capabilities = frozenset(Capability)
 
-    _replica: Replica | None = None
-
     def __init__(self, database: Database[Any], *, migrate: bool | int) -> None:
         """Use `database`.
 
@@ -50,18 +48,17 @@ class SQLBackend(Backend):
         """
         self._database = database
         database.backend_name = self.name
+        self._replica: Replica | None = None
         try:
-            if migrate is False:
-                check_version(self.schema_version(), store="The database")
-                self._survey()
-            else:
-                self.migrate(None if migrate is True else migrate)
+            self._replica = self._replica_of(database)
+            self._start(migrate=migrate)
         except BaseException:
-            database.close()
+            self.close()
             raise
-        self.session_store = SQLSessionStore(database)
-        self.query_api = SQLQueryAPI(database)
-        self.maintenance = Maintenance(SQLRetentionStore(database))
+        follows = database.options is not None and database.options.follow_replica
+        self.session_store = SQLSessionStore(database, lagging=self._replica if follows else None)
+        self.query_api = SQLQueryAPI(database, self._replica)
+        self.maintenance = Maintenance(SQLRetentionStore(database, self._replica))
         self.artifact_registry = SQLArtifactRegistry(database)
         self.state_store = SQLStateStore(database)
 
@@ -79,13 +76,11 @@ class SQLBackend(Backend):
             StorageConnectionError: the file does not exist, and `migrate` is not set.
             DependencyNotAvailableError: the driver is not installed.
         """
-        if dialect_of(url, backend=cls.name) is Dialect.POSTGRESQL:
-            chosen_server = chosen(PostgreSQLOptions, options, backend=cls.name)
-            replica = cls._replica_of(chosen_server)  # its url is checked before the primary is changed
-            backend = cls(cls._on_server(url, chosen_server), migrate=migrate)
-            if replica is not None:
-                backend._read_from(replica, follow=chosen_server.follow_replica)
-            return backend
+        dialect, partitions = dialect_of(url, backend=cls.name), options.get("partitions")
+        # What cannot be done is refused before anything is created or changed.
+        check_wanted(None if isinstance(migrate, bool) else migrate, partitions, dialect)
+        if dialect is Dialect.POSTGRESQL:
+            return cls(cls._on_server(url, chosen(PostgreSQLOptions, options, backend=cls.name)), migrate=migrate)
         chosen_options = chosen(SQLiteOptions, options, backend=cls.name)
         return cls(
             cls._on_file(SQLiteFile(sqlite_path(url), chosen_options, create=migrate is not False)), migrate=migrate
@@ -138,31 +133,31 @@ class SQLBackend(Backend):
         missing = set() if self._database.has_global_ids else {Capability.GLOBAL_EVENT_IDS}
         self.capabilities = type(self).capabilities - missing
 
+    def _start(self, *, migrate: bool | int) -> None:
+        options, replica = self._database.options, self._replica
+        if migrate is False:
+            check_version(self.schema_version(), store="The database")
+            self._survey()
+        else:
+            if replica is not None:
+                replica.check_before_migration()
+            partitions = None if options is None else options.partitions
+            self.migrate(None if migrate is True else migrate, partitions=partitions)
+        if replica is not None:
+            replica.open()
+
     @classmethod
-    def _replica_of(cls, options: PostgreSQLOptions) -> Database[Any] | None:
-        if options.read_url is None:
+    def _replica_of(cls, primary: Database[Any]) -> Replica | None:
+        options = primary.options
+        if options is None or options.read_url is None:
             return None
         if dialect_of(options.read_url, backend=cls.name) is not Dialect.POSTGRESQL:
             message = "read_url must be the postgresql:// url of a replica of the database at url."
             raise ValidationError(message)
         timeout = min(options.connect_timeout, CONNECT_TIMEOUT)
-        server = cls._on_server(
-            options.read_url, replace(options, read_url=None, follow_replica=False, connect_timeout=timeout)
-        )
-        return server if isinstance(server, Database) else server.store()
-
-    def _read_from(self, database: Database[Any], *, follow: bool) -> None:
-        """Let the query API read from a replica, and followers, too, with `follow`."""
-        self._replica = replica = Replica(self._database, database)
-        try:
-            replica.open()
-        except BaseException:
-            self.close()
-            raise
-        self.query_api = SQLQueryAPI(self._database, replica)
-        self.maintenance = Maintenance(SQLRetentionStore(self._database, replica))
-        if follow:
-            self.session_store = SQLSessionStore(self._database, lagging=replica)
+        alone = replace(options, read_url=None, follow_replica=False, connect_timeout=timeout)
+        server = cls._on_server(options.read_url, alone)
+        return Replica(primary, server if isinstance(server, Database) else server.store())
 
     @contextmanager
     def _bind(self, connect: Callable[[], Any]) -> Iterator[Ports]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from asm_core.models import Event, StoredEvent
     from asm_core.sql.connector import Connector
+    from asm_core.sql.options import PostgreSQLOptions
     from asm_core.sql.queries.words import Words
 
 
@@ -38,10 +39,12 @@ class Database(ABC, Generic[C]):
         transactions: the open transactions.
         has_global_ids: whether an event id names one event of the store, and not only of its session; see `survey`.
         backend_name: the name of the backend in errors.
+        options: the options of a PostgreSQL server that the backend connects to itself; otherwise None.
     """
 
     has_global_ids = True
     backend_name = ""
+    options: PostgreSQLOptions | None = None
 
     def __init__(self, connector: Connector[C], words: Words) -> None:
         """Start without a connection."""

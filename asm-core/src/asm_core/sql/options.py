@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from asm_core.errors import ValidationError, short_repr
+from asm_core.sql.dialects import Dialect
 from asm_core.sql.schema.named import check_schema
+from asm_core.sql.schema.partitions import check_partitions
 
 T = TypeVar("T", "SQLiteOptions", "PostgreSQLOptions")
 
@@ -69,6 +71,8 @@ class PostgreSQLOptions:
         read_url: a streaming replica of the database, for the reads of `QueryAPI`, which may then lag; None: the
             primary answers all reads. It has a pool of its own.
         follow_replica: let `follow_events` read from that replica, too.
+        partitions: the number of tables into which a migration partitions runs and events, as `Backend.migrate` does.
+            It has no effect without `migrate`.
     """
 
     pool_size: int = 5
@@ -81,6 +85,7 @@ class PostgreSQLOptions:
     append: str = AUTO
     read_url: str | None = None
     follow_replica: bool = False
+    partitions: int | None = None
 
     def __post_init__(self) -> None:
         """Check the options.
@@ -99,6 +104,8 @@ class PostgreSQLOptions:
             raise ValidationError(message)
         if self.schema is not None:
             check_schema(self.schema)
+        if self.partitions is not None:
+            check_partitions(self.partitions, Dialect.POSTGRESQL)
         if not isinstance(self.application_name, str):
             message = f"application_name must be a string, not {short_repr(self.application_name)}."
             raise ValidationError(message)
@@ -142,17 +149,20 @@ def check_append(value: object) -> str:
     return value
 
 
-def refuse_on_sqlite(schema: object, notify: object) -> None:
+def refuse_on_sqlite(schema: object, notify: object, append: object) -> None:
     """Reject options for PostgreSQL, for a SQLite database that an application opened.
 
     Raises:
-        ValidationError: `schema` or `notify` is set.
+        ValidationError: `schema` or `notify` is set, or `append` is not ``auto``.
     """
     if schema is not None:
         message = f"SQLite has no schemas, so the tables cannot be in {short_repr(schema)}. Leave schema out."
         raise ValidationError(message)
     if check_flag("notify", notify):
         message = "SQLite sends no notifications. Leave notify out: waiting readers poll for new events."
+        raise ValidationError(message)
+    if check_append(append) != AUTO:
+        message = f"SQLite appends in one way only. Leave append out, which is {short_repr(append)}."
         raise ValidationError(message)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from asm_core import logs
@@ -55,7 +56,6 @@ class Replica(LaggingReader):
     def __init__(self, primary: Database[Any], replica: Database[Any]) -> None:
         """Read from `replica`. It is checked at the first read."""
         self._primary = primary
-        replica.words = primary.words  # with the layout of the tables
         self._replica = replica
         self._reader = SQLReader(replica)
         self._known: _Identity | None = None
@@ -80,11 +80,22 @@ class Replica(LaggingReader):
         Raises:
             ValidationError: it is not a replica of the primary's database.
         """
+        self._replica.words = self._primary.words  # with the layout of the tables
+        self._reader = SQLReader(self._replica)
         self._due = time.monotonic() + PAUSE
         try:
             self.check()
         except StorageError as error:
             self._leave(error)
+
+    def check_before_migration(self) -> None:
+        """Check that the replica is one of the primary, if it can be reached.
+
+        Raises:
+            ValidationError: it is another database.
+        """
+        with suppress(StorageError):
+            self._check_place()
 
     def check(self) -> None:
         """Check that the replica is one of the primary, which may be stopped, and that it has the tables.
@@ -93,19 +104,7 @@ class Replica(LaggingReader):
             ValidationError: it is another database.
             StorageError: it cannot be reached, was promoted, or has not replayed the migrations.
         """
-        found, primary = self._identity(self._replica), self._primary_now()
-        if primary is not None and found[:2] != primary[:2]:
-            message = (
-                "read_url does not lead to a replica of the database at url: its server or its database is another "
-                "one. Give the url of a streaming replica, with the same database."
-            )
-            raise ValidationError(message)
-        if primary is not None and found.table not in {None, primary.table}:
-            message = "read_url leads to the tables of another schema than url. Give both urls the same search_path."
-            raise ValidationError(message)
-        if not found.is_standby and (primary is None or found.started != primary.started):
-            message = "The server at read_url is a primary, and not that at url: was it promoted? Change the urls."
-            raise StorageConnectionError(message)
+        self._check_place()
         with self._replica.read() as connection:
             check_version(schema_version(connection.execute_sql, self._replica.words), store="The replica")
 
@@ -142,6 +141,21 @@ class Replica(LaggingReader):
             if not isinstance(error, QueryError) and not is_serialization_failure(error):
                 self._leave(error)
             return None
+
+    def _check_place(self) -> None:
+        found, primary = self._identity(self._replica), self._primary_now()
+        if primary is not None and found[:2] != primary[:2]:
+            message = (
+                "read_url does not lead to a replica of the database at url: its server or its database is another "
+                "one. Give the url of a streaming replica, with the same database."
+            )
+            raise ValidationError(message)
+        if primary is not None and found.table not in {None, primary.table}:
+            message = "read_url leads to the tables of another schema than url. Give both urls the same search_path."
+            raise ValidationError(message)
+        if not found.is_standby and (primary is None or found.started != primary.started):
+            message = "The server at read_url is a primary, and not that at url: was it promoted? Change the urls."
+            raise StorageConnectionError(message)
 
     def _leave(self, error: AsmError) -> None:
         self._due = time.monotonic() + PAUSE

@@ -19,7 +19,7 @@ _ERASURE_PENDING = (
 )
 
 
-@with_backend()
+@with_backend
 def delete_session(
     backend: Backend,
     session: SessionArgument,
@@ -50,7 +50,7 @@ def delete_session(
         printing.note(_ERASURE_PENDING)
 
 
-@with_backend()
+@with_backend
 def undelete_session(backend: Backend, session: SessionArgument) -> None:
     """Restore a deleted session.
 
@@ -61,7 +61,7 @@ def undelete_session(backend: Backend, session: SessionArgument) -> None:
     printing.line(f"Restored {_name(found)}." if found.deleted_at else f"{_name(found)} is not deleted.")
 
 
-@with_backend()
+@with_backend
 def set_title(
     backend: Backend,
     session: SessionArgument,
@@ -73,7 +73,7 @@ def set_title(
     printing.line(f"{found.id} has the title {short_repr(title)}." if title else f"{found.id} has no title.")
 
 
-@with_backend()
+@with_backend
 def change_tags(
     backend: Backend,
     session: SessionArgument,
@@ -98,7 +98,7 @@ def change_tags(
         printing.line(tag)
 
 
-@with_backend()
+@with_backend
 def fork_session(
     backend: Backend,
     session: SessionArgument,
@@ -118,7 +118,7 @@ def fork_session(
     printing.note(f"Forked {_name(found)}: {counted(events, 'event')}.")
 
 
-@with_backend()
+@with_backend
 def erase_user(
     backend: Backend,
     user: Annotated[str, typer.Argument(metavar="USER", help="The id of the user.")],

@@ -64,13 +64,15 @@ def upgrade(
         before = _versions(choice)[0]
     except StorageConnectionError:
         before = 0  # there is no database yet, or opening it will raise the error
-    if to is not None and to < before:
+    if to is not None and 0 <= to < before:
         message = f"The schema already has version {before}. To downgrade to {to}, run `asm db downgrade --to {to}`."
         raise ValidationError(message)
     if partitions is not None and before and not yes:
         typer.confirm(_LOCKED, abort=True, err=True)
     with shown_work("Upgrading the schema"):
-        after = _migrated(choice, True if to is None else to, partitions)
+        after = _migrated(
+            choice, True if to is None else to, **({} if partitions is None else {"partitions": partitions})
+        )
     _tell(before, after, partitions)
 
 
@@ -89,7 +91,7 @@ def downgrade(
     if to > before:
         message = f"The schema has version {before}. To upgrade to {to}, run `asm db upgrade --to {to}`."
         raise ValidationError(message)
-    if to < before and not yes:
+    if 0 <= to < before and not yes:
         typer.confirm(f"Downgrading from version {before} to {to} deletes data. Continue?", abort=True, err=True)
     with shown_work("Downgrading the schema"):
         after = _migrated(choice, to)
@@ -125,10 +127,9 @@ def _versions(choice: Choice) -> tuple[int, int]:
         return error.details["current"], error.details["required"]
 
 
-def _migrated(choice: Choice, target: bool | int, partitions: int | None = None) -> int:  # noqa: FBT001  as in `open`
-    with choice.open(migrate=target) as backend:
-        if partitions is not None:
-            backend.migrate(partitions=partitions)
+def _migrated(choice: Choice, target: bool | int, **options: int) -> int:  # noqa: FBT001  as in `open`
+    # One call, so that the schema stays as it is if the options are refused.
+    with choice.open(migrate=target, **options) as backend:
         return backend.schema_version()
 
 

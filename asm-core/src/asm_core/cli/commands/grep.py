@@ -26,7 +26,7 @@ _PAGE: Final = 200
 _INDENT: Final = 4
 
 
-@with_backend()
+@with_backend
 def search_text(
     backend: Backend,
     words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="Words that an event must all contain.")],

@@ -13,7 +13,7 @@ from asm_core.ports import Backend
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@with_backend()
+@with_backend
 def check_health(backend: Backend, *, as_json: JsonOption = False) -> None:
     """Check the consistency of the store.
 

@@ -12,7 +12,7 @@ from asm_core.cli.exits import FAILED
 from asm_core.cli.output import printing
 from asm_core.cli.output.progress import shown_progress, shown_work
 from asm_core.cli.output.text import counted
-from asm_core.cli.store import with_backend
+from asm_core.cli.store import Choice, with_choice
 from asm_core.errors import AlreadyExistsError, ValidationError
 from asm_core.ports import Backend
 from asm_core.transfer import ImportReport, StateReport, load_session, load_state
@@ -22,9 +22,9 @@ from asm_core.transfer.reading import rereadable
 STANDARD_STREAM = "-"
 
 
-@with_backend(migrate=True)
+@with_choice
 def import_from_file(
-    backend: Backend,
+    choice: Choice,
     source: Annotated[
         str,
         typer.Argument(metavar="FILE", help="A file that `asm export` wrote, a directory of them, or - for stdin."),
@@ -42,10 +42,11 @@ def import_from_file(
     always from a directory, what the store has in an older state is brought up to date.
     """
     if source != STANDARD_STREAM and Path(source).is_dir():
-        _import_all(backend, Path(source))
+        with choice.open(migrate=True) as backend:
+            _import_all(backend, Path(source))
         return
     opened = _standard_input() if source == STANDARD_STREAM else _existing_file(source)
-    with opened as file, shown_work("Importing the file"):
+    with opened as file, choice.open(migrate=True) as backend, shown_work("Importing the file"):
         report = _load(backend, file, update=update)
     if isinstance(report, StateReport):
         printing.line(state_line("Imported", report))

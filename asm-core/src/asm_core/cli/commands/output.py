@@ -25,7 +25,7 @@ _AT_ONCE: Final = 500
 """Pieces of output that are joined for one write."""
 
 
-@with_backend()
+@with_backend
 def print_output(
     backend: Backend,
     session: NewestSessionArgument = NEWEST,

@@ -33,7 +33,7 @@ _WIDE_FROM = 130
 _STATS_AT_ONCE = 100
 
 
-@with_backend()
+@with_backend
 def list_sessions(
     backend: Backend,
     *,

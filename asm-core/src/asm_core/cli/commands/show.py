@@ -26,7 +26,7 @@ _RUN_PAGE = 100
 _COMMIT_DIGITS: Final = 12
 
 
-@with_backend()
+@with_backend
 def show_session(
     backend: Backend,
     session: NewestSessionArgument = NEWEST,

@@ -21,7 +21,7 @@ _LOOK_SECONDS = 1.0
 """Seconds without an event after which `--follow` checks whether the session has ended without a final event."""
 
 
-@with_backend()
+@with_backend
 def tail_session(
     backend: Backend,
     session: NewestSessionArgument = NEWEST,

@@ -27,7 +27,7 @@ BAR_WIDTH = 20
 Pair = tuple[UsageRow, CostRow]
 
 
-@with_backend()
+@with_backend
 def sum_up_usage(
     backend: Backend,
     *,

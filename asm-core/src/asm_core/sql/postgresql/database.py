@@ -72,7 +72,9 @@ class PostgreSQL(Database[C]):
     @classmethod
     def with_options(cls, connector: Connector[C], options: PostgreSQLOptions) -> Self:
         """Use the connections of `connector`, which the backend opens itself, with the options of the caller."""
-        return cls(connector, schema=options.schema, notify=options.notify, append=options.append)
+        database = cls(connector, schema=options.schema, notify=options.notify, append=options.append)
+        database.options = options
+        return database
 
     def survey(self) -> None:
         """Read from the catalog whether event ids are unique in the whole table, and whether it is distributed.

@@ -64,12 +64,7 @@ def migrate(execute: Execute, words: Words, version: int | None = None, partitio
         ValidationError: unknown version, or the store cannot have these partitions.
         MigrationRequiredError: the schema is newer than this version of asm-core; nothing is changed.
     """
-    target = check_target(LATEST_VERSION if version is None else version)
-    if partitions is not None:
-        check_partitions(partitions, words.dialect)
-        if target != LATEST_VERSION:
-            message = f"Only the newest schema, {LATEST_VERSION}, can be partitioned, not version {target}."
-            raise ValidationError(message)
+    target = check_wanted(version, partitions, words.dialect)
     if words.dialect is Dialect.POSTGRESQL:
         execute(_LOCK).fetchall()
     current = schema_version(execute, words)
@@ -83,6 +78,21 @@ def migrate(execute: Execute, words: Words, version: int | None = None, partitio
     if partitions is not None:
         partition(execute, words, partitions)
     return [migration.version for migration in steps(current, target)]
+
+
+def check_wanted(version: int | None, partitions: int | None, dialect: Dialect) -> int:
+    """Return the version to migrate to, if the arguments of `migrate` are possible in this dialect.
+
+    Raises:
+        ValidationError: unknown version, or it cannot have these partitions.
+    """
+    target = check_target(LATEST_VERSION if version is None else version)
+    if partitions is not None:
+        check_partitions(partitions, dialect)
+        if target != LATEST_VERSION:
+            message = f"Only the newest schema, {LATEST_VERSION}, can be partitioned, not version {target}."
+            raise ValidationError(message)
+    return target
 
 
 def steps(start: int, stop: int) -> list[Migration]:
