@@ -85,6 +85,25 @@ def test_a_user_is_erased_after_a_confirmation(
     assert [one.id for one in backend.session_store.list_sessions()] == [kept.id]
     assert asm("erase", "ann").stdout == "No session belongs to the user 'ann'. Nothing was changed.\n"
     assert asm("erase", "bob", "--yes").stdout == "Removed 1 session and 3 events permanently.\n"
+    assert asm("erase", "bob", "--yes").stdout == "No session belongs to the user 'bob'. Nothing was changed.\n"
+
+
+def test_a_question_without_an_answer_names_the_option(
+    asm: Callable[..., Result], fill: Callable[..., Session], backend: Backend
+) -> None:
+    session = fill(user_id="ann")
+    for arguments in (("delete", "last", "--permanently"), ("erase", "ann")):
+        result = asm(*arguments, given="")
+        assert result.exit_code == 1
+        assert result.stderr.endswith(" To confirm without a question, add --yes.\nNothing was changed.\n")
+        assert asm(*arguments, given="n\n").stderr.endswith("Nothing was changed.\n")
+    assert backend.session_store.get_session(session.id) == session
+
+
+def test_the_last_tag_is_removed_with_a_message(asm: Callable[..., Result], fill: Callable[..., Session]) -> None:
+    session = fill(tags=["one"])
+    result = asm("tag", "last", "-r", "one")
+    assert (result.stdout, result.stderr) == ("", f"{session.id} (agent) has no tags.\n")
 
 
 @pytest.mark.parametrize(

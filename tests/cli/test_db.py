@@ -91,7 +91,10 @@ def test_up_and_down_are_not_mixed_up(db: Callable[..., Result]) -> None:
     assert status(db)["version"] == 1
 
 
-@pytest.mark.parametrize("arguments", [("upgrade", "--to", "99"), ("sql", "--to", "99"), ("sql", "--from", "-1")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("upgrade", "--to", "99"), ("sql", "--to", "99"), ("sql", "--from", "-1"), ("downgrade", "--to", "-1")],
+)
 def test_a_version_that_does_not_exist_is_an_error(asm: Callable[..., Result], tmp_path: Path, arguments: Any) -> None:
     place = ("--url", f"sqlite:///{tmp_path}/asm.db") if arguments[0] != "sql" else ()
     result = asm("db", *arguments, *place)

@@ -121,7 +121,7 @@ def test_a_directory_that_does_not_exist_is_a_clear_error(
     target = tmp_path / "no" / "x.jsonl"
     result = asm("export", fill().id, "-o", str(target))
     assert result.exit_code == 1
-    assert result.stderr == f"error: {target} cannot be written: No such file or directory.\n"
+    assert result.stderr == f"error: {target} cannot be written: the directory {target.parent} does not exist.\n"
 
 
 def test_an_unknown_session_leaves_no_file(

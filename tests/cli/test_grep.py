@@ -137,7 +137,7 @@ def test_a_terminal_shows_hits_highlighted(environment: dict[str, str], tmp_path
     with Terminal(*command, cwd=tmp_path, env={**environment, "TERM": "xterm-256color"}) as window:
         assert window.ended() == 0
     shown = window.shown
-    assert b"\x1b[1;31mSTRASSE\x1b[0m\\x1b[2J, \x1b[1;31mStra\xc3\x9fe\x1b[0m" in shown
+    assert b"\x1b[1;31mSTRASSE\x1b[0m, \x1b[1;31mStra\xc3\x9fe\x1b[0m" in shown
     plain = STYLE.sub(b"", shown).decode().splitlines()
     assert plain[0] == session.id
     assert plain[1].endswith("  1  message_sent")

@@ -29,7 +29,7 @@ OF_STORES = {
 OF_PARSING = {"importlib.metadata", "asyncio", "pydantic", "rich"}
 """What Typer imports when it parses options."""
 COMPLETION = {"_ASM_COMPLETE": "complete_bash", "COMP_WORDS": "asm se", "COMP_CWORD": "1"}
-WIDTH = 80 - len("  providers  ") - 2
+WIDTH = 78 - 6 - len("providers")
 """The greatest length of a line in the list of commands that is not cut on a terminal of 80 columns."""
 
 

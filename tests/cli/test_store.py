@@ -162,9 +162,9 @@ def test_what_needs_no_extra_loads_none() -> None:
 @pytest.mark.parametrize(
     ("options", "variable", "source"),
     [
-        (("--url", "sqlite:///no.db"), "", "The URL was given on the command line."),
-        ((), "sqlite:///no.db", "The URL comes from the environment variable ASM_URL."),
-        ((), "", "The URL comes from PLACE/asm.toml."),
+        (("--url", "sqlite:///no.db"), "", "The URL sqlite:///no.db was given on the command line."),
+        ((), "sqlite:///no.db", "The URL sqlite:///no.db comes from the environment variable ASM_URL."),
+        ((), "", "The URL sqlite:///no.db comes from PLACE/asm.toml."),
     ],
 )
 def test_a_missing_database_is_named_with_the_source_of_its_url(

@@ -1,6 +1,7 @@
 """Arguments and options that several commands share, with their completion in a shell."""
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Final
 
@@ -9,12 +10,15 @@ import typer
 from asm_core.cli.finding import NEWEST, all_sessions, short_ids
 from asm_core.cli.store import Choice
 from asm_core.errors import AsmError
-from asm_core.escaping import visible
 from asm_core.models import Session
 
 _MOST_OFFERED: Final = 50
 _MOST_READ: Final = 500
 """Sessions, newest first, that a completion reads."""
+_PLAIN: Final = re.compile(r"[\w.@/][\w.@/+,~-]*")
+"""Names that no shell has to quote."""
+_ACTIVE: Final = re.compile(r"[^\w .,/@+-]+")
+"""What may be code in a description: Typer's script for zsh evaluates it, and escapes too little."""
 
 
 def complete_session(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -23,7 +27,7 @@ def complete_session(context: typer.Context, incomplete: str) -> list[tuple[str,
     offered: list[tuple[str, str]] = [(NEWEST, "the newest session")] if sessions else []
     for session, short in zip(sessions, short_ids(sessions), strict=True):
         name = session.id if incomplete and session.id.startswith(incomplete) else short
-        offered.append((name, visible(session.title or session.agent_id)))
+        offered.append((name, _ACTIVE.sub(" ", session.title or session.agent_id).strip()))
     return list(itertools.islice(_beginning_with(incomplete, offered), _MOST_OFFERED))
 
 
@@ -49,8 +53,7 @@ def _newest(context: typer.Context) -> list[Session]:
 
 
 def _beginning_with(incomplete: str, offered: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    # A name that would have to be escaped cannot be typed as it is shown.
-    return (one for one in offered if one[0].startswith(incomplete) and visible(one[0]) == one[0])
+    return (one for one in offered if one[0].startswith(incomplete) and _PLAIN.fullmatch(one[0]))
 
 
 _NAMES: Final = "The session's id, the beginning or the end of it, or last, last~1, …"

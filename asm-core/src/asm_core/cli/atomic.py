@@ -96,7 +96,9 @@ def _create(part: Path, path: Path) -> BinaryIO:
                 return file
             file.close()  # another process removed it as abandoned, between its creation and the lock
     except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}."
+        is_missing = isinstance(error, FileNotFoundError) and not path.parent.exists()
+        reason = f"the directory {path.parent.absolute()} does not exist" if is_missing else error.strerror
+        message = f"{path} cannot be written: {reason}."
         raise ValidationError(message) from None
 
 

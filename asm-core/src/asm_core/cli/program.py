@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from asm_core.cli.app import AsmGroup, choose_store
+from asm_core.cli.completion import complete_installation
 from asm_core.cli.lazy import LazyCommand
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ _LISTED: Final = (
     ("show", "show:show_session", "Show a session: what it is, and its events."),
     ("tail", "tail:tail_session", "Show the last events of a session, and follow it."),
     ("output", "output:print_output", "Print what the command of a session printed, byte for byte."),
-    ("grep", "grep:search_text", "Search the texts of all sessions for words, newest events first."),
+    ("grep", "grep:search_text", "Search the texts of all sessions for words, newest first."),
     ("usage", "usage:sum_up_usage", "Show tokens and costs of runs by group."),
     ("title", "changes:set_title", "Set the title of a session."),
     ("tag", "changes:change_tags", "Add tags to a session, and remove others."),
@@ -71,5 +73,6 @@ def start(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=None if arguments is None else list(arguments), prog_name="asm")
     except SystemExit as ended:
+        complete_installation(sys.argv[1:] if arguments is None else arguments)
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     return 0

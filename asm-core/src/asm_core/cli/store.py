@@ -10,15 +10,15 @@ import msgspec
 import typer
 
 from asm_core.cli.options import BackendOption, ConfigOption, Given, StoreOption, UrlOption
-from asm_core.config.stores import StoreConfig
-from asm_core.errors import StorageConnectionError
+from asm_core.config.stores import DEFAULT_URL, StoreConfig
+from asm_core.errors import StorageError
 from asm_core.plugins import open_store, resolve_store
 from asm_core.ports import Backend
 
 _SOURCES: Final = {
-    "argument": "The URL was given on the command line.",
-    "ASM_URL": "The URL comes from the environment variable ASM_URL.",
-    "default": "This is the default, because no URL was given: not by --url, ASM_URL or asm.toml.",
+    "argument": "was given on the command line",
+    "ASM_URL": "comes from the environment variable ASM_URL",
+    "default": "is the default, because none was given: not by --url, ASM_URL or asm.toml",
 }
 _OPTIONS = {"backend": BackendOption, "url": UrlOption, "store": StoreOption, "config": ConfigOption}
 
@@ -35,13 +35,14 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         """Open the store; `migrate` is passed to `open_store`, and so are `options`, before those of the configuration.
 
         Raises:
-            StorageConnectionError: it cannot be reached; a note has the source of its URL.
+            StorageError: it cannot be opened; a note has its URL, and the source of that.
         """
         store = self.resolve(options)
         try:
             return open_store(store, migrate=migrate)
-        except StorageConnectionError as error:
-            error.add_note(_SOURCES.get(store.url_source, f"The URL comes from {store.url_source}."))
+        except StorageError as error:
+            source = _SOURCES.get(store.url_source, f"comes from {store.url_source}")
+            error.add_note(f"The URL {store.url or DEFAULT_URL} {source}.")
             raise
 
     def resolve(self, options: dict[str, Any] | None = None) -> StoreConfig:

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from asm_core.cli.isolation import EndedEarlyError, call_isolated, can_isolate
-from asm_core.cli.output import printing
+from asm_core.cli.output import printing, tables
 from asm_core.cli.output.documents import json_array
 from asm_core.plugins.discovery import Offer
 from asm_core.plugins.loading import Kind
@@ -44,8 +44,11 @@ def _print(kind: Kind[Any, Any], columns: tuple[str, ...], *, as_json: bool) -> 
     if printing.on_terminal() and printing.console().width < _WIDE_FROM:
         unused = {"ports"} if any(info["error"] for info in found) else {"ports", "error"}
         columns = tuple(column for column in columns if column not in unused)
+    if not found and printing.on_terminal():
+        printing.note("None is installed.")
+        return
     rows = [{**info, "ports": info["port_version"]} for info in found]
-    printing.table(columns, [tuple(_cell(row[column]) for column in columns) for row in rows])
+    tables.table(columns, [tuple(_cell(row[column]) for column in columns) for row in rows])
 
 
 def _cell(value: Any) -> str:

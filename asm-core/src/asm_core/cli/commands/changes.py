@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from asm_core.cli.arguments import SessionArgument
+from asm_core.cli.confirming import confirm
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
 from asm_core.cli.output.text import counted
@@ -39,11 +40,8 @@ def delete_session(
         backend.maintenance.soft_delete_session(found.id)
         printing.line(f"Deleted {_name(found)}. To restore it, run `asm undelete {found.id}`.")
         return
-    if not yes:
-        events = backend.query_api.get_session_stats(found.id).event_count
-        typer.confirm(
-            f"Remove {visible(_name(found))} and its {counted(events, 'event')} permanently?", abort=True, err=True
-        )
+    events = backend.query_api.get_session_stats(found.id).event_count
+    confirm(f"Remove {visible(_name(found))} and its {counted(events, 'event')} permanently?", yes=yes)
     backend.session_store.delete_session(found.id)
     printing.line(f"Removed {_name(found)} permanently.")
     if not backend.maintenance.finish_erasure():
@@ -77,7 +75,7 @@ def set_title(
 def change_tags(
     backend: Backend,
     session: SessionArgument,
-    tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG]...", help="Tags to add.")] = None,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="Tags to add.")] = None,
     *,
     remove: Annotated[
         list[str] | None, typer.Option("--remove", "-r", metavar="TAG", help="A tag to remove; repeatable.")
@@ -96,6 +94,8 @@ def change_tags(
     changed = backend.session_store.update_session(found.id, change) if tags or remove else found
     for tag in changed.tags:
         printing.line(tag)
+    if not changed.tags:
+        printing.note(f"{_name(changed)} has no tags.")
 
 
 @with_backend
@@ -131,15 +131,13 @@ def erase_user(
     sessions, and those that retention exempts. An interrupted command continues when it is repeated. Artifact blobs,
     archives, exports and backups are not removed.
     """
-    if not yes:
-        count = backend.query_api.search_sessions(user_id=user, include_deleted=True, limit=1, count=True).total_count
-        if not count:
-            printing.line(f"No session belongs to the user {short_repr(user)}. Nothing was changed.")
-            return
-        typer.confirm(
-            f"Remove {counted(count, 'session')} of the user {short_repr(user)} permanently?", abort=True, err=True
-        )
-    report = backend.maintenance.erase_user(user)
+    count = backend.query_api.search_sessions(user_id=user, include_deleted=True, limit=1, count=True).total_count
+    if count:
+        confirm(f"Remove {counted(count, 'session')} of the user {short_repr(user)} permanently?", yes=yes)
+    report = backend.maintenance.erase_user(user)  # without sessions, what an interrupted command left
+    if not report.sessions_hard_deleted:
+        printing.line(f"No session belongs to the user {short_repr(user)}. Nothing was changed.")
+        return
     sessions, events = counted(report.sessions_hard_deleted, "session"), counted(report.events_removed, "event")
     printing.line(f"Removed {sessions} and {events} permanently.")
     if report.erasure_pending:

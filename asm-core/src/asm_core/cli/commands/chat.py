@@ -60,7 +60,7 @@ def ask_model(
 @with_choice
 def chat_with_model(
     choice: Choice,
-    session: Annotated[str | None, typer.Argument(metavar="[SESSION]", help="The session to continue.")] = None,
+    session: Annotated[str | None, typer.Argument(metavar="SESSION", help="The session to continue.")] = None,
     *,
     provider: ProviderOption = None,
     model: ModelOption = None,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from asm_core.cli.confirming import confirm
 from asm_core.cli.exits import FAILED
 from asm_core.cli.output import printing
 from asm_core.cli.output.documents import json_document
@@ -67,8 +68,8 @@ def upgrade(
     if to is not None and 0 <= to < before:
         message = f"The schema already has version {before}. To downgrade to {to}, run `asm db downgrade --to {to}`."
         raise ValidationError(message)
-    if partitions is not None and before and not yes:
-        typer.confirm(_LOCKED, abort=True, err=True)
+    if partitions is not None and before:
+        confirm(_LOCKED, yes=yes)
     with shown_work("Upgrading the schema"):
         after = _migrated(
             choice, True if to is None else to, **({} if partitions is None else {"partitions": partitions})
@@ -91,8 +92,8 @@ def downgrade(
     if to > before:
         message = f"The schema has version {before}. To upgrade to {to}, run `asm db upgrade --to {to}`."
         raise ValidationError(message)
-    if 0 <= to < before and not yes:
-        typer.confirm(f"Downgrading from version {before} to {to} deletes data. Continue?", abort=True, err=True)
+    if 0 <= to < before:
+        confirm(f"Downgrading from version {before} to {to} deletes data. Continue?", yes=yes)
     with shown_work("Downgrading the schema"):
         after = _migrated(choice, to)
     _tell(before, after)

@@ -31,7 +31,7 @@ def export_to_file(
     session: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SESSION]", help="The session to export, unless --all is given.", autocompletion=complete_session
+            metavar="SESSION", help="The session to export, unless --all is given.", autocompletion=complete_session
         ),
     ] = None,
     *,

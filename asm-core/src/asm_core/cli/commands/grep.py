@@ -11,7 +11,7 @@ from asm_core.cli.exits import FAILED
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
 from asm_core.cli.output.documents import json_document
-from asm_core.cli.output.excerpts import Line, excerpt
+from asm_core.cli.output.excerpts import Line, excerpt, without_sequences
 from asm_core.cli.output.text import moment
 from asm_core.cli.store import with_backend
 from asm_core.cli.when import TIME_HELP, parse_time
@@ -29,7 +29,7 @@ _INDENT: Final = 4
 @with_backend
 def search_text(
     backend: Backend,
-    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="Words that an event must all contain.")],
+    words: Annotated[list[str], typer.Argument(metavar="WORDS", help="Words that an event must all contain.")],
     *,
     agent: AgentsOption = None,
     user: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only sessions of this user.")] = None,
@@ -45,7 +45,7 @@ def search_text(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The largest number of events to show.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Search the texts of all sessions for words, newest events first.
+    """Search the texts of all sessions for words, newest first.
 
     An event must contain all words, whole and in any case. An argument of several words is a phrase. A last * stands
     for the rest of a word: 'connect*'. A filter can be repeated. The status is 1 if nothing was found.
@@ -120,7 +120,7 @@ def _draw_lines(lines: Iterable[Line]) -> None:
     from rich.text import Text  # noqa: PLC0415  only on a terminal
 
     console = printing.console()
-    for text, hits in lines:
+    for text, hits in map(without_sequences, lines):
         shown, place = Text(style="" if hits else "dim", overflow="fold"), 0
         for begin, end in hits:
             shown.append(visible(text[place:begin]))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from asm_core.cli.output import printing
+from asm_core.cli.output import printing, tables
 from asm_core.cli.output.documents import json_document
 from asm_core.cli.output.progress import shown_progress
 from asm_core.cli.store import Choice, with_choice
@@ -74,7 +74,7 @@ def maintain_store(
     _tell(report, closed)
     if planned:
         printing.line()
-        printing.table(PLANNED, ((session_id, _STEPS[step], reason) for step, session_id, reason in planned))
+        tables.table(PLANNED, ((session_id, _STEPS[step], reason) for step, session_id, reason in planned))
     if compaction is not None:
         printing.line(f"Compacted: {compaction.size_before} bytes before, {compaction.size_after} bytes after.")
 

@@ -11,7 +11,7 @@ import typer
 from asm_core.cli.arguments import AgentsOption
 from asm_core.cli.commands.listing import Listed, status_style
 from asm_core.cli.finding import all_sessions, short_ids
-from asm_core.cli.output import printing
+from asm_core.cli.output import printing, tables
 from asm_core.cli.output.documents import json_array
 from asm_core.cli.store import with_backend
 from asm_core.cli.when import TIME_HELP, parse_time
@@ -77,14 +77,14 @@ def list_sessions(
     elif printing.on_terminal():
         _draw(rows)
     else:
-        printing.table(COLUMNS, ([one.cells()[name] for name in COLUMNS] for one in rows))
+        tables.table(COLUMNS, ([one.cells()[name] for name in COLUMNS] for one in rows))
 
 
 def _draw(rows: Iterator[Listed]) -> None:
     wide = printing.console().width >= _WIDE_FROM
     columns = _WIDE if wide else _NARROW
     most = dict.fromkeys(("agent", "user"), 24 if wide else 10)
-    for first, page in printing.parts(rows):
+    for first, page in tables.parts(rows):
         shown = []
         for one, short in zip(page, short_ids(row.session for row in page), strict=True):
             cells = {**one.cells(), "id": short}
@@ -92,8 +92,10 @@ def _draw(rows: Iterator[Listed]) -> None:
             if not wide and one.exit_code:
                 cells["status"] += f" {one.exit_code}"
             shown.append([cells[name] for name in columns])
-        if first or page:
-            printing.draw(columns, shown, right=NUMBERS, most=most, rest="title", style=status_style)
+        if page:
+            tables.draw(columns, shown, right=NUMBERS, most=most, rest="title", style=status_style)
+        if first and not page:
+            printing.note("No session was found. To record one, run: asm run -- COMMAND")
 
 
 def with_stats(backend: Backend, sessions: Iterable[Session]) -> Iterator[tuple[Session, SessionStats]]:

@@ -8,7 +8,7 @@ import typer
 
 from asm_core.cli.arguments import complete_agent, complete_session
 from asm_core.cli.finding import find_session
-from asm_core.cli.output import printing
+from asm_core.cli.output import printing, tables
 from asm_core.cli.output.documents import json_document
 from asm_core.cli.output.text import dollars
 from asm_core.cli.store import with_backend
@@ -124,12 +124,12 @@ def _print_table(groups: tuple[str, ...], pairs: list[Pair], tokens: UsageSummar
     ]
     total = ("total", *("" for _ in groups[1:]), *_cells(tokens, costs))
     if not printing.on_terminal():
-        printing.table((*groups, *NUMBERS), [*rows, total], right=NUMBERS)
+        tables.table((*groups, *NUMBERS), [*rows, total], right=NUMBERS)
         return
     most = max((usage.total_tokens for usage, _ in pairs), default=0)
     bars = [_bar(usage.total_tokens, most) for usage, _ in pairs]
     drawn = [(*row, bar) for row, bar in zip(rows, bars, strict=True)]
-    printing.table((*groups, *NUMBERS, ""), [*drawn, (*total, "")], right=NUMBERS)
+    tables.table((*groups, *NUMBERS, ""), [*drawn, (*total, "")], right=NUMBERS)
 
 
 def _bar(tokens: int, most: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from asm_core.cli.output import printing
 from asm_core.cli.output.documents import json_document
+from asm_core.cli.output.sequences import without_sequences
 from asm_core.cli.output.text import moment, summary
 from asm_core.escaping import visible
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("number", "time", "type", "run", "text")
 _LONGEST: Final = 4_000
 """Characters of an event that a terminal shows. A pipe and JSON get the whole text."""
+_LEAST_TEXT: Final = 30
+"""Columns that the text beside an event's head needs."""
+_INDENT: Final = 4
 _STYLES: Final = (
     ("_failed", "bold red"),
     ("_timeout", "bold red"),
@@ -61,8 +65,23 @@ class EventPrinter:
         line = Text()
         line.append(f"{event.sequence_number:>{self._width}}  {at:%H:%M:%S}.{at.microsecond // 1000:03}  ", style="dim")
         line.append(f"{visible(event.type):<19} ", style=_style(event.type))
-        line.append_text(_text(event, " " * line.cell_len, self._longest))
-        self._console.print(line, soft_wrap=True)
+        self._print_beside(line, _text(event, self._longest))
+
+    def _print_beside(self, head: Text, text: Text) -> None:
+        """Print the text beside the head, or below it on a narrow terminal."""
+        from rich.padding import Padding  # noqa: PLC0415  only on a terminal
+        from rich.table import Table  # noqa: PLC0415  only on a terminal
+
+        if self._console.width - head.cell_len < _LEAST_TEXT:
+            self._console.print(Padding(head, (0, 0)))
+            if text.plain:
+                self._console.print(Padding(text, (0, 0, 0, _INDENT)))
+            return
+        grid = Table.grid(padding=0)
+        grid.add_column(no_wrap=True, width=head.cell_len)
+        grid.add_column()
+        grid.add_row(head, text)
+        self._console.print(grid)
 
 
 def events_between(
@@ -79,15 +98,18 @@ def _style(kind: str) -> str:
     return next((style for end, style in _STYLES if kind.endswith(end)), "cyan")
 
 
-def _text(event: Event, indent: str, longest: int) -> Text:
+def _text(event: Event, longest: int) -> Text:
     from rich.text import Text  # noqa: PLC0415  only on a terminal
 
-    text = summary(event.data)
+    data = event.data
+    if isinstance(data.get("stream"), str) and isinstance(data.get("delta"), str):
+        data = {**data, "delta": without_sequences(data["delta"])}
+    text = summary(data)
     more = len(text) - longest
     if more > 0:
         text = f"{text[:longest]}… ({more} more characters; --json shows them)"
-    shown = visible(text, newlines=True).replace("\n", f"\n{indent}")
-    return Text(shown, style="yellow" if event.data.get("stream") == "stderr" else "none")
+    style = "yellow" if data.get("stream") == "stderr" else "none"
+    return Text(visible(text, newlines=True), style=style, overflow="fold")
 
 
 def _print_row(event: Event) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from asm_core.cli.output.sequences import SEQUENCES
 from asm_core.querying.text_search import strings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asm_core.models import Event
-    from asm_core.querying.text_search import TextSearch
+from asm_core.querying.text_search import TextSearch
 
 _LONGEST: Final = 400
 """Characters of a line that are shown. A longer one is cut to what is around the first hit."""
+_REMOVED: Final = re.compile(rf"^\r+|{SEQUENCES.pattern}")
 _LEAD: Final = 80
 """Characters before the first hit of a line that is cut."""
 
@@ -33,6 +36,22 @@ class Line(NamedTuple):
 def excerpt(event: Event, search: TextSearch, *, context: int) -> list[list[Line]]:
     """Return the pieces of an event's strings that have hits, each with `context` lines before and after it."""
     return [piece for text in strings_of(event.data) for piece in _pieces(text, search, context)]
+
+
+def without_sequences(line: Line) -> Line:
+    r"""Return a line without escape sequences of terminals, and without a carriage return at its end.
+
+    >>> without_sequences(Line("\x1b[1mred\x1b[0m flag\r", [(4, 16)]))
+    Line(text='red flag', hits=[(0, 8)])
+    """
+    text, hits = line
+    text = text.removesuffix("\r")
+    removed = [found.span() for found in _REMOVED.finditer(text)]
+
+    def moved(place: int) -> int:
+        return place - sum(min(end, place) - begin for begin, end in removed if begin < place)
+
+    return Line(_REMOVED.sub("", text), [(moved(begin), moved(end)) for begin, end in hits])
 
 
 def _pieces(text: str, search: TextSearch, context: int) -> Iterator[list[Line]]:

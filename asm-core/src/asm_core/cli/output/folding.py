@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from typing import Final
+
+from asm_core.cli.output.sequences import without_sequences
 
 WIDEST: Final = 2_000
 """Characters of a line that are shown."""
 _FIRST: Final = 10
 _LAST: Final = 5
 """Lines of a long text that are shown: the first and the last of it."""
-_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
-"""Escape sequences of terminals: colours, movements, titles."""
-_REWRITTEN: Final = re.compile(r"[^\n]*\r(?!\n|$)", re.MULTILINE)
-"""The part of a line that a carriage return overwrites, as progress bars do."""
 
 
 class Folded:
@@ -44,7 +41,7 @@ class Folded:
         return self._first, self._count - len(self._first) - len(last), last
 
     def _add_line(self, line: str) -> None:
-        line = _ESCAPES.sub("", _REWRITTEN.sub("", line)).rstrip("\r").expandtabs(8)
+        line = without_sequences(line).expandtabs(8)
         if self._widest is not None and len(line) > self._widest:
             line = f"{line[: self._widest]}…"
         self._count += 1

@@ -13,16 +13,14 @@ from asm_core.errors import without_account
 from asm_core.escaping import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
     from rich.console import Console
 
 T = TypeVar("T")
 
-_WIDE = 100
-"""Columns from which a table has wide gaps."""
-_ROWS_AT_ONCE = 500
-"""Rows per table on a terminal. Longer listings are drawn in parts, which bounds memory."""
+_ROOMY = 60
+"""Columns that have room for a name on one line."""
 
 
 def on_terminal() -> bool:
@@ -99,25 +97,6 @@ def console() -> Console:
     return Console(file=escaped_output(), highlight=False, markup=False, emoji=False)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Print a table: drawn on a terminal; in a pipe, tab-separated lines that begin with the column names.
-
-    Args:
-        columns: the column names.
-        rows: the cells; control characters in them are escaped.
-        right: the names of right-aligned columns.
-    """
-    if not on_terminal():
-        remaining = begun(rows)
-        row(columns)
-        for cells in remaining:
-            row(cells)
-        return
-    for first, piece in parts(rows):
-        if first or piece:
-            draw(columns, piece, right=right)
-
-
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
     """Print names and values: aligned on a terminal; in a pipe, one tab-separated pair a line."""
     if not on_terminal():
@@ -127,71 +106,19 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
     from rich.table import Table  # noqa: PLC0415  only on a terminal
     from rich.text import Text  # noqa: PLC0415  only on a terminal
 
-    grid = Table.grid("", "", padding=(0, 2))
+    screen = console()
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=screen.width >= _ROOMY)
+    grid.add_column()
     for name, value in pairs:
         grid.add_row(Text(name, style="dim"), Text(visible(value), overflow="fold"))
-    console().print(grid)
+    screen.print(grid)
 
 
 def begun(values: Iterable[T]) -> Iterator[T]:
     """Return an iterator whose first value is already fetched, so that an error comes before any output."""
     remaining = iter(values)
     return itertools.chain(list(itertools.islice(remaining, 1)), remaining)
-
-
-def parts(rows: Iterable[T]) -> Iterator[tuple[bool, list[T]]]:
-    """Yield the rows in parts of a table on a terminal, each with whether it is the first; the first may be empty."""
-    remaining = begun(rows)
-    yield True, list(itertools.islice(remaining, _ROWS_AT_ONCE))
-    while piece := list(itertools.islice(remaining, _ROWS_AT_ONCE)):
-        yield False, piece
-
-
-def draw(
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    right: Sequence[str] = (),
-    most: Mapping[str, int] | None = None,
-    rest: str | None = None,
-    style: Callable[[str, str], str] = lambda _column, _cell: "",
-) -> None:
-    """Draw a table on a terminal.
-
-    Args:
-        columns: the column names.
-        rows: the cells; control characters in them are escaped.
-        right: the names of right-aligned columns.
-        most: the greatest width of a column; longer cells are cut.
-        rest: the column that gets the rest of the line; the others are not wrapped then, and its long cells are cut.
-        style: returns the style of a cell, from its column and its text.
-    """
-    from rich import box  # noqa: PLC0415  only on a terminal
-    from rich.cells import cell_len  # noqa: PLC0415  only on a terminal
-    from rich.table import Table  # noqa: PLC0415  only on a terminal
-    from rich.text import Text  # noqa: PLC0415  only on a terminal
-
-    shown = [[visible(cell) for cell in cells] for cells in rows]
-    screen, limits = console(), dict(most or {})
-    gap = 1 if rest is None or screen.width >= _WIDE else 0  # beside that of the box
-    if rest is not None:
-        widths = [max(map(cell_len, column)) for column in zip(columns, *shown, strict=True)]
-        taken = {name: min(width, limits.get(name, width)) for name, width in zip(columns, widths, strict=True)}
-        free = screen.width - sum(taken.values()) + taken[rest] - (1 + gap) * len(columns)
-        limits[rest] = max(len(rest), free)
-    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
-    for number, name in enumerate(columns):
-        # The first column identifies the row: it is never cut.
-        drawn.add_column(
-            name,
-            justify="right" if name in right else "left",
-            no_wrap=number == 0 or rest is not None,
-            overflow="ellipsis" if name in limits else "fold",
-            max_width=limits.get(name),
-        )
-    for cells in shown:
-        drawn.add_row(*(Text(cell, style(name, cell)) for name, cell in zip(columns, cells, strict=True)))
-    screen.print(drawn)
 
 
 def be_printable() -> None:
