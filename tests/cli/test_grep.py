@@ -141,7 +141,7 @@ def test_a_terminal_shows_hits_highlighted(environment: dict[str, str], tmp_path
     plain = STYLE.sub(b"", shown).decode().splitlines()
     assert plain[0] == session.id
     assert plain[1].endswith("  1  message_sent")
-    assert plain[2].rstrip() == r"    zur STRASSE\x1b[2J, Straße"
+    assert plain[2].rstrip() == "    zur STRASSE, Straße"
 
 
 def test_a_long_line_is_cut_around_its_first_hit() -> None:
