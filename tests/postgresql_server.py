@@ -115,9 +115,14 @@ def _cleared(server: str, database: psycopg.Connection, *, kind: str) -> str:
     except psycopg.errors.UndefinedTable:
         whole = None
     if whole == (list(range(1, LATEST_VERSION + 1)), kind):
-        for table in ("asm_state", "asm_artifacts", "asm_events", "asm_session_sequences", "asm_runs", "asm_sessions"):
-            execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+        delete_rows(database)
     else:
         execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     url = make_url(server).set(database=database.info.dbname)
     return url.render_as_string(hide_password=False)
+
+
+def delete_rows(database: psycopg.Connection) -> None:
+    """Empty the tables of a store."""
+    for table in ("asm_state", "asm_artifacts", "asm_events", "asm_session_sequences", "asm_runs", "asm_sessions"):
+        database.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))

@@ -121,9 +121,9 @@ def test_an_invalid_number_is_refused_before_anything_is_created(
 
 
 @pytest.mark.parametrize("name", ["peewee", "pony", "sqlmodel"])
-def test_partitions_on_sqlite_create_no_file(sqlite_url: str, tmp_path: Path, name: str) -> None:
+def test_partitions_on_sqlite_create_no_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(asm.ValidationError, match="SQLite has no partitions"):
-        asm.open_backend(name, url=sqlite_url, migrate=True, partitions=PARTITIONS)
+        asm.open_backend(name, url=f"sqlite:///{tmp_path}/new.db", migrate=True, partitions=PARTITIONS)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -215,9 +215,7 @@ def test_writers_and_readers_continue_while_a_store_is_partitioned(
 ) -> None:
     begun, ended = threading.Barrier(3), threading.Event()
     failures: list[BaseException] = []
-    # docs/migrations.md has what statements see that Pony prepared.
-    options = {"prepare_threshold": 0} if name == "pony" else {}
-    with asm.open_backend(name, url=postgresql_url, **options) as other:
+    with asm.open_backend(name, url=postgresql_url) as other:
         store = other.session_store
         run = store.list_runs(one.id)[0]
 

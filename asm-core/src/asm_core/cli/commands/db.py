@@ -16,7 +16,7 @@ from asm_core.sql import LATEST_VERSION, Dialect, ddl
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _LOCKED = (
     "A store that is not partitioned yet is locked while its runs and events are copied: until that ends, all other "
-    "reads and writes wait. It needs free space for a second copy of them. Event ids are then unique only within a "
+    "reads and writes wait. It needs free space for two more copies of them. Event ids are then unique only within a "
     "session. Continue?"
 )
 _ADVICE = {"behind": " Run `asm db upgrade`.", "ahead": " Upgrade asm-core."}

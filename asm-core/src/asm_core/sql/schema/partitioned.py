@@ -1,7 +1,13 @@
-"""The copy of a PostgreSQL table that is partitioned, with all that the table has: keys, indexes, owner, privileges."""
+"""The copy of a PostgreSQL table that is partitioned, with all that the table has: keys, indexes, owner, privileges.
+
+A reader whose snapshot is older than the copy must not find it empty: one at REPEATABLE READ, or one that waited for
+the end with a statement of PREPARE. So the rows are frozen, which makes them visible to all snapshots. Only COPY can do
+that, from the client to a single partition. Therefore the rows pass through this process.
+"""
 
 from __future__ import annotations
 
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -33,6 +39,8 @@ FROM (
     FROM pg_attribute t, aclexplode(t.attacl) a WHERE t.attrelid = '{table}'::regclass
 ) g"""
 
+_BLOCK: Final = 1 << 18
+
 
 class Copy:
     """Replaces one table by its partitioned copy, in the caller's transaction, which has locked it."""
@@ -61,12 +69,13 @@ class Copy:
         """
         execute, table, old = self._execute, self._table, f"{self._name}_unpartitioned"
         execute(f"ALTER TABLE {table} RENAME TO {old}")
-        execute(f"CREATE TABLE {table} (LIKE {self._place}.{old} INCLUDING DEFAULTS) PARTITION BY HASH (session_id)")
-        parts = [f"{table}_p{place}" for place in range(count)]
-        for place, part in enumerate(parts):
-            execute(f"CREATE TABLE {part} PARTITION OF {table} FOR VALUES WITH (MODULUS {count}, REMAINDER {place})")
-        execute(f"INSERT INTO {table} SELECT * FROM {self._place}.{old}")
-        execute(f"DROP TABLE {self._place}.{old}")
+        old, divided = f"{self._place}.{old}", f"{table}_divided"
+        parts, sources = self._split(table, old, count), self._split(divided, old, count, kind="UNLOGGED")
+        execute(f"INSERT INTO {divided} SELECT * FROM {old}")
+        cursor: Any = execute("SELECT 1")
+        for source, part in zip(sources, parts, strict=True):
+            _copy_frozen(cursor.connection, source, part)
+        execute(f"DROP TABLE {divided}, {old}")
         for name, definition in self._constraints:
             execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
         for (definition,) in self._indexes:
@@ -78,5 +87,32 @@ class Copy:
             for one in (table, *parts):
                 execute(f"ALTER TABLE {one} OWNER TO {self._owner}")
 
+    def _split(self, table: str, like: str, count: int, *, kind: str = "") -> list[str]:
+        """Create a table with `count` partitions; return their names."""
+        self._execute(f"CREATE TABLE {table} (LIKE {like} INCLUDING DEFAULTS) PARTITION BY HASH (session_id)")
+        parts = [f"{table}_p{place}" for place in range(count)]
+        for place, part in enumerate(parts):
+            bounds = f"FOR VALUES WITH (MODULUS {count}, REMAINDER {place})"
+            self._execute(f"CREATE {kind} TABLE {part} PARTITION OF {table} {bounds}")
+        return parts
+
     def _read(self, question: str) -> list[Any]:
         return self._execute(question.replace("{table}", self._table)).fetchall()
+
+
+def _copy_frozen(driver: Any, source: str, target: str) -> None:
+    """Copy all rows to a table that this transaction created, visible to all snapshots."""
+    out, into = f"COPY {source} TO STDOUT (FORMAT binary)", f"COPY {target} FROM STDIN (FORMAT binary, FREEZE)"
+    with TemporaryFile() as file, driver.cursor() as cursor:
+        if hasattr(cursor, "copy_expert"):  # psycopg2
+            cursor.copy_expert(out, file)
+            file.seek(0)
+            cursor.copy_expert(into, file)
+            return
+        with cursor.copy(out) as copy:
+            for block in copy:
+                file.write(block)
+        file.seek(0)
+        with cursor.copy(into) as copy:
+            while block := file.read(_BLOCK):
+                copy.write(block)
