@@ -98,3 +98,27 @@ def test_found_lines_are_without_colours(backend: Backend, terminal: Callable[[l
 def test_an_empty_store_names_the_first_command(backend: Backend, terminal: Callable[[list[str]], str]) -> None:
     assert backend.query_api.search_sessions().items == []
     assert terminal(["sessions"]) == "No session was found. To record one, run: asm run -- COMMAND\n"
+
+
+def test_bars_give_way_to_the_numbers(
+    fill: Callable[..., Session], terminal: Callable[[list[str]], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = {"input_tokens": 123_456_789, "output_tokens": 1}
+    fill(run={"provider": "anthropic", "provider_metadata": {"model": "some-model-5"}, "token_usage": usage})
+    for width, has_bars in ((80, False), (120, True)):
+        monkeypatch.setenv("COLUMNS", str(width))
+        head, _, row, *_ = STYLES.sub("", terminal(["usage", "--recorded-only"])).splitlines()
+        assert head.split()[:3] == ["provider", "model", "runs"]
+        assert "123456789" in row
+        assert ("█" in row) is has_bars
+
+
+def test_only_what_is_of_less_interest_is_dim(
+    backend: Backend, terminal: Callable[[list[str]], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    session = backend.session_store.save_session(Session.new(agent_id="agent"))
+    data = {"role": "assistant", "content": "needle"}
+    backend.session_store.append_event(Event.new(type="message_received", session_id=session.id, data=data))
+    assert "\x1b[1;32massistant" in terminal(["show"])
+    assert "\x1b[36mmessage_received" in terminal(["grep", "needle"])

@@ -105,7 +105,8 @@ def _draw(events: Iterable[Event], search: TextSearch, *, context: int, limit: i
             session_id = event.session_id
             console.print(Text(visible(session_id), style="bold magenta", overflow="fold"))
         at = event.timestamp.astimezone()
-        head = Text(f"  {at:%Y-%m-%d %H:%M:%S}  {event.sequence_number}  ", style="dim", overflow="fold")
+        head = Text(overflow="fold")
+        head.append(f"  {at:%Y-%m-%d %H:%M:%S}  {event.sequence_number}  ", style="dim")
         head.append(visible(event.type), style="cyan")
         console.print(head)
         for number, piece in enumerate(excerpt(event, search, context=context)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
+from asm_core.cli.output.styles import ATTENTION
 from asm_core.cli.output.text import age, dollars, duration
 from asm_core.models import Run, RunStatus, Session
 from asm_core.querying.queries import SESSION_ORDERS, SessionQuery
@@ -22,7 +23,7 @@ _STYLES: Final = {
     "completed": "green",
     "failed": "bold red",
     "timeout": "bold red",
-    "cancelled": "yellow",
+    "cancelled": ATTENTION,
     "active": "cyan",
     "running": "cyan",
 }

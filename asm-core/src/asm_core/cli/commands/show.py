@@ -99,7 +99,7 @@ def _totals(listed: Listed) -> Iterator[tuple[str, str]]:
         return
     yield "tokens", f"{stats.total_tokens} ({stats.input_tokens} in, {stats.output_tokens} out)"
     unpriced = f" ({counted(stats.unpriced_run_count, 'run')} of unknown cost)" if stats.unpriced_run_count else ""
-    yield "cost", f"{dollars(stats.cost_usd)} USD{unpriced}"
+    yield "cost", f"{dollars(stats.cost_usd)}{'' if stats.cost_usd is None else ' USD'}{unpriced}"
 
 
 def _run_facts(listed: Listed) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from asm_core.cli.output import printing
 from asm_core.cli.output.documents import json_document
 from asm_core.cli.output.sequences import without_sequences
+from asm_core.cli.output.styles import ATTENTION
 from asm_core.cli.output.text import moment, summary
 from asm_core.escaping import visible
 
@@ -32,7 +33,7 @@ _STYLES: Final = (
     ("_failed", "bold red"),
     ("_timeout", "bold red"),
     ("error_occurred", "bold red"),
-    ("_cancelled", "yellow"),
+    ("_cancelled", ATTENTION),
     ("_completed", "green"),
     ("_streamed", "dim"),
 )
@@ -108,7 +109,7 @@ def _text(event: Event, longest: int) -> Text:
     more = len(text) - longest
     if more > 0:
         text = f"{text[:longest]}… ({more} more characters; --json shows them)"
-    style = "yellow" if data.get("stream") == "stderr" else "none"
+    style = ATTENTION if data.get("stream") == "stderr" else "none"
     return Text(visible(text, newlines=True), style=style, overflow="fold")
 
 

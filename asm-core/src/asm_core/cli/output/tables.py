@@ -77,12 +77,14 @@ def draw(
 
     shown = [[visible(cell) for cell in cells] for cells in rows]
     screen, limits = printing.console(), dict(most or {})
-    gap = 1 if rest is None or screen.width >= _WIDE else 0  # beside that of the box
     needs = [_need(name, cells, rest, limits.get(name)) for name, cells in _by_column(columns, shown)]
-    widths = _fitted(needs, screen.width - (1 + gap) * (len(columns) - 1))
-    if widths is None:
+    wide = rest is None or screen.width >= _WIDE
+    layout = _layout(needs, screen.width, is_wide=wide, without_last=not columns[-1])
+    if layout is None:
         _stack(columns, shown, style)
         return
+    widths, gap = layout
+    columns = columns[: len(widths)]
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
     for number, (name, width) in enumerate(zip(columns, widths, strict=True)):
         drawn.add_column(
@@ -93,7 +95,7 @@ def draw(
             width=width,
         )
     for cells in shown:
-        drawn.add_row(*(Text(cell, style(name, cell)) for name, cell in zip(columns, cells, strict=True)))
+        drawn.add_row(*(Text(cell, style(name, cell)) for name, cell in zip(columns, cells, strict=False)))
     screen.print(drawn)
 
 
@@ -119,6 +121,22 @@ def _need(name: str, cells: list[str], rest: str | None, most: int | None) -> _N
         return _Need(natural, min(natural, _LEAST_REST) if name == rest else natural)
     words = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
     return _Need(natural, max(min(words, _LONGEST_WORD), len(name)))
+
+
+def _layout(needs: Sequence[_Need], width: int, *, is_wide: bool, without_last: bool) -> tuple[list[int], int] | None:
+    """Return the widths of the columns, and the blanks beside that of the box; None where they do not fit.
+
+    Args:
+        needs: what each column needs.
+        width: the width of the terminal.
+        is_wide: prefer wide gaps.
+        without_last: leave the last column out where there is no room. It has no name: it repeats another as a picture.
+    """
+    for kept, gap in itertools.product((needs, needs[:-1]) if without_last else (needs,), (1, 0) if is_wide else (0,)):
+        widths = _fitted(kept, width - (1 + gap) * (len(kept) - 1))
+        if widths is not None:
+            return widths, gap
+    return None
 
 
 def _fitted(needs: Sequence[_Need], room: int) -> list[int] | None:

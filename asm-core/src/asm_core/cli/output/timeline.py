@@ -9,6 +9,7 @@ import msgspec
 
 from asm_core.cli.output import printing
 from asm_core.cli.output.folding import WIDEST, Folded
+from asm_core.cli.output.styles import ATTENTION
 from asm_core.cli.output.text import duration, json_text, summary, with_notes
 from asm_core.commands import output_bytes
 from asm_core.escaping import visible
@@ -36,7 +37,7 @@ _SILENT: Final = frozenset(
         EventType.TURN_COMPLETED,
     }
 )
-_ROLES: Final = {"user": "bold cyan", "assistant": "bold green", "system": "bold magenta", "tool": "bold yellow"}
+_ROLES: Final = {"user": "bold cyan", "assistant": "bold green", "system": "bold magenta", "tool": f"bold {ATTENTION}"}
 
 
 class Timeline:
@@ -98,7 +99,7 @@ class Timeline:
             self._streaming = place
             self._stream = Folded(full=self._full)
             if place[1]:
-                self._label(event, place[1], "yellow" if place[1] == "stderr" else "dim")
+                self._label(event, place[1], ATTENTION if place[1] == "stderr" else "dim")
             self._began = event
         has_delta = isinstance(event.data.get("delta"), str)
         self._stream.add(output_bytes(event.data).decode(errors="replace") if has_delta else summary(event.data))
@@ -126,7 +127,7 @@ class Timeline:
             if line != self._prompt:  # the message before it is the command
                 self._label(event, "$", "bold", line)
             return
-        self._label(event, f"→ {name}", "bold yellow")
+        self._label(event, f"→ {name}", f"bold {ATTENTION}")
         self._body(given if isinstance(given, str) else json_text(given) if given is not None else "")
 
     def _result(self, event: Event) -> None:
@@ -138,7 +139,7 @@ class Timeline:
             self._error = _message_of(data.get("error"))
             self._label(event, "exit", "dim", _ending(result), style="bold red" if failed else "green")
             return
-        self._label(event, f"{'✗' if failed else '←'} {name}", "bold red" if failed else "yellow")
+        self._label(event, f"{'✗' if failed else '←'} {name}", "bold red" if failed else ATTENTION)
         if failed:
             self._error = _message_of(data.get("error"))
             self._body(self._error or "")
@@ -162,7 +163,8 @@ class Timeline:
         if at.date() != self._day:
             self._day = at.date()
             self._console.print(Text(f"{at:%A, %d %B %Y, %Z}", style="dim italic"))
-        line = Text(f"{at:%H:%M:%S} ", style="dim", overflow="fold")
+        line = Text(overflow="fold")  # without a style, which would dim what follows
+        line.append(f"{at:%H:%M:%S} ", style="dim")
         line.append(visible(name), style=name_style)
         if text:
             line.append(f" {visible(text[:WIDEST])}", style=style)
