@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from asm_core import user_namespace
 from asm_core.errors import SessionNotFoundError
 
 if TYPE_CHECKING:
@@ -83,9 +84,14 @@ def test_a_user_is_erased_after_a_confirmation(
     assert "Remove 2 sessions of the user 'ann' permanently?" in asked.stderr
     assert asm("erase", "ann", given="y\n").stdout.endswith("Removed 2 sessions and 3 events permanently.\n")
     assert [one.id for one in backend.session_store.list_sessions()] == [kept.id]
-    assert asm("erase", "ann").stdout == "No session belongs to the user 'ann'. Nothing was changed.\n"
-    assert asm("erase", "bob", "--yes").stdout == "Removed 1 session and 3 events permanently.\n"
-    assert asm("erase", "bob", "--yes").stdout == "No session belongs to the user 'bob'. Nothing was changed.\n"
+    assert asm("erase", "ann").stdout == "Nothing belongs to the user 'ann'. Nothing was changed.\n"
+    for name in ("bob", "cid"):
+        backend.state_store.put(user_namespace(name, "preferences"), "color", "red")
+    assert "Remove 0 sessions and the state of the user 'cid' permanently?" in asm("erase", "cid", given="n\n").stderr
+    done = asm("erase", "bob", "--yes").stdout
+    assert done == "Removed 1 session and 3 events, and 1 record of state permanently.\n"
+    assert backend.state_store.list_namespaces().items == ["user:cid:preferences"]
+    assert asm("erase", "bob", "--yes").stdout == "Nothing belongs to the user 'bob'. Nothing was changed.\n"
 
 
 def test_a_question_without_an_answer_names_the_option(

@@ -119,6 +119,7 @@ if TYPE_CHECKING:
     from asm_core.retrying import RetryPolicy
     from asm_core.tracing import Tracing
     from asm_core.transfer import copy_store, dump_session, dump_state, load_session, load_state
+    from asm_core.values.user_namespaces import user_namespace
 
 __all__ = [
     "PORT_VERSION",
@@ -234,6 +235,7 @@ __all__ = [
     "read_messages",
     "resolve_references",
     "resolve_store",
+    "user_namespace",
 ]
 
 _NAMES: Final = {
@@ -266,6 +268,7 @@ _NAMES: Final = {
     "retrying": "RetryPolicy",
     "tracing": "Tracing",
     "transfer": "copy_store dump_session dump_state load_session load_state",
+    "values.user_namespaces": "user_namespace",
 }
 """The names of each module that is imported when one of them is used: a program pays only for what it uses."""
 _HOMES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -30,7 +30,7 @@ _LISTED: Final = (
     ("fork", "changes:fork_session", "Make a session that begins with the events of another."),
     ("delete", "changes:delete_session", "Delete a session."),
     ("undelete", "changes:undelete_session", "Restore a deleted session."),
-    ("erase", "changes:erase_user", "Remove all sessions of a user permanently."),
+    ("erase", "changes:erase_user", "Remove all sessions and state of a user permanently."),
     ("export", "files:export_to_file", "Export a session to a file, or the whole store to a directory."),
     ("import", "imports:import_from_file", "Import a file or a directory that was exported."),
     ("copy", "stores:copy_to_store", "Copy all sessions and all state from one store to another."),

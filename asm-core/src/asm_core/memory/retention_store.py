@@ -135,6 +135,13 @@ class MemoryRetentionStore(MemoryReader, RetentionStore):
                 self._state.drop(self._state.records, place)
         return len(expired)
 
+    def remove_records(self, prefix: str, limit: int) -> int:
+        with self._state.transaction():
+            found = [place for place in self._state.records if place[0].startswith(prefix)][:limit]
+            for place in found:
+                self._state.drop(self._state.records, place)
+        return len(found)
+
     def check_integrity(self) -> list[str]:
         with self._state.lock:
             return find_faults(list(self._state.events.values()), self._state.runs, self._state.counters)

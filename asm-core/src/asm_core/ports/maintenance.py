@@ -164,12 +164,15 @@ class Maintenance:
         return self._store.finish_erasure()
 
     def erase_user(self, user_id: str) -> MaintenanceReport:
-        """Remove all sessions of a user permanently, with their runs, events and artifact metadata; return a report.
+        """Remove all sessions and records of a user permanently; return a report.
+
+        Sessions are removed with their runs, events and artifact metadata. Records of state belong to the user if their
+        namespace is one of `user_namespace`.
 
         Soft-deleted sessions and those that a policy would exempt are removed too. Works in batches, as a pass does,
-        and completes interrupted removals. An interrupted call continues when it is repeated. Sessions that are saved
-        for the user afterwards, blobs of artifacts, archives and backups are not removed. If no session belongs to the
-        user, the report is empty.
+        and completes interrupted removals. An interrupted call continues when it is repeated. What is saved for the
+        user afterwards, blobs of artifacts, archives and backups are not removed. If nothing belongs to the user, the
+        report is empty.
         """
         started = time.perf_counter()
         steps = self._steps(RetentionPolicy(hard_delete_after_days=None))
@@ -180,11 +183,13 @@ class Maintenance:
                 own = msgspec.structs.replace(query, ids=tuple(session.id for session in found))
                 self._store.mark_removals([session.id for session in self._store.find_sessions(own)], utc_now())
             sessions += steps.hard_delete()
+        records = steps.remove_records_of(user_id)
         return MaintenanceReport(
             sessions_hard_deleted=sessions,
             events_removed=steps.events_removed,
             artifacts_removed=steps.remove_artifacts() if sessions else 0,
-            erasure_pending=sessions > 0 and not self._store.finish_erasure(),
+            records_removed=records,
+            erasure_pending=sessions + records > 0 and not self._store.finish_erasure(),
             duration_ms=(time.perf_counter() - started) * 1000,
         )
 

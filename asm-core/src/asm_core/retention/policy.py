@@ -154,7 +154,7 @@ class MaintenanceReport(Described, frozen=True, kw_only=True):
         events_removed: the number of events removed with sessions, also with those whose removal is not complete.
         events_pruned: the number of events removed from sessions that stay.
         artifacts_removed: the number of artifacts removed, orphaned or deleted `hard_delete_after_days` ago.
-        records_removed: the number of records of state removed, whose `expires_at` had passed.
+        records_removed: the number of records of state removed: they had expired, or belonged to an erased user.
         erasure_pending: whether copies of removed content may remain in the store's files; see
             `Maintenance.finish_erasure`.
         dry_run: whether this was a dry run.

@@ -24,6 +24,7 @@ from asm_core.retention.questions import (
 from asm_core.retention.reasons import why_expired, why_pruned, why_removed
 from asm_core.retention.stretches import count_up_to, stretches
 from asm_core.values.times import days_before, utc_now
+from asm_core.values.user_namespaces import user_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,6 +130,16 @@ class Steps:
         if most is None:
             return 0
         return self._pruning.prune(None, most + (already_gone + self.events_removed if self._dry_run else 0))
+
+    def remove_records_of(self, user_id: str) -> int:
+        """Remove the records of state in the namespaces of a user."""
+        prefix, total = user_prefix(user_id), 0
+        while True:
+            with self._store.batch():
+                removed = self._store.remove_records(prefix, self._policy.batch_size)
+            total += removed
+            if removed < self._policy.batch_size:
+                return total
 
     def remove_artifacts(self) -> int:
         """Remove the metadata of artifacts that are orphaned, or were deleted long enough ago."""

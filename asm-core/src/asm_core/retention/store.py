@@ -139,5 +139,9 @@ class RetentionStore(Reader):
         """
 
     @abstractmethod
+    def remove_records(self, prefix: str, limit: int) -> int:
+        """Remove at most `limit` records of state whose namespace begins with `prefix`; return their number."""
+
+    @abstractmethod
     def check_integrity(self) -> list[str]:
         """Return the inconsistencies of the store, one sentence each."""

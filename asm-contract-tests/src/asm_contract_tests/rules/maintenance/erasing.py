@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_run, a_session, an_artifact, an_event, ids, soft_deleted, some_events
-from asm_core import ArtifactRegistry, Maintenance, QueryAPI, SessionNotFoundError, SessionStore, ValidationError
+from asm_core import (
+    ArtifactRegistry,
+    Backend,
+    Maintenance,
+    QueryAPI,
+    SessionNotFoundError,
+    SessionStore,
+    ValidationError,
+    user_namespace,
+)
+from asm_core.values.times import utc_now
 
 
 class EraseUserContract(Contract):
@@ -36,6 +48,26 @@ class EraseUserContract(Contract):
         assert ids(query.search_sessions(include_deleted=True)) == [other.id]
         assert store.get_events(other.id) == [kept]
         assert maintenance.health_check() == []
+
+    @pytest.mark.parametrize("user_id", ["ann", "a:b", "é" * 200, "%"])
+    def test_records_of_an_erased_user_are_removed(self, backend: Backend, user_id: str) -> None:
+        """Check `remove_records`: all namespaces of this user, in batches, expired records too."""
+        state = backend.state_store
+        for namespace in (user_namespace(user_id), user_namespace(user_id, "n"), user_namespace(user_id, "n", "m")):
+            for number in range(120 if namespace == user_namespace(user_id, "n") else 1):
+                state.put(namespace, str(number), number)
+        state.put(user_namespace(user_id, "past"), "k", 1, expires_at=utc_now() - timedelta(days=1))
+        kept = [
+            f"user:{user_id}"[:100],
+            user_namespace(user_id[:-1] + "c", "n"),
+            user_namespace(user_id + "c", "n"),
+            "n",
+        ]
+        for namespace in kept:
+            state.put(namespace, "k", 1)
+        report = backend.maintenance.erase_user(user_id)
+        assert (report.records_removed, report.erasure_pending) == (123, False)
+        assert state.list_namespaces().items == sorted(kept)
 
     def test_a_user_without_sessions_is_erased_already(self, store: SessionStore, maintenance: Maintenance) -> None:
         """Check `erase_user` for a user of whom nothing is stored: sessions without a user stay."""

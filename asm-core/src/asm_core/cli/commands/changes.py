@@ -13,6 +13,7 @@ from asm_core.cli.store import with_backend
 from asm_core.escaping import short_repr, visible
 from asm_core.models import Session
 from asm_core.ports import Backend
+from asm_core.values.user_namespaces import user_prefix
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 _ERASURE_PENDING = (
@@ -125,21 +126,24 @@ def erase_user(
     *,
     yes: YesOption = False,
 ) -> None:
-    """Remove all sessions of a user permanently.
+    """Remove all sessions and records of state of a user permanently.
 
-    All that belongs to them is removed with them. This cannot be undone, and asks for confirmation. It includes deleted
-    sessions, and those that retention exempts. An interrupted command continues when it is repeated. Artifact blobs,
-    archives, exports and backups are not removed.
+    All that belongs to the sessions is removed with them. This cannot be undone, and asks for confirmation. It includes
+    deleted sessions, and those that retention exempts. An interrupted command continues when it is repeated. Artifact
+    blobs, archives, exports and backups are not removed.
     """
     count = backend.query_api.search_sessions(user_id=user, include_deleted=True, limit=1, count=True).total_count
-    if count:
-        confirm(f"Remove {counted(count, 'session')} of the user {short_repr(user)} permanently?", yes=yes)
+    has_state = len(backend.state_store.list_namespaces(prefix=user_prefix(user), limit=1)) > 0
+    if count or has_state:
+        removed = counted(count, "session") + (" and the state" if has_state else "")
+        confirm(f"Remove {removed} of the user {short_repr(user)} permanently?", yes=yes)
     report = backend.maintenance.erase_user(user)  # without sessions, what an interrupted command left
-    if not report.sessions_hard_deleted:
-        printing.line(f"No session belongs to the user {short_repr(user)}. Nothing was changed.")
+    if not report.sessions_hard_deleted and not report.records_removed:
+        printing.line(f"Nothing belongs to the user {short_repr(user)}. Nothing was changed.")
         return
     sessions, events = counted(report.sessions_hard_deleted, "session"), counted(report.events_removed, "event")
-    printing.line(f"Removed {sessions} and {events} permanently.")
+    records = f", and {counted(report.records_removed, 'record')} of state" if report.records_removed else ""
+    printing.line(f"Removed {sessions} and {events}{records} permanently.")
     if report.erasure_pending:
         printing.note(_ERASURE_PENDING)
 

@@ -133,6 +133,11 @@ class SQLRetentionStore(SQLReader, RetentionStore):
             overwrite_deleted(connection.execute_sql, self._database.words)
             return len(connection.execute_sql(*self._state.remove_expired(at, limit)).fetchall())
 
+    def remove_records(self, prefix: str, limit: int) -> int:
+        with self._database.write() as connection:
+            overwrite_deleted(connection.execute_sql, self._database.words)
+            return len(connection.execute_sql(*self._state.remove_namespaces(prefix, limit)).fetchall())
+
     def check_integrity(self) -> list[str]:
         with self._database.read() as connection:
             faults = find_faults(connection.execute_sql, self._database.words)

@@ -130,6 +130,13 @@ class StateQueries:
         where.compare("k.expires_at <=", at)
         return where
 
+    def remove_namespaces(self, prefix: str, most: int) -> Statement:
+        """Remove some records of the namespaces that begin with a prefix; the statement returns their keys."""
+        where, state = Where(self._words), self._words.state
+        self._begins(where, "k.namespace", prefix, None)
+        found = f"SELECT k.namespace, k.key FROM {state} k {where} ORDER BY k.namespace, k.key {limit(most)}"
+        return where.statement(f"DELETE FROM {state} AS d WHERE (d.namespace, d.key) IN ({found}) RETURNING key")
+
     def _replace(self, record: StateRecord, expected: int) -> Statement:
         mark, encode = self._words.mark, self._words.codec.encode
         row = self._words.codec.state_row(record)
