@@ -18,6 +18,7 @@ from scripted import changing, said
 
 import asm_core
 from google_adk_asm import AsmSessionService, shared
+from google_adk_asm.keys import name_of
 
 if TYPE_CHECKING:
     from asm_core import Backend
@@ -251,7 +252,7 @@ async def test_nothing_else_is_listed(service: AsmSessionService, backend: Backe
         await service.append_event(deleted, said(1))
     with pytest.raises(AlreadyExistsError):
         await service.create_session(app_name="app", user_id="ada", session_id="deleted")
-    assert len(backend.query_api.search_sessions(limit=50).items) == 7
+    assert len(backend.query_api.search_sessions(limit=50).items) == 5
 
 
 async def test_a_repeated_event_changes_nothing(service: AsmSessionService, backend: Backend) -> None:
@@ -319,11 +320,26 @@ async def test_user_state_outlives_sessions_until_it_is_deleted(service: AsmSess
     await service.delete_user_state(app_name="app", user_id="ada")
     await service.delete_user_state(app_name="app", user_id="ada")
     assert await service.get_user_state(app_name="app", user_id="ada") == {}
-    backend.maintenance.soft_delete_session("adk.state:app")
+    backend.state_store.delete_all("adk:app")
     session = await service.create_session(**KEY)
     assert session.state == {}
     await service.append_event(session, changing(app__z=3, user__z=4))
     assert (await loaded(service)).state == {"app:z": 3, "user:z": 4}
+
+
+@pytest.mark.parametrize("user_id", ["ada", "a:d/a", "\ud800", "é" * 300])
+async def test_erasure_of_a_user_removes_sessions_and_state_of_all_apps(
+    service: AsmSessionService, backend: Backend, user_id: str
+) -> None:
+    for app_name in ("app", "other"):
+        for name in (user_id, "bob"):
+            await service.create_session(app_name=app_name, user_id=name, state={"user:x": 1, "app:y": 2})
+    report = backend.maintenance.erase_user(name_of(user_id))
+    assert (report.sessions_hard_deleted, report.records_removed) == (2, 2)
+    for app_name in ("app", "other"):
+        assert await service.get_user_state(app_name=app_name, user_id=user_id) == {}
+        (session,) = (await service.list_sessions(app_name=app_name)).sessions
+        assert (session.user_id, session.state) == ("bob", {"user:x": 1, "app:y": 2})
 
 
 async def test_sessions_change_shared_state_at_once(service: AsmSessionService) -> None:

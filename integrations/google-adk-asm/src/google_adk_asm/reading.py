@@ -63,14 +63,12 @@ def get(ports: Ports, key: Key, config: GetSessionConfig | None) -> AdkSession |
 
 def find_all(ports: Ports, app_name: str, user_id: str | None) -> list[AdkSession]:
     """Return the sessions of an app, of one user or of all, without events, by their last update."""
+    sessions = list(_found(ports, app_name, user_id))
     app = shared.load_app(ports, app_name)
-    if user_id is None:
-        users = shared.load_users(ports, app_name)
-    else:
-        users = {user_id: shared.load_user(ports, app_name, user_id)}
+    users = {name: shared.load_user(ports, app_name, name) for name in {head.key.user_id for _, head in sessions}}
     found = [
-        adk_session(session, head, shared.merged(head.state, app, users.get(head.key.user_id, {})))
-        for session, head in _found(ports, app_name, user_id)
+        adk_session(session, head, shared.merged(head.state, app, users[head.key.user_id]))
+        for session, head in sessions
     ]
     return sorted(found, key=lambda session: (session.last_update_time, session.user_id, session.id))
 
