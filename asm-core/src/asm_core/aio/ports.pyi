@@ -258,7 +258,7 @@ class Maintenance(Port):
     async def finish_erasure(self) -> bool:
         """Remove copies of deleted and redacted content from the store's files; return whether none remains."""
     async def erase_user(self, user_id: str) -> MaintenanceReport:
-        """Remove all sessions of a user permanently, with their runs, events and artifact metadata; return a report."""
+        """Remove all sessions and records of a user permanently; return a report."""
     async def health_check(self) -> list[str]:
         """Return the faults of the store, one sentence each; an empty list if it is healthy."""
 

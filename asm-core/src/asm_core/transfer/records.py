@@ -82,7 +82,7 @@ def name_of(record: StateRecord) -> str:
 
 def _store(store: StateStore, record: StateRecord, *, update: bool) -> Result:
     for _ in range(_TRIES):
-        if record.expires_at is not None and record.expires_at <= utc_now():
+        if record.has_expired(utc_now()):
             return "expired"
         stored = store.get(record.namespace, record.key)
         if stored == record:

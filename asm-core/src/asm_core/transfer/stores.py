@@ -126,8 +126,7 @@ def _differing(target: Backend, copied: IO[bytes], progress: Callable[[str, int]
     for number, line in enumerate(copied, start=1):
         record: Any = decode_again(number, line)
         stored = target.state_store.get(record.namespace, record.key)
-        has_expired = record.expires_at is not None and record.expires_at <= utc_now()
-        if stored != record and not has_expired:
+        if stored != record and not record.has_expired(utc_now()):
             yield name_of(record)
         progress("records_checked", 1)
 
