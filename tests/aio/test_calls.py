@@ -103,6 +103,38 @@ def test_an_error_of_the_opening_is_raised(run: Run) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("owns", [False, True])
+def test_a_wrapped_backend_is_closed_by_its_owner(store: asm.Backend, run: Run, *, owns: bool) -> None:
+    async def main() -> None:
+        backend = asm.aio.wrap(store, owns=owns)
+        await backend.close()
+        await backend.close()
+        with pytest.raises(asm.StorageError, match="closed"):
+            await backend.session_store.list_sessions()
+        if owns:
+            with pytest.raises(asm.StorageError, match="closed"):
+                store.session_store.list_sessions()
+        else:
+            store.session_store.list_sessions()
+
+    run(main())
+
+
+def test_a_borrowed_backend_is_not_closed(store: asm.Backend, run: Run) -> None:
+    async def main() -> None:
+        async with asm.aio.wrap(store) as backend:
+            borrowed = asm.aio.wrap(backend)
+            assert borrowed.sync is store
+            await borrowed.close()
+            await asm.aio.wrap(borrowed).close()
+            assert await borrowed.session_store.list_sessions() == await backend.session_store.list_sessions()
+            assert asm.aio.wrap(backend, owns=True) is backend
+        with pytest.raises(asm.StorageError, match="closed"):
+            await borrowed.session_store.list_sessions()
+
+    run(main())
+
+
 def hold_all_threads(backend: asm.aio.Backend, gate: Gate) -> list[asyncio.Task[asm.Session]]:
     """Begin a call in each thread of the backend, on a session each."""
     sessions = [asm.Session.new(agent_id="holder") for _ in range(backend.sync.connections)]

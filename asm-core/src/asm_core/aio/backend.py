@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -44,6 +45,7 @@ class Backend(Ports, Schema):
         """Await the calls of `backend`; with `owns`, `close` closes it too."""
         self.sync = backend
         self._owns = owns
+        self._is_borrowed = False
         self._all_calls = Calls(backend.connections)
         Ports.__init__(self, backend, self._all_calls)
         Schema.__init__(self, backend, self._all_calls)
@@ -97,16 +99,25 @@ class Backend(Ports, Schema):
     async def close(self, timeout: float = 30.0) -> None:  # noqa: ASYNC109  the calls that it waits for are not its own
         """Reject further calls, wait for those under way, and release what `open_backend` opened.
 
-        Followers and other calls that wait for events raise `StorageError` at once. Closing twice is a no-op.
+        Followers and other calls that wait for events raise `StorageError` at once. Closing twice is a no-op, and so is
+        closing what `wrap` returned for a backend for asyncio.
 
         Raises:
             StorageError: calls are still under way after `timeout` seconds. Nothing is released yet.
         """
+        if self._is_borrowed:
+            return
         await self._all_calls.finish(check_wait("timeout", timeout))
         owns, self._owns = self._owns, False
         if owns:
             await self._all_calls.in_thread(self.sync.close)
         self._all_calls.end()
+
+    def _borrowed(self) -> Self:
+        """Return the same backend for code that must not close it."""
+        borrowed = copy(self)
+        borrowed._is_borrowed = True  # noqa: SLF001  of this class
+        return borrowed
 
     async def __aenter__(self) -> Self:
         """Return the backend."""
@@ -173,13 +184,19 @@ def open_backend(
     return Opening(name, {"url": url, "migrate": migrate, "store": store, **options})
 
 
-def wrap(backend: ports.Backend) -> Backend:
-    """Return the asynchronous face of an open backend. Closing it does not close `backend`.
+def wrap(backend: ports.Backend | Backend, *, owns: bool = False) -> Backend:
+    """Return the asynchronous form of an open backend, for code that accepts both forms.
+
+    Args:
+        backend: a backend, or its asynchronous form.
+        owns: whether closing the result closes `backend` too.
 
     Raises:
-        ValidationError: `backend` is not a synchronous backend.
+        ValidationError: `backend` is neither.
     """
+    if isinstance(backend, Backend):
+        return backend if owns else backend._borrowed()  # noqa: SLF001  of this class
     if not isinstance(backend, ports.Backend):
         message = f"wrap() takes an open asm_core.Backend, not {short_repr(backend)}."
         raise ValidationError(message)
-    return Backend(backend)
+    return Backend(backend, owns=owns)

@@ -41,7 +41,7 @@ class AsmSessionStore(SessionStore):
             agent_id: the agent of sessions that are created.
             user_id: their user.
         """
-        self._backend = backend if isinstance(backend, asm_core.aio.Backend) else asm_core.aio.wrap(backend)
+        self._backend = asm_core.aio.wrap(backend)
         self._transcripts = Transcripts(self._backend.sync, agent_id, user_id)
 
     @staticmethod

@@ -46,11 +46,9 @@ class AsmSessionService(BaseSessionService):
             provider: the provider of the runs, for totals and prices; the framework reports none.
             owns: whether `close` closes the backend.
         """
-        self.aio = backend if isinstance(backend, asm.aio.Backend) else asm.aio.wrap(backend)
+        self.aio = asm.aio.wrap(backend, owns=owns)
         self.provider = provider
         self._writer = Writer(self.aio.sync, provider)
-        self._owns = owns
-        self._wraps = self.aio is not backend
         self._locks: WeakValueDictionary[tuple[object, Key], asyncio.Lock] = WeakValueDictionary()
 
     @classmethod
@@ -69,10 +67,7 @@ class AsmSessionService(BaseSessionService):
 
     async def close(self) -> None:
         """Wait for the calls under way, and close the backend if `open` opened it."""
-        if self._wraps:
-            await self.aio.close()
-        if self._owns:
-            await asyncio.to_thread(self.aio.sync.close)
+        await self.aio.close()
 
     async def __aenter__(self) -> Self:
         """Return the service."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Self
 
 import asm_core as asm
@@ -21,9 +20,8 @@ class OnBackend:
     aio: asm.aio.Backend
 
     def _use(self, backend: asm.Backend | asm.aio.Backend, *, owns: bool) -> asm.Backend:
-        self.aio = backend if isinstance(backend, asm.aio.Backend) else asm.aio.wrap(backend)
+        self.aio = asm.aio.wrap(backend, owns=owns)
         self._owns = owns
-        self._wraps = self.aio is not backend
         return self.aio.sync
 
     @classmethod
@@ -50,10 +48,7 @@ class OnBackend:
 
     async def aclose(self) -> None:
         """Wait for the calls under way, and close the backend if `open` opened it."""
-        if self._wraps:
-            await self.aio.close()
-        if self._owns:
-            await asyncio.to_thread(self.aio.sync.close)
+        await self.aio.close()
 
     def __enter__(self) -> Self:
         """Return the object."""

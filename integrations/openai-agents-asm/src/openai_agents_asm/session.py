@@ -52,7 +52,7 @@ class AsmSession(SessionABC):
         """
         self.session_id = session_id
         self.session_settings = session_settings or SessionSettings()
-        self._backend = backend if isinstance(backend, asm_core.aio.Backend) else asm_core.aio.wrap(backend)
+        self._backend = asm_core.aio.wrap(backend)
         new = partial(new_session, agent_id=agent_id, user_id=user_id, session_id=session_id)
         self._log = Log(self._backend.sync, session_id, new)
         self._runs = Runs(self._log.id, provider, model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Self
 
 from pydantic_ai.conversation_store import ConversationEntry, ConversationRecord, ConversationStore
@@ -38,10 +37,8 @@ class AsmConversationStore(ConversationStore):
             agent_id: the agent of the sessions.
             owns: whether `aclose` closes the backend.
         """
-        self.aio = backend if isinstance(backend, asm.aio.Backend) else asm.aio.wrap(backend)
+        self.aio = asm.aio.wrap(backend, owns=owns)
         self._conversations = Conversations(self.aio.sync, agent_id)
-        self._owns = owns
-        self._wraps = self.aio is not backend
 
     @classmethod
     def open(cls, url: str | None = None, *, backend: str | None = None, agent_id: str = "pydantic-ai") -> Self:
@@ -56,10 +53,7 @@ class AsmConversationStore(ConversationStore):
 
     async def aclose(self) -> None:
         """Wait for the calls under way, and close the backend if `open` opened it."""
-        if self._wraps:
-            await self.aio.close()
-        if self._owns:
-            await asyncio.to_thread(self.aio.sync.close)
+        await self.aio.close()
 
     async def __aenter__(self) -> Self:
         """Return the store."""
