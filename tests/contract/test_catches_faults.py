@@ -130,7 +130,16 @@ def test_a_fault_is_caught_by_the_test_meant_for_it(pytester: pytest.Pytester, f
 
 
 @pytest.mark.parametrize(
-    "fault", ["AfterOffByOne", "HalfABatch", "TagsMatchedByAny", "TiesLostBetweenPages", "UpsertForgetsAField"]
+    "fault",
+    [
+        "AfterOffByOne",
+        "HalfABatch",
+        "PagesSkipANamespace",
+        "PutsCompareNothing",
+        "TagsMatchedByAny",
+        "TiesLostBetweenPages",
+        "UpsertForgetsAField",
+    ],
 )
 def test_a_fault_is_found_by_comparing_with_memory(pytester: pytest.Pytester, fault: str) -> None:
     found = outcomes(pytester, fault, "test_a_backend_answers_as_the_one_in_memory")

@@ -18,6 +18,7 @@ from asm_contract_tests.rules.machine.answers import answer, dump, empty
 from asm_contract_tests.rules.machine.calls import Call, appends, beginnings, removals, saves
 from asm_contract_tests.rules.machine.own_ids import within_sessions
 from asm_contract_tests.rules.machine.reads import cleanings, of_the_store, searches, totals
+from asm_contract_tests.rules.machine.records import keepings, on_records
 from asm_contract_tests.rules.machine.survey import survey
 from asm_core import Backend, Capability
 from asm_core.memory import MemoryBackend
@@ -105,6 +106,12 @@ class Comparison(RuleBasedStateMachine):
         """Ask for a total, an export or an artifact."""
         self._compare(call)
 
+    @rule(calls=on_records)
+    def keep(self, calls: list[Call]) -> None:
+        """Change and read records of state."""
+        for call in calls:
+            self._compare(call)
+
     @rule(call=cleanings)
     def clean(self, call: Call) -> None:
         """Apply a policy of retention."""
@@ -112,8 +119,8 @@ class Comparison(RuleBasedStateMachine):
 
     @precondition(lambda self: Capability.TRANSACTIONS in self.pair[0].capabilities)
     @rule(
-        calls=st.lists(appends | saves | removals | of_the_store, max_size=3),
-        inner=st.lists(appends | saves | cleanings, max_size=2),
+        calls=st.lists(appends | saves | removals | of_the_store | keepings, max_size=3),
+        inner=st.lists(appends | saves | cleanings | keepings, max_size=2),
         inner_fails=st.booleans(),
         outer_fails=st.booleans(),
     )

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 from asm_contract_tests.rules.machine.calls import KEYS, Call
+from asm_contract_tests.rules.machine.records import NAMESPACES
 from asm_core import AsmError, Backend, Page, RetentionPolicy, SessionStore
 from asm_core.models.event import REDACTED_KEY
 
@@ -54,6 +55,8 @@ def empty(backend: Backend) -> None:
         backend.session_store.delete_session(session.id)
     for key in KEYS:
         backend.artifact_registry.delete(key)
+    for namespace in NAMESPACES:
+        backend.state_store.delete_all(namespace)
     backend.maintenance.execute(RetentionPolicy(hard_delete_after_days=0))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from asm_contract_tests.making import MICROSECOND
 from asm_contract_tests.rules.machine.calls import DAYS, KEYS, KINDS, RUN_IDS, SESSION_IDS, TIMES, Call
 from asm_contract_tests.rules.machine.reads import PRICES
+from asm_contract_tests.rules.machine.records import survey_of_records
 from asm_core.querying.groups import GROUPS
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def survey() -> Iterator[Call]:
         yield Call("session_store", "list_sessions", {"limit": limit, "offset": offset})
     yield from _searches()
     yield from _totals()
+    yield from survey_of_records()
     yield Call("maintenance", "health_check", {})
 
 
