@@ -126,12 +126,20 @@ class AwaitedBackend(AwaitedPorts, asm.Backend):
     def bind(self, connection: Any) -> Any:
         return self._entered(lambda: self._awaited.bind(connection))
 
-    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
-        found: list[int] = self._loop.run(self._awaited.migrate(version, partitions=partitions))
+    def migrate(
+        self, version: int | None = None, *, partitions: int | None = None, text_search: bool | None = None
+    ) -> list[int]:
+        found: list[int] = self._loop.run(
+            self._awaited.migrate(version, partitions=partitions, text_search=text_search)
+        )
         return found
 
     def schema_version(self) -> int:
         return int(self._loop.run(self._awaited.schema_version()))
+
+    def text_index(self) -> asm.TextIndex:
+        found: asm.TextIndex = self._loop.run(self._awaited.text_index())
+        return found
 
     def close(self) -> None:
         self._loop.run(self._awaited.close())

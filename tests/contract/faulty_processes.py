@@ -12,7 +12,7 @@ from file_backend import FileBackend, FileLock, FileSessionStore
 from richer_backends import MigratingFile
 
 from asm_contract_tests.making import changed
-from asm_core import Maintenance, StorageError
+from asm_core import Maintenance, StorageError, TextIndex
 from asm_core.event_log.idempotency import ensure_idempotent
 from asm_core.memory.removing import drop_events
 from asm_core.memory.retention_store import MemoryRetentionStore
@@ -154,30 +154,58 @@ class MaintainsInParts(FileBackend):
 
 @caught_by("test_processes_may_bring_a_fresh_store_up_at_once", "test_processes_may_bring_an_old_store_up_at_once")
 class VersionReadTooEarly(MigratingFile):
-    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
+    def migrate(
+        self, version: int | None = None, *, partitions: int | None = None, text_search: bool | None = None
+    ) -> list[int]:
         seen = self.schema_version()
         linger(0.1)
         with self._state.lock:
             if seen != self.schema_version():
                 raise StorageError("there is such a table")
-            return super().migrate(version, partitions=partitions)
+            return super().migrate(version, partitions=partitions, text_search=text_search)
 
 
 @caught_by("test_a_wrong_number_of_partitions_is_refused")
 class IgnoresPartitions(MigratingFile):
-    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:  # noqa: ARG002  the fault
-        return super().migrate(version)
+    def migrate(
+        self,
+        version: int | None = None,
+        *,
+        partitions: int | None = None,  # noqa: ARG002  the fault
+        text_search: bool | None = None,
+    ) -> list[int]:
+        return super().migrate(version, text_search=text_search)
+
+
+@caught_by("test_a_wrong_choice_of_a_text_index_is_refused")
+class IgnoresTextSearch(MigratingFile):
+    def migrate(
+        self,
+        version: int | None = None,
+        *,
+        partitions: int | None = None,
+        text_search: bool | None = None,  # noqa: ARG002  the fault
+    ) -> list[int]:
+        return super().migrate(version, partitions=partitions)
+
+
+@caught_by("test_a_text_index_that_is_not_wanted_is_absent")
+class KeepsTextIndex(MigratingFile):
+    def text_index(self) -> TextIndex:
+        return TextIndex.COMPLETE
 
 
 @caught_by("test_a_process_killed_while_it_brings_a_store_up_does_no_harm")
 class MigrationLeavesItsMark(MigratingFile):
-    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
+    def migrate(
+        self, version: int | None = None, *, partitions: int | None = None, text_search: bool | None = None
+    ) -> list[int]:
         with self._state.lock:
             mark = self._path.with_suffix(".mark")
             mark.touch(exist_ok=False)
             linger(0.1)
             mark.unlink()
-            return super().migrate(version, partitions=partitions)
+            return super().migrate(version, partitions=partitions, text_search=text_search)
 
 
 class ComparesBeforeItLocks(MemoryStateStore):

@@ -26,9 +26,13 @@ class MigratingFile(FileBackend):
         with self._state.lock:
             return int(self._path.read_text()) if self._path.exists() else 0
 
-    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
+    def migrate(
+        self, version: int | None = None, *, partitions: int | None = None, text_search: bool | None = None
+    ) -> list[int]:
         if partitions is not None:
             raise ValidationError("A file has no partitions.")
+        if text_search is not None and text_search is not False:
+            raise ValidationError("A file has no text index.")
         with self._state.transaction():
             current, target = self.schema_version(), 2 if version is None else version
             for name in TABLES[:-1] if target == 0 else TABLES[-2:-1] if target < current else ():

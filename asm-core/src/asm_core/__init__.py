@@ -103,6 +103,7 @@ if TYPE_CHECKING:
         QueryAPI,
         SessionStore,
         StateStore,
+        TextIndex,
         ToolDecision,
     )
     from asm_core.querying.pages import Page
@@ -208,6 +209,7 @@ __all__ = [
     "StorageError",
     "StoreConfig",
     "StoredEvent",
+    "TextIndex",
     "TokenPrice",
     "TokenUsage",
     "ToolDecision",
@@ -252,7 +254,7 @@ _NAMES: Final = {
     "ports": (
         "ArtifactBlob ArtifactRegistry ArtifactStore Artifacts AsyncEmit AsyncProvider Backend Capability "
         "Emit ExecutionResult Maintenance PORT_VERSION Ports Provider ProviderCapability ProviderResult "
-        "QueryAPI SessionStore StateStore ToolDecision"
+        "QueryAPI SessionStore StateStore TextIndex ToolDecision"
     ),
     "querying.pages": "Page",
     "querying.prices": "TokenPrice",

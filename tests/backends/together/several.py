@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from asm_contract_tests.rules.machine.answers import shape
-from asm_core import AsmError, Backend, Capability, Ports
+from asm_core import AsmError, Backend, Capability, Ports, TextIndex
 
 PORTS = ("session_store", "query_api", "maintenance", "artifact_registry", "state_store")
 Work = Callable[[Backend], Any]
@@ -43,11 +43,18 @@ class _Several(Backend):
     def _call(self, work: Work) -> Any:
         raise NotImplementedError
 
-    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
-        return list(self._call(lambda backend: backend.migrate(version, partitions=partitions)))
+    def migrate(
+        self, version: int | None = None, *, partitions: int | None = None, text_search: bool | None = None
+    ) -> list[int]:
+        return list(
+            self._call(lambda backend: backend.migrate(version, partitions=partitions, text_search=text_search))
+        )
 
     def schema_version(self) -> int:
         return int(self._call(lambda backend: backend.schema_version()))
+
+    def text_index(self) -> TextIndex:
+        return TextIndex(self._call(lambda backend: backend.text_index()))
 
     def close(self) -> None:
         for backend in self.backends:

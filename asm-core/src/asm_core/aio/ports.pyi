@@ -405,7 +405,13 @@ class ManagedSessions(Port):
         """Answer the question of a `ToolPolicy` whether a tool may be called, from any process."""
 
 class Schema(Port):
-    async def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
+    async def migrate(
+        self,
+        version: int | None = None,
+        *,
+        partitions: int | None = None,
+        text_search: bool | None = None,
+    ) -> list[int]:
         """Migrate the schema to `version` (None: the newest), up or down; return the applied versions."""
     async def schema_version(self) -> int:
         """Return the version of the schema; 0 if there is none yet."""

@@ -8,7 +8,7 @@ not assume tables.
 from asm_core.ports.artifact_registry import ArtifactRegistry
 from asm_core.ports.artifact_store import ArtifactBlob, ArtifactStore, Content
 from asm_core.ports.artifacts import Artifacts
-from asm_core.ports.backend import PORT_VERSION, Backend, Capability, Ports
+from asm_core.ports.backend import PORT_VERSION, Backend, Capability, Ports, TextIndex
 from asm_core.ports.maintenance import Maintenance
 from asm_core.ports.provider import (
     AnyProvider,
@@ -56,5 +56,6 @@ __all__ = [
     "RetentionStore",
     "SessionStore",
     "StateStore",
+    "TextIndex",
     "ToolDecision",
 ]

@@ -42,6 +42,17 @@ class Capability(StrEnum):
     `SessionStore.get_event` needs no session. Otherwise an id names one event of its session."""
 
 
+class TextIndex(StrEnum):
+    """Whether a store has an index for `QueryAPI.search_text`."""
+
+    ABSENT = "absent"
+    """There is none; a search reads all events that match its filters."""
+    INCOMPLETE = "incomplete"
+    """It is being built, or that was interrupted. It is not used."""
+    COMPLETE = "complete"
+    """It has all events, and searches use it."""
+
+
 class Ports(ABC):
     """The five ports, of a store or of one transaction.
 
@@ -113,7 +124,9 @@ class Backend(Ports):
         """
         raise UnsupportedCapabilityError(self.name, Capability.BIND)
 
-    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
+    def migrate(
+        self, version: int | None = None, *, partitions: int | None = None, text_search: bool | None = None
+    ) -> list[int]:
         """Migrate the schema to `version` (None: the newest), up or down; return the applied versions.
 
         Any number of processes may call this at the same time.
@@ -124,10 +137,13 @@ class Backend(Ports):
                 the newest version. A store that has this number is left alone. Otherwise rows are copied, and all other
                 calls that read or write the store wait until that ends. Then the backend, and each one that is
                 opened later, does not declare `global_event_ids`.
+            text_search: build the index of `QueryAPI.search_text`, or remove it; None leaves it as it is. Only at the
+                newest version. Other calls continue meanwhile. A build that was interrupted continues at the next call.
 
         Raises:
             UnsupportedCapabilityError: the backend does not declare `migrations`.
-            ValidationError: the version is unknown, or the store cannot have this number of partitions.
+            ValidationError: the version is unknown, the store cannot have this number of partitions, or it cannot have
+                a text index.
             MigrationRequiredError: the schema is newer than this version of asm-core.
         """
         raise UnsupportedCapabilityError(self.name, Capability.MIGRATIONS)
@@ -139,6 +155,10 @@ class Backend(Ports):
             UnsupportedCapabilityError: the backend does not declare `migrations`.
         """
         raise UnsupportedCapabilityError(self.name, Capability.MIGRATIONS)
+
+    def text_index(self) -> TextIndex:
+        """Return whether the store has an index for `QueryAPI.search_text`, and whether it has all events."""
+        return TextIndex.ABSENT
 
     @abstractmethod
     def close(self) -> None:

@@ -42,13 +42,16 @@ class TextSearch:
 
     Attributes:
         words: all words, casefolded, without duplicates.
+        beginnings: the words of which an event needs only the beginning of a longer word.
     """
 
-    __slots__ = ("_any", "_terms", "words")
+    __slots__ = ("_any", "_terms", "beginnings", "words")
 
     def __init__(self, terms: list[tuple[list[str], bool]]) -> None:
         """Search for terms: the casefolded words of each, and whether the last one is the beginning of a word."""
         self.words = tuple(dict.fromkeys(word for words, _ in terms for word in words))
+        whole = {word for words, is_prefix in terms for word in (words[:-1] if is_prefix else words)}
+        self.beginnings = frozenset(self.words) - whole
         patterns = [_BEFORE + _BETWEEN.join(words) + ("" if is_prefix else _AFTER) for words, is_prefix in terms]
         self._terms = [re.compile(pattern) for pattern in patterns]
         # A prefix is shown with the rest of its word.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.errors import ValidationError
-from asm_core.ports import Backend, Capability, Maintenance, Ports
+from asm_core.ports import Backend, Capability, Maintenance, Ports, TextIndex
 from asm_core.sql.database import Database
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions, chosen
@@ -19,7 +19,7 @@ from asm_core.sql.ports.retention_store import SQLRetentionStore
 from asm_core.sql.ports.session_store import SQLSessionStore
 from asm_core.sql.ports.state_store import SQLStateStore
 from asm_core.sql.replica import CONNECT_TIMEOUT, Replica
-from asm_core.sql.schema.migrator import check_version, check_wanted, migrate, schema_version
+from asm_core.sql.schema.migrator import check_text_search, check_version, check_wanted, migrate, schema_version
 from asm_core.sql.sqlite.file import SQLiteFile
 from asm_core.sql.urls import dialect_of, sqlite_path
 
@@ -107,13 +107,20 @@ class SQLBackend(Backend):
         """Return a context that yields ports in the application's transaction on `connection`."""
         return self._bind(self._joining(connection))
 
-    def migrate(self, version: int | None = None, *, partitions: int | None = None) -> list[int]:
-        """Migrate the schema to `version`, up or down, and partition it; other migrating processes wait."""
+    def migrate(
+        self, version: int | None = None, *, partitions: int | None = None, text_search: bool | None = None
+    ) -> list[int]:
+        """Migrate the schema to `version`, up or down, partition it, and index texts; other migrations wait."""
         database = self._database
+        check_text_search(text_search, version)
         with database.write() as connection:
             database.check_encoding(connection)
             applied = migrate(connection.execute_sql, database.words, version, partitions)
         self._survey()
+        if text_search:
+            database.texts.build()
+        elif text_search is not None:
+            database.texts.remove()
         return applied
 
     def schema_version(self) -> int:
@@ -121,6 +128,10 @@ class SQLBackend(Backend):
         with self._database.read() as connection:
             self._database.check_encoding(connection)
             return schema_version(connection.execute_sql, self._database.words)
+
+    def text_index(self) -> TextIndex:
+        """Return whether the store has an index of texts."""
+        return self._database.texts.state()
 
     def close(self) -> None:
         """Close the connections, if the backend opened them itself."""

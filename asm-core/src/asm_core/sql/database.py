@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from asm_core.sql.connector import Connector
     from asm_core.sql.options import PostgreSQLOptions
     from asm_core.sql.queries.words import Words
+    from asm_core.sql.text_search.index import Texts
 
 
 class _Life:
@@ -145,6 +146,11 @@ class Database(ABC, Generic[C]):
         joined = self._joined() is not None
         self.transactions.check_begun_here()
         return joined
+
+    @property
+    @abstractmethod
+    def texts(self) -> Texts:
+        """The index of texts."""
 
     @abstractmethod
     def append_joined(self, events: list[Event]) -> list[StoredEvent]:

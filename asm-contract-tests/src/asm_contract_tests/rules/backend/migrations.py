@@ -12,7 +12,7 @@ from asm_contract_tests.contract import Contract
 from asm_contract_tests.making import a_session, an_artifact, an_event, some_events
 from asm_contract_tests.rules.backend.workload import everything
 from asm_contract_tests.together import Child, in_processes, need_fork
-from asm_core import ValidationError
+from asm_core import TextIndex, ValidationError
 
 if TYPE_CHECKING:
     from asm_contract_tests.contract import OpenBackend
@@ -72,6 +72,22 @@ class MigrationsContract(Contract):
         with pytest.raises(ValidationError):
             backend.migrate(partitions=partitions)
         assert backend.session_store.list_sessions() == [session]
+
+    @pytest.mark.requires("migrations")
+    @pytest.mark.parametrize("text_search", [0, 1, "yes", 1.0])
+    def test_a_wrong_choice_of_a_text_index_is_refused(self, backend: Backend, text_search: Any) -> None:
+        """Check `migrate`: it changes nothing, also where the store could have a text index."""
+        session = backend.session_store.save_session(a_session())
+        with pytest.raises(ValidationError):
+            backend.migrate(text_search=text_search)
+        assert backend.session_store.list_sessions() == [session]
+        assert backend.text_index() in TextIndex
+
+    @pytest.mark.requires("migrations")
+    def test_a_text_index_that_is_not_wanted_is_absent(self, backend: Backend) -> None:
+        """Check `migrate` and `text_index`: removing an index works where there is none."""
+        assert backend.migrate(text_search=False) == []
+        assert backend.text_index() is TextIndex.ABSENT
 
     @pytest.mark.requires("migrations")
     @pytest.mark.guarantee("G13")

@@ -49,6 +49,12 @@ class SQLReader(Reader):
         return self.answer(self._reads.runs(query), self._codec.runs)
 
     def find_events(self, query: EventQuery) -> list[StoredEvent]:
+        if query.text is not None:
+            if self._replica is not None and (lagging := self._replica.find_events(query)) is not None:
+                return lagging
+            candidates = self._database.texts.candidates(query.text)
+            if candidates is not None:
+                return self._found(self._reads.events(query, candidates), self._codec.events)
         return self.answer(self._reads.events(query), self._codec.events)
 
     def load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
@@ -59,6 +65,9 @@ class SQLReader(Reader):
         """Decode the rows, some hundred at a time."""
         if self._replica is not None and (lagging := self._replica.answer(statement, decode)) is not None:
             return lagging
+        return self._found(statement, decode)
+
+    def _found(self, statement: Statement, decode: Callable[[list[Any]], Sequence[T]]) -> list[T]:
         found: list[T] = []
         with self._database.read() as connection:
             cursor = connection.execute_sql(*statement)

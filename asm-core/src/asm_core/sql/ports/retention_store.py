@@ -141,6 +141,7 @@ class SQLRetentionStore(SQLReader, RetentionStore):
     def check_integrity(self) -> list[str]:
         with self._database.read() as connection:
             faults = find_faults(connection.execute_sql, self._database.words)
+        faults += self._database.texts.faults()
         return faults if self._checked_replica is None else [*faults, *self._checked_replica.faults()]
 
     def _look(self, table: str, where: Where, query: Any) -> Found:

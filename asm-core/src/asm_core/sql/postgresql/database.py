@@ -20,6 +20,7 @@ from asm_core.sql.postgresql.listening import Listener
 from asm_core.sql.postgresql.pool import is_in_error
 from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.named import check_schema
+from asm_core.sql.text_search.postgresql import PostgreSQLTexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -106,6 +107,11 @@ class PostgreSQL(Database[C]):
 
     def _compacting(self) -> Sequence[str]:
         return [f"VACUUM (FULL, ANALYZE) {table}" for table in self.words.tables.values()]
+
+    @property
+    def texts(self) -> PostgreSQLTexts:
+        """The index of texts."""
+        return PostgreSQLTexts(self)
 
     def append_joined(self, events: list[Event]) -> list[StoredEvent]:
         """Append events in a savepoint."""

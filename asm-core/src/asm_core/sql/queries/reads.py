@@ -52,9 +52,14 @@ class ReadQueries:
             f"{order_by('r', query.order)} {limit(query.limit)}"
         )
 
-    def events(self, query: EventQuery) -> Statement:
-        """Select the events that match a query, in its order, from its start on."""
+    def events(self, query: EventQuery, candidates: Statement | None = None) -> Statement:
+        """Select the events that match a query, in its order, from its start on; of `candidates`, a table ``e``."""
         words, order = self._words, order_by("e", query.order)
+        if candidates is not None:
+            where = events_passing(query, words)
+            where.after("e", query.order, query.after_key)
+            sql = f"SELECT {words.selected['e']} FROM {candidates.sql} {where} {order} {limit(query.limit)}"
+            return Statement(sql, [*candidates.parameters, *where.parameters])
         if words.in_order and _is_filtered_log(query):
             log, rest = _log(query, words), _events_passing_filters(query, words)
             # Of one session: outside the subquery the server does not recognise the constant, and would sort.

@@ -11,6 +11,7 @@ from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.migrations import MIGRATIONS
 from asm_core.sql.schema.named import check_schema, creation, exists
 from asm_core.sql.schema.partitions import DROPPED, check_partitions, partition
+from asm_core.sql.text_search.sqlite_schema import DROPPED as UNINDEXED
 
 if TYPE_CHECKING:
     from asm_core.sql.dialects import Execute
@@ -40,6 +41,8 @@ _TABLE_EXISTS: Final = {
 _LOCK: Final = "SELECT pg_advisory_xact_lock(7237973420)"
 """Serialises migrations on PostgreSQL; on SQLite the caller's write transaction does. The number is arbitrary."""
 
+_DROPPED: Final = {Dialect.SQLITE: UNINDEXED, Dialect.POSTGRESQL: DROPPED}
+"""What removes the additions to a store after its tables."""
 _NOW: Final = {Dialect.SQLITE: "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", Dialect.POSTGRESQL: "now()"}
 
 
@@ -95,6 +98,20 @@ def check_wanted(version: int | None, partitions: int | None, dialect: Dialect) 
     return target
 
 
+def check_text_search(value: object, version: int | None) -> None:
+    """Check whether texts can be indexed, or the index removed, with a migration to `version`.
+
+    Raises:
+        ValidationError: the value is not None or a boolean, or the version is not the newest.
+    """
+    if value is not None and not isinstance(value, bool):
+        message = f"text_search must be True, False or None, not {short_repr(value)}."
+        raise ValidationError(message)
+    if value is not None and version not in {None, LATEST_VERSION}:
+        message = f"Only the newest schema, {LATEST_VERSION}, can have a text index, not version {short_repr(version)}."
+        raise ValidationError(message)
+
+
 def steps(start: int, stop: int) -> list[Migration]:
     """Return the migrations between two versions, in the order of their application."""
     if stop >= start:
@@ -133,7 +150,7 @@ def _ddl(words: Words, start: int, stop: int) -> list[str]:
     else:
         texts = [text for step in found for text in (*step.down[dialect], _removal(step))]
         texts += [] if stop else ["DROP TABLE {migrations}"]
-        texts += DROPPED if not stop and dialect is Dialect.POSTGRESQL and found else []
+        texts += _DROPPED[dialect] if not stop and found else []
     return [text.format(**words.tables, place=words.place) for text in texts]
 
 

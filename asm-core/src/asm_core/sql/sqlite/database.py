@@ -21,6 +21,7 @@ from asm_core.sql.failures import undone
 from asm_core.sql.queries.words import words_of
 from asm_core.sql.sqlite.append import append_events, restore_events
 from asm_core.sql.sqlite.transactions import become_writer, savepoint
+from asm_core.sql.text_search.sqlite import SQLiteTexts
 from asm_core.sql.transactions import CallersTransaction
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ class SQLite(Database[C]):
         if self._joined() is None:
             time.sleep(min(seconds, _REST))
 
+    @property
+    def texts(self) -> SQLiteTexts:
+        """The index of texts."""
+        return SQLiteTexts(self)
+
     def joins(self) -> bool:
         """Return whether an append joins an open transaction."""
         joined = super().joins()
@@ -127,7 +133,7 @@ class SQLite(Database[C]):
         return [] if self._connector.is_single else ["VACUUM"]
 
     def finish_erasure(self) -> bool:
-        """Copy the write-ahead log into the file and empty it; return whether no old page remains in it.
+        """Remove deleted words from the text index, and empty the write-ahead log; return whether no copy remains.
 
         A reader or writer that is open prevents that, so it is tried again for a second. A try waits for nothing:
         SQLite would exclude writers during the wait.
@@ -136,6 +142,8 @@ class SQLite(Database[C]):
             return False
         if self._connector.is_single:
             return True
+        if not self.texts.erase():
+            return False
         deadline, pause = time.monotonic() + _ERASING, _FIRST_PAUSE
         while not self._empty_log():
             if time.monotonic() + pause > deadline:
