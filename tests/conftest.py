@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from postgresql_server import (  # noqa: F401  fixtures, once for all
+    indexed_database,
+    indexed_url,
     partitioned_database,
     partitioned_url,
     postgresql_database,

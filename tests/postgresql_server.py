@@ -81,6 +81,13 @@ def partitioned_database(postgresql_server: str) -> Iterator[psycopg.Connection]
         yield connection
 
 
+@pytest.fixture(scope="session")
+def indexed_database(postgresql_server: str) -> Iterator[psycopg.Connection]:
+    """Return a connection to a database of this worker's own whose text index stays between tests."""
+    with _own_database(postgresql_server, "indexed") as connection:
+        yield connection
+
+
 @pytest.fixture
 def postgresql_url(postgresql_server: str, postgresql_database: psycopg.Connection) -> str:
     """Return how to connect to the worker's database, which is empty or has nothing but empty tables."""
@@ -93,8 +100,21 @@ def partitioned_url(postgresql_server: str, partitioned_database: psycopg.Connec
     return _cleared(postgresql_server, partitioned_database, kind="p")
 
 
-def _cleared(server: str, database: psycopg.Connection, *, kind: str) -> str:
-    """Empty a database, and return how to connect to it; `kind` is that of the table of events that may stay."""
+@pytest.fixture
+def indexed_url(postgresql_server: str, indexed_database: psycopg.Connection) -> str:
+    """Return how to connect to a database that is empty, or has nothing but empty tables with a text index."""
+    return _cleared(postgresql_server, indexed_database, kind="r", indexes=1)
+
+
+def _cleared(server: str, database: psycopg.Connection, *, kind: str, indexes: int = 0) -> str:
+    """Empty a database, and return how to connect to it.
+
+    Args:
+        server: how to connect to the server.
+        database: a connection to the database.
+        kind: the kind of the table of events that may stay.
+        indexes: the number of text indexes that it may have.
+    """
     execute = database.execute
     # What the test before left open would hold its locks.
     execute(
@@ -110,11 +130,12 @@ def _cleared(server: str, database: psycopg.Connection, *, kind: str) -> str:
     try:
         whole = execute(
             "SELECT array_agg(m.version ORDER BY m.version), (SELECT relkind::text FROM pg_class "
-            "WHERE oid = to_regclass('asm_events')) FROM asm_schema_migrations m"
+            "WHERE oid = to_regclass('asm_events')), (SELECT count(*) FROM pg_proc WHERE proname = 'asm_words') "
+            "FROM asm_schema_migrations m"
         ).fetchone()
     except psycopg.errors.UndefinedTable:
         whole = None
-    if whole == (list(range(1, LATEST_VERSION + 1)), kind):
+    if whole == (list(range(1, LATEST_VERSION + 1)), kind, indexes):
         delete_rows(database)
     else:
         execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")

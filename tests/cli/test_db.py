@@ -43,15 +43,16 @@ def test_status_without_a_database_reports_it_and_creates_none(db: Callable[...,
 
 def test_upgrade_makes_the_newest_schema(db: Callable[..., Result]) -> None:
     assert db("upgrade").stdout == f"Migrated the schema from version 0 to {LATEST_VERSION}.\n"
-    assert status(db) == {"version": LATEST_VERSION, "required": LATEST_VERSION, "state": "up to date"}
     newest = LATEST_VERSION
-    assert db("status").stdout == f"Schema version {newest}; version {newest} is required: up to date.\n"
+    assert status(db) == {"version": newest, "required": newest, "state": "up to date", "text_index": "absent"}
+    shown = f"Schema version {newest}; version {newest} is required: up to date.\nText index: absent.\n"
+    assert db("status").stdout == shown
     assert db("upgrade").stdout == f"The schema already has version {LATEST_VERSION}. Nothing was changed.\n"
 
 
 def test_an_upgrade_may_stop_on_the_way(db: Callable[..., Result]) -> None:
     assert db("upgrade", "--to", "1").stdout == "Migrated the schema from version 0 to 1.\n"
-    assert status(db) == {"version": 1, "required": LATEST_VERSION, "state": "behind"}
+    assert status(db) == {"version": 1, "required": LATEST_VERSION, "state": "behind", "text_index": None}
     assert db("status").stdout.endswith(": behind. Run `asm db upgrade`.\n")
     assert db("upgrade").stdout == f"Migrated the schema from version 1 to {LATEST_VERSION}.\n"
 
@@ -195,3 +196,32 @@ def test_partitioning_a_store_asks_first(asm: Callable[..., Result], postgresql_
     other = asm(*on_server, "--partitions", "5", "--yes")
     assert other.exit_code == 1
     assert "The store has 4 partitions" in other.stderr
+
+
+def test_a_text_index_is_built_and_removed(db: Callable[..., Result]) -> None:
+    assert db("upgrade", "--text-search").stdout.endswith(
+        "The store has a text index.\n"
+    )  # a new store: nothing to ask
+    assert status(db)["text_index"] == "complete"
+    assert db("status").stdout.endswith("Text index: complete.\n")
+    assert db("upgrade", "--no-text-search").stdout.endswith("The store has no text index.\n")
+    assert status(db)["text_index"] == "absent"
+    result = db("upgrade", "--text-search", given="n\n")
+    assert result.exit_code == 1
+    assert "each append takes longer" in result.stderr
+    assert status(db)["text_index"] == "absent"
+    assert db("upgrade", "--text-search", "--yes").exit_code == 0
+    assert status(db)["text_index"] == "complete"
+
+
+def test_an_older_schema_has_no_text_index(db: Callable[..., Result]) -> None:
+    result = db("upgrade", "--to", "1", "--text-search")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Leave --to or --text-search out" in result.stderr
+
+
+def test_an_incomplete_text_index_is_shown_with_advice(db: Callable[..., Result], tmp_path: Path) -> None:
+    db("upgrade", "--text-search")
+    with closing(sqlite3.connect(tmp_path / "asm.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE asm_text_index SET is_complete = 0")
+    assert "Text index: incomplete. `asm db upgrade --text-search` completes it." in db("status").stdout

@@ -1,4 +1,4 @@
-"""A store with a text index passes the contract: what every write leaves, searches find by the index."""
+"""A store with a text index passes the contract of searches, and of all that writes events."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from peewee import SqliteDatabase
+from peewee import PostgresqlDatabase, SqliteDatabase
 
 import asm_core as asm
-from asm_contract_tests import BackendContract, OpenBackend
+from asm_contract_tests import MaintenanceContract, OpenBackend, SessionStoreContract
+from asm_contract_tests.rules.query_api.texts import SearchTextContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ def in_transactions(database: Database) -> CallersTransaction:
     return begin
 
 
-class TestPeeweeOnIndexedSQLite(BackendContract):
+class TestPeeweeOnIndexedSQLite(SearchTextContract, SessionStoreContract, MaintenanceContract):
     @pytest.fixture
     def open_backend(self, sqlite_url: str) -> OpenBackend:
         return indexed(sqlite_url)
@@ -45,3 +46,13 @@ class TestPeeweeOnIndexedSQLite(BackendContract):
     @pytest.fixture
     def callers_transaction(self, sqlite_url: str) -> CallersTransaction:
         return in_transactions(SqliteDatabase(sqlite_url.removeprefix("sqlite:///")))
+
+
+class TestPeeweeOnIndexedPostgreSQL(SearchTextContract):
+    @pytest.fixture
+    def open_backend(self, indexed_url: str) -> OpenBackend:
+        return indexed(indexed_url)
+
+    @pytest.fixture
+    def callers_transaction(self, indexed_url: str) -> CallersTransaction:
+        return in_transactions(PostgresqlDatabase(indexed_url, prefer_psycopg3=True))

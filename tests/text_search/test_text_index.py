@@ -28,6 +28,13 @@ PIECES: Final = (
     "asmanytext",
     "\\u0041",
     "\\n",
+    "\x1b[31m",
+    "\x1b[0;1",
+    "\x1b[",
+    "\x1b(b",
+    "\x1b\\",
+    "\x1b]0;",
+    "\x1b k",
 )
 """Pieces of texts: each kind of character that a database and Python might fold or separate differently."""
 TEXTS: Final = st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map("".join) | st.text(
@@ -50,7 +57,8 @@ def strings(data: Any) -> list[str]:
 def searches(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the data of events, and texts to search: words of the data, their beginnings and ends."""
     stored = draw(st.lists(DATA, min_size=1, max_size=4))
-    words = [word for data in stored for text in strings(data) for word in re.findall(r"[^\W_]+", text.casefold())]
+    texts = [re.sub(r"\x1b\[?[0-?]*[ -/]*[0-~]", " ", text.casefold()) for data in stored for text in strings(data)]
+    words = [word for text in texts for word in re.findall(r"[^\W_]+", text)]
     asked = []
     for word in draw(st.lists(st.sampled_from(words or ["route"]), min_size=1, max_size=4)):
         begin, end = sorted(draw(st.tuples(*[st.integers(0, len(word))] * 2)))
@@ -69,14 +77,16 @@ def indexed(name: str, url: str) -> asm.Backend:
     return backend
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[asm.Backend]:
+@pytest.fixture(params=["sqlite_url", "indexed_url"])
+def shared(request: pytest.FixtureRequest) -> Iterator[asm.Backend]:
     """Return a store with an index that examples share; each has a session of its own."""
-    with indexed("peewee", f"sqlite:///{tmp_path_factory.mktemp('texts')}/asm.db") as backend:
+    with indexed("peewee", request.getfixturevalue(request.param)) as backend:
         yield backend
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(searches())
 def test_the_index_misses_nothing(shared: asm.Backend, example: tuple[list[dict[str, Any]], list[str]]) -> None:
     stored, asked = example
@@ -100,10 +110,16 @@ def test_all_characters_that_fold_to_ascii_are_known() -> None:
     assert {one for one in every if any(map(str.isascii, one.casefold()))} == set(LIGATURES)
 
 
+@pytest.fixture(params=["sqlite_url", "postgresql_url"])
+def url(request: pytest.FixtureRequest) -> str:
+    found: str = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture(params=["sqlmodel", "peewee", "pony"])
-def backend(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[asm.Backend]:
+def backend(request: pytest.FixtureRequest, url: str) -> Iterator[asm.Backend]:
     """Return a store with 1,200 events, and without an index."""
-    with asm.open_backend(request.param, url=sqlite_url, migrate=True) as backend:
+    with asm.open_backend(request.param, url=url, migrate=True) as backend:
         session = backend.session_store.save_session(asm.Session.new(agent_id="a", id="s"))
         backend.session_store.append_events([an_event(session.id, f"common word{n}") for n in range(1200)])
         yield backend
@@ -143,10 +159,34 @@ def test_downgrades_keep_or_remove_the_index(backend: asm.Backend) -> None:
     assert backend.maintenance.health_check() == []
 
 
-def test_writers_continue_while_an_index_is_built(backend: asm.Backend, sqlite_url: str) -> None:
+def test_an_index_is_built_outside_of_transactions(backend: asm.Backend) -> None:
+    for text_search in (True, False):
+        with backend.transaction(), pytest.raises(asm.StorageError, match="in a transaction"):
+            backend.migrate(text_search=text_search)
+    assert backend.text_index() is asm.TextIndex.ABSENT
+
+
+def test_long_words_and_texts_are_found(backend: asm.Backend) -> None:
+    backend.migrate(text_search=True)
+    texts = ["x" * 300, "x" * 3000, "z" * 300 + " other" * 500, "\n".join(map(str, range(200_000)))]
+    events = backend.session_store.append_events([an_event("s", text) for text in texts])
+    asked = {
+        "x" * 300: [0],
+        "x" * 200 + "*": [1, 0],
+        "z" * 300: [2],
+        "z" * 200 + "*": [2],
+        "123456": [3],
+        "x" * 299: [],
+    }
+    for text, places in asked.items():
+        page = backend.query_api.search_text(text, order_by="sequence_desc")
+        assert [event.id for event in page.items] == [events[place].id for place in places], text[:9]
+
+
+def test_writers_continue_while_an_index_is_built(backend: asm.Backend, url: str) -> None:
     begun, ended = threading.Event(), threading.Event()
     failures: list[BaseException] = []
-    with asm.open_backend(backend.name, url=sqlite_url) as other:
+    with asm.open_backend(backend.name, url=url) as other:
 
         def write() -> None:
             try:

@@ -242,7 +242,8 @@ class QueryAPI(ABC):
         event is searched by itself: a word that streaming cut in two is found in the message that follows, not in its
         pieces.
 
-        The search reads all events that match the other filters, until the page is full.
+        Without a text index (`Backend.migrate`), the search reads all events that match the other filters, until the
+        page is full.
 
         Args:
             text: the words; at least one.

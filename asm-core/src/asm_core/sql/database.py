@@ -177,8 +177,12 @@ class Database(ABC, Generic[C]):
         if self._joined() is not None:
             message = "compact() cannot run in a transaction. Call it after the transaction ends."
             raise StorageError(message)
+        self.execute_alone(self._compacting())
+
+    def execute_alone(self, statements: Sequence[str]) -> None:
+        """Execute statements, each outside of transactions."""
         with self._connector.errors, self._connector.statement() as connection:
-            for statement in self._compacting():
+            for statement in statements:
                 connection.execute_sql(statement)
 
     @abstractmethod

@@ -11,6 +11,7 @@ from asm_core.cli.output.documents import json_document
 from asm_core.cli.output.progress import shown_work
 from asm_core.cli.store import Choice, with_choice
 from asm_core.errors import MigrationRequiredError, StorageConnectionError, ValidationError
+from asm_core.ports import TextIndex
 from asm_core.sql import LATEST_VERSION, Dialect, ddl
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -19,6 +20,12 @@ _LOCKED = (
     "reads and writes wait. It needs free space for two more copies of them. Event ids are then unique only within a "
     "session. Continue?"
 )
+_INDEXED = (
+    "The texts of all events are indexed, and each append takes longer from then on. On SQLite, other writers wait "
+    "while some hundred events are indexed at a time, and each program that writes needs FTS5. On PostgreSQL, the "
+    "command waits for open transactions. Continue?"
+)
+_COMPLETE = " `asm db upgrade --text-search` completes it."
 _ADVICE = {"behind": " Run `asm db upgrade`.", "ahead": " Upgrade asm-core."}
 
 
@@ -29,13 +36,15 @@ def print_status(
     check: Annotated[bool, typer.Option("--check", help="End with status 1 unless the schema is up to date.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show whether the store's schema needs an upgrade."""
-    version, required = _versions(choice)
+    """Show whether the store's schema needs an upgrade, and whether it has a text index."""
+    version, required, index = _status(choice)
     state = "up to date" if version == required else "behind" if version < required else "ahead"
     if as_json:
-        json_document({"version": version, "required": required, "state": state})
+        json_document({"version": version, "required": required, "state": state, "text_index": index})
     else:
         printing.line(f"Schema version {version}; version {required} is required: {state}.{_ADVICE.get(state, '')}")
+        if index is not None:
+            printing.line(f"Text index: {index}.{_COMPLETE if index == TextIndex.INCOMPLETE else ''}")
     if check and version != required:
         raise typer.Exit(FAILED)
 
@@ -51,16 +60,20 @@ def upgrade(
         int | None,
         typer.Option("--partitions", metavar="N", help="Partition runs and events by session (PostgreSQL)."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation of --partitions.")] = False,
+    text_search: Annotated[
+        bool | None,
+        typer.Option("--text-search/--no-text-search", help="Build the index of `asm grep`, or remove it."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask for confirmation of --partitions and --text-search.")
+    ] = False,
 ) -> None:
     """Upgrade the schema to the newest version, or to another.
 
-    With --partitions, the runs and events of a PostgreSQL store are partitioned too. A database that does not exist is
-    created. Any number of processes may run this at the same time.
+    With --partitions, the runs and events of a PostgreSQL store are partitioned too. With --text-search, texts are
+    indexed. A database that does not exist is created. Any number of processes may run this at the same time.
     """
-    if to is not None and partitions is not None:
-        message = "Only the newest schema can be partitioned. Leave --to or --partitions out."
-        raise ValidationError(message)
+    _check_newest(to, partitions, text_search)
     try:
         before = _versions(choice)[0]
     except StorageConnectionError:
@@ -70,11 +83,14 @@ def upgrade(
         raise ValidationError(message)
     if partitions is not None and before:
         confirm(_LOCKED, yes=yes)
+    if text_search and before:
+        confirm(_INDEXED, yes=yes)
     with shown_work("Upgrading the schema"):
-        after = _migrated(
-            choice, True if to is None else to, **({} if partitions is None else {"partitions": partitions})
-        )
+        options = {} if partitions is None else {"partitions": partitions}
+        after = _migrated(choice, True if to is None else to, text_search=text_search, **options)
     _tell(before, after, partitions)
+    if text_search is not None:
+        printing.line("The store has a text index." if text_search else "The store has no text index.")
 
 
 @with_choice
@@ -118,19 +134,41 @@ def print_sql(
             printing.line(text)
 
 
-def _versions(choice: Choice) -> tuple[int, int]:
-    """Return the schema version of the store, and the required version."""
+def _check_newest(to: int | None, partitions: int | None, text_search: bool | None) -> None:  # noqa: FBT001  as given
+    if to is not None and partitions is not None:
+        message = "Only the newest schema can be partitioned. Leave --to or --partitions out."
+        raise ValidationError(message)
+    if to is not None and text_search is not None:
+        message = "Only the newest schema can have a text index. Leave --to or --text-search out."
+        raise ValidationError(message)
+
+
+def _status(choice: Choice) -> tuple[int, int, TextIndex | None]:
+    """Return the schema version of the store, the required version, and the state of a text index of the newest."""
     try:
         with choice.open() as backend:
             version = backend.schema_version()
-            return version, version
+            return version, version, backend.text_index()
     except MigrationRequiredError as error:
-        return error.details["current"], error.details["required"]
+        return error.details["current"], error.details["required"], None
 
 
-def _migrated(choice: Choice, target: bool | int, **options: int) -> int:  # noqa: FBT001  as in `open`
+def _versions(choice: Choice) -> tuple[int, int]:
+    """Return the schema version of the store, and the required version."""
+    return _status(choice)[:2]
+
+
+def _migrated(
+    choice: Choice,
+    target: bool | int,  # noqa: FBT001  as in `open`
+    *,
+    text_search: bool | None = None,
+    **options: int,
+) -> int:
     # One call, so that the schema stays as it is if the options are refused.
     with choice.open(migrate=target, **options) as backend:
+        if text_search is not None:
+            backend.migrate(text_search=text_search)
         return backend.schema_version()
 
 

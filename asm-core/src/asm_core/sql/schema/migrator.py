@@ -11,7 +11,7 @@ from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.migrations import MIGRATIONS
 from asm_core.sql.schema.named import check_schema, creation, exists
 from asm_core.sql.schema.partitions import DROPPED, check_partitions, partition
-from asm_core.sql.text_search.sqlite_schema import DROPPED as UNINDEXED
+from asm_core.sql.text_search import postgresql_schema, sqlite_schema
 
 if TYPE_CHECKING:
     from asm_core.sql.dialects import Execute
@@ -41,7 +41,7 @@ _TABLE_EXISTS: Final = {
 _LOCK: Final = "SELECT pg_advisory_xact_lock(7237973420)"
 """Serialises migrations on PostgreSQL; on SQLite the caller's write transaction does. The number is arbitrary."""
 
-_DROPPED: Final = {Dialect.SQLITE: UNINDEXED, Dialect.POSTGRESQL: DROPPED}
+_DROPPED: Final = {Dialect.SQLITE: sqlite_schema.DROPPED, Dialect.POSTGRESQL: (*DROPPED, *postgresql_schema.DROPPED)}
 """What removes the additions to a store after its tables."""
 _NOW: Final = {Dialect.SQLITE: "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", Dialect.POSTGRESQL: "now()"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.errors import StorageError
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from asm_core.querying.text_search import TextSearch
     from asm_core.sql.database import Database
     from asm_core.sql.queries.where import Statement
+
+
+MOST: Final = 10_000
+"""The most candidates that are read and sorted. Where more events have the words, a page is soon full without."""
 
 
 class Texts(ABC):

@@ -9,7 +9,7 @@ from asm_core.event_log.consistency import SHOWN
 from asm_core.ports import TextIndex
 from asm_core.sql.queries.erasing import overwrite_deleted
 from asm_core.sql.queries.where import Statement
-from asm_core.sql.text_search.index import Texts
+from asm_core.sql.text_search.index import MOST, Texts
 from asm_core.sql.text_search.sqlite_schema import CREATION, DROPPED, TRIGGERS
 from asm_core.sql.text_search.terms import ANY, runs_of
 
@@ -21,8 +21,6 @@ _BATCH: Final = 500
 """The number of events that one transaction adds to the index."""
 _PAGES: Final = 200
 """The number of pages of the index that one transaction merges."""
-_MOST: Final = 10_000
-"""The most candidates that are read and sorted. Where more events have the words, a page is soon full without."""
 
 _EXISTS: Final = "SELECT 1 FROM sqlite_master WHERE name = 'asm_text_index'"
 _NEXT: Final = f"SELECT max(n.id) FROM (SELECT e.id FROM asm_events e WHERE e.id > ? ORDER BY e.id LIMIT {_BATCH}) n"
@@ -31,7 +29,7 @@ _ADD: Final = (
     "AND NOT EXISTS (SELECT 1 FROM asm_texts t WHERE t.event_id = e.id)"
 )
 _MERGE: Final = "INSERT INTO asm_words (asm_words, rank) VALUES ('merge', ?)"
-_COUNT: Final = f"SELECT count(*) FROM (SELECT 1 FROM asm_words w WHERE w.asm_words MATCH ? LIMIT {_MOST + 1})"
+_COUNT: Final = f"SELECT count(*) FROM (SELECT 1 FROM asm_words w WHERE w.asm_words MATCH ? LIMIT {MOST + 1})"
 _CANDIDATES: Final = (
     "asm_words w CROSS JOIN asm_texts t ON t.number = w.rowid AND w.asm_words MATCH ? "
     "CROSS JOIN asm_events e ON e.id = t.event_id"
@@ -92,7 +90,7 @@ class SQLiteTexts(Texts):
             if _state(execute) is not TextIndex.COMPLETE:
                 return None
             [(count,)] = execute(_COUNT, (match,)).fetchall()
-        return Statement(_CANDIDATES, [match]) if count <= _MOST else None
+        return Statement(_CANDIDATES, [match]) if count <= MOST else None
 
     def faults(self) -> list[str]:
         """Return what is wrong with the index."""

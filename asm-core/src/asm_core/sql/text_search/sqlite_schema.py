@@ -55,10 +55,25 @@ def _text(data: str) -> str:
     strings = (
         f"SELECT coalesce(group_concat(j.atom, ' '), '') AS text FROM json_tree({readable}) j WHERE j.type = 'text'"
     )
-    return (
-        "(SELECT CASE WHEN length(s.text) = length(CAST(s.text AS BLOB)) THEN s.text "
-        f"WHEN s.text GLOB {_UNKNOWN} THEN '{ANY}' ELSE {_replaced('s.text')} || ' {BEYOND}' END FROM ({strings}) s)"
+    folded = (
+        "SELECT CASE WHEN length(s.text) = length(CAST(s.text AS BLOB)) THEN s.text "
+        f"WHEN s.text GLOB {_UNKNOWN} THEN '{ANY}' ELSE {_replaced('s.text')} || ' {BEYOND}' END AS text "
+        f"FROM ({strings}) s"
     )
+    return f"(SELECT CASE WHEN instr(f.text, char(27)) THEN {_WITHOUT_SEQUENCES} ELSE f.text END FROM ({folded}) f)"
+
+
+# The text between two escapes is indexed with and without the rest of an escape sequence at its beginning: without the
+# first character after the parameters of a sequence that begins with a bracket, or of another one.
+_PIECES: Final = (
+    "json_each('[' || replace(json_quote(replace(f.text, char(92), '/')), char(92) || 'u001b', '\",\"') || ']') p"
+)
+_AFTER_SEQUENCE: Final = (
+    "CASE WHEN substr(p.value, 1, 1) = '[' "
+    "THEN substr(ltrim(ltrim(substr(p.value, 2), '0123456789:;<=>?'), ' !\"#$%&''()*+,-./'), 2) "
+    "ELSE substr(ltrim(p.value, ' !\"#$%&''()*+,-./'), 2) END"
+)
+_WITHOUT_SEQUENCES: Final = f"(SELECT group_concat(p.value || ' ' || {_AFTER_SEQUENCE}, ' ') FROM {_PIECES})"
 
 
 _FORGET: Final = (
