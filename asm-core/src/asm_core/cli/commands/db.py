@@ -13,6 +13,7 @@ from asm_core.cli.store import Choice, with_choice
 from asm_core.errors import MigrationRequiredError, StorageConnectionError, ValidationError
 from asm_core.ports import TextIndex
 from asm_core.sql import LATEST_VERSION, Dialect, ddl
+from asm_core.sql.schema.migrator import check_target
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _LOCKED = (
@@ -104,6 +105,7 @@ def downgrade(
 
     This deletes data that the older version cannot hold, so the command asks for confirmation.
     """
+    check_target(to)
     before = _versions(choice)[0]
     if to > before:
         message = f"The schema has version {before}. To upgrade to {to}, run `asm db upgrade --to {to}`."
