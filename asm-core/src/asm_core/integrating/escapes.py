@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.errors import ValidationError
-from asm_core.values.payloads import MAX_NESTING, check_payload, encode_payload
+from asm_core.values.payloads import MAX_NESTING, check_payload, decode_json, encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,8 @@ _BYTES: Final = f"{_MARK}bytes:"
 _TIME: Final = f"{_MARK}time:"
 _PART: Final = f"{_MARK}part:"
 _PARTS_KEY: Final = "asm_parts"
-_MARK_IN_JSON: Final = json.dumps(_MARK)[1:-1]
+_MARK_IN_JSON: Final = json.dumps(_MARK)[1:-1].encode()
+_PARTS_IN_JSON: Final = _PARTS_KEY.encode()
 _DEPTH: Final = MAX_NESTING // 2
 _LONGEST: Final = 1 << 63
 _LEVELS_ABOVE: Final = 8
@@ -137,25 +138,43 @@ def escape_payload(value: Any) -> Any:
     """
     if value is None or (type(value) is str and value.isascii()):
         return value  # most names and ids; only a dict is restored
+    plain = _plain(value)
+    if plain is not None:
+        return plain
     nested: Any = value
     for _ in range(_LEVELS_ABOVE):
         nested = [nested]
     try:
-        plain = check_payload("value", {"value": nested})
+        whole = check_payload("value", {"value": nested})
     except ValidationError:
         return check_payload("value", {_PARTS_KEY: _JSON.escape(value)})
-    text = encode_payload(plain)
-    if _MARK_IN_JSON in text or _PARTS_KEY in text:
+    if _has_marks(encode_json(whole)):
         return check_payload("value", {_PARTS_KEY: _JSON.escape(value)})
-    plain = plain["value"]
+    plain = whole["value"]
     for _ in range(_LEVELS_ABOVE):
         plain = plain[0]
     return plain
 
 
+def _plain(value: Any) -> Any:
+    """Return a copy of a value that is JSON of few levels, in one pass; None if it needs a check."""
+    try:
+        text = encode_json(value)
+        copy = decode_json(text)
+        is_json = type(copy) is type(value) and copy == value
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
+    is_shallow = text.count(b"{") + text.count(b"[") <= MAX_NESTING - _LEVELS_ABOVE - 1
+    return copy if is_json and is_shallow and not _has_marks(text) else None
+
+
+def _has_marks(text: bytes) -> bool:
+    return _MARK_IN_JSON in text or _PARTS_IN_JSON in text
+
+
 def restore_payload(value: Any) -> Any:
     """Return what `escape_payload` got."""
-    if type(value) is dict and value.keys() == {_PARTS_KEY}:
+    if type(value) is dict and len(value) == 1 and _PARTS_KEY in value:
         return _JSON.restore(value[_PARTS_KEY])
     return value
 

@@ -50,4 +50,6 @@ def _key(key: Any) -> str:
 
 
 def _text(text: str) -> str:
+    if type(text) is str and text.isascii():
+        return text
     return str.__str__(text).encode("utf-8", "backslashreplace").decode()

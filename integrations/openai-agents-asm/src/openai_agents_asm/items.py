@@ -50,13 +50,10 @@ def event_fields(items: Iterable[Any], names: dict[str, str]) -> list[Fields]:
     >>> event_fields([{"role": "user", "content": "hello"}], {})
     [(<EventType.MESSAGE_SENT: 'message_sent'>, {'role': 'user', 'content': 'hello'}, {})]
     """
-    fields = [_fields(item, names) for item in items]
-    # Most items need no escape, so one pass over all of them is enough.
-    exact = [metadata for _, _, metadata in fields]
-    escaped = escape_payload(exact)
-    if not isinstance(escaped, list):
-        escaped = [{key: escape_payload(value) for key, value in each.items()} for each in exact]
-    return [(kind, data, metadata) for (kind, data, _), metadata in zip(fields, escaped, strict=True)]
+    return [
+        (kind, data, {key: escape_payload(value) for key, value in metadata.items()})
+        for kind, data, metadata in (_fields(item, names) for item in items)
+    ]
 
 
 def _fields(item: Any, names: dict[str, str]) -> Fields:
@@ -70,10 +67,12 @@ def _fields(item: Any, names: dict[str, str]) -> Fields:
 
 def item_of(event: Event) -> Any:
     """Return the item of an event, or `NO_ITEM`."""
-    if REST in event.metadata:
-        return _completed(restore_payload(event.metadata[REST]), event)
-    if ITEM in event.metadata:
-        return restore_payload(event.metadata[ITEM])
+    metadata = event.metadata
+    if metadata:
+        if REST in metadata:
+            return _completed(restore_payload(metadata[REST]), event)
+        if ITEM in metadata:
+            return restore_payload(metadata[ITEM])
     return event.data if event.data.keys() == _MESSAGE and event.type in ITEM_TYPES else NO_ITEM
 
 
@@ -105,9 +104,10 @@ def _call(item: dict[str, Any], names: dict[str, str]) -> Fields:
 
 def _completed(rest: dict[str, Any], event: Event) -> dict[str, Any]:
     """Return an item with the text that the data of its event have."""
-    if event.type == EventType.TOOL_CALL_COMPLETED:
-        return {**rest, "output": event.data["tool_output"]}
-    text = event.data["content"]
+    data = event.data
+    if "tool_output" in data:
+        return {**rest, "output": data["tool_output"]}
+    text = data["content"]
     return {**rest, "content": [{**rest["content"][0], "text": text}] if "content" in rest else text}
 
 
@@ -119,6 +119,8 @@ def _is_plain(text: object) -> bool:
     """Return whether a value is a text without lone surrogates."""
     if type(text) is not str:
         return False
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:
