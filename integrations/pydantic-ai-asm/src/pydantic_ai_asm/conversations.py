@@ -188,10 +188,12 @@ def _history(ports: Ports, head_id: str, limit: int | None) -> list[Conversation
     entries = [entry_of(head)]
     before = head.sequence_number
     wanted = entries[0].parent_id
+    size = _PAGE if limit is None else min(limit, _PAGE)
     while wanted is not None and (limit is None or len(entries) < limit):
-        page = ports.session_store.get_events(head.session_id, type=ENTRY, before=before, order="desc", limit=_PAGE)
+        page = ports.session_store.get_events(head.session_id, type=ENTRY, before=before, order="desc", limit=size)
         if not page:
             raise KeyError(wanted)
+        size = min(2 * size, _PAGE)  # entries of other branches may be between
         before = page[-1].sequence_number
         for event in page:
             if entry_id_of(event) == wanted and (limit is None or len(entries) < limit):
