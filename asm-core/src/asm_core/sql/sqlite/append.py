@@ -19,7 +19,7 @@ from asm_core.sql.dialects import Dialect
 from asm_core.sql.queries.soft_deletion import refusal
 from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.tables import EVENT_COLUMNS
-from asm_core.values.times import second_of, utc_now
+from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,10 +31,16 @@ if TYPE_CHECKING:
 _WORDS: Final = words_of(Dialect.SQLITE)
 _CODEC: Final = _WORDS.codec
 
+# SQLite writes the index entries of a column in the SET list, also if its value stays.
+_RAISE_IN_SECOND: Final = (
+    f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence + ?, updated_at = ? "
+    "WHERE +active_at >= ? AND session_id = ? AND deleted_at IS NULL RETURNING last_sequence"
+)
 _RAISE: Final = (
     f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence + ?, updated_at = ?, active_at = MAX(active_at, ?) "
     "WHERE session_id = ? AND deleted_at IS NULL RETURNING last_sequence"
 )
+_LOWER: Final = f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence - 1 WHERE session_id = ?"
 _BEGIN_COUNT: Final = (
     f"INSERT INTO {_WORDS.counters} (session_id, last_sequence, updated_at, user_id, active_at) "
     f"SELECT s.id, ?, ?, s.user_id, MAX({_WORDS.second.format('s.created_at')}, ?) "
@@ -52,12 +58,10 @@ _COLUMNS: Final = ", ".join(EVENT_COLUMNS)
 _SELECT: Final = f"SELECT {_COLUMNS} FROM {_WORDS.events} WHERE "
 
 _INSERT_ONE: Final = (
-    f"INSERT INTO {_WORDS.events} ({_COLUMNS}) "
-    f"SELECT {', '.join('c.last_sequence + 1' if name == 'sequence_number' else '?' for name in EVENT_COLUMNS)} "
-    f"FROM {_WORDS.counters} c WHERE c.session_id = ? AND c.deleted_at IS NULL "
-    "ON CONFLICT (id) DO NOTHING RETURNING sequence_number"
+    f"INSERT OR IGNORE INTO {_WORDS.events} ({_COLUMNS}) VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"
 )
 _NUMBER_AT: Final = EVENT_COLUMNS.index("sequence_number")
+_TIME_AT: Final = EVENT_COLUMNS.index("timestamp")
 _NEVER: Final = ""
 """Earlier than any time."""
 
@@ -75,8 +79,8 @@ def append_events(execute: Execute, events: list[Event]) -> list[StoredEvent]:
         SessionDeletedError: a session is soft-deleted.
         AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
     """
-    if len(events) == 1:
-        return [_append_one(execute, events[0])]
+    if len(events) == 1 and (appended := _append_one(execute, events[0])) is not None:
+        return [appended]
     first, repeats = split_repeats(events)
     execute("SAVEPOINT asm_append")
     numbers, inserted = _number_and_insert(execute, first)
@@ -108,18 +112,21 @@ def restore_events(execute: Execute, session_id: str, events: list[Event], last_
     return len(fresh)
 
 
-def _append_one(execute: Execute, event: Event) -> StoredEvent:
+def _append_one(execute: Execute, event: Event) -> StoredEvent | None:
+    """Append an event whose second is no news to its session; return None if it changed nothing.
+
+    That is the usual case, in half the time of the other one.
+    """
     row = _CODEC.event_row(event)
-    given = (*row[:_NUMBER_AT], *row[_NUMBER_AT + 1 :], event.session_id)
-    now, active_at = _CODEC.encode_time(utc_now()), _CODEC.encode_time(second_of(event.timestamp))
-    found = execute(_INSERT_ONE, given).fetchall()
-    if found:
-        _raise(execute, event.session_id, 1, now, active_at)
-        return event.numbered(found[0][0])
-    # The id is stored, or the counter is deleted or missing. A repeat is no activity.
-    _raise(execute, event.session_id, 0, now, _NEVER)
-    stored = _stored(execute, [event]).get(event.id)
-    return _append_one(execute, event) if stored is None else ensure_idempotent(stored, event)
+    now, active_at = _CODEC.encode_time(utc_now()), second_of_text([row[_TIME_AT]])
+    raised = execute(_RAISE_IN_SECOND, (1, now, active_at, event.session_id)).fetchall()
+    if not raised:
+        return None
+    number: int = raised[0][0]
+    if execute(_INSERT_ONE, (*row[:_NUMBER_AT], number, *row[_NUMBER_AT + 1 :])).rowcount:
+        return event.numbered(number)
+    execute(_LOWER, (event.session_id,))
+    return None
 
 
 def _append_rest(execute: Execute, events: list[Event]) -> list[StoredEvent]:
@@ -193,7 +200,11 @@ def _raise_statement(size: int) -> str:
 def _raise(execute: Execute, session_id: str, size: int, now: str, active_at: str) -> int:
     """Raise the counter of a session, which locks it until the commit; return the last number."""
     parameters = (size, now, active_at, session_id)
-    rows = execute(_RAISE, parameters).fetchall() or execute(_BEGIN_COUNT, parameters).fetchall()
+    rows = (
+        execute(_RAISE_IN_SECOND, parameters).fetchall()
+        or execute(_RAISE, parameters).fetchall()
+        or execute(_BEGIN_COUNT, parameters).fetchall()
+    )
     if not rows:
         raise refusal(execute, _WORDS, session_id)
     last: int = rows[0][0]
