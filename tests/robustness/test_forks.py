@@ -16,7 +16,9 @@ from processes import LIMIT, ended
 
 import asm_core as asm
 from asm_core.memory import MemoryBackend
+from asm_core.sql.options import SQLiteOptions
 from asm_core.sql.sqlite import forks
+from asm_core.sql.sqlite.file import SQLiteFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +61,19 @@ def test_forks_while_threads_work_leave_the_file_whole(backend_name: str, tmp_pa
     fork_and_work(backend_name, f"sqlite:///{path}", FORKS * soak)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_child_opens_the_file_after_a_fork_between_a_statement_and_its_rows(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/asm.db"
+    with asm.open_backend("peewee", url=url, migrate=True):
+        writer = SQLiteFile(f"{tmp_path}/asm.db", SQLiteOptions(), create=False).connect()
+        try:
+            writer.execute("BEGIN IMMEDIATE")
+            writer.kept.execute("SELECT 1 UNION ALL SELECT 2")
+            assert in_child(lambda: asm.open_backend("sqlmodel", url=url).session_store.list_sessions() == [])
+            assert writer.kept.fetchall() == [(1,), (2,)]
+        finally:
+            writer.close()
 
 
 @pytest.mark.timeout(PATIENCE)

@@ -7,7 +7,6 @@ in the order of commits. The caller holds a write transaction.
 from __future__ import annotations
 
 from collections import Counter
-from functools import lru_cache
 from itertools import chain, count
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +18,19 @@ from asm_core.sql.dialects import Dialect
 from asm_core.sql.queries.soft_deletion import refusal
 from asm_core.sql.queries.words import words_of
 from asm_core.sql.schema.tables import EVENT_COLUMNS
+from asm_core.sql.sqlite.append_statements import (
+    BEGIN_COUNT,
+    INSERT_NEXT,
+    INSERT_ONE,
+    LOWER,
+    NUMBERS,
+    RAISE,
+    RAISE_IN_SECOND,
+    RAISE_TO,
+    SELECT,
+    insert_statement,
+    raise_statement,
+)
 from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
@@ -31,35 +43,6 @@ if TYPE_CHECKING:
 _WORDS: Final = words_of(Dialect.SQLITE)
 _CODEC: Final = _WORDS.codec
 
-# SQLite writes the index entries of a column in the SET list, also if its value stays.
-_RAISE_IN_SECOND: Final = (
-    f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence + ?, updated_at = ? "
-    "WHERE +active_at >= ? AND session_id = ? AND deleted_at IS NULL RETURNING last_sequence"
-)
-_RAISE: Final = (
-    f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence + ?, updated_at = ?, active_at = MAX(active_at, ?) "
-    "WHERE session_id = ? AND deleted_at IS NULL RETURNING last_sequence"
-)
-_LOWER: Final = f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence - 1 WHERE session_id = ?"
-_BEGIN_COUNT: Final = (
-    f"INSERT INTO {_WORDS.counters} (session_id, last_sequence, updated_at, user_id, active_at) "
-    f"SELECT s.id, ?, ?, s.user_id, MAX({_WORDS.second.format('s.created_at')}, ?) "
-    f"FROM {_WORDS.sessions} s WHERE s.id = ? AND s.deleted_at IS NULL "
-    "ON CONFLICT (session_id) DO NOTHING RETURNING last_sequence"
-)
-_RAISE_TO: Final = (
-    f"UPDATE {_WORDS.counters} SET last_sequence = MAX(last_sequence, ?), active_at = MAX(active_at, ?) "
-    "WHERE session_id = ?"
-)
-_NUMBERS: Final = (
-    f"SELECT sequence_number FROM {_WORDS.events} WHERE session_id = ? AND sequence_number BETWEEN ? AND ?"
-)
-_COLUMNS: Final = ", ".join(EVENT_COLUMNS)
-_SELECT: Final = f"SELECT {_COLUMNS} FROM {_WORDS.events} WHERE "
-
-_INSERT_ONE: Final = (
-    f"INSERT OR IGNORE INTO {_WORDS.events} ({_COLUMNS}) VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"
-)
 _NUMBER_AT: Final = EVENT_COLUMNS.index("sequence_number")
 _TIME_AT: Final = EVENT_COLUMNS.index("timestamp")
 _NEVER: Final = ""
@@ -79,8 +62,8 @@ def append_events(execute: Execute, events: list[Event]) -> list[StoredEvent]:
         SessionDeletedError: a session is soft-deleted.
         AlreadyExistsError: an id is stored, or occurs twice, with another session, run, type or data.
     """
-    if len(events) == 1 and (appended := _append_one(execute, events[0])) is not None:
-        return [appended]
+    if len(events) == 1:
+        return [_append_one(execute, events[0])]
     first, repeats = split_repeats(events)
     execute("SAVEPOINT asm_append")
     numbers, inserted = _number_and_insert(execute, first)
@@ -108,25 +91,28 @@ def restore_events(execute: Execute, session_id: str, events: list[Event], last_
         columns = {**event_columns(fresh), "sequence_number": [event.sequence_number for event in fresh]}
         active_at = second_of_text(columns["timestamp"])
         _check_all(fresh, _insert(execute, columns))
-    execute(_RAISE_TO, (last_sequence, active_at, session_id))
+    execute(RAISE_TO, (last_sequence, active_at, session_id))
     return len(fresh)
 
 
-def _append_one(execute: Execute, event: Event) -> StoredEvent | None:
-    """Append an event whose second is no news to its session; return None if it changed nothing.
-
-    That is the usual case, in half the time of the other one.
-    """
+def _append_one(execute: Execute, event: Event) -> StoredEvent:
     row = _CODEC.event_row(event)
+    before, after = row[:_NUMBER_AT], row[_NUMBER_AT + 1 :]
     now, active_at = _CODEC.encode_time(utc_now()), second_of_text([row[_TIME_AT]])
-    raised = execute(_RAISE_IN_SECOND, (1, now, active_at, event.session_id)).fetchall()
-    if not raised:
-        return None
-    number: int = raised[0][0]
-    if execute(_INSERT_ONE, (*row[:_NUMBER_AT], number, *row[_NUMBER_AT + 1 :])).rowcount:
-        return event.numbered(number)
-    execute(_LOWER, (event.session_id,))
-    return None
+    raised = execute(RAISE_IN_SECOND, (1, now, active_at, event.session_id)).fetchall()
+    if raised:
+        number: int = raised[0][0]
+        if execute(INSERT_ONE, (*before, number, *after)).rowcount:
+            return event.numbered(number)
+        execute(LOWER, (event.session_id,))
+    found = execute(INSERT_NEXT, (*before, *after, event.session_id)).fetchall()
+    if found:
+        _raise(execute, event.session_id, 1, now, active_at)
+        return event.numbered(found[0][0])
+    # The id is stored, or the counter is deleted or missing. A repeat is no activity.
+    _raise(execute, event.session_id, 0, now, _NEVER)
+    stored = _stored(execute, [event]).get(event.id)
+    return _append_one(execute, event) if stored is None else ensure_idempotent(stored, event)
 
 
 def _append_rest(execute: Execute, events: list[Event]) -> list[StoredEvent]:
@@ -180,30 +166,20 @@ def _raise_several(execute: Execute, raises: list[tuple[str, int, str]], now: st
     last: dict[str, int] = {}
     for start in range(0, len(raises), FEW):
         some = raises[start : start + FEW]
-        last |= execute(_raise_statement(len(some)), [*chain.from_iterable(some), now]).fetchall()
+        last |= execute(raise_statement(len(some)), [*chain.from_iterable(some), now]).fetchall()
     for session_id, size, time in raises:
         if session_id not in last:  # the counter is deleted or missing
             last[session_id] = _raise(execute, session_id, size, now, time)
     return last
 
 
-@lru_cache(maxsize=FEW)
-def _raise_statement(size: int) -> str:
-    return (
-        f"WITH raised (id, size, active_at) AS (VALUES {', '.join(['(?, ?, ?)'] * size)}) "
-        f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence + r.size, updated_at = ?, "
-        f"active_at = MAX({_WORDS.counters}.active_at, r.active_at) FROM raised r "
-        f"WHERE session_id = r.id AND deleted_at IS NULL RETURNING session_id, last_sequence"
-    )
-
-
 def _raise(execute: Execute, session_id: str, size: int, now: str, active_at: str) -> int:
     """Raise the counter of a session, which locks it until the commit; return the last number."""
     parameters = (size, now, active_at, session_id)
     rows = (
-        execute(_RAISE_IN_SECOND, parameters).fetchall()
-        or execute(_RAISE, parameters).fetchall()
-        or execute(_BEGIN_COUNT, parameters).fetchall()
+        execute(RAISE_IN_SECOND, parameters).fetchall()
+        or execute(RAISE, parameters).fetchall()
+        or execute(BEGIN_COUNT, parameters).fetchall()
     )
     if not rows:
         raise refusal(execute, _WORDS, session_id)
@@ -222,31 +198,20 @@ def _insert(execute: Execute, columns: Columns) -> int:
     for size in _CHUNKS:
         width = size * len(own)
         while len(values) - start >= width:
-            statement = _insert_statement(tuple(shared), tuple(own), size)
+            statement = insert_statement(tuple(shared), tuple(own), size)
             inserted += execute(statement, [*shared.values(), *values[start : start + width]]).rowcount
             start += width
     return inserted
-
-
-@lru_cache(maxsize=128)
-def _insert_statement(shared: tuple[str, ...], own: tuple[str, ...], size: int) -> str:
-    row = f"({', '.join('?' * len(own))})"
-    selected = ", ".join([*("?" for _ in shared), *(f"column{place}" for place in range(1, len(own) + 1))])
-    # OR IGNORE cannot fail halfway, so SQLite needs no statement journal: a tenth of the time.
-    return (
-        f"INSERT OR IGNORE INTO {_WORDS.events} ({', '.join((*shared, *own))}) SELECT {selected} "
-        f"FROM (VALUES {', '.join([row] * size)})"
-    )
 
 
 def _stored(execute: Execute, events: list[Event]) -> dict[str, StoredEvent]:
     found = {}
     for start in range(0, len(events), _ID_CHUNK):
         ids = [event.id for event in events[start : start + _ID_CHUNK]]
-        rows = execute(f"{_SELECT}id IN ({', '.join('?' * len(ids))})", ids).fetchall()
+        rows = execute(f"{SELECT}id IN ({', '.join('?' * len(ids))})", ids).fetchall()
         found.update({row[0]: _CODEC.event(row) for row in rows})
     return found
 
 
 def _numbers(execute: Execute, session_id: str, low: int, high: int) -> set[int]:
-    return {row[0] for row in execute(_NUMBERS, (session_id, low, high)).fetchall()}
+    return {row[0] for row in execute(NUMBERS, (session_id, low, high)).fetchall()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.sql.connector import C, Connector
 from asm_core.sql.pool import Pool
-from asm_core.sql.sqlite.transactions import immediate
+from asm_core.sql.sqlite.transactions import undo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,12 +49,14 @@ class FileConnections(Connector[C]):
     def transaction(self) -> Iterator[C]:
         """Provide the connection for writing, in a transaction; the caller holds the turn."""
         connection = self._take_writer()
+        driver = connection.driver  # an ORM may not return it again after an interruption
         try:
-            # The driver's connection: an ORM may not return it again after an interruption.
-            with immediate(connection.driver):
-                yield connection
+            driver.execute("BEGIN IMMEDIATE")
+            yield connection
+            driver.execute("COMMIT")
             self._check_file(connection)
         except BaseException:
+            undo(driver)
             if not self.is_single:
                 self._drop_writer()  # an interruption may have left it with an open statement
             raise

@@ -105,7 +105,9 @@ class SQLite(Database[C]):
         """Append events in a write transaction."""
         # No further call needs to find this transaction.
         with self._connector.errors, self._new_transaction() as connection:
-            return append_events(connection.execute_sql, events)
+            # Whether the ORM has a listener is asked once: the question takes as long as a short statement.
+            is_direct = self._is_own and not connection.is_observed()
+            return append_events(connection.driver.kept.execute if is_direct else connection.execute_sql, events)
 
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
         """Store numbered events, inside a transaction; return the number of new events."""

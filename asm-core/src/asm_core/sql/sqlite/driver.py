@@ -95,6 +95,7 @@ class Connection(sqlite3.Connection):
         identity: the identity of its file; None in memory.
         file: the path of its file; None in memory.
         inodes: device and inode of its open files.
+        kept: a cursor for statements whose rows are fetched at once, which saves making one for each.
         is_closed: whether it was closed.
         is_left: whether this process inherited it and left it to the parent.
     """
@@ -112,8 +113,8 @@ class Connection(sqlite3.Connection):
         with _passage:
             super().__init__(database, **options)
             _live.add(ref(self, _live.discard))
-        self._kept = Cursor(self)
-        self._kept.gate = self.gate
+        self.kept = Cursor(self)
+        self.kept.gate = self.gate
 
     def cursor(self, factory: Any = Cursor) -> Any:
         """Return a new cursor."""
@@ -125,7 +126,7 @@ class Connection(sqlite3.Connection):
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         """Execute a statement on a new cursor; statements that begin or end a transaction use a kept cursor."""
         if sql in _WITHOUT_ROWS:
-            return self._kept.execute(sql)
+            return self.kept.execute(sql)
         return self.cursor().execute(sql, parameters)
 
     def commit(self) -> None:
@@ -147,6 +148,7 @@ class Connection(sqlite3.Connection):
         """
         with self.gate:
             with contextlib.suppress(sqlite3.Error):
+                _base.close(self.kept)
                 if self.in_transaction:
                     _connection.execute(self, "ROLLBACK")
             _connection.close(self)
@@ -177,6 +179,7 @@ class Connection(sqlite3.Connection):
         """Close an inherited connection, in a child where `forks` has disconnected it from its files."""
         self.is_left = True
         self._close_cursors()
+        _base.close(self.kept)
         _connection.close(self)
         self.is_closed = True
 

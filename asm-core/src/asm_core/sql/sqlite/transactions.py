@@ -23,10 +23,15 @@ def immediate(driver: Any) -> Iterator[None]:
         yield
         driver.execute("COMMIT")
     except BaseException:
-        with suppress(sqlite3.ProgrammingError):  # closed already, and rolled back with that
-            if driver.in_transaction:
-                driver.execute("ROLLBACK")
+        undo(driver)
         raise
+
+
+def undo(driver: Any) -> None:
+    """Roll back the open transaction of a connection; without one, this is a no-op."""
+    with suppress(sqlite3.ProgrammingError):  # closed already, and rolled back with that
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
 
 
 def become_writer(driver: Any, *, waits: bool = True) -> bool:
