@@ -83,7 +83,7 @@ def list_sessions(
 def _draw(rows: Iterator[Listed]) -> None:
     wide = printing.console().width >= _WIDE_FROM
     columns = _WIDE if wide else _NARROW
-    most = dict.fromkeys(("agent", "user"), 24 if wide else 10)
+    most = dict.fromkeys(("agent", "user"), 24 if wide else 12)
     for first, page in tables.parts(rows):
         shown = []
         for one, short in zip(page, short_ids(row.session for row in page), strict=True):
