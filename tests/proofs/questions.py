@@ -211,7 +211,7 @@ OTHERS: Final = {
         lambda b: undone(b, b.maintenance.clean_expired_records), ("asm_state_by_expiry",)
     ),
     "how many records have expired": Question(
-        lambda b: b.maintenance.execute(OF_NOTHING, dry_run=True),
+        lambda b: b.maintenance.execute(OF_NOTHING, dry_run=True).records_removed,
         ("asm_state_by_expiry",),
         whole=("asm_sessions", "asm_artifacts"),
     ),
