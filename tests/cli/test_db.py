@@ -168,7 +168,7 @@ def test_refused_partitions_leave_an_older_schema(asm: Callable[..., Result], po
     def on_server(*arguments: str) -> Result:
         return asm("db", *arguments, "--backend", "peewee", "--url", postgresql_url)
 
-    on_server("upgrade", "--partitions", "4")
+    assert on_server("upgrade", "--partitions", "4", "--yes").exit_code == 0
     on_server("downgrade", "--to", str(LATEST_VERSION - 1), "--yes")
     for number, message in (("1", "from 2 to 1024, not 1"), ("5", "The store has 4 partitions")):
         refused = on_server("upgrade", "--partitions", number, "--yes")

@@ -30,7 +30,10 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """Note what is asked for when a store is opened."""
     calls: list[tuple[Any, ...]] = []
 
-    def note(name: str | None, *, url: str | None, store: str | None, config: str | None) -> tuple[Any, ...]:
+    def note(
+        name: str | None, *, url: str | None, store: str | None, config: str | None, options: dict[str, Any]
+    ) -> tuple[Any, ...]:
+        assert options == {}
         return (name, url, store, config)
 
     def opened(asked: tuple[Any, ...], *, migrate: bool) -> MemoryBackend:

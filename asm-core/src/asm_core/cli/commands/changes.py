@@ -126,7 +126,7 @@ def erase_user(
     *,
     yes: YesOption = False,
 ) -> None:
-    """Remove all sessions and records of state of a user permanently.
+    """Remove all sessions and state of a user permanently.
 
     All that belongs to the sessions is removed with them. This cannot be undone, and asks for confirmation. It includes
     deleted sessions, and those that retention exempts. An interrupted command continues when it is repeated. Artifact

@@ -37,7 +37,7 @@ def print_status(
     check: Annotated[bool, typer.Option("--check", help="End with status 1 unless the schema is up to date.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show whether the store's schema needs an upgrade, and whether it has a text index."""
+    """Show whether the schema needs an upgrade, and the text index."""
     version, required, index = _status(choice)
     state = "up to date" if version == required else "behind" if version < required else "ahead"
     if as_json:

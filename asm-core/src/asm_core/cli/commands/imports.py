@@ -35,11 +35,12 @@ def import_from_file(
         typer.Option("--update", help="Bring up to date what is stored in an older state."),
     ] = False,
 ) -> None:
-    """Import a session from a file, or all sessions and all state of a directory.
+    """Import a file or a directory that was exported.
 
-    The whole file is checked before anything is written. A session is stored as a whole or not at all, a record of
-    state by itself. What is already stored and equal stays as it is. What differs is an error. With --update, and
-    always from a directory, what the store has in an older state is brought up to date.
+    A file has a session, or a namespace of state. The whole file is checked before anything is written. A session is
+    stored as a whole or not at all, a record of state by itself. What is already stored and equal stays as it is. What
+    differs is an error. With --update, and always from a directory, what the store has in an older state is brought up
+    to date.
     """
     if source != STANDARD_STREAM and Path(source).is_dir():
         with choice.open(migrate=True) as backend:
