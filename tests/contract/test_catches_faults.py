@@ -84,6 +84,7 @@ class TestSound(Opens, Contract):
     def open_backend(self, tmp_path):
         return sound_backend({fault!r}, tmp_path / "store")
 
+@pytest.mark.timeout(30)  # some faults make a test wait or turn pages without end
 class TestFaulty(Opens, Contract):
     @pytest.fixture
     def open_backend(self, tmp_path):
@@ -117,6 +118,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     # What a fault makes hang need not hang for long: a test that gives up has caught it too.
     monkeypatch.setattr("asm_contract_tests.together.PATIENCE", 20.0)
     monkeypatch.setattr("asm_contract_tests.rules.session_store.waiting.PATIENCE", 1.0)
+    monkeypatch.setattr("asm_contract_tests.rules.session_store.setbacks.PATIENCE", 5.0)
     monkeypatch.setattr("asm_contract_tests.rules.backend.tasks.PATIENCE", 2.0)
     monkeypatch.setattr("asm_contract_tests.rules.machine.SHRINKING_SECONDS", 2)
 
