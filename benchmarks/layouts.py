@@ -1,4 +1,4 @@
-"""W10: the plain append, and partitions, against the same backend with one statement and without partitions."""
+"""W10: the plain append, partitions and the text index, against the same backend without them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ PARTITIONS: Final = 16
 LAYOUTS: Final[dict[str, dict[str, Any]]] = {
     "append plainly": {"append": "plain"},
     f"append to {PARTITIONS} partitions": {"partitions": PARTITIONS},
+    "append with a text index": {"text_search": True},
 }
 """What is measured, and the difference from the default."""
+_OF_THE_SCHEMA: Final = ("partitions", "text_search")
+_ON_ALL_DATABASES: Final = ("text_search",)
 _KINDS: Final = {"one by one": WORKLOADS[0], "in batches of 500": WORKLOADS[1]}
 
 
@@ -37,10 +40,11 @@ def names() -> Iterator[str]:
 
 
 def measure(setting: Setting, *, name: str) -> Iterator[Measured]:
-    """Yield what an append takes in times of the default, on PostgreSQL where commits wait for the disk; no bar."""
+    """Yield what an append takes in times of the default, where commits wait for the disk; there is no bar."""
     layout, _, kind = name.removeprefix("W10 ").partition(", ")
+    everywhere = any(option in _ON_ALL_DATABASES for option in LAYOUTS[layout])
     for place in setting.places.values():
-        if place.durable and place.database == "postgresql":
+        if place.durable and (everywhere or place.database == "postgresql"):
             database = place.title(is_writing=True)
             for backend in setting.backends:
                 taken = partial(_round, place, backend, LAYOUTS[layout], _KINDS[kind])
@@ -50,13 +54,13 @@ def measure(setting: Setting, *, name: str) -> Iterator[Measured]:
 
 def _round(place: Place, backend: str, layout: dict[str, Any], workload: Workload) -> tuple[float, float]:
     """Return the seconds of the default, and of the layout, in turn."""
-    options = dict(layout)
-    partitions = options.pop("partitions", None)
+    options = {name: value for name, value in layout.items() if name not in _OF_THE_SCHEMA}
+    schema = {name: value for name, value in layout.items() if name in _OF_THE_SCHEMA}
     with ExitStack() as stack:
         urls = [place.new_url() for _ in range(2)]
-        if partitions is not None:
+        if schema:
             with asm.open_backend(backend, url=urls[1]) as opened:
-                opened.migrate(partitions=partitions)
+                opened.migrate(**schema)
         both = [
             stack.enter_context(closing(place.contender(backend, url, **given)))
             for url, given in zip(urls, ({}, options), strict=True)
