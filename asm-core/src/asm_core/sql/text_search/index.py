@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from asm_core.sql.queries.where import Statement
 
 
-MOST: Final = 10_000
+MOST: Final = 4_000
 """The most candidates that are read and sorted. Where more events have the words, a page is soon full without."""
 
 
