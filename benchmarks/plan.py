@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,8 +28,11 @@ class Part:
 
 
 def chosen(names: list[str] | None) -> list[Part]:
-    """Return the parts whose names begin with one of these; all, if there are none."""
-    return [part for part in _parts() if names is None or part.name.startswith(tuple(names))]
+    """Return the parts whose names begin with one of these, in whole words; all, if there are none."""
+    if names is None:
+        return list(_parts())
+    begins = re.compile(rf"(?:{'|'.join(map(re.escape, names))})(?!\w)")
+    return [part for part in _parts() if begins.match(part.name)]
 
 
 def _parts() -> Iterator[Part]:
