@@ -21,7 +21,7 @@ def equal(one: Any, other: Any) -> bool:
         left, right = pairs.pop()
         if type(left) is not type(right):
             return False
-        if isinstance(left, list) and len(left) == len(right):
+        if isinstance(left, list | tuple) and len(left) == len(right):
             pairs += zip(left, right, strict=True)
         elif isinstance(left, dict) and list(left) == list(right):
             pairs += zip(left.values(), right.values(), strict=True)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from integrations.values import equal, nested
 
 import asm_core as asm
 from asm_core.integrating import Escapes, escape_payload, readable, restore_payload
@@ -18,29 +18,6 @@ SCALARS = TIMES | st.none() | st.booleans() | st.integers() | st.floats() | st.b
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=12
 )
-
-
-def equal(one: Any, other: Any) -> bool:
-    """Compare by value and type, any depth; NaN equals itself."""
-    pairs = [(one, other)]
-    while pairs:
-        left, right = pairs.pop()
-        if type(left) is not type(right):
-            return False
-        if isinstance(left, list | tuple) and len(left) == len(right):
-            pairs += zip(left, right, strict=True)
-        elif isinstance(left, dict) and list(left) == list(right):
-            pairs += zip(left.values(), right.values(), strict=True)
-        elif left != right and not (isinstance(left, float) and math.isnan(left) and math.isnan(right)):
-            return False
-    return True
-
-
-def nested(levels: int) -> Any:
-    value: Any = "innermost"
-    for level in range(levels):
-        value = [value] if level % 2 else {"key": value}
-    return value
 
 
 @given(VALUES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from asm_core.errors import AlreadyExistsError, BusyError, InvalidTransitionError, RevisionConflictError
 from asm_core.event_log.batches import CheckedEvents
@@ -19,7 +19,15 @@ from asm_core.recording.execution.execution import Execution
 from asm_core.recording.execution.offloading import OFFLOAD_OVER, Offloading
 from asm_core.recording.execution.options import Continuation, Options, check_continuation, check_lease
 from asm_core.recording.execution.supervisor import Supervisor
-from asm_core.recording.lifecycle.claims import begun, cancel_request, closed, first_events, is_executed, opened
+from asm_core.recording.lifecycle.claims import (
+    ATTEMPTS,
+    begun,
+    cancel_request,
+    closed,
+    first_events,
+    is_executed,
+    opened,
+)
 from asm_core.recording.lifecycle.leases import leased
 from asm_core.recording.lifecycle.metering import priced
 from asm_core.recording.lifecycle.outcomes import cancelled
@@ -45,9 +53,6 @@ if TYPE_CHECKING:
     from asm_core.recording.execution.results import RunResult
     from asm_core.recording.policies import Policy
     from asm_core.values.payloads import Payload
-
-_ATTEMPTS: Final = 50
-"""The number of attempts while another process changes the session or the run at the same time."""
 
 
 class SessionManager:
@@ -348,7 +353,7 @@ class SessionManager:
         as an event ``asm.cancel_requested``; that manager asks its provider within a tenth of a second, and records the
         end. If no process executes it, or its process has ended, it is recorded as cancelled here.
         """
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             execution = self._executions.get(run_id)
             if execution is not None:
                 execution.stop(cancelled("The run was cancelled."))
@@ -365,7 +370,7 @@ class SessionManager:
                 self._store.flush(closed(self._store, run, ended, outcome.events(run)))
             except (AlreadyExistsError, InvalidTransitionError, RevisionConflictError):
                 # Another process began, ended or changed it meanwhile.
-                if attempt == _ATTEMPTS - 1:
+                if attempt == ATTEMPTS - 1:
                     raise
             else:
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,16 +10,13 @@ from asm_core.errors import AlreadyExistsError, InvalidTransitionError, Revision
 from asm_core.models import Event, EventType, SessionStatus
 from asm_core.models.statuses import TERMINAL_SESSION_STATUSES
 from asm_core.ports import ExecutionResult
-from asm_core.recording.lifecycle.claims import end_id
+from asm_core.recording.lifecycle.claims import ATTEMPTS, end_id
 
 if TYPE_CHECKING:
     from asm_core.models import Session
     from asm_core.ports import SessionStore
     from asm_core.redaction.recorded import Redaction
     from asm_core.values.payloads import Payload
-
-_ATTEMPTS: Final = 50
-"""The number of attempts while another process changes the session at the same time."""
 
 
 def session_event(kind: EventType, session: Session) -> Event:
@@ -48,7 +45,7 @@ class SessionSteps:
             SessionNotFoundError: there is no such session.
             InvalidTransitionError: its status does not allow this, or another process ended it meanwhile.
         """
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             session = self._store.get_session(session_id)
             if kind is EventType.SESSION_STARTED and session.status is SessionStatus.PAUSED:
                 kind = EventType.SESSION_RESUMED
@@ -61,7 +58,7 @@ class SessionSteps:
             except AlreadyExistsError as error:
                 raise InvalidTransitionError(f"Session {session.id} was ended by another process meanwhile.") from error
             except RevisionConflictError:  # another process changed it meanwhile
-                if attempt == _ATTEMPTS - 1:
+                if attempt == ATTEMPTS - 1:
                     raise
             else:
                 return msgspec.structs.replace(stepped, revision=session.revision + 1)

@@ -15,6 +15,7 @@ from asm_core.event_log.updating import Expected
 from asm_core.models import TERMINAL_RUN_STATUSES, SessionStatus
 from asm_core.ports import ExecutionResult
 from asm_core.recording.execution.recorder import persist
+from asm_core.recording.lifecycle.claims import ATTEMPTS
 from asm_core.recording.lifecycle.outcomes import ended_as
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from asm_core.ports import Provider, SessionStore
     from asm_core.recording.lifecycle.outcomes import Outcome
 
-_ATTEMPTS: Final = 50
-"""The number of attempts while others change the session or the run at the same time."""
 _LONGEST_PAUSE: Final = 0.02
 
 
@@ -71,7 +70,7 @@ class Closing:
         Raises:
             InvalidTransitionError: another process ended the run.
         """
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             closing: ExecutionResult | None = None
 
             def flush() -> list[StoredEvent]:
@@ -89,7 +88,7 @@ class Closing:
                 run = self._store.get_run(self._run.id)
                 if run.status in TERMINAL_RUN_STATUSES:
                     self._close_after(run)
-                if attempt == _ATTEMPTS - 1:
+                if attempt == ATTEMPTS - 1:
                     raise
                 time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311  no secret
             else:

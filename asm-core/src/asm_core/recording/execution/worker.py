@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -22,7 +22,7 @@ from asm_core.recording.execution.options import Continuation
 from asm_core.recording.execution.recorder import Recorder
 from asm_core.recording.execution.redacting import RedactingRecorder
 from asm_core.recording.execution.results import result_of
-from asm_core.recording.lifecycle.claims import begun, opened
+from asm_core.recording.lifecycle.claims import ATTEMPTS, begun, opened
 from asm_core.recording.lifecycle.metering import METERED, Meter, priced
 from asm_core.recording.lifecycle.outcomes import cancelled, completed, describe, failed
 from asm_core.recording.policies import Guard
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
     from asm_core.recording.execution.results import RunResult
     from asm_core.recording.execution.stopping import Stop
     from asm_core.recording.lifecycle.outcomes import Outcome
-
-
-_ATTEMPTS: Final = 50
-"""The number of attempts to begin while another process changes the session or the run at the same time."""
 
 
 class Worker:
@@ -92,14 +88,14 @@ class Worker:
         Raises:
             InvalidTransitionError: another process or manager began or ended the run.
         """
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
                 opening, events = store_opening(self._store, self._options, opening)
             except AlreadyExistsError as error:
                 message = f"Run {self._run.id} was begun or ended by another process or manager meanwhile."
                 raise InvalidTransitionError(message) from error
             except RevisionConflictError:
-                if self._closes_session or attempt == _ATTEMPTS - 1:
+                if self._closes_session or attempt == ATTEMPTS - 1:
                     raise
                 opening = self._opened_again(opening)
             else:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _NAMESPACE: Final = uuid.UUID("8f5c1f8e-5a0b-5d0a-9d58-2f6b3f0f5c11")
 """The namespace for the ids of events that may happen once (RFC 9562, section 5.5)."""
 
+ATTEMPTS: Final = 50
+"""The number of attempts to change a session or a run while other processes change it at the same time."""
+
 CANCEL_REQUESTED: Final = "asm.cancel_requested"
 """The type of the event that asks for the cancellation of a run."""
 
