@@ -124,9 +124,10 @@ def types(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def stubs(session: nox.Session) -> None:
-    """Write the types of the ports for asyncio from the synchronous ports."""
-    session.install("-e", "./asm-core")
+    """Write the types of the ports for asyncio from the synchronous ports, and the help of `asm` from its commands."""
+    session.install("-e", "./asm-core[cli]")
     session.run("python", "tests/aio/stub.py")
+    session.run("python", "tests/cli/helping.py")
 
 
 @nox.session(venv_backend="uv")

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,6 @@ pty = pytest.importorskip("pty", reason="terminals of this kind are Unix's")
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 HOSTILE = r"import sys; sys.stdout.write('\x1b[2J\x1b]0;title\x07\x9b31m tab\there \u202e end\n' * 3)"
 COLOURS = re.compile(rb"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[2K|\x1b\[1A|\r\n|\r")
@@ -139,6 +139,15 @@ def test_closed_streams_do_no_harm(process: Callable[..., Any], environment: dic
     )
     (found,) = json.loads(process("sessions", "--json").stdout)
     assert found["status"] == "completed"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the full device is Linux's")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["sessions", "--help"], ["backends"]], ids=str)
+def test_a_full_disk_is_an_error_and_no_traceback(start: Callable[..., Any], arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full, start(*arguments, stdout=full, stderr=subprocess.PIPE) as asm:
+        message = asm.communicate()[1]
+    assert asm.returncode == 1
+    assert message == "error: No space left on device\n"
 
 
 def test_a_pipe_of_a_poor_encoding_still_gets_everything(

@@ -1,19 +1,22 @@
-"""What the start of `asm` imports: the list of commands imports none of them, and a command only its own module."""
+"""The start of `asm`: what it imports, and the processor time that it takes."""
 
 from __future__ import annotations
 
 import os
+import resource
+import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
-from processes import completer, starter
+from helping import HELP, WIDTH, rendered
+from processes import LIMIT, completer, starter
 
+from asm_core import open_backend
 from asm_core.cli.program import COMMANDS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from processes import Complete
 
     from asm_core.cli.lazy import LazyCommand
@@ -29,8 +32,16 @@ OF_STORES = {
 OF_PARSING = {"importlib.metadata", "asyncio", "pydantic", "rich"}
 """What Typer imports when it parses options."""
 COMPLETION = {"_ASM_COMPLETE": "complete_bash", "COMP_WORDS": "asm se", "COMP_CWORD": "1"}
-WIDTH = 78 - 6 - len("providers")
+LINE = 78 - 6 - len("providers")
 """The greatest length of a line in the list of commands that is not cut on a terminal of 80 columns."""
+
+
+STANDARD: Final = "import enum, re, shutil, threading, typing"
+"""What the start of any such program imports of the standard library."""
+HELPED: Final = 1.4
+"""The most that `asm --help` may take, in times of these imports; it takes 1.17 of them."""
+LISTED: Final = 1.5
+"""The most that `asm sessions` may take, in times of importing its backend; it takes 1.07 to 1.35."""
 
 
 def imported(process: Complete, *arguments: str) -> set[str]:
@@ -47,7 +58,61 @@ def process(tmp_path: Path, environment: dict[str, str]) -> Complete:
     return completer(starter((sys.executable, "-c", CODE), tmp_path, environment))
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], []], ids=str)
+def processor_time(*command: str, environment: dict[str, str]) -> float:
+    """Return the seconds that a process computed: they do not grow while others use the processor."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True, timeout=LIMIT)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def ratio(floor: str, *arguments: str, rounds: int, environment: dict[str, str]) -> float:
+    """Return what `asm` takes, in times of what the code of the floor does; both alternately, each at its best."""
+    asm = str(Path(sys.executable).with_name("asm"))
+    pairs = [
+        (
+            processor_time(sys.executable, "-c", floor, environment=environment),
+            processor_time(asm, *arguments, environment=environment),
+        )
+        for _ in range(rounds)
+    ]
+    floors, taken = zip(*pairs, strict=True)
+    return float(min(taken) / min(floors))
+
+
+def test_help_takes_little_more_than_the_imports_of_the_standard_library(environment: dict[str, str]) -> None:
+    environment.pop("COLUMNS", None)
+    assert ratio(STANDARD, "--help", rounds=12, environment=environment) <= HELPED
+
+
+@pytest.mark.parametrize("backend", ["sqlmodel", "peewee", "pony"])
+def test_sessions_takes_less_than_1_5_times_the_import_of_its_backend(
+    backend: str, environment: dict[str, str]
+) -> None:
+    environment["ASM_BACKEND"] = backend
+    open_backend(backend, url=environment["ASM_URL"], migrate=True).close()
+    floor = f"from asm_backend_{backend} import *"
+    assert ratio(floor, "sessions", rounds=5, environment=environment) <= LISTED
+
+
+def test_the_stored_help_is_what_typer_prints() -> None:
+    assert HELP.read_text("utf-8") == rendered(), "The commands or Typer have changed. Run `nox -s stubs`."
+
+
+@pytest.mark.parametrize("columns", [WIDTH // 2, WIDTH - 1, WIDTH, 200])
+def test_help_fits_the_terminal(columns: int, tmp_path: Path, environment: dict[str, str]) -> None:
+    process = completer(starter((sys.executable, "-m", "asm_core"), tmp_path, {**environment, "COLUMNS": str(columns)}))
+    lines = process("--help").stdout.splitlines()
+    assert max(map(len, lines)) <= max(50, columns)
+    if columns >= WIDTH:
+        assert "\n".join([*lines, ""]) == HELP.read_text("utf-8")
+
+
+def test_help_imports_nothing_of_typer(process: Complete) -> None:
+    assert not imported(process, "--help") & {"typer", "rich", "inspect", "subprocess"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], [], ["--help", "--version"]], ids=str)
 def test_help_imports_no_command_and_nothing_of_a_store(process: Complete, arguments: list[str]) -> None:
     modules = imported(process, *arguments)
     assert not of_commands(modules)
@@ -84,4 +149,4 @@ def test_a_line_of_the_list_begins_the_help_of_its_command(command: LazyCommand)
 def test_the_lines_of_the_lists_are_not_cut() -> None:
     of_db = next(command for command in COMMANDS if command.name == "db").loaded.commands.values()
     for command in (*COMMANDS, *of_db):
-        assert len(command.help.partition("\n\n")[0]) <= WIDTH, command.name
+        assert len(command.help.partition("\n\n")[0]) <= LINE, command.name

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
 import signal
 import sys
 import threading
@@ -15,6 +17,10 @@ __all__ = ["main"]
 
 _EXTRA = frozenset({"typer", "rich"})
 
+_HELP: Final = os.path.join(os.path.dirname(__file__), "help.txt")  # noqa: PTH118, PTH120  pathlib is slow to import
+"""What Typer prints for `asm --help`; `nox -s stubs` writes it. Importing Typer takes more than half of the start."""
+_HELP_WIDTH: Final = 80
+"""The help is not wider on a wider terminal."""
 _YOUNG_OBJECTS: Final = 100_000
 """Importing an ORM creates this many long-lived objects. Collecting garbage among them takes a fifth of the start."""
 
@@ -25,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     own_process = arguments is None
     if own_process:
         _replace_interrupt_handler(signal.default_int_handler, signal.SIG_DFL)
+    if _print_help(sys.argv[1:] if arguments is None else arguments):
+        return 0
     try:
         from asm_core.cli.program import start  # noqa: PLC0415  only where the extra is installed
     except ModuleNotFoundError as error:
@@ -40,6 +48,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if own_process:
             _replace_interrupt_handler(signal.default_int_handler, signal.SIG_DFL)
         gc.freeze()  # the process ends: a last collection gains nothing
+
+
+def _print_help(arguments: Sequence[str]) -> bool:
+    """Print the help of `asm` itself if it is asked for; return False if Typer has to do it, or to handle the error."""
+    if [*arguments] not in (["--help"], ["-h"]) or "_ASM_COMPLETE" in os.environ or sys.stdout is None:
+        return False
+    if shutil.get_terminal_size().columns < _HELP_WIDTH:
+        return False
+    try:
+        with open(_HELP, encoding="utf-8") as file:  # noqa: PTH123  pathlib is slow to import
+            sys.stdout.write(file.read())
+            sys.stdout.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _replace_interrupt_handler(old: object, new: Callable[..., object] | signal.Handlers) -> None:

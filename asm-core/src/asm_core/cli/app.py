@@ -22,8 +22,8 @@ class AsmGroup(TyperGroup):
     """Turns errors into a message and an exit status."""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
-        """Parse the arguments before the command."""
-        with _fit_to_be_shown():
+        """Parse the arguments before the command; print the help or the version if they ask for it."""
+        with _ending_with_a_status(), _fit_to_be_shown():
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
@@ -31,27 +31,34 @@ class AsmGroup(TyperGroup):
         printing.be_printable()
         be_whole()
         printing.guard_streams()
+        with _ending_with_a_status(), _fit_to_be_shown():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _ending_with_a_status() -> Iterator[None]:
+    """Print what is buffered, and turn an error into a message and an exit status."""
+    try:
         try:
-            try:
-                with _fit_to_be_shown():
-                    return super().invoke(ctx)
-            finally:
+            yield
+        finally:
+            if sys.stdout is not None:
                 sys.stdout.flush()
-        except AsmError as error:
-            printing.note(f"error: {error.message}")
-            for one in getattr(error, "__notes__", ()):
-                printing.note(f"  {one}")
-            status = STORE_UNAVAILABLE if isinstance(error, StorageConnectionError) else FAILED
-            raise typer.Exit(status) from None
-        except BrokenPipeError:
-            printing.abandon_output()
-            raise typer.Exit(NOBODY_READS) from None
-        except OSError as error:
-            place = f": {error.filename}" if error.filename else ""
-            printing.note(f"error: {error.strerror or error}{place}")
-            raise typer.Exit(FAILED) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
+    except AsmError as error:
+        printing.note(f"error: {error.message}")
+        for one in getattr(error, "__notes__", ()):
+            printing.note(f"  {one}")
+        status = STORE_UNAVAILABLE if isinstance(error, StorageConnectionError) else FAILED
+        raise typer.Exit(status) from None
+    except BrokenPipeError:
+        printing.abandon_output()
+        raise typer.Exit(NOBODY_READS) from None
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        printing.note(f"error: {error.strerror or error}{place}")
+        raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @contextmanager
