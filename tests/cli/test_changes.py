@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,7 +85,9 @@ def test_a_user_is_erased_after_a_confirmation(
     assert "Remove 2 sessions of the user 'ann' permanently?" in asked.stderr
     assert asm("erase", "ann", given="y\n").stdout.endswith("Removed 2 sessions and 3 events permanently.\n")
     assert [one.id for one in backend.session_store.list_sessions()] == [kept.id]
-    assert asm("erase", "ann").stdout == "Nothing belongs to the user 'ann'. Nothing was changed.\n"
+    again = asm("erase", "ann", given="y\n")
+    assert again.stderr.startswith("The user 'ann' has no sessions and no state.")
+    assert again.stdout.endswith("Nothing belongs to the user 'ann'. Nothing was changed.\n")
     for name in ("bob", "cid"):
         backend.state_store.put(user_namespace(name, "preferences"), "color", "red")
     assert "Remove 0 sessions and the state of the user 'cid' permanently?" in asm("erase", "cid", given="n\n").stderr
@@ -92,6 +95,14 @@ def test_a_user_is_erased_after_a_confirmation(
     assert done == "Removed 1 session and 3 events, and 1 record of state permanently.\n"
     assert backend.state_store.list_namespaces().items == ["user:cid:preferences"]
     assert asm("erase", "bob", "--yes").stdout == "Nothing belongs to the user 'bob'. Nothing was changed.\n"
+
+
+def test_expired_records_are_erased_after_a_confirmation(asm: Callable[..., Result], backend: Backend) -> None:
+    backend.state_store.put(user_namespace("ann"), "color", "red", expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert asm("erase", "ann", given="n\n").exit_code == 1
+    assert (
+        asm("erase", "ann", "--yes").stdout == "Removed 0 sessions and 0 events, and 1 record of state permanently.\n"
+    )
 
 
 def test_a_question_without_an_answer_names_the_option(

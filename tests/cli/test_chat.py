@@ -95,11 +95,11 @@ def test_ask_prints_the_answer_and_records_a_session(
     process: Complete, server: ModelServer, backend: asm.Backend, tmp_path: Path
 ) -> None:
     server.script.append(anthropic("Good morning."))
-    done = process("ask", "hello", *PROVIDER, "--system", "Be brief.", "--agent", "helper")
+    done = process("ask", "hello", *PROVIDER, "--system", "Be brief.", "--agent", "helper", "--user", "ann")
     session = only_session(backend)
     assert (done.returncode, done.stdout) == (0, "Good morning.\n")
     assert done.stderr == f"Recorded session {session.id}.\n"
-    assert (session.agent_id, session.status) == ("helper", "paused")
+    assert (session.agent_id, session.user_id, session.status) == ("helper", "ann", "paused")
     assert texts(backend, session) == [("user", "hello"), ("assistant", "Good morning.")]
     assert KEY in str(server.requests[0].headers)
     for path in tmp_path.glob("asm.db*"):

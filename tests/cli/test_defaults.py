@@ -1,4 +1,4 @@
-"""What commands take from the configuration file: the agent, and the retention policy."""
+"""What commands take from the configuration file: agent, user and retention policy."""
 
 from __future__ import annotations
 
@@ -34,17 +34,31 @@ def test_the_agent_has_defaults(process: Complete, environment: dict[str, str], 
     assert recorded() == "given"
 
 
+def test_the_user_has_defaults(process: Complete, environment: dict[str, str], tmp_path: Path) -> None:
+    def recorded(*options: str) -> str | None:
+        assert process("run", *options, "--", "true").returncode == 0
+        user: str | None = json.loads(process("sessions", "-n", "1", "--json").stdout)[0]["user_id"]
+        return user
+
+    assert recorded() is None
+    (tmp_path / "asm.toml").write_text('user = "configured"')
+    assert recorded() == "configured"
+    environment["ASM_USER"] = "given"
+    assert recorded() == "given"
+    assert recorded("--user", "ann") == "ann"
+
+
 def test_retention_is_configured(process: Complete, tmp_path: Path) -> None:
     process("run", "--", "true")
     (tmp_path / "asm.toml").write_text("[retention]\nmax_completed_session_age_days = 0")
     assert json.loads(process("maintain", "--json").stdout)["sessions_soft_deleted"] == 1
 
 
-@pytest.mark.parametrize("text", ["agent = 5", "retention = 5", "[retention]\nmax_events = 5"])
+@pytest.mark.parametrize("text", ["agent = 5", "user = 5", "retention = 5", "[retention]\nmax_events = 5"])
 def test_a_wrong_value_is_refused(process: Complete, tmp_path: Path, text: str) -> None:
     process("run", "--", "true")
     (tmp_path / "asm.toml").write_text(text)
-    done = process(*(("run", "--", "true") if text.startswith("agent") else ("maintain",)))
+    done = process(*(("run", "--", "true") if "[" not in text and "retention" not in text else ("maintain",)))
     assert (done.returncode, done.stderr.startswith("error: ")) == (1, True)
 
 

@@ -50,9 +50,9 @@ def test_stores_the_final_state_of_the_run(store: SessionStore) -> None:
 
 def test_stores_the_session_as_it_was_asked_for(store: SessionStore) -> None:
     manager = SessionManager(store, ScriptedProvider())
-    manager.run_once({}, agent_id="a", metadata={"k": 1}, context={"c": 2}, tags=["t"])
+    manager.run_once({}, agent_id="a", metadata={"k": 1}, context={"c": 2}, tags=["t"], user_id="u")
     session = only_session(store)
-    assert (session.agent_id, session.context, session.tags) == ("a", {"c": 2}, ("t",))
+    assert (session.agent_id, session.context, session.tags, session.user_id) == ("a", {"c": 2}, ("t",), "u")
     assert (session.metadata["k"], session.status) == (1, "completed")
 
 

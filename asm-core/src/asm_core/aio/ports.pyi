@@ -337,6 +337,7 @@ class ManagedSessions(Port):
         metadata: Payload | None = None,
         context: Payload | None = None,
         tags: Iterable[str] = (),
+        user_id: str | None = None,
         on_event: OnEvent | None = None,
         timeout: float | None = None,
     ) -> RunResult:

@@ -67,6 +67,12 @@ NewestSessionArgument = Annotated[
         show_default=False,
     ),
 ]
+UserOption = Annotated[
+    str | None,
+    typer.Option(
+        "--user", metavar="ID", help="The user of a new session; by default ASM_USER, or that of the configuration."
+    ),
+]
 AgentsOption = Annotated[
     list[str] | None,
     typer.Option("--agent", metavar="ID", help="Only sessions of this agent.", autocompletion=complete_agent),

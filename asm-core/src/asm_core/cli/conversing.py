@@ -43,15 +43,15 @@ class Conversation:
         provider: Any,
         *,
         session_id: str | None,
-        agent_id: str | None,
+        owner: dict[str, Any],
         redactor: Redactor | None,
     ) -> None:
-        """Continue a session, or begin one with the first turn."""
+        """Continue a session, or begin one of this agent and user with the first turn."""
         self._store = store
         self._manager = SessionManager(
             store, provider, retry=RetryPolicy(attempts=_ATTEMPTS, initial=1.0), redactor=redactor
         )
-        self._agent_id = agent_id
+        self._owner = owner
         self.session_id = session_id
 
     def turn(self, prompt: str) -> None:
@@ -62,7 +62,7 @@ class Conversation:
             KeyboardInterrupt: Ctrl-C ended it; it is recorded as cancelled.
         """
         if self.session_id is None:
-            self.session_id = self._manager.start_session(agent_id=self._agent_id).id
+            self.session_id = self._manager.start_session(**self._owner).id
         if self._store.get_session(self.session_id).status is SessionStatus.PAUSED:
             self._manager.resume_session(self.session_id)
         answer = _Answer()

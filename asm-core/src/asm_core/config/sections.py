@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import os
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -10,11 +11,8 @@ from asm_core.config.stores import beside, config_file
 from asm_core.errors import ValidationError, short_repr
 
 if TYPE_CHECKING:
-    import os
-
     from asm_core.config.files import ConfigFile
 
-_AGENT: Final = "agent"
 _RETENTION: Final = "retention"
 _ARCHIVE: Final = "archive_store"
 _REDACTION: Final = "redaction"
@@ -35,15 +33,19 @@ class RedactionConfig(msgspec.Struct, frozen=True, kw_only=True):
     place: str = ""
 
 
-def configured_agent(config: str | os.PathLike[str] | None = None) -> str | None:
-    """Return the default agent of recorded commands: the key ``agent`` of the file that `resolve_store` reads.
+def default_name(key: Literal["agent", "user"], config: str | os.PathLike[str] | None = None) -> str | None:
+    """Return the default agent or user of recorded sessions.
+
+    It is that of the environment (``ASM_AGENT``, ``ASM_USER``), else of the file that `resolve_store` reads.
 
     Raises:
         ValidationError: the value is no string, or the file is not valid or not trusted with it.
     """
-    found = _trusted(config_file(config), _AGENT)
+    if given := os.environ.get(f"ASM_{key.upper()}"):
+        return given
+    found = _trusted(config_file(config), key)
     if found is not None and not isinstance(found, str):
-        message = f"agent in the configuration file must be a string, not {short_repr(found)}."
+        message = f"{key} in the configuration file must be a string, not {short_repr(found)}."
         raise ValidationError(message)
     return found
 

@@ -22,7 +22,7 @@ DEFAULT_URL: Final = "sqlite:///asm.db"
 _RELATIVE: Final = re.compile(r"sqlite:///([^/?].*)", re.DOTALL)
 IN_MEMORY: Final = "memory"
 """The backend without a database, and the scheme of its URL."""
-_OF_OTHERS: Final = {"agent", "redaction", "retention", "provider", "providers", "stores"}
+_OF_OTHERS: Final = {"agent", "user", "redaction", "retention", "provider", "providers", "stores"}
 """Top-level keys that are no options of the store."""
 _OF_REPLICA: Final = {"read_url", "follow_replica"}
 """Options that belong to a URL."""

@@ -154,6 +154,7 @@ class SessionManager:
         metadata: Payload | None = None,
         context: Payload | None = None,
         tags: Iterable[str] = (),
+        user_id: str | None = None,
         on_event: OnEvent | None = None,
         timeout: float | None = None,
     ) -> RunResult:
@@ -169,6 +170,7 @@ class SessionManager:
             metadata: metadata of the session; its key "asm" is reserved for the process that executes the run.
             context: the context of the session.
             tags: the tags of the session.
+            user_id: the user of the session.
             on_event: called with each event after it is stored, in order, in another thread, never concurrently. If it
                 has a method `many`, that is called with lists of events instead. If it raises, the run is ended and
                 recorded as failed, and the exception is raised.
@@ -183,6 +185,7 @@ class SessionManager:
         session = self._options.redaction.session(
             Session.new(
                 agent_id=self._provider.name if agent_id is None else agent_id,
+                user_id=user_id,
                 metadata={**check_no_stamp(metadata), STAMP_KEY: make_stamp()},
                 context=context,
                 tags=tags,

@@ -137,7 +137,9 @@ def erase_user(
     if count or has_state:
         removed = counted(count, "session") + (" and the state" if has_state else "")
         confirm(f"Remove {removed} of the user {short_repr(user)} permanently?", yes=yes)
-    report = backend.maintenance.erase_user(user)  # without sessions, what an interrupted command left
+    else:  # reads do not show expired records, nor what an interrupted command left
+        confirm(f"The user {short_repr(user)} has no sessions and no state. Remove what may be left of both?", yes=yes)
+    report = backend.maintenance.erase_user(user)
     if not report.sessions_hard_deleted and not report.records_removed:
         printing.line(f"Nothing belongs to the user {short_repr(user)}. Nothing was changed.")
         return

@@ -7,11 +7,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from asm_core.cli.arguments import UserOption
 from asm_core.cli.conversing import Conversation, ending_signals, read_prompts
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
 from asm_core.cli.redacting import RedactOption, chosen_redactor
 from asm_core.cli.store import Choice, with_choice
+from asm_core.config.sections import default_name
 from asm_core.errors import AsmError, StorageError
 from asm_core.plugins import open_provider
 from asm_core.recording.abandoned import close_abandoned
@@ -42,6 +44,7 @@ def ask_model(
     model: ModelOption = None,
     system: SystemOption = None,
     agent: AgentOption = None,
+    user: UserOption = None,
     redact: RedactOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print which session was recorded.")] = False,
 ) -> None:
@@ -52,8 +55,9 @@ def ask_model(
     """
     text = sys.stdin.read() if prompt == "-" else prompt
     options = {"model": model, "system": system}
+    owner = {"agent_id": agent, "user_id": user or default_name("user", choice.config)}
     redactor = chosen_redactor(choice, redact)
-    with _opened(choice, session, provider, options, agent, redactor=redactor, quiet=quiet) as conversation:
+    with _opened(choice, session, provider, options, owner, redactor=redactor, quiet=quiet) as conversation:
         conversation.turn(text)
 
 
@@ -66,6 +70,7 @@ def chat_with_model(
     model: ModelOption = None,
     system: SystemOption = None,
     agent: AgentOption = None,
+    user: UserOption = None,
     redact: RedactOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print which session was recorded.")] = False,
 ) -> None:
@@ -75,8 +80,9 @@ def chat_with_model(
     far as it came, and the conversation continues. Ctrl-D ends it. With SESSION it continues where that one ended.
     """
     options = {"model": model, "system": system}
+    owner = {"agent_id": agent, "user_id": user or default_name("user", choice.config)}
     redactor = chosen_redactor(choice, redact)
-    with _opened(choice, session, provider, options, agent, redactor=redactor, quiet=quiet) as conversation:
+    with _opened(choice, session, provider, options, owner, redactor=redactor, quiet=quiet) as conversation:
         if session is not None and sys.stdout.isatty():
             conversation.show(_SHOWN)
         for prompt in read_prompts():
@@ -96,7 +102,7 @@ def _opened(
     session: str | None,
     provider: str | None,
     options: dict[str, Any],
-    agent: str | None,
+    owner: dict[str, Any],
     *,
     redactor: Redactor | None,
     quiet: bool,
@@ -107,7 +113,7 @@ def _opened(
     with ending_signals(), choice.open(migrate=True) as backend:
         close_abandoned(backend.session_store)
         known = None if session is None else find_session(backend, session).id
-        conversation = Conversation(backend.session_store, found, session_id=known, agent_id=agent, redactor=redactor)
+        conversation = Conversation(backend.session_store, found, session_id=known, owner=owner, redactor=redactor)
         try:
             yield conversation
         finally:

@@ -1,6 +1,5 @@
 """``asm run``."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from asm_core.cli.arguments import complete_agent
+from asm_core.cli.arguments import UserOption, complete_agent
 from asm_core.cli.exits import FAILED, SIGNALLED, TIMED_OUT
 from asm_core.cli.finding import NEWEST
 from asm_core.cli.output import printing
@@ -22,7 +21,7 @@ from asm_core.cli.store import Choice, with_choice
 from asm_core.commands import CommandProvider
 from asm_core.commands.console import Console, is_interactive
 from asm_core.commands.origin import ORIGIN_KEY, origin_of
-from asm_core.config.sections import configured_agent
+from asm_core.config.sections import default_name
 from asm_core.errors import AsmError, ProviderError
 from asm_core.ports import SessionStore
 from asm_core.recording.abandoned import close_abandoned
@@ -46,6 +45,7 @@ def run_command(
             autocompletion=complete_agent,
         ),
     ] = None,
+    user: UserOption = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="A tag of the session; repeatable.")] = None,
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="End the command after this time.")] = None,
     metadata: Annotated[
@@ -84,7 +84,8 @@ def run_command(
     given |= {"merge": True} if merge else {}
     given |= {"tty": True} if on_terminal else {}
     options = {
-        "agent_id": agent or _default_agent(choice, command),
+        "agent_id": agent or default_name("agent", choice.config) or Path(command[0]).name or command[0],
+        "user_id": user or default_name("user", choice.config),
         "tags": tag or (),
         "metadata": facts,
         "timeout": timeout,
@@ -167,10 +168,6 @@ def _report(store: SessionStore, live: LiveOutput) -> str:
     except AsmError:
         status = "its final status is unknown, because the store cannot be read"
     return f"Recorded session {session_id}: {status}, {counted(events, 'event')}."
-
-
-def _default_agent(choice: Choice, command: list[str]) -> str:
-    return os.environ.get("ASM_AGENT") or configured_agent(choice.config) or Path(command[0]).name or command[0]
 
 
 def _facts(pairs: list[str]) -> dict[str, str]:
