@@ -59,6 +59,12 @@ def opened(primary: str, standby: Standby, backend_name: str) -> Iterator[Callab
         backend.close()
 
 
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try a replica that failed again with the next read."""
+    monkeypatch.setattr(replicas, "PAUSE", 0.0)
+
+
 def caught_up(primary: str, standby: str) -> None:
     """Wait until the replica has replayed what the primary has written."""
     with psycopg.connect(primary, autocommit=True) as there:
@@ -136,10 +142,10 @@ def test_follower_of_the_replica_waits_for_its_replay(
     assert [next(follow) for _ in range(2)] == more[1:]
 
 
+@pytest.mark.usefixtures("no_pause")
 def test_follower_asks_the_primary_before_it_reports_a_shorter_log(
-    opened: Callable[..., asm.Backend], primary: str, standby: Standby, monkeypatch: pytest.MonkeyPatch
+    opened: Callable[..., asm.Backend], primary: str, standby: Standby
 ) -> None:
-    monkeypatch.setattr(replicas, "PAUSE", 0.0)  # the replica is tried by each read
     store = opened(follow_replica=True).session_store
     session = store.save_session(a_session())
     store.append_events(some_events(session, 3))
@@ -202,10 +208,33 @@ def test_primary_answers_while_the_replica_is_stopped(
             assert found(fresh) == [session.id]
 
 
-def test_replica_is_used_again_after_its_restart(
-    opened: Callable[..., asm.Backend], primary: str, standby: Standby, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("no_pause")
+def test_second_host_of_the_replica_answers_while_the_first_is_stopped(
+    own_server: OwnServer,
+    opened: Callable[..., asm.Backend],
+    primary: str,
+    standby: Standby,
+    backend_name: str,
 ) -> None:
-    monkeypatch.setattr(replicas, "PAUSE", 0.0)
+    store = opened().session_store
+    with own_server.standby() as other:
+        caught_up(primary, other(primary))
+        hosts = ",".join(str(make_url(server(primary)).query["host"]) for server in (other, standby))
+        url = make_url(primary).update_query_dict({"host": hosts, "target_session_attrs": "standby"})
+        read_url = url.render_as_string(hide_password=False)
+        with asm.open_backend(backend_name, url=primary, read_url=read_url) as backend, paused(standby(primary)):
+            session = store.save_session(a_session())
+            caught_up(primary, other(primary))
+            assert found(backend) == [session.id]
+            other.stop()
+            assert found(backend) == [session.id]  # the primary's answer
+            assert found(backend) == []
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_replica_is_used_again_after_its_restart(
+    opened: Callable[..., asm.Backend], primary: str, standby: Standby
+) -> None:
     backend = opened()
     standby.stop()
     session = backend.session_store.save_session(a_session())
@@ -257,10 +286,8 @@ def all_opened(primary: str, **options: object) -> Iterator[list[asm.Backend]]:
         yield [stack.enter_context(asm.open_backend(name, url=primary, **options)) for name in BACKENDS]
 
 
-def test_promoted_replica_is_not_read_beside_its_old_primary(
-    own_server: OwnServer, primary: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(replicas, "PAUSE", 0.0)
+@pytest.mark.usefixtures("no_pause")
+def test_promoted_replica_is_not_read_beside_its_old_primary(own_server: OwnServer, primary: str) -> None:
     with own_server.standby() as split, asm.open_backend(BACKENDS[0], url=primary, migrate=True) as writer:
         caught_up(primary, split(primary))
         with all_opened(primary, read_url=split(primary)) as backends:
