@@ -44,6 +44,8 @@ class FileConnections(Connector[C]):
         self._check_file()
         with self._readers.lend() as connection:
             yield connection
+            if not self._file.is_unchanged(connection.driver):
+                raise self._file.changed()
 
     @contextmanager
     def transaction(self) -> Iterator[C]:
@@ -107,7 +109,7 @@ class FileConnections(Connector[C]):
             is_idle = not driver.in_transaction
         except sqlite3.Error:  # it is closed
             return False
-        return is_idle and driver.identity == self._file.identity
+        return is_idle and driver.identity == self._file.identity and self._file.is_unchanged(driver)
 
     def _check_file(self, written: C | None = None) -> None:
         """Raise an error if the file, or the one of the connection `written`, was replaced."""

@@ -94,6 +94,7 @@ class Connection(sqlite3.Connection):
         gate: held during each call into SQLite.
         identity: the identity of its file; None in memory.
         file: the path of its file; None in memory.
+        unlogged: the state of the file if the connection reads it without a log and without locks; else None.
         inodes: device and inode of its open files.
         kept: a cursor for statements whose rows are fetched at once, which saves making one for each.
         is_closed: whether it was closed.
@@ -101,6 +102,7 @@ class Connection(sqlite3.Connection):
     """
 
     identity: object = None
+    unlogged: tuple[int, ...] | None = None
     inodes: frozenset[tuple[int, int]] = frozenset()
     is_closed = False
     is_left = False

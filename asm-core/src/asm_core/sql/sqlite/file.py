@@ -15,6 +15,8 @@ from asm_core.sql.sqlite.file_modes import create_file
 from asm_core.sql.sqlite.forks import is_usable
 
 _WAL_PAUSE = 0.01
+_NOT_WRITABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
+_LOGS = ("-wal", "-journal")
 
 
 class SQLiteFile:
@@ -60,7 +62,42 @@ class SQLiteFile:
                 'process with the method "spawn".'
             )
             raise StorageError(message)
-        place = ":memory:" if self.in_memory else f"file:{quote(self._place)}?mode=rw"
+        if self.in_memory:
+            return self._open(":memory:", None)
+        place = f"file:{quote(self._place)}"
+        try:
+            return self._open(f"{place}?mode=rw", None)
+        except sqlite3.OperationalError as error:
+            # Reads need a log file and its index. Without the permission to make them, a file that no process writes
+            # can be read as it is.
+            state = self.unlogged_state() if error.sqlite_errorcode & 0xFF in _NOT_WRITABLE else None
+            if state is None:
+                raise
+            return self._open(f"{place}?mode=ro&immutable=1", state)
+
+    def unlogged_state(self) -> tuple[int, ...] | None:
+        """Return what changes with each write to the file itself; None if there is a log, or the file is missing."""
+        try:
+            found = os.stat(self._place)  # noqa: PTH116  called at each read
+        except OSError:
+            return None
+        if any(os.path.exists(self._place + suffix) for suffix in _LOGS):  # noqa: PTH110  likewise
+            return None
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+    def is_unchanged(self, connection: Connection) -> bool:
+        """Return whether a connection sees the file as it is; only one that reads it without a log may not."""
+        return connection.unlogged is None or connection.unlogged == self.unlogged_state()
+
+    def changed(self) -> StorageConnectionError:
+        """Return the error for a file that changed while it was read without a log."""
+        return StorageConnectionError(
+            f"The database file {self.path} was changed while it was read. This user may not write to its directory, "
+            "and cannot lock it. Retry.",
+            details={"path": self.path},
+        )
+
+    def _open(self, place: str, unlogged: tuple[int, ...] | None) -> Connection:
         connection = Connection(
             place,
             file=None if self.in_memory else self._place,
@@ -70,7 +107,7 @@ class SQLiteFile:
             check_same_thread=False,
         )
         try:
-            connection.identity = self.identity
+            connection.identity, connection.unlogged = self.identity, unlogged
             self._set_up(connection)
             connection.note_inodes()
         except BaseException:
@@ -85,8 +122,13 @@ class SQLiteFile:
     def data_version(self) -> int:
         """Return a number that changes with each commit of another connection."""
         with self._watch_lock:
+            if self._watch is not None and not self.is_unchanged(self._watch):
+                self._watch.close()
+                self._watch = None
             if self._watch is None:
                 self._watch = self.connect()
+            if self._watch.unlogged is not None:
+                return hash(self._watch.unlogged)
             self._watch.finish()
             version: int = self._watch.execute("PRAGMA data_version").fetchone()[0]
             return version
@@ -140,7 +182,10 @@ class SQLiteFile:
 
     def _set_up(self, connection: Connection) -> None:
         deadline = time.monotonic() + self.options.busy_timeout
-        while connection.execute("PRAGMA journal_mode").fetchone()[0] not in {"wal", "memory"}:
+        while connection.unlogged is None and connection.execute("PRAGMA journal_mode").fetchone()[0] not in {
+            "wal",
+            "memory",
+        }:
             try:
                 connection.execute("PRAGMA journal_mode = wal")
             except sqlite3.OperationalError as error:
