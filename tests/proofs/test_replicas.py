@@ -350,6 +350,17 @@ def test_wrong_replicas_are_refused(
         asm.open_backend(backend_name, url=primary, follow_replica=True)
 
 
+def test_replica_may_lack_new_tables(opened: Callable[..., asm.Backend], primary: str, standby: Standby) -> None:
+    backend = opened()
+    with paused(standby(primary)):
+        backend.session_store.save_session(a_session())
+        backend.migrate(partitions=2)
+        fresh = opened()
+        assert found(fresh) == []
+    caught_up(primary, standby(primary))
+    assert len(found(fresh)) == 1
+
+
 def test_replica_with_the_tables_of_another_schema_is_refused(own_server: OwnServer, backend_name: str) -> None:
     url = own_server.new_database()
     for schema in ("one", "other"):

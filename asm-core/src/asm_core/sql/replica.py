@@ -33,7 +33,8 @@ CONNECT_TIMEOUT: Final = 3
 _REST: Final = 0.02
 
 _IDENTITY: Final = (
-    "SELECT (pg_control_system()).system_identifier, current_database()::text, to_regclass('{}')::oid::bigint, "
+    "SELECT (pg_control_system()).system_identifier, current_database()::text, "
+    "(SELECT relnamespace::bigint FROM pg_class WHERE oid = to_regclass('{}')), "  # partitioning makes new tables
     "pg_is_in_recovery(), pg_postmaster_start_time()::text"
 )
 _WRITTEN: Final = "SELECT pg_current_wal_lsn()::text"
@@ -45,7 +46,7 @@ class _Identity(NamedTuple):
 
     system: int
     database: str
-    table: int | None
+    schema: int | None
     is_standby: bool
     started: str
 
@@ -150,7 +151,7 @@ class Replica(LaggingReader):
                 "one. Give the url of a streaming replica, with the same database."
             )
             raise ValidationError(message)
-        if primary is not None and found.table not in {None, primary.table}:
+        if primary is not None and found.schema not in {None, primary.schema}:
             message = "read_url leads to the tables of another schema than url. Give both urls the same search_path."
             raise ValidationError(message)
         if not found.is_standby and (primary is None or found.started != primary.started):
