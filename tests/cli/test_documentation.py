@@ -34,11 +34,11 @@ def options(command: Any) -> set[str]:
 
 
 def section(name: str) -> str:
-    """Return what the page says of a command; those of `asm db` share a section, a paragraph and a table each."""
+    """Return what the page says of a command; those of a group share a section, a paragraph and a table each."""
     top = " ".join(name.split()[:2])
     text = PAGE.partition(f"\n## `{top}`\n")[2].partition("\n## ")[0]
     if name != top:
-        text = text.partition(f"\n`{name}` ")[2].partition("\n`asm db ")[0]
+        text = text.partition(f"\n`{name}` ")[2].partition(f"\n`{top} ")[0]
     return text
 
 
@@ -47,7 +47,7 @@ def test_every_command_has_a_section(name: str) -> None:
     assert section(name).strip()
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name not in {"asm", "asm db"}])
+@pytest.mark.parametrize("name", [name for name in ALL if name not in {"asm", "asm db", "asm state"}])
 def test_a_section_names_the_options_of_its_command_and_no_others(name: str) -> None:
     cells = re.findall(r"^\| (`-.*?) \|", section(name), re.MULTILINE)
     documented = set(re.findall(r"`(--?[a-zA-Z-]+)", " ".join(cells)))
@@ -60,7 +60,8 @@ def test_the_options_that_choose_a_store_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in ALL if name not in {"asm", "asm db", "asm db sql", "asm backends", "asm providers"}]
+    "name",
+    [name for name in ALL if name not in {"asm", "asm db", "asm db sql", "asm state", "asm backends", "asm providers"}],
 )
 def test_a_command_that_works_on_a_store_lets_it_be_chosen(name: str) -> None:
     assert {"--backend", "-b", "--url", "--store", "--config"} <= options(ALL[name])
@@ -82,7 +83,7 @@ def test_every_exit_status_is_documented() -> None:
 
 
 def test_every_column_is_documented() -> None:
-    from asm_core.cli.commands import backends, sessions, usage  # noqa: PLC0415
+    from asm_core.cli.commands import backends, sessions, state, usage  # noqa: PLC0415
     from asm_core.cli.output import events  # noqa: PLC0415
     from asm_core.querying.groups import GROUPS  # noqa: PLC0415
     from asm_core.querying.periods import PERIODS  # noqa: PLC0415
@@ -92,6 +93,7 @@ def test_every_column_is_documented() -> None:
         "show": events.COLUMNS,
         "usage": (*GROUPS, *PERIODS, *usage.NUMBERS),
         "backends": backends.COLUMNS,
+        "state": state.COLUMNS,
     }
     for name, of_command in columns.items():
         for column in of_command:

@@ -74,6 +74,10 @@ ARGUMENTS: dict[tuple[str, ...], list[list[str]]] = {
     ("delete",): [["ID"], ["ID", "--permanently", "--yes"]],
     ("undelete",): [["ID"]],
     ("erase",): [[HOSTILE, "--yes"]],
+    ("state", "namespaces"): [[], [ARGUMENT]],
+    ("state", "list"): [[HOSTILE], [HOSTILE, HOSTILE, "--all"], [ARGUMENT]],
+    ("state", "show"): [[HOSTILE, HOSTILE], [HOSTILE, ARGUMENT]],
+    ("state", "delete"): [[HOSTILE, HOSTILE, "--yes"]],
     ("copy",): [["--to", ARGUMENT], ["--from", ARGUMENT, "--to", "sqlite:///copy.db"]],
     ("backup",): [[f"PLACE/{ARGUMENT}"]],
     ("maintain",): [[], ["--dry-run"], ["--policy", ARGUMENT], ["--policy", "POLICY"]],
@@ -146,6 +150,7 @@ def filled(backend: MemoryBackend, agent: str = HOSTILE) -> MemoryBackend:
         key=HOSTILE, session_id=HOSTILE, byte_size=1, checksum_sha256="0" * 64, storage_backend="f", storage_ref=HOSTILE
     )
     backend.artifact_registry.register(artifact)
+    backend.state_store.put(HOSTILE, HOSTILE, payload)
     return backend
 
 

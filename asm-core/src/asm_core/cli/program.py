@@ -35,6 +35,7 @@ _LISTED: Final = (
     ("import", "imports:import_from_file", "Import a file or a directory that was exported."),
     ("copy", "stores:copy_to_store", "Copy all sessions and all state from one store to another."),
     ("backup", "stores:back_up", "Copy the SQLite database to a file while it is in use."),
+    ("state", "state:commands", "List, show and delete records of state."),
     ("maintain", "maintain:maintain_store", "Delete, archive and prune old sessions and events."),
     ("health", "health:check_health", "Check the consistency of the store."),
     ("backends", "backends:list_backends", "List the installed backends."),

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from asm_core.cli.arguments import SessionArgument
-from asm_core.cli.confirming import confirm
+from asm_core.cli.confirming import YesOption, confirm, note_erasure
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
 from asm_core.cli.output.text import counted
@@ -14,11 +14,6 @@ from asm_core.escaping import short_repr, visible
 from asm_core.models import Session
 from asm_core.ports import Backend
 from asm_core.values.user_namespaces import user_prefix
-
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
-_ERASURE_PENDING = (
-    "A copy of removed content may remain in the store's files, because a reader is open. `asm maintain` removes it."
-)
 
 
 @with_backend
@@ -45,8 +40,7 @@ def delete_session(
     confirm(f"Remove {visible(_name(found))} and its {counted(events, 'event')} permanently?", yes=yes)
     backend.session_store.delete_session(found.id)
     printing.line(f"Removed {_name(found)} permanently.")
-    if not backend.maintenance.finish_erasure():
-        printing.note(_ERASURE_PENDING)
+    note_erasure(is_finished=backend.maintenance.finish_erasure())
 
 
 @with_backend
@@ -146,8 +140,7 @@ def erase_user(
     sessions, events = counted(report.sessions_hard_deleted, "session"), counted(report.events_removed, "event")
     records = f", and {counted(report.records_removed, 'record')} of state" if report.records_removed else ""
     printing.line(f"Removed {sessions} and {events}{records} permanently.")
-    if report.erasure_pending:
-        printing.note(_ERASURE_PENDING)
+    note_erasure(is_finished=not report.erasure_pending)
 
 
 def _name(session: Session) -> str:

@@ -48,7 +48,8 @@ def search_text(
     """Search the texts of all sessions for words, newest first.
 
     An event must contain all words, whole and in any case. An argument of several words is a phrase. A last * stands
-    for the rest of a word: 'connect*'. A filter can be repeated. The status is 1 if nothing was found.
+    for the rest of a word: 'connect*'. A filter can be repeated. The status is 1 if nothing was found. Each event is
+    searched by itself: a word that was typed key by key, or printed in pieces, is in several events and not found.
     """
     text = " ".join(f'"{word.replace(chr(34), " ")}"' for word in words)
     search = TextSearch.of(text)

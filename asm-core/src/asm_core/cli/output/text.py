@@ -37,6 +37,18 @@ def json_text(value: object) -> str:
     return text if text.isascii() and text.isprintable() else UNSAFE.sub(_json_escape, text)
 
 
+def json_lines(value: object) -> str:
+    r"""Return `value` as indented JSON, with control characters escaped.
+
+    >>> print(json_lines({"text": "\x9b31m é"}))
+    {
+      "text": "\u009b31m é"
+    }
+    """
+    lines = json.dumps(value, indent=2, ensure_ascii=False).split("\n")
+    return "\n".join(UNSAFE.sub(_json_escape, line) for line in lines)
+
+
 def age(since: datetime) -> str:
     """Return the time since then in its largest unit: ``12s``, ``5m``, ``3h``, ``4d``."""
     seconds = max(0, int((datetime.now(UTC) - since).total_seconds()))
