@@ -44,7 +44,13 @@ def test_status_without_a_database_reports_it_and_creates_none(db: Callable[...,
 def test_upgrade_makes_the_newest_schema(db: Callable[..., Result]) -> None:
     assert db("upgrade").stdout == f"Migrated the schema from version 0 to {LATEST_VERSION}.\n"
     newest = LATEST_VERSION
-    assert status(db) == {"version": newest, "required": newest, "state": "up to date", "text_index": "absent"}
+    assert status(db) == {
+        "version": newest,
+        "required": newest,
+        "state": "up to date",
+        "text_index": "absent",
+        "partitioned": False,
+    }
     shown = f"Schema version {newest}; version {newest} is required: up to date.\nText index: absent.\n"
     assert db("status").stdout == shown
     assert db("upgrade").stdout == f"The schema already has version {LATEST_VERSION}. Nothing was changed.\n"
@@ -52,7 +58,13 @@ def test_upgrade_makes_the_newest_schema(db: Callable[..., Result]) -> None:
 
 def test_an_upgrade_may_stop_on_the_way(db: Callable[..., Result]) -> None:
     assert db("upgrade", "--to", "1").stdout == "Migrated the schema from version 0 to 1.\n"
-    assert status(db) == {"version": 1, "required": LATEST_VERSION, "state": "behind", "text_index": None}
+    assert status(db) == {
+        "version": 1,
+        "required": LATEST_VERSION,
+        "state": "behind",
+        "text_index": None,
+        "partitioned": None,
+    }
     assert db("status").stdout.endswith(": behind. Run `asm db upgrade`.\n")
     assert db("upgrade").stdout == f"Migrated the schema from version 1 to {LATEST_VERSION}.\n"
 
@@ -169,6 +181,7 @@ def test_refused_partitions_leave_an_older_schema(asm: Callable[..., Result], po
         return asm("db", *arguments, "--backend", "peewee", "--url", postgresql_url)
 
     assert on_server("upgrade", "--partitions", "4", "--yes").exit_code == 0
+    assert "Runs and events are partitioned" in on_server("status").stdout
     on_server("downgrade", "--to", str(LATEST_VERSION - 1), "--yes")
     for number, message in (("1", "from 2 to 1024, not 1"), ("5", "The store has 4 partitions")):
         refused = on_server("upgrade", "--partitions", number, "--yes")

@@ -1,6 +1,6 @@
 """``asm db``: the schema of the store."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -11,7 +11,7 @@ from asm_core.cli.output.documents import json_document
 from asm_core.cli.output.progress import shown_work
 from asm_core.cli.store import Choice, with_choice
 from asm_core.errors import MigrationRequiredError, StorageConnectionError, ValidationError
-from asm_core.ports import TextIndex
+from asm_core.ports import Capability, TextIndex
 from asm_core.sql import LATEST_VERSION, Dialect, ddl
 from asm_core.sql.schema.migrator import check_target
 
@@ -38,14 +38,24 @@ def print_status(
     as_json: JsonOption = False,
 ) -> None:
     """Show whether the schema needs an upgrade, and the text index."""
-    version, required, index = _status(choice)
+    version, required, index, partitioned = _status(choice)
     state = "up to date" if version == required else "behind" if version < required else "ahead"
     if as_json:
-        json_document({"version": version, "required": required, "state": state, "text_index": index})
+        json_document(
+            {
+                "version": version,
+                "required": required,
+                "state": state,
+                "text_index": index,
+                "partitioned": partitioned,
+            }
+        )
     else:
         printing.line(f"Schema version {version}; version {required} is required: {state}.{_ADVICE.get(state, '')}")
         if index is not None:
             printing.line(f"Text index: {index}.{_COMPLETE if index == TextIndex.INCOMPLETE else ''}")
+        if partitioned:
+            printing.line("Runs and events are partitioned: an event id is unique in its session only.")
     if check and version != required:
         raise typer.Exit(FAILED)
 
@@ -145,14 +155,23 @@ def _check_newest(to: int | None, partitions: int | None, text_search: bool | No
         raise ValidationError(message)
 
 
-def _status(choice: Choice) -> tuple[int, int, TextIndex | None]:
-    """Return the schema version of the store, the required version, and the state of a text index of the newest."""
+class _Status(NamedTuple):
+    """The schema version of the store, the required one, and what is known if these are equal."""
+
+    version: int
+    required: int
+    text_index: TextIndex | None = None
+    partitioned: bool | None = None
+
+
+def _status(choice: Choice) -> _Status:
     try:
         with choice.open() as backend:
             version = backend.schema_version()
-            return version, version, backend.text_index()
+            partitioned = Capability.GLOBAL_EVENT_IDS not in backend.capabilities
+            return _Status(version, version, backend.text_index(), partitioned)
     except MigrationRequiredError as error:
-        return error.details["current"], error.details["required"], None
+        return _Status(error.details["current"], error.details["required"])
 
 
 def _versions(choice: Choice) -> tuple[int, int]:
