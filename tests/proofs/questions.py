@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from seeding import LONG, START
 
 import asm_core as asm
+from asm_core.integrating import read_latest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,6 +171,9 @@ OTHERS: Final = {
     ),
     "correlated events of a session": Question(
         lambda b: b.query_api.search_events(session_ids=SESSION, correlation_id=CORRELATION), ("asm_events_correlated",)
+    ),
+    "the latest event and what correlates with it": Question(
+        lambda b: read_latest(b.session_store, LONG, "message_sent"), (LOG, "asm_events_correlated")
     ),
     "how many are correlated": Question(
         lambda b: b.query_api.count_events(correlation_id=CORRELATION), ("asm_events_correlated",)

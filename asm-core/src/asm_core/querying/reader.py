@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from asm_core.querying.contents import EventContent, Latest
+from asm_core.querying.queries import EVENT_ORDERS, EventQuery
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from asm_core.models import Run, Session, StoredEvent
     from asm_core.querying.heads import Head
-    from asm_core.querying.queries import ActiveSession, EventQuery, RunQuery, SessionQuery
+    from asm_core.querying.queries import ActiveSession, RunQuery, SessionQuery
 
 
 class Reader(ABC):
@@ -49,6 +52,21 @@ class Reader(ABC):
     @abstractmethod
     def find_events(self, query: EventQuery) -> list[StoredEvent]:
         """Return the events that match `query`."""
+
+    def find_contents(self, query: EventQuery) -> list[EventContent]:
+        """Return the contents of the events that match `query`; an adapter may read no other columns."""
+        return list(map(EventContent.of, self.find_events(query)))
+
+    def load_latest(self, session_id: str, event_type: str) -> Latest | None:
+        """Return the last event of a type with the events that correlate with it; None without one.
+
+        An adapter may do both in one read.
+        """
+        last = EventQuery(session_ids=(session_id,), types=(event_type,), order=EVENT_ORDERS["sequence_desc"], limit=1)
+        for event in self.find_contents(last):
+            correlated = EventQuery(session_ids=(session_id,), correlation_ids=(event.id,))
+            return Latest(event, self.find_contents(correlated))
+        return None
 
     @abstractmethod
     def load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:

@@ -14,6 +14,7 @@ from asm_core.errors import StorageError, short_repr
 from asm_core.models import EVENT_TYPES, RUN_STATUSES, SESSION_STATUSES, Artifact, Run, Session, StoredEvent, TokenUsage
 from asm_core.models.state_record import StateRecord
 from asm_core.models.statuses import TypesOfRows
+from asm_core.querying.contents import EventContent
 from asm_core.querying.queries import ActiveSession
 from asm_core.sql.columns import text_of_time
 from asm_core.sql.dialects import Dialect
@@ -239,6 +240,26 @@ class Codec:
                 schema_version=version,
                 provider=provider,
                 correlation_id=correlation_id,
+            )
+        except UNREADABLE as error:
+            raise unreadable(f"Event {short_repr(id_)}", id_, error) from error
+
+    def contents(self, rows: list[Any]) -> list[EventContent]:
+        """Return the contents of events, of rows of `CONTENT_COLUMNS`."""
+        try:
+            return [
+                EventContent(id_, _EVENT_TYPES[kind], number, decode_json(data), decode_json(metadata))
+                for id_, kind, number, data, metadata in rows
+            ]
+        except UNREADABLE:
+            # A row that cannot be decoded, or a driver that decodes JSON itself.
+            return list(map(self._content, rows))
+
+    def _content(self, row: Sequence[Any]) -> EventContent:
+        id_, kind, number, data, metadata = row
+        try:
+            return EventContent(
+                id_, _EVENT_TYPES[kind], number, self.decode_payload(data), self.decode_payload(metadata)
             )
         except UNREADABLE as error:
             raise unreadable(f"Event {short_repr(id_)}", id_, error) from error

@@ -25,7 +25,11 @@ def passes(value: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> bool:
     Raises:
         ValidationError: the filter has an unknown operator.
     """
-    return all(_equals(value.get(key), field) for key, field in (wanted or {}).items())
+    if wanted:
+        for key, field in wanted.items():  # without a generator: called for each item of a search
+            if not _equals(value.get(key), field):
+                return False
+    return True
 
 
 def _equals(value: Any, wanted: Any) -> bool:

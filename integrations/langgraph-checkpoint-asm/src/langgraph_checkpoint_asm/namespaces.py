@@ -6,6 +6,7 @@ A namespace is a path of labels. Its name joins them by dots, so that the names 
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
@@ -27,6 +28,7 @@ _EMPTY: Final = "%"
 """The name of the empty key; no quoted text is the same."""
 
 
+@lru_cache(maxsize=1_000)
 def name_of(labels: Labels) -> str:
     """Return the name of a namespace; no two have the same.
 
@@ -36,6 +38,7 @@ def name_of(labels: Labels) -> str:
     return _short(_path(labels))
 
 
+@lru_cache(maxsize=1_000)
 def key_name(key: str) -> str:
     """Return the name of a key; no two have the same."""
     return _short(_quoted(key)) or _EMPTY

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from langgraph.checkpoint.base import CheckpointTuple, get_checkpoint_id
 
 import asm_core as asm
-from asm_core.integrating import restore_payload
+from asm_core.integrating import read_latest, restore_payload
 from langgraph_checkpoint_asm.records import (
     CHECKPOINT,
     CHECKPOINTS,
@@ -52,9 +52,9 @@ def descending(ports: Ports, place: Place, first: int = _PAGE) -> Iterator[asm.E
     yield from _in_log(ports, place.session_id, (CHECKPOINT,), first)
 
 
-def of_thread(ports: Ports, session_id: str) -> Iterator[asm.Event]:
+def of_thread(ports: Ports, session_id: str, first: int = _PAGE) -> Iterator[asm.Event]:
     """Yield the checkpoints of a thread, also of its subgraphs, the last stored first."""
-    yield from _in_log(ports, session_id, CHECKPOINTS, _PAGE)
+    yield from _in_log(ports, session_id, CHECKPOINTS, first)
 
 
 def find(ports: Ports, place: Place, checkpoint_id: str) -> asm.Event | None:
@@ -68,7 +68,7 @@ def find(ports: Ports, place: Place, checkpoint_id: str) -> asm.Event | None:
 def writes_of(ports: Ports, place: Place, checkpoint_ids: Iterable[str]) -> dict[str, list[asm.Event]]:
     """Return the writes of checkpoints of a place, by the id of the checkpoint."""
     found: dict[str, list[asm.Event]] = {one: [] for one in checkpoint_ids}
-    keys = [place.writes_key(one) for one in found]
+    keys = [place.event_id(one) for one in found]
     for event in _correlated(ports, place.session_id, WRITES, keys, "sequence_asc") if keys else ():
         found[text(event, "checkpoint_id")].append(event)
     return found
@@ -78,11 +78,15 @@ def get_tuple(ports: Ports, serde: SerializerProtocol, config: RunnableConfig) -
     """Return the checkpoint that a configuration names, or the latest of its place."""
     place = Place.of(config)
     checkpoint_id = get_checkpoint_id(config)
+    if not (checkpoint_id or place.ns):
+        found = read_latest(ports.session_store, place.session_id, CHECKPOINT)
+        if found is None or not is_late(found.event):
+            return None if found is None else read_tuple(serde, place.thread_id, *found)
     event = find(ports, place, checkpoint_id) if checkpoint_id else latest(ports, place)
     if event is None:
         return None
-    found = str(text(event, "id"))
-    writes = writes_of(ports, place, [found])[found]
+    own_id = str(text(event, "id"))
+    writes = writes_of(ports, place, [own_id])[own_id]
     return read_tuple(serde, place.thread_id, event, writes, config if checkpoint_id else None)
 
 
@@ -96,13 +100,19 @@ def list_tuples(
     limit: int | None,
 ) -> Iterator[CheckpointTuple]:
     """Yield the checkpoints that match, those of one thread in the descending order of their ids."""
+    if limit is not None and limit <= 0:
+        return
     left = limit
-    for thread_id, page in _pages(ports, config, get_checkpoint_id(before) if before else None):
-        if left is not None and left <= 0:
-            return
+    # A page begins with as many as are likely to be returned: each has the whole state of the graph.
+    only = config is not None and get_checkpoint_id(config)
+    first = _PAGE if limit is None or filters or before or only else min(limit, _PAGE)
+    for thread_id, page in _pages(ports, config, get_checkpoint_id(before) if before else None, first):
         kept = [event for event in page if _matches(serde, event, filters)][:left]
-        left = None if left is None else left - len(kept)
         yield from _tuples(ports, serde, thread_id, kept)
+        if left is not None:
+            left -= len(kept)
+            if not left:
+                return
 
 
 def _tuples(
@@ -118,34 +128,39 @@ def _tuples(
         yield read_tuple(serde, thread_id, event, writes[place][checkpoint_id])
 
 
-def _pages(ports: Ports, config: RunnableConfig | None, before: str | None) -> Iterator[tuple[str, list[asm.Event]]]:
-    """Yield checkpoints in pages, each with its thread."""
+def _pages(
+    ports: Ports, config: RunnableConfig | None, before: str | None, first: int
+) -> Iterator[tuple[str, list[asm.Event]]]:
+    """Yield checkpoints in pages, each with its thread; the first page of a thread has `first` at most."""
     if config is None:
         for thread_id, session_id in threads(ports):
-            for page in _ordered(of_thread(ports, session_id), before, None):
+            for page in _ordered(of_thread(ports, session_id, first), before, None, first):
                 yield thread_id, page
         return
     place = Place.of(config)
     is_anywhere = config["configurable"].get("checkpoint_ns") is None
-    events = of_thread(ports, place.session_id) if is_anywhere else descending(ports, place)
-    for page in _ordered(events, before, get_checkpoint_id(config)):
+    events = of_thread(ports, place.session_id, first) if is_anywhere else descending(ports, place, first)
+    for page in _ordered(events, before, get_checkpoint_id(config), first):
         yield place.thread_id, page
 
 
-def _ordered(events: Iterator[asm.Event], before: str | None, only: str | None) -> Iterator[list[asm.Event]]:
+def _ordered(
+    events: Iterator[asm.Event], before: str | None, only: str | None, first: int
+) -> Iterator[list[asm.Event]]:
     """Yield pages of checkpoints in the descending order of their ids; the events come in that of their numbers.
 
     The two orders differ only if a checkpoint was stored late: then all are read, and sorted.
     """
     page: list[asm.Event] = []
+    size = first
     for event in events:
         if is_late(event):
             page = sorted([*page, event, *events], key=lambda one: str(text(one, "id")), reverse=True)
             break
         page.append(event)
-        if len(page) == _PAGE:
+        if len(page) == size:
             yield [one for one in page if _is_chosen(one, before, only)]
-            page = []
+            page, size = [], _PAGE
     yield [one for one in page if _is_chosen(one, before, only)]
 
 

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, PendingWrite
     from langgraph.checkpoint.serde.base import SerializerProtocol
 
+    from asm_core.integrating import EventContent
+
+    Stored = asm.Event | EventContent
+
 CHECKPOINT: Final = "langgraph.checkpoint"
 SUBGRAPH_CHECKPOINT: Final = "langgraph.subgraph_checkpoint"
 CHECKPOINTS: Final = (CHECKPOINT, SUBGRAPH_CHECKPOINT)
@@ -66,12 +70,8 @@ class Place(NamedTuple):
         return composed_id(f"{KIND}.ns", *self)
 
     def event_id(self, checkpoint_id: str) -> str:
-        """Return the id of the event of a checkpoint."""
+        """Return the id of the event of a checkpoint, which is also the correlation id of the writes to it."""
         return composed_id(CHECKPOINT, *self, checkpoint_id)
-
-    def writes_key(self, checkpoint_id: str) -> str:
-        """Return the correlation id of the writes of a checkpoint."""
-        return composed_id(WRITES, *self, checkpoint_id)
 
     def config(self, checkpoint_id: str) -> RunnableConfig:
         """Return the configuration of a checkpoint."""
@@ -140,7 +140,7 @@ def writes_event(
         timestamp=utc_now(),
         session_id=place.session_id,
         run_id=run_id,
-        correlation_id=place.writes_key(checkpoint_id),
+        correlation_id=place.event_id(checkpoint_id),
         data={
             "ns": escape_payload(place.ns),
             "checkpoint_id": escape_payload(checkpoint_id),
@@ -162,17 +162,17 @@ def run_event(place: Place, run_id: str) -> asm.Event:
     )
 
 
-def text(event: asm.Event, name: str) -> Any:
+def text(event: Stored, name: str) -> Any:
     """Return a text of an event's data, or None."""
     return restore_payload(event.data[name])
 
 
-def is_late(event: asm.Event) -> bool:
+def is_late(event: Stored) -> bool:
     """Return whether a checkpoint with a greater id was stored before."""
     return "late" in event.data
 
 
-def read_metadata(serde: SerializerProtocol, event: asm.Event) -> CheckpointMetadata:
+def read_metadata(serde: SerializerProtocol, event: Stored) -> CheckpointMetadata:
     """Return the metadata of a checkpoint."""
     metadata: CheckpointMetadata = load(serde, event.data["metadata"])
     return metadata
@@ -181,8 +181,8 @@ def read_metadata(serde: SerializerProtocol, event: asm.Event) -> CheckpointMeta
 def read_tuple(
     serde: SerializerProtocol,
     thread_id: str,
-    event: asm.Event,
-    writes: Iterable[asm.Event],
+    event: Stored,
+    writes: Iterable[Stored],
     config: RunnableConfig | None = None,
 ) -> CheckpointTuple:
     """Return a checkpoint with the writes of its tasks."""
@@ -197,7 +197,7 @@ def read_tuple(
     )
 
 
-def _merged(serde: SerializerProtocol, events: Iterable[asm.Event]) -> list[PendingWrite]:
+def _merged(serde: SerializerProtocol, events: Iterable[Stored]) -> list[PendingWrite]:
     """Return the writes in the order in which LangGraph applies them.
 
     A task's first write of an index stays. One of a special channel, which has a negative index, replaces the stored.

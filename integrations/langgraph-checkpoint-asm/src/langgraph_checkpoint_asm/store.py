@@ -73,7 +73,7 @@ class AsmStore(OnBackend, BaseStore):
     def _execute(self, ops: list[Op]) -> list[Result]:
         results = [self._read(op) for op in ops]
         # As in LangGraph's own stores, the last put of a key counts. The order prevents deadlocks.
-        last = {(name_of(op.namespace), key_name(op.key)): op for op in ops if isinstance(op, PutOp)}
+        last = {(name_of(tuple(op.namespace)), key_name(op.key)): op for op in ops if isinstance(op, PutOp)}
         puts = sorted(last.items(), key=lambda one: one[0])
         if len(puts) == 1:
             _put(self._backend, *puts[0])
@@ -96,7 +96,7 @@ class AsmStore(OnBackend, BaseStore):
         raise asm.ValidationError(message)
 
     def _get(self, op: GetOp) -> Item | None:
-        record = self._backend.state_store.get(name_of(op.namespace), key_name(op.key))
+        record = self._backend.state_store.get(name_of(tuple(op.namespace)), key_name(op.key))
         if record is None:
             return None
         if op.refresh_ttl:

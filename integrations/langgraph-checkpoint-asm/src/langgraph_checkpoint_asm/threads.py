@@ -72,7 +72,7 @@ def _copied(event: asm.Event, target: Place) -> asm.Event:
     if event.type in CHECKPOINTS:
         own_id, correlation = place.event_id(text(event, "id")), place.key if place.ns else None
     elif event.type == WRITES:
-        correlation = place.writes_key(text(event, "checkpoint_id"))
+        correlation = place.event_id(text(event, "checkpoint_id"))
     elif event.type == RUN:
         own_id = composed_id(RUN, target.thread_id, text(event, "run_id"))
         correlation = event.correlation_id

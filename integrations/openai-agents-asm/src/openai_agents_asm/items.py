@@ -14,7 +14,7 @@ from asm_core.integrating import escape_payload, readable, restore_payload
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from asm_core import Event
+    from asm_core.integrating import EventContent
 
 OTHER: Final = "openai.item"
 """The type of events for items that are no message and no call of a tool, such as reasoning."""
@@ -65,7 +65,7 @@ def _fields(item: Any, names: dict[str, str]) -> Fields:
     return OTHER, {"type": _type(item)}, {ITEM: item}
 
 
-def item_of(event: Event) -> Any:
+def item_of(event: EventContent) -> Any:
     """Return the item of an event, or `NO_ITEM`."""
     metadata = event.metadata
     if metadata:
@@ -102,7 +102,7 @@ def _call(item: dict[str, Any], names: dict[str, str]) -> Fields:
     return EventType.TOOL_CALL_COMPLETED, data, {REST: _without(item, "output")} if _is_plain(output) else {ITEM: item}
 
 
-def _completed(rest: dict[str, Any], event: Event) -> dict[str, Any]:
+def _completed(rest: dict[str, Any], event: EventContent) -> dict[str, Any]:
     """Return an item with the text that the data of its event have."""
     data = event.data
     if "tool_output" in data:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from asm_core import Event, RevisionConflictError, Session, SessionNotFoundError, SessionStatus
-from asm_core.integrating import composed_id
+from asm_core.integrating import composed_id, read_contents
 from asm_core.values.ids import new_ids
 from openai_agents_asm.items import ITEM_TYPES, NO_ITEM, event_fields, item_of
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from asm_core import Backend, Run, SessionStore
+    from asm_core.integrating import EventContent
 
 KIND: Final = "openai-agents"
 """How the ids of sessions begin."""
@@ -39,22 +40,17 @@ class Log:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def read(self, limit: int | None = None) -> list[tuple[Event, Any]]:
+    def read(self, limit: int | None = None) -> list[tuple[EventContent, Any]]:
         """Return the newest `limit` items, or all, with their events, in the order in which they were added."""
-        try:
-            if limit is None:
-                # Nearly all events have items, so a filter by type would cost more than it saves.
-                return _with_items(self._store.get_events(self.id))
-            return self._newest(limit)
-        except SessionNotFoundError:
-            return []
+        # Nearly all events have items, so a filter by type would cost more than it saves.
+        return _with_items(read_contents(self._store, self.id)) if limit is None else self._newest(limit)
 
-    def _newest(self, limit: int) -> list[tuple[Event, Any]]:
-        found: list[tuple[Event, Any]] = []
+    def _newest(self, limit: int) -> list[tuple[EventContent, Any]]:
+        found: list[tuple[EventContent, Any]] = []
         before: int | None = None
         while len(found) < limit:
             count = limit - len(found)
-            events = self._store.get_events(self.id, order="desc", before=before, limit=count)
+            events = read_contents(self._store, self.id, before=before, last=count)
             found += _with_items(events)
             if len(events) < count:
                 break
@@ -175,5 +171,5 @@ def _remove(store: SessionStore, session_id: str, old: Sequence[Event] | None, b
         raise _ChangedError
 
 
-def _with_items(events: Sequence[Event]) -> list[tuple[Event, Any]]:
+def _with_items(events: Sequence[EventContent]) -> list[tuple[EventContent, Any]]:
     return [(event, item) for event in events if (item := item_of(event)) is not NO_ITEM]

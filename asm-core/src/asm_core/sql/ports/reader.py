@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from asm_core.querying.contents import EventContent, Latest
 from asm_core.querying.heads import Head
 from asm_core.querying.queries import ActiveSession, EventQuery, RunQuery, SessionQuery
 from asm_core.querying.reader import Reader
@@ -21,6 +23,8 @@ T = TypeVar("T")
 
 _CHUNK: Final = 500
 """The number of rows of one fetch: thousands would cause a full garbage collection."""
+_LATEST_ORDER: Final = itemgetter(0, 3)
+"""The event before those that correlate with it, and these by their numbers."""
 
 
 class SQLReader(Reader):
@@ -56,6 +60,19 @@ class SQLReader(Reader):
             if candidates is not None:
                 return self._found(self._reads.events(query, candidates), self._codec.events)
         return self.answer(self._reads.events(query), self._codec.events)
+
+    def find_contents(self, query: EventQuery) -> list[EventContent]:
+        if query.text is not None:
+            return super().find_contents(query)
+        return self.answer(self._reads.contents(query), self._codec.contents)
+
+    def load_latest(self, session_id: str, event_type: str) -> Latest | None:
+        rows = self.answer(self._reads.latest(session_id, event_type), list)
+        if not rows:
+            return None
+        rows.sort(key=_LATEST_ORDER)
+        event, *correlated = self._codec.contents([row[1:] for row in rows])
+        return Latest(event, correlated)
 
     def load_heads(self, session_ids: Collection[str]) -> dict[str, Head]:
         rows = self.answer(self._reads.heads(tuple(session_ids)), list)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
+from asm_core.querying.queries import EVENT_ORDERS, EventQuery
 from asm_core.sql.queries.where import Statement, Where, limit, order_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery
+    from asm_core.querying.queries import RunQuery, SessionQuery
     from asm_core.sql.queries.words import Words
+
+CONTENT_COLUMNS: Final = ("id", "type", "sequence_number", "data", "metadata")
+"""The columns of `EventContent`, in the order of its fields."""
 
 
 class ReadQueries:
@@ -52,25 +57,55 @@ class ReadQueries:
             f"{order_by('r', query.order)} {limit(query.limit)}"
         )
 
-    def events(self, query: EventQuery, candidates: Statement | None = None) -> Statement:
-        """Select the events that match a query, in its order, from its start on; of `candidates`, a table ``e``."""
+    def events(self, query: EventQuery, candidates: Statement | None = None, columns: str | None = None) -> Statement:
+        """Select the events that match a query, in its order, from its start on; of `candidates`, a table ``e``.
+
+        `columns` are those to select, by default all.
+        """
         words, order = self._words, order_by("e", query.order)
+        columns = columns or words.selected["e"]
         if candidates is not None:
             where = events_passing(query, words)
             where.after("e", query.order, query.after_key)
-            sql = f"SELECT {words.selected['e']} FROM {candidates.sql} {where} {order} {limit(query.limit)}"
+            sql = f"SELECT {columns} FROM {candidates.sql} {where} {order} {limit(query.limit)}"
             return Statement(sql, [*candidates.parameters, *where.parameters])
         if words.in_order and _is_filtered_log(query):
             log, rest = _log(query, words), _events_passing_filters(query, words)
             # Of one session: outside the subquery the server does not recognise the constant, and would sort.
             order = f"ORDER BY e.sequence_number{' DESC' if query.order.descending else ''}"
             source = f"(SELECT e.* FROM {words.events} e {log} {order} {words.in_order}) e {rest}"
-            sql = f"SELECT {words.selected['e']} FROM {source} {order} {limit(query.limit)}"
+            sql = f"SELECT {columns} FROM {source} {order} {limit(query.limit)}"
             return Statement(sql, [*log.parameters, *rest.parameters])
         where = events_passing(query, words)
         where.after("e", query.order, query.after_key)
-        return where.statement(
-            f"SELECT {words.selected['e']} FROM {words.events} e {where} {order} {self._page(query)}"
+        return where.statement(f"SELECT {columns} FROM {words.events} e {where} {order} {self._page(query)}")
+
+    def contents(self, query: EventQuery) -> Statement:
+        """Select the contents of the events that match a query, in its order, from its start on."""
+        return self.events(query, columns=self._contents)
+
+    def latest(self, session_id: str, event_type: str) -> Statement:
+        """Select the content of the last event of a type, after 0, and those that correlate with it, after 1."""
+        return Statement(self._latest, (session_id, event_type, session_id))
+
+    @cached_property
+    def _contents(self) -> str:
+        return self._words.columns("e", CONTENT_COLUMNS)
+
+    @cached_property
+    def _latest(self) -> str:
+        # The values are parameters, so the text is the same for all.
+        last = self.contents(
+            EventQuery(session_ids=("",), types=("",), order=EVENT_ORDERS["sequence_desc"], limit=1)
+        ).sql
+        where = Where(self._words)
+        where.add("e.correlation_id = l.id")
+        where.add(f"{self._words.unindexed}e.session_id = {self._words.mark}")
+        # Twice in the statement, so that each database computes it once.
+        return (
+            f"WITH last AS ({last}) SELECT 0, {', '.join(f'l.{name}' for name in CONTENT_COLUMNS)} FROM last l "
+            f"UNION ALL SELECT 1, {self._contents} FROM last l {self._words.by_index} {self._words.events} e "
+            f"ON {where.conditions}"
         )
 
     def event_count(self, query: EventQuery) -> Statement:

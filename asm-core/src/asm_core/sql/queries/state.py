@@ -8,6 +8,7 @@ from asm_core.querying.prefixes import end_of_prefix
 from asm_core.sql.queries.saves import insertion
 from asm_core.sql.queries.where import Statement, Where, limit
 from asm_core.sql.schema.tables import STATE_COLUMNS
+from asm_core.values.times import utc_now
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,13 +33,15 @@ class StateQueries:
         )
         self._restore = upsert + ", ".join(f"{column} = excluded.{column}" for column in STATE_COLUMNS[2:])
         self._expired = expired
+        # The values are parameters, so the text is the same for all.
+        where = self._of("", "")
+        self._alive(where, utc_now())
+        self._live = where.statement(f"{self._select} {where}").sql
         self._returning = f" RETURNING revision, created_at{words.utc}"
 
     def live(self, namespace: str, key: str, now: datetime) -> Statement:
         """Select a record that has not expired."""
-        where = self._of(namespace, key)
-        self._alive(where, now)
-        return where.statement(f"{self._select} {where}")
+        return Statement(self._live, (namespace, key, self._words.codec.encode(now)))
 
     def put(self, record: StateRecord, expected: int | None) -> Statement:
         """Store a record if its revision is as expected; the statement returns the revision and the creation."""
