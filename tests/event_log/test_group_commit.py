@@ -207,3 +207,39 @@ def test_each_group_is_announced_once(log: Log, threads: ThreadPoolExecutor) -> 
     for each in waiting:
         each.result(PATIENCE)
     assert log.commits == 1
+
+
+def test_a_caller_that_wakes_wakes_the_next_and_the_last_one_the_next_writer() -> None:
+    queue = AppendQueue()
+    first, second, next_writer = (PendingAppend([event(id_)]) for id_ in "abc")
+    queue.waking.extend([first, second])
+    queue.waiting.append(next_writer)
+    queue.wake_next()
+    assert (first.wait(0), second.wait(0)) == (True, False)
+    queue.wake_next()
+    assert (second.wait(0), next_writer.wait(0)) == (True, False)
+    queue.wake_next()
+    assert next_writer.wait(0)
+
+
+def test_an_append_waits_a_moment_for_callers_that_were_interrupted_before_they_woke(log: Log) -> None:
+    log.may_end.set()
+    group_commit = GroupCommit(log.commit, queues=1, committed=log.committed)
+    queue = group_commit.queue_of([event("a")])
+    queue.waking.append(PendingAppend([event("interrupted")]))
+    assert [group_commit.append([event(id_)])[0].id for id_ in "ab"] == ["a", "b"]
+    assert not queue.waking
+
+
+def test_appends_to_a_session_stay_together_while_its_callers_wake(log: Log) -> None:
+    log.may_end.set()
+    group_commit = GroupCommit(log.commit, queues=2, committed=log.committed)
+    queue = group_commit.queue_of([event("a")])
+    queue.begin([event("a")])
+    queue.thread = 0
+    queue.waking.append(PendingAppend([event("asleep")]))
+    assert group_commit.queue_of([event("b")]) is queue
+    assert group_commit.queue_of([event("c", "ses_2")]) is not queue
+    queue.wake_next()
+    queue.wake_next()
+    assert not queue.sessions

@@ -70,7 +70,7 @@ class Appends:
     def _write_all(self, group_commit: GroupCommit, queue: AppendQueue) -> None:
         try:
             while queue.waiting and group_commit.write(queue):
-                pass
+                queue.wake_next()
         finally:
             self._served.discard(queue)
             # One that arrived just now relied on this thread. If another thread writes, it wakes the next caller.
@@ -84,6 +84,8 @@ class TaskAppend(PendingAppend):
     Attributes:
         ended: a future of the task's loop, which has a result when there is an outcome.
     """
+
+    in_thread = False
 
     __slots__ = ("_outcomes", "_serve", "ended")
 

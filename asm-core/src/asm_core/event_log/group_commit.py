@@ -39,7 +39,10 @@ class PendingAppend:
     Attributes:
         events: the events to append.
         outcome: the events as stored, or the error; None: it waits.
+        in_thread: whether a thread waits for it.
     """
+
+    in_thread = True
 
     __slots__ = ("_latch", "_taken", "events", "outcome")
 
@@ -64,9 +67,9 @@ class PendingAppend:
         with suppress(RuntimeError):  # it is awake
             self._latch.release()
 
-    def wait(self) -> None:
-        """Wait in this thread until `wake` is called, or for a moment."""
-        self._latch.acquire(timeout=LONGEST_WAIT)
+    def wait(self, timeout: float = LONGEST_WAIT) -> bool:
+        """Wait in this thread until `wake` is called; return False if it was not within the timeout."""
+        return self._latch.acquire(timeout=timeout)
 
     def result(self) -> list[StoredEvent]:
         """Return the events as stored, or raise the error."""
@@ -81,13 +84,14 @@ class AppendQueue:
 
     Attributes:
         expected: the size of the group before.
-        sessions: the sessions of the appends that are being written.
+        sessions: the sessions of the appends that are being written, or were just now.
         thread: the thread that writes; 0 without one.
         waiting: the appends without an outcome, in the order in which they arrived.
+        waking: the appends with an outcome whose threads still sleep.
         writer: the place of the thread that writes.
     """
 
-    __slots__ = ("expected", "sessions", "thread", "waiting", "writer")
+    __slots__ = ("expected", "sessions", "thread", "waiting", "waking", "writer")
 
     def __init__(self) -> None:
         """Begin empty."""
@@ -95,7 +99,12 @@ class AppendQueue:
         self.thread = 0
         self.expected = 0
         self.waiting: deque[PendingAppend] = deque()
+        self.waking: deque[PendingAppend] = deque()
         self.writer = Places(1)
+
+    def is_free(self) -> bool:
+        """Return whether an append can be written at once."""
+        return not (self.waking or self.writer.are_taken())
 
     def next_group(self) -> list[PendingAppend]:
         """Return the next appends; they stay in the queue."""
@@ -122,12 +131,28 @@ class AppendQueue:
         with suppress(ValueError):
             self.waiting.remove(append)
 
-    def hand_over(self, place: list[Place]) -> None:
-        """Free the place of the writer, and wake the first of those who wait for it."""
-        self.sessions, self.thread = frozenset(), 0
+    def end(self, place: list[Place]) -> None:
+        """Free the place of the writer."""
+        self.thread = 0
         self.writer.give_back(place.pop())
-        with suppress(IndexError):
+
+    def wake_next(self) -> None:
+        """Wake the next caller that has an outcome; without one, the first that can write the next group.
+
+        The caller that wakes calls this in turn. If all were woken at once, each would wait for the lock of the
+        interpreter as well; so each finds the lock free, and all appended again when the last one is awake.
+        """
+        try:
+            self.waking.popleft().wake()
+        except IndexError:
+            if not self.thread:
+                self._wake_writer()
+
+    def _wake_writer(self) -> None:
+        try:
             self.waiting[0].wake()
+        except IndexError:
+            self.sessions = frozenset()
 
 
 class GroupCommit:
@@ -159,25 +184,29 @@ class GroupCommit:
         place: list[Place] = []
         try:
             # A listener of the ORM may append while its thread writes: that cannot wait for the queue.
-            if queue.thread == threading.get_ident() or (not queue.waiting and queue.writer.take(place, 0)):
+            if queue.thread == threading.get_ident() or (
+                not queue.waiting and not queue.waking and queue.writer.take(place, 0)
+            ):
                 if place:
                     queue.begin(events)
                 return self._commit(events)
         finally:
             if place:
-                queue.hand_over(place)
+                queue.end(place)
+                queue.wake_next()
         append = PendingAppend(events)
         try:
             queue.waiting.append(append)
-            if queue.thread:
+            if queue.thread or queue.waking:
                 append.wait()
             while append.outcome is None:
-                if not self.write(queue):
+                if not self.write(queue, append):
                     append.wait()
         finally:
             if append.outcome is None:
                 append.is_withdrawn()
                 queue.leave(append)
+            queue.wake_next()
         return append.result()
 
     def queue_of(self, events: list[Event]) -> AppendQueue:
@@ -190,23 +219,26 @@ class GroupCommit:
         for queue in self._queues:
             if session_id in queue.sessions:
                 return queue
-            if free is None and not queue.writer.are_taken():
+            if free is None and queue.is_free():
                 free = queue
         return self._queues[hash(session_id) % len(self._queues)] if free is None else free
 
-    def write(self, queue: AppendQueue) -> bool:
-        """Write the next group of a queue; return False if another thread is writing one."""
+    def write(self, queue: AppendQueue, own: PendingAppend | None = None) -> bool:
+        """Write the next group of a queue; return False if another thread is writing one.
+
+        The caller, whose append is `own`, calls `AppendQueue.wake_next` after it.
+        """
         place: list[Place] = []
         try:
             if queue.writer.take(place, 0):
-                self._write_group(queue)
+                self._write_group(queue, own)
                 return True
             return False
         finally:
             if place:
-                queue.hand_over(place)
+                queue.end(place)
 
-    def _write_group(self, queue: AppendQueue) -> None:
+    def _write_group(self, queue: AppendQueue, own: PendingAppend | None) -> None:
         if len(queue.waiting) < queue.expected:
             time.sleep(0)  # callers of the group before run now, and append again
         group = queue.next_group()
@@ -217,7 +249,10 @@ class GroupCommit:
         for append, outcome in zip(group, self._outcomes(group, events), strict=True):
             append.outcome = outcome
             queue.leave(append)
-            append.wake()
+            if append.in_thread and append is not own:
+                queue.waking.append(append)
+            else:
+                append.wake()
 
     def _outcomes(self, group: list[PendingAppend], events: list[Event]) -> list[Outcome]:
         """Commit a group; if that fails, commit each append by itself."""

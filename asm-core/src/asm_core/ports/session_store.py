@@ -685,11 +685,12 @@ class SessionStore(ABC):
         if self._watching is not None:
             self._watching._notify()  # noqa: SLF001  of the same class
             return
-        # A forked child has none of its parent's threads.
-        for lags in (False, True):
-            watcher = self._watchers.get((os.getpid(), lags))
-            if watcher is not None:
-                watcher.notify()
+        if self._watchers:
+            # A forked child has none of its parent's threads.
+            for lags in (False, True):
+                watcher = self._watchers.get((os.getpid(), lags))
+                if watcher is not None:
+                    watcher.notify()
 
 
 def _checked_live(session: object) -> Session:

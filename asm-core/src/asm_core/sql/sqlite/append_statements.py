@@ -48,14 +48,19 @@ INSERT_NEXT: Final = (
 """An event with the next number of its session; no row if its id exists, or the counter is deleted or missing."""
 
 
-@lru_cache(maxsize=FEW)
-def raise_statement(size: int) -> str:
-    """Return the statement that raises the counters of `size` sessions, each by its own size and time."""
+@lru_cache(maxsize=2 * FEW)
+def raise_statement(size: int, *, in_second: bool) -> str:
+    """Return the statement that raises the counters of `size` sessions, each by its own size and time.
+
+    With `in_second`, only those of sessions that were active in this second or later, as `RAISE_IN_SECOND` does.
+    """
+    active_at = f"{_WORDS.counters}.active_at"
     return (
         f"WITH raised (id, size, active_at) AS (VALUES {', '.join(['(?, ?, ?)'] * size)}) "
-        f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence + r.size, updated_at = ?, "
-        f"active_at = MAX({_WORDS.counters}.active_at, r.active_at) FROM raised r "
-        f"WHERE session_id = r.id AND deleted_at IS NULL RETURNING session_id, last_sequence"
+        f"UPDATE {_WORDS.counters} SET last_sequence = last_sequence + r.size, updated_at = ?"
+        f"{'' if in_second else f', active_at = MAX({active_at}, r.active_at)'} FROM raised r "
+        f"WHERE session_id = r.id AND deleted_at IS NULL{f' AND +{active_at} >= r.active_at' if in_second else ''} "
+        "RETURNING session_id, last_sequence"
     )
 
 

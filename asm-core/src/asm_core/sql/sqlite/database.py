@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 from weakref import ref
@@ -19,7 +19,7 @@ from asm_core.sql.database import Database
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.failures import undone
 from asm_core.sql.queries.words import words_of
-from asm_core.sql.sqlite.append import append_events, restore_events
+from asm_core.sql.sqlite.append import StoredIdsError, append_events, append_rest, restore_events
 from asm_core.sql.sqlite.transactions import become_writer, savepoint
 from asm_core.sql.text_search.sqlite import SQLiteTexts
 from asm_core.sql.transactions import CallersTransaction
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from asm_core.models import Event, StoredEvent
     from asm_core.sql.connector import Connector
+    from asm_core.sql.dialects import Execute
     from asm_core.sql.sqlite.file import SQLiteFile
     from asm_core.sql.transactions import SQLTransaction
 
@@ -98,16 +99,25 @@ class SQLite(Database[C]):
 
     def append_joined(self, events: list[Event]) -> list[StoredEvent]:
         """Append events in a savepoint."""
-        with self.write() as connection:
+        with suppress(StoredIdsError), self.write() as connection:
             return append_events(connection.execute_sql, events)
+        with self.write() as connection:
+            return append_rest(connection.execute_sql, events)
 
     def append_alone(self, events: list[Event]) -> list[StoredEvent]:
         """Append events in a write transaction."""
+        with suppress(StoredIdsError):
+            return self._append_alone(append_events, events)
+        return self._append_alone(append_rest, events)
+
+    def _append_alone(
+        self, append: Callable[[Execute, list[Event]], list[StoredEvent]], events: list[Event]
+    ) -> list[StoredEvent]:
         # No further call needs to find this transaction.
         with self._connector.errors, self._new_transaction() as connection:
             # Whether the ORM has a listener is asked once: the question takes as long as a short statement.
             is_direct = self._is_own and not connection.is_observed()
-            return append_events(connection.driver.kept.execute if is_direct else connection.execute_sql, events)
+            return append(connection.driver.kept.execute if is_direct else connection.execute_sql, events)
 
     def restore(self, session_id: str, events: list[Event], last_sequence: int) -> int:
         """Store numbered events, inside a transaction; return the number of new events."""
