@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,6 @@ import asm_core
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from processes import Complete
 
@@ -132,6 +132,19 @@ def test_a_backup_does_not_replace_a_file_unless_it_is_forced(
     assert process("backup", str(path), "--force").returncode == 0
     with asm_core.open_backend("pony", url=f"sqlite:///{path}") as copy:
         assert exported(copy) == exported(store)
+
+
+@pytest.mark.parametrize("name", ["asm.db", "./asm.db", "link.db"])
+@pytest.mark.parametrize("command", [("backup",), ("export", "last", "-o")], ids=" ".join)
+def test_the_store_itself_is_not_replaced_by_what_is_read_from_it(
+    process: Complete, store: Backend, tmp_path: Path, command: tuple[str, ...], name: str
+) -> None:
+    (tmp_path / "link.db").symlink_to("asm.db")
+    before = (tmp_path / "asm.db").stat().st_ino
+    done = process(*command, name, "--force")
+    assert (done.returncode, done.stderr) == (1, f"error: {Path(name)} is the store itself. Choose another name.\n")
+    assert (tmp_path / "asm.db").stat().st_ino == before
+    assert len(store.session_store.list_sessions()) == 3
 
 
 @pytest.mark.parametrize(

@@ -122,3 +122,14 @@ def test_only_what_is_of_less_interest_is_dim(
     backend.session_store.append_event(Event.new(type="message_received", session_id=session.id, data=data))
     assert "\x1b[1;32massistant" in terminal(["show"])
     assert "\x1b[36mmessage_received" in terminal(["grep", "needle"])
+
+
+def test_a_dumb_terminal_has_its_own_width(
+    fill: Callable[..., Session], terminal: Callable[[list[str]], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(title="A title that is far too long " * 9)
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "40")
+    shown = terminal(["sessions"])
+    assert "\x1b" not in shown
+    assert max(map(len, shown.splitlines())) <= 40

@@ -9,6 +9,7 @@ import typer
 
 from asm_core.cli.arguments import complete_session
 from asm_core.cli.atomic import atomic_file
+from asm_core.cli.database_file import check_not_the_store
 from asm_core.cli.directories import export_store
 from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
@@ -60,6 +61,8 @@ def export_to_file(
         message = "Give a SESSION and --output FILE, or only --all DIRECTORY."
         raise typer.BadParameter(message)
     redactor = chosen_redactor(choice, redact)
+    if target is not None and target != STANDARD_STREAM:
+        check_not_the_store(choice, Path(target))
     with choice.open() as backend:
         if directory is not None:
             _export_all(backend, directory, private=not umask, redactor=redactor)

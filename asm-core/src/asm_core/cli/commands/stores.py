@@ -9,14 +9,13 @@ import typer
 
 from asm_core.cli.atomic import atomic_path
 from asm_core.cli.commands.imports import state_line
+from asm_core.cli.database_file import check_not_the_store, url_of
 from asm_core.cli.exits import FAILED
 from asm_core.cli.output import printing
 from asm_core.cli.output.progress import shown_progress, shown_work
 from asm_core.cli.output.text import counted
 from asm_core.cli.store import Choice, with_choice
-from asm_core.config.stores import DEFAULT_URL
 from asm_core.errors import StorageError, ValidationError
-from asm_core.plugins import load_spec
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.urls import sqlite_path
 from asm_core.transfer import copy_store
@@ -86,6 +85,7 @@ def back_up(
     any other: asm --url sqlite:///FILE sessions. For PostgreSQL, use pg_dump.
     """
     place = _database(choice)
+    check_not_the_store(choice, target)
     with choice.open() as backend:
         sessions = backend.query_api.search_sessions(include_deleted=True, limit=1, count=True).total_count
     with atomic_path(target, begins_with=_SQLITE_BEGINS_WITH, force=force) as (part, _):
@@ -103,8 +103,7 @@ def back_up(
 
 
 def _database(choice: Choice) -> Path:
-    store = choice.resolve()
-    url = DEFAULT_URL if store.url is None and "SQLite" in load_spec(store.backend).databases else store.url or ""
+    url = url_of(choice)
     if url.startswith(Dialect.SQLITE):
         return Path(sqlite_path(url)).absolute()
     if url.startswith(Dialect.POSTGRESQL):
@@ -113,5 +112,6 @@ def _database(choice: Choice) -> Path:
             "and pg_restore to restore it."
         )
     else:
-        message = f"asm backup copies SQLite databases, and the backend {store.backend} has none. Use asm export --all."
+        name = choice.resolve().backend
+        message = f"asm backup copies SQLite databases, and the backend {name} has none. Use asm export --all."
     raise ValidationError(message)

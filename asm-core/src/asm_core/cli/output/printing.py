@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -94,7 +95,10 @@ def console() -> Console:
     """Return a Rich console on standard output."""
     from rich.console import Console  # noqa: PLC0415  importing it takes a third of the start of commands without a console
 
-    return Console(file=escaped_output(), highlight=False, markup=False, emoji=False)
+    made = Console(file=escaped_output(), highlight=False, markup=False, emoji=False)
+    if made.is_dumb_terminal:  # of which Rich assumes 80 columns
+        made.width = shutil.get_terminal_size().columns
+    return made
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
