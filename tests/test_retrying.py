@@ -73,8 +73,26 @@ def test_a_provider_gets_the_pause_that_it_asks_for() -> None:
     assert asm.RetryPolicy(maximum=1).pause_after(1, error) == 60
 
 
+@pytest.mark.parametrize("seconds", [1e300, 10**300, 10**400])
+def test_no_pause_is_longer_than_a_day(seconds: float) -> None:
+    error = asm.ProviderRateLimitedError(details={"retry_after": seconds})
+    pause = asm.RetryPolicy().pause_after(1, error)
+    assert pause is not None
+    assert pause <= 86_400
+
+
 @pytest.mark.parametrize(
-    "fields", [{"attempts": 0}, {"attempts": 1.5}, {"initial": -1}, {"maximum": "long"}, {"jitter": 2}]
+    "fields",
+    [
+        {"attempts": 0},
+        {"attempts": 1.5},
+        {"initial": -1},
+        {"initial": 10**400},
+        {"maximum": "long"},
+        {"maximum": float("inf")},
+        {"maximum": float("nan")},
+        {"jitter": 2},
+    ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(asm.ValidationError, match=next(iter(fields))):

@@ -35,11 +35,12 @@ WELL_FORMED = [
     f"postgresql://{{}}@{NOWHERE}/asm?sslmode=klingon",
     "postgresql://{}@no-such-host.invalid/asm",
     "postgresql://{}@two..dots/asm",
-    "postgresql://{}@127.0.0.1:99999/asm",
     "postgresql://{}@/asm?host=/no/such/place",
     f"postgresql://{{}}@{NOWHERE}/no room?connect_timeout=soon",
 ]
 MALFORMED = [
+    "postgresql://{}@127.0.0.1:99999/asm",
+    "postgresql://{}@localhost/asm?target_session_attrs=writable",
     "postgresql://{}@localhost:port/asm",
     "postgresql://{}@localhost:/asm",
     "postgresql://{}@[::1/asm",

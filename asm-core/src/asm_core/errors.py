@@ -45,8 +45,8 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -279,7 +279,9 @@ class ProviderError(AsmError):
     def retry_after(self) -> float | None:
         """Seconds after which the provider accepts another try; None if it named none."""
         seconds = self.details.get("retry_after")
-        valid = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < math.inf
+        valid = (
+            isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds <= sys.float_info.max
+        )
         return float(seconds) if valid else None  # type: ignore[arg-type]
 
 

@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FACTOR: Final = 2.0
+_LONGEST: Final = 86_400.0
+"""The longest pause, in seconds: clocks cannot count any number of them."""
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How often a call is tried that raises a retryable error, and the pauses between the tries.
 
     The pauses grow by a factor of two. A provider that names a pause (`ProviderError.retry_after`) gets at least that,
-    even if it is longer than `maximum`.
+    even if it is longer than `maximum`. No pause is longer than a day.
 
     Attributes:
         attempts: the largest number of tries, at least 1.
-        initial: seconds of the first pause.
-        maximum: seconds of the longest pause.
+        initial: seconds of the first pause, from 0 to 86,400.
+        maximum: seconds of the longest pause, from 0 to 86,400.
         jitter: the share of a pause, from 0 to 1, that is random, so that callers which failed together do not try
             again together.
 
@@ -49,11 +51,11 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         if type(self.attempts) is not int or self.attempts < 1:
             message = f"attempts must be an integer of at least 1, not {short_repr(self.attempts)}."
             raise ValidationError(message)
-        for name, highest in (("initial", float("inf")), ("maximum", float("inf")), ("jitter", 1.0)):
+        for name, highest in (("initial", _LONGEST), ("maximum", _LONGEST), ("jitter", 1.0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= highest:
-                limit = "0 to 1" if name == "jitter" else "a number of seconds, at least 0"
-                message = f"{name} must be {limit}, not {short_repr(value)}."
+                unit = "" if name == "jitter" else " of seconds"
+                message = f"{name} must be a number{unit} from 0 to {highest:g}, not {short_repr(value)}."
                 raise ValidationError(message)
 
     def pause_after(self, attempt: int, error: BaseException) -> float | None:
@@ -67,7 +69,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         longest = min(self.initial * _FACTOR ** min(attempt - 1, 1000), self.maximum)
         pause = longest * (1 - self.jitter * random.random())  # noqa: S311  no secret
         asked = error.retry_after if isinstance(error, ProviderError) else None
-        return pause if asked is None else max(pause, asked)
+        return pause if asked is None else min(max(pause, asked), _LONGEST)
 
     def run(self, call: Callable[[], T]) -> T:
         """Call `call` until it returns, and return its result.

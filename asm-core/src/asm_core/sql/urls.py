@@ -23,6 +23,7 @@ _SQLITE_FORM = (
 _ASYNC_DRIVERS: Final = {"aiosqlite", "asyncpg", "psycopg_async", "aiopg"}
 _SYNC_DRIVERS: Final = {Dialect.SQLITE: {"pysqlite"}, Dialect.POSTGRESQL: {"psycopg", "psycopg2"}}
 IN_MEMORY: Final = ":memory:"
+_SERVERS: Final = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
 _HOST: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|@?[^:@\[\]\s]*)(?::(?P<port>\d*))?")
 """A host. The name of a Linux abstract socket begins with @."""
 
@@ -92,7 +93,8 @@ def server_settings(url: str) -> dict[str, str]:
 
     Raises:
         ValidationError: the url is invalid, or a part of its password would be parsed as another part, which messages
-            of the driver would then show.
+            of the driver would then show. A port or a kind of server that does not exist is invalid, too: libpq would
+            report it as a server that cannot be reached, and callers would try again.
     """
     if url.count("@") > 1:
         message = "The url has more than one @. In a user name, a password or a setting, write it as %40."
@@ -118,7 +120,18 @@ def server_settings(url: str) -> dict[str, str]:
             message = "The url has a setting twice. The user, the password, the host and the database are settings too."
             raise ValidationError(message)
         settings[name] = value
+    if not all(map(_is_port, settings.get("port", "").split(","))):
+        message = "The host or port of the url is invalid. A port is an integer from 1 to 65535."
+        raise ValidationError(message)
+    if settings.get("target_session_attrs", "any") not in _SERVERS:
+        message = f"target_session_attrs in the url must be one of {', '.join(_SERVERS)}."
+        raise ValidationError(message)
     return settings
+
+
+def _is_port(text: str) -> bool:
+    """Return whether `text` is a port, or empty, which is the default port."""
+    return not text or (text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) <= 65_535)  # noqa: PLR2004
 
 
 def psycopg_settings(url: str, options: PostgreSQLOptions, make_conninfo: Callable[..., str]) -> dict[str, Any]:
