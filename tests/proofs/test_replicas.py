@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from calls import fill
 from sqlalchemy import make_url
 from test_failover import promote, until
 from test_failover_between_hosts import both
+from test_outages_everywhere import METHODS, call_of
 
 import asm_core as asm
 from asm_contract_tests.making import a_session, numbers, some_events
@@ -117,6 +119,21 @@ def test_lag_is_visible_through_the_query_api_alone(
     caught_up(primary, standby(primary))
     assert found(backend) == [session.id]
     assert backend.query_api.count_events(session_ids=session.id) == 4
+
+
+@pytest.mark.parametrize("port", METHODS)
+def test_only_the_query_api_reads_the_replica(
+    opened: Callable[..., asm.Backend], monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(replicas.Replica, "_ask", asked.append)  # it returns None, so the primary answers
+    monkeypatch.setattr(replicas, "LONGEST_LAG", 0.0)
+    backend = opened()
+    fill(backend)
+    for method in METHODS[port]:
+        asked.clear()
+        call_of(backend, port, method)()
+        assert bool(asked) == (port == "query_api"), method
 
 
 def test_follower_of_the_replica_waits_for_its_replay(
