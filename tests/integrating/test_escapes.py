@@ -41,6 +41,29 @@ def test_json_stays_as_it_is() -> None:
     assert escape_payload(value) == value
 
 
+@given(VALUES)
+def test_the_fast_path_escapes_as_the_walk_does(value: Any) -> None:
+    def escaped() -> Any:
+        return escape_payload(value)
+
+    fast = escaped()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("asm_core.integrating.escapes._plain", lambda _: None)
+        assert equal(fast, escaped())
+
+
+@pytest.mark.parametrize("value", [[["a"]], {"a": {"b": 1}}])
+def test_the_fast_path_copies_containers(value: Any) -> None:
+    copy = escape_payload(value)
+    assert copy == value
+    assert copy is not value
+
+
+@pytest.mark.parametrize("value", [True, 1, 1.0, [True, 1, 1.0], {"a": 1.0, "b": True}])
+def test_the_fast_path_keeps_types_that_compare_equal(value: Any) -> None:
+    assert equal(restore_payload(escape_payload(value)), value)
+
+
 def test_another_type_is_refused() -> None:
     with pytest.raises(asm.ValidationError, match="set"):
         escape_payload([{1}])

@@ -13,6 +13,7 @@ from langgraph.types import Send
 from values import equal, nested
 
 from langgraph_checkpoint_asm import AsmSaver
+from langgraph_checkpoint_asm.serialization import _may_have_surrogates
 
 if TYPE_CHECKING:
     import asm_core
@@ -103,3 +104,31 @@ def test_encrypted_values_are_kept_and_no_message_is_readable(backend: asm_core.
     events = backend.session_store.get_events(backend.query_api.search_sessions().items[0].id)
     assert [event.type for event in events] == ["langgraph.checkpoint"]
     assert "secret" not in str(events)
+
+
+class Refusing:
+    def __reduce__(self) -> str:
+        raise RuntimeError
+
+
+HIDDEN: dict[str, Any] = {
+    "in a text": "\ud800?",
+    "in the content of a model": [HumanMessage("\udfff")],
+    "in a key of a model's field": AIMessage("?", additional_kwargs={"\ud800": 1}),
+    "in an extra field": HumanMessage("?", other="\ud800"),
+    "in a dataclass": {"note": Note("\ud800")},
+}
+
+
+@pytest.mark.parametrize("value", HIDDEN.values(), ids=HIDDEN)
+def test_the_pickler_finds_a_lone_surrogate(value: Any) -> None:
+    assert _may_have_surrogates(value)
+
+
+@pytest.mark.parametrize("text", ["?", "\ud7ff\ue000", "h\u00e4llo \U0001f600", "\uffff"])
+def test_the_pickler_passes_over_other_characters(text: str) -> None:
+    assert not _may_have_surrogates([HumanMessage(text), Note(text), {text: 1}])
+
+
+def test_a_value_that_refuses_to_be_pickled_is_walked() -> None:
+    assert _may_have_surrogates([Refusing()])

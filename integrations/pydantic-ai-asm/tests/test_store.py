@@ -271,3 +271,24 @@ def test_conversations_of_another_store_are_copied(backend: asm.Backend) -> None
 
     asyncio.run(main())
     assert backend.query_api.get_usage_summary().input_tokens == 40
+
+
+@pytest.mark.parametrize("others", [0, 3, 250])
+def test_a_short_history_is_found_behind_entries_of_another_branch(backend: asm.Backend, others: int) -> None:
+    """Pages begin as long as the history, and grow over entries that do not belong to it."""
+    store = AsmConversationStore(backend)
+    mine = [
+        ConversationEntry(id=f"m{at}", parent_id=f"m{at - 1}" if at else None, message=message(str(at)))
+        for at in range(4)
+    ]
+    other = [
+        ConversationEntry(id=f"o{at}", parent_id=f"o{at - 1}" if at else "m0", message=message("o"))
+        for at in range(others)
+    ]
+    head = ConversationEntry(id="head", parent_id="m3", message=message("end"))
+    branches = [other[-1].id] if other else []
+    record = ConversationRecord(conversation_id="c", head_id="head", branches=branches)
+    asyncio.run(store.write_record(record, new_entries=[*mine, *other, head], expected_revision=None))
+    for limit in (1, 2, 3, 5, None):
+        expected = [*mine, head][-limit:] if limit else [*mine, head]
+        assert asyncio.run(store.read_history("head", limit=limit)) == expected

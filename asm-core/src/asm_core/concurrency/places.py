@@ -61,10 +61,13 @@ class Places:
         """Append a place to `taken`; return False if none became free within the timeout."""
         deadline: float | None = None
         while True:
-            with suppress(Empty):
+            try:
                 # One step, as in `asm_core.concurrency.contexts.take`. Never a blocking `get`: up to Python 3.12, it
                 # waits forever if another thread takes an item just before the deadline.
                 taken.extend(map(self._get, _AT_ONCE))
+            except Empty:
+                pass
+            else:
                 if not self._queue.empty():
                     self.ring()
                 return True

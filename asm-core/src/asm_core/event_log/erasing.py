@@ -49,6 +49,8 @@ def deletions(reader: Reader, query: EventQuery, remove: Callable[[Sequence[Even
     query = msgspec.structs.replace(query, limit=BATCH)
     while events := reader.find_events(query):
         yield remove(events)
+        if len(events) < BATCH:
+            return
         query = msgspec.structs.replace(query, after=events[-1].sequence_number)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from copy import copy
-from typing import TYPE_CHECKING, Generic, Self
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from asm_core.concurrency.contexts import contextmanager
 from asm_core.concurrency.forking import renew_in_child
@@ -79,6 +79,14 @@ class Database(ABC, Generic[C]):
                     joined.check_open()
                     yield joined.connection
 
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Execute one statement that reads, as `read` does, and return all its rows: for a few rows, fastest."""
+        if self.is_joined():
+            with self.read() as connection:
+                return connection.execute_sql(sql, parameters).fetchall()
+        with self._connector.errors, self._statement() as connection:
+            return connection.execute_sql(sql, parameters).fetchall()
+
     @contextmanager
     def write(self) -> Iterator[C]:
         """Provide a connection for writing, in a transaction; inside another one, in a savepoint."""
@@ -126,8 +134,11 @@ class Database(ABC, Generic[C]):
         with self._bind(CallersTransaction(connect, lambda _, connection: connection.join())) as bound:
             yield bound
 
-    def batch(self) -> AbstractContextManager[C]:
-        """Provide a connection for writing, in a transaction, while no other thread is in such a batch."""
+    def batch(self, *, is_last: bool = False) -> AbstractContextManager[C]:  # noqa: ARG002  see SQLite
+        """Provide a connection for writing, in a transaction, while no other thread is in such a batch.
+
+        `is_last`: no other batch follows, so that other writers need no pause.
+        """
         return self.write()
 
     def make_way(self, seconds: float, /) -> None:

@@ -103,9 +103,9 @@ class Pool(Generic[T]):
 
     def _take(self, lent: list[T], idle: deque[T]) -> None:
         while idle:
-            with suppress(IndexError):  # another thread took it
+            try:
                 take(lent, idle.pop)
-            if not lent:
+            except IndexError:  # another thread took it
                 break
             if self._is_usable(lent[0]):
                 return

@@ -6,7 +6,7 @@ marks. Such values are escaped before it gets them.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import copy
 import dataclasses
 import io
@@ -32,12 +32,12 @@ _SURROGATE: Final = re.compile(rb"\xed[\xa0-\xbf]")
 def dump(serde: SerializerProtocol, value: Any) -> list[str]:
     """Return the type and the content of a value, both as texts."""
     kind, content = _dumped(serde, value)
-    return [kind, base64.b64encode(content).decode()]
+    return [kind, binascii.b2a_base64(content, newline=False).decode()]
 
 
 def load(serde: SerializerProtocol, stored: list[str]) -> Any:
     """Return the value that `dump` got."""
-    kind, content = stored[0], base64.b64decode(stored[1])
+    kind, content = stored[0], binascii.a2b_base64(stored[1])
     if not kind.startswith(_ESCAPED):
         return serde.loads_typed((kind, content))
     return _ESCAPES.restore(serde.loads_typed((kind.removeprefix(_ESCAPED), content)))

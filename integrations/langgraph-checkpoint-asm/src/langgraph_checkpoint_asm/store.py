@@ -104,12 +104,10 @@ class AsmStore(OnBackend, BaseStore):
         return Item(**_fields(record))
 
     def _search(self, op: SearchOp) -> list[SearchItem]:
-        found = [
-            record
-            for _, name in self._namespaces(op.namespace_prefix)
-            for record in self._records(name)
-            if not op.filter or passes(_stored_value(record), op.filter)
-        ]
+        found: list[asm.StateRecord] = []
+        for _, name in self._namespaces(op.namespace_prefix):
+            for page in self._pages(name):
+                found += [one for one in page if passes(_stored_value(one), op.filter)] if op.filter else page
         found.sort(key=_updated_at, reverse=True)
         chosen = found[op.offset : op.offset + op.limit]
         if op.refresh_ttl:
@@ -143,11 +141,11 @@ class AsmStore(OnBackend, BaseStore):
         first = self._backend.state_store.list(name, limit=1).items
         return tuple(_fields(first[0])["namespace"]) if first else ()
 
-    def _records(self, name: str) -> Iterator[asm.StateRecord]:
+    def _pages(self, name: str) -> Iterator[list[asm.StateRecord]]:
         cursor: str | None = None
         while True:
             page = self._backend.state_store.list(name, limit=_PAGE, cursor=cursor)
-            yield from page.items
+            yield page.items
             cursor = page.cursor
             if cursor is None:
                 return

@@ -67,7 +67,7 @@ class SQLReader(Reader):
         return self.answer(self._reads.contents(query), self._codec.contents)
 
     def load_latest(self, session_id: str, event_type: str) -> Latest | None:
-        rows = self.answer(self._reads.latest(session_id, event_type), list)
+        rows = self._few(self._reads.latest(session_id, event_type))
         if not rows:
             return None
         rows.sort(key=_LATEST_ORDER)
@@ -83,6 +83,12 @@ class SQLReader(Reader):
         if self._replica is not None and (lagging := self._replica.answer(statement, decode)) is not None:
             return lagging
         return self._found(statement, decode)
+
+    def _few(self, statement: Statement) -> list[Any]:
+        """Return all rows of a statement that finds few."""
+        if self._replica is not None and (lagging := self._replica.answer(statement, list)) is not None:
+            return lagging
+        return self._database.fetch(*statement)
 
     def _found(self, statement: Statement, decode: Callable[[list[Any]], Sequence[T]]) -> list[T]:
         found: list[T] = []

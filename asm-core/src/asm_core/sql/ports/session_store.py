@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asm_core.concurrency.transactions import is_in_transaction
 from asm_core.errors import SessionDeletedError, UnsupportedCapabilityError
+from asm_core.event_log.erasing import BATCH
 from asm_core.event_log.group_commit import GroupCommit
 from asm_core.ports import Capability, SessionStore
 from asm_core.sql.ports.reader import SQLReader
@@ -97,12 +98,12 @@ class SQLSessionStore(SessionStore):
             self._database.make_way(time.perf_counter() - begun)
 
     def _remove_events(self, events: Sequence[Event]) -> int:
-        with self._database.batch() as connection:
+        with self._database.batch(is_last=len(events) < BATCH) as connection:
             overwrite_deleted(connection.execute_sql, self._database.words)
             return StretchQueries(self._database.words).remove(connection.execute_sql, events)
 
     def _redact_events(self, session_id: str, ids: Sequence[str], data: Payload, metadata: Payload) -> int:
-        with self._database.batch() as connection:
+        with self._database.batch(is_last=len(ids) < BATCH) as connection:
             overwrite_deleted(connection.execute_sql, self._database.words)
             return redact(connection.execute_sql, self._database.words, session_id, ids, data=data, mark=metadata)
 

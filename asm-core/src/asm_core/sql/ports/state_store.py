@@ -27,8 +27,7 @@ class SQLStateStore(StateStore):
         self._queries = StateQueries(database.words)
 
     def _load(self, namespace: str, key: str, now: datetime) -> StateRecord | None:
-        with self._database.read() as connection:
-            rows = connection.execute_sql(*self._queries.live(namespace, key, now)).fetchall()
+        rows = self._database.fetch(*self._queries.live(namespace, key, now))
         return self._database.codec.state_record(rows[0]) if rows else None
 
     def _put(
@@ -66,13 +65,11 @@ class SQLStateStore(StateStore):
             return bool(connection.execute_sql(*self._queries.restore(record, expected, now)).fetchall())
 
     def _find(self, namespace: str, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[StateRecord]:
-        with self._database.read() as connection:
-            rows = connection.execute_sql(*self._queries.find(namespace, prefix, after, now, limit)).fetchall()
-        return [self._database.codec.state_record(row) for row in rows]
+        rows = self._database.fetch(*self._queries.find(namespace, prefix, after, now, limit))
+        return list(map(self._database.codec.state_record, rows))
 
     def _find_namespaces(self, prefix: str, after: str | None, now: datetime, limit: int) -> Sequence[str]:
-        with self._database.read() as connection:
-            rows = connection.execute_sql(*self._queries.namespaces(prefix, after, now, limit)).fetchall()
+        rows = self._database.fetch(*self._queries.namespaces(prefix, after, now, limit))
         return [name for (name,) in rows]
 
     def _remove(self, namespace: str, prefix: str, limit: int) -> int:

@@ -92,7 +92,7 @@ class PostgreSQL(Database[C]):
             self._statements = append_statements(self.words, notify=self._notify)
 
     @contextmanager
-    def batch(self) -> Iterator[C]:
+    def batch(self, *, is_last: bool = False) -> Iterator[C]:  # noqa: ARG002  see SQLite
         """Provide a connection for writing, in a transaction, while no other transaction is in such a batch."""
         with self.write() as connection:
             connection.execute_sql(_BATCHES.format(self.words.sessions))

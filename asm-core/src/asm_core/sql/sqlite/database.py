@@ -69,12 +69,13 @@ class SQLite(Database[C]):
         return 1
 
     @contextmanager
-    def batch(self) -> Iterator[C]:
-        """Provide a connection for writing, in a transaction; then yield to other writers."""
+    def batch(self, *, is_last: bool = False) -> Iterator[C]:
+        """Provide a connection for writing, in a transaction; then yield to other writers, unless it is the last."""
         with self.write() as connection:
             begun = time.perf_counter()
             yield connection
-        self.make_way(time.perf_counter() - begun)
+        if not is_last:
+            self.make_way(time.perf_counter() - begun)
 
     def make_way(self, seconds: float, /) -> None:
         """Leave the file to other writers for the duration of the last write.
