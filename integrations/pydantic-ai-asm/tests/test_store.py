@@ -274,7 +274,7 @@ def test_conversations_of_another_store_are_copied(backend: asm.Backend) -> None
 
 
 @pytest.mark.parametrize("others", [0, 3, 250])
-def test_a_short_history_is_found_behind_entries_of_another_branch(backend: asm.Backend, others: int) -> None:
+def test_a_short_history_is_found_before_entries_of_another_branch(backend: asm.Backend, others: int) -> None:
     """Pages begin as long as the history, and grow over entries that do not belong to it."""
     store = AsmConversationStore(backend)
     mine = [
