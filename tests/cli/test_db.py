@@ -176,6 +176,13 @@ def test_a_refused_upgrade_leaves_an_older_schema(db: Callable[..., Result], opt
     assert status(db)["version"] == 3
 
 
+def test_impossible_partitions_are_refused_before_the_question(db: Callable[..., Result]) -> None:
+    assert db("upgrade").exit_code == 0
+    result = db("upgrade", "--partitions", "4")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: SQLite has no partitions.")
+
+
 def test_refused_partitions_leave_an_older_schema(asm: Callable[..., Result], postgresql_url: str) -> None:
     def on_server(*arguments: str) -> Result:
         return asm("db", *arguments, "--backend", "peewee", "--url", postgresql_url)

@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from asm_core.cli.confirming import confirm
+from asm_core.cli.database_file import url_of
 from asm_core.cli.exits import FAILED
 from asm_core.cli.output import printing
 from asm_core.cli.output.documents import json_document
@@ -14,6 +15,7 @@ from asm_core.errors import MigrationRequiredError, StorageConnectionError, Vali
 from asm_core.ports import Capability, TextIndex
 from asm_core.sql import LATEST_VERSION, Dialect, ddl
 from asm_core.sql.schema.migrator import check_target
+from asm_core.sql.schema.partitions import check_partitions
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _LOCKED = (
@@ -93,6 +95,8 @@ def upgrade(
         message = f"The schema already has version {before}. To downgrade to {to}, run `asm db downgrade --to {to}`."
         raise ValidationError(message)
     if partitions is not None and before:
+        is_file = url_of(choice).startswith(Dialect.SQLITE)
+        check_partitions(partitions, Dialect.SQLITE if is_file else Dialect.POSTGRESQL)
         confirm(_LOCKED, yes=yes)
     if text_search and before:
         confirm(_INDEXED, yes=yes)

@@ -41,8 +41,12 @@ def search_text(
     since: Annotated[str | None, typer.Option(metavar="TIME", help=f"Only events since {TIME_HELP}.")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Only events before this time.")] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="Include soft-deleted sessions.")] = False,
-    around: Annotated[int, typer.Option("--context", "-C", min=0, help="Lines to show around each hit.")] = 0,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The largest number of events to show.")] = 50,
+    around: Annotated[
+        int, typer.Option("--context", "-C", min=0, metavar="N", help="Lines to show around each hit.")
+    ] = 0,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, metavar="N", help="The largest number of events to show.")
+    ] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Search the texts of all sessions for words, newest first.

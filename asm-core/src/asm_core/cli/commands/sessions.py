@@ -48,7 +48,9 @@ def list_sessions(
     since: Annotated[str | None, typer.Option(metavar="TIME", help=f"Only sessions created after {TIME_HELP}.")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Only sessions created before this time.")] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="Include soft-deleted sessions.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The largest number of sessions to list.")] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, metavar="N", help="The largest number of sessions to list.")
+    ] = 50,
     everything: Annotated[bool, typer.Option("--all", help="List all sessions.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of objects.")] = False,
 ) -> None:

@@ -27,7 +27,7 @@ _LONGEST_VALUE: Final = 1_000
 
 NamespaceArgument = Annotated[str, typer.Argument(metavar="NAMESPACE", help="The namespace of the records.")]
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="The key of the record.")]
-LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="The largest number of lines.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="The largest number of lines.")]
 AllOption = Annotated[bool, typer.Option("--all", help="List all.")]
 ArrayOption = Annotated[bool, typer.Option("--json", help="Print a JSON array.")]
 

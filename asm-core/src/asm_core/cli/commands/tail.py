@@ -27,7 +27,9 @@ def tail_session(
     session: NewestSessionArgument = NEWEST,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show new events until the session ends.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="The number of last events to begin with.")] = 10,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, metavar="N", help="The number of last events to begin with.")
+    ] = 10,
     kind: Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help="Only events of this type.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
