@@ -55,7 +55,7 @@ class MemoryReader(Reader):
         with self._state.lock:
             activity = self._state.activity
             found = choose((ActiveSession(one, activity[one.id]) for one in self.passing_sessions(query)), query)
-            return [one._replace(session=one.session.checked()) for one in found]
+            return [ActiveSession(one.session.checked(), one.active_at) for one in found]
 
     def find_runs(self, query: RunQuery) -> list[Run]:
         with self._state.lock:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sized
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -70,7 +70,7 @@ EVENT_ORDERS: Final = _orders(
 )
 
 
-class ActiveSession(NamedTuple):
+class ActiveSession(msgspec.Struct, frozen=True, gc=False):
     """A session, and the time of its last activity.
 
     That is the latest of its creation and of the timestamps of its events, pruned ones included, in whole seconds.

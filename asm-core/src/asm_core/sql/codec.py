@@ -5,7 +5,9 @@ Rows are tuples of the driver's values, in the order of `asm_core.sql.schema.tab
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -31,6 +33,7 @@ M = TypeVar("M", Session, Run, StoredEvent)
 Row = tuple[Any, ...]
 
 _EVENT_TYPES: Final = TypesOfRows(EVENT_TYPES)
+_last: Final = itemgetter(-1)
 
 UNREADABLE: Final = (
     ArithmeticError,
@@ -108,37 +111,36 @@ class Codec:
 
     def session(self, row: Sequence[Any]) -> Session:
         """Return the session of a row."""
-        return self._session(row, self.decode_payload)
+        return self.sessions([row])[0]
 
     def sessions(self, rows: list[Any]) -> list[Session]:
         """Return the sessions of rows."""
-        return self._all(self._session, rows)
+        return self._all("Session", self._sessions, rows)
 
-    def _session(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> Session:
-        id_, agent, status, parent, metadata, context, tags, created_at, updated_at, deleted_at, revision = row[:11]
-        try:
-            return Session(
-                id=id_,
-                agent_id=agent,
+    def _sessions(self, rows: list[Any], decode_payload: Callable[[Any], Any]) -> list[Session]:
+        decode_time = self.decode_time
+        return [
+            Session(
+                id=row[0],
+                agent_id=row[1],
+                status=SESSION_STATUSES[row[2]],
+                parent_session_id=row[3],
+                metadata=decode_payload(row[4]),
+                context=decode_payload(row[5]),
+                tags=tuple(decode_payload(row[6])),
+                created_at=decode_time(row[7]),
+                updated_at=decode_time(row[8]),
+                deleted_at=None if row[9] is None else decode_time(row[9]),
+                revision=row[10],
                 user_id=row[11],
                 title=row[12],
-                status=SESSION_STATUSES[status],
-                parent_session_id=parent,
-                metadata=decode_payload(metadata),
-                context=decode_payload(context),
-                tags=tuple(decode_payload(tags)),
-                created_at=self.decode_time(created_at),
-                updated_at=self.decode_time(updated_at),
-                deleted_at=None if deleted_at is None else self.decode_time(deleted_at),
-                revision=revision,
             )
-        except UNREADABLE as error:
-            raise unreadable(f"Session {short_repr(id_)}", id_, error) from error
+            for row in rows
+        ]
 
     def active_sessions(self, rows: list[Any]) -> list[ActiveSession]:
         """Return the sessions of rows that end with the time of the last activity."""
-        times = [self.decode_time(row[-1]) for row in rows]
-        return list(map(ActiveSession, self.sessions(rows), times))
+        return list(map(ActiveSession, self.sessions(rows), map(self.decode_time, map(_last, rows))))
 
     def run_row(self, run: Run) -> Row:
         """Return the row of a checked run."""
@@ -171,35 +173,34 @@ class Codec:
 
     def run(self, row: Sequence[Any]) -> Run:
         """Return the run of a row; the columns for totals are optional."""
-        return self._run(row, self.decode_payload)
+        return self.runs([row])[0]
 
     def runs(self, rows: list[Any]) -> list[Run]:
         """Return the runs of rows."""
-        return self._all(self._run, rows)
+        return self._all("Run", self._runs, rows)
 
-    def _run(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> Run:
-        id_, session_id, status, input_, output, error, metadata, turns, usage, started_at, ended_at = row[:11]
-        provider, provider_metadata, nanos, revision = row[11:15]
-        try:
-            return Run(
-                id=id_,
-                session_id=session_id,
-                status=RUN_STATUSES[status],
-                input=None if input_ is None else decode_payload(input_),
-                output=None if output is None else decode_payload(output),
-                error=None if error is None else decode_payload(error),
-                metadata=decode_payload(metadata),
-                turn_count=turns,
-                token_usage=TokenUsage.stored(decode_payload(usage)),
-                started_at=self.decode_time(started_at),
-                ended_at=None if ended_at is None else self.decode_time(ended_at),
-                provider=provider,
-                provider_metadata=decode_payload(provider_metadata),
-                cost_usd=None if nanos is None else usd_from_nanos(nanos),
-                revision=revision,
+    def _runs(self, rows: list[Any], decode_payload: Callable[[Any], Any]) -> list[Run]:
+        decode_time = self.decode_time
+        return [
+            Run(
+                id=row[0],
+                session_id=row[1],
+                status=RUN_STATUSES[row[2]],
+                input=None if row[3] is None else decode_payload(row[3]),
+                output=None if row[4] is None else decode_payload(row[4]),
+                error=None if row[5] is None else decode_payload(row[5]),
+                metadata=decode_payload(row[6]),
+                turn_count=row[7],
+                token_usage=TokenUsage.stored(decode_payload(row[8])),
+                started_at=decode_time(row[9]),
+                ended_at=None if row[10] is None else decode_time(row[10]),
+                provider=row[11],
+                provider_metadata=decode_payload(row[12]),
+                cost_usd=None if row[13] is None else usd_from_nanos(row[13]),
+                revision=row[14],
             )
-        except UNREADABLE as error:
-            raise unreadable(f"Run {short_repr(id_)}", id_, error) from error
+            for row in rows
+        ]
 
     def event_row(self, event: Event) -> Row:
         """Return the row of a checked and numbered event."""
@@ -219,30 +220,30 @@ class Codec:
 
     def event(self, row: Sequence[Any]) -> StoredEvent:
         """Return the event of a row."""
-        return self._event(row, self.decode_payload)
+        return self.events([row])[0]
 
     def events(self, rows: list[Any]) -> list[StoredEvent]:
         """Return the events of rows."""
-        return self._all(self._event, rows)
+        return self._all("Event", self._events, rows)
 
-    def _event(self, row: Sequence[Any], decode_payload: Callable[[Any], Any]) -> StoredEvent:
-        id_, session_id, number, kind, timestamp, run_id, data, metadata, version, provider, correlation_id = row
-        try:
-            return StoredEvent(
-                id=id_,
-                type=_EVENT_TYPES[kind],
-                timestamp=self.decode_time(timestamp),
-                session_id=session_id,
-                run_id=run_id,
-                sequence_number=number,
-                data=decode_payload(data),
-                metadata=decode_payload(metadata),
-                schema_version=version,
-                provider=provider,
-                correlation_id=correlation_id,
+    def _events(self, rows: list[Any], decode_payload: Callable[[Any], Any]) -> list[StoredEvent]:
+        decode_time = self.decode_time
+        return [
+            StoredEvent(
+                id=row[0],
+                session_id=row[1],
+                sequence_number=row[2],
+                type=_EVENT_TYPES[row[3]],
+                timestamp=decode_time(row[4]),
+                run_id=row[5],
+                data=decode_payload(row[6]),
+                metadata=decode_payload(row[7]),
+                schema_version=row[8],
+                provider=row[9],
+                correlation_id=row[10],
             )
-        except UNREADABLE as error:
-            raise unreadable(f"Event {short_repr(id_)}", id_, error) from error
+            for row in rows
+        ]
 
     def contents(self, rows: list[Any]) -> list[EventContent]:
         """Return the contents of events, of rows of `CONTENT_COLUMNS`."""
@@ -330,12 +331,17 @@ class Codec:
         except UNREADABLE as error:
             raise unreadable(f"Record {short_repr(key)}", key, error) from error
 
-    def _all(self, decode: Callable[[Any, Callable[[Any], Any]], M], rows: list[Any]) -> list[M]:
-        try:
-            return [decode(row, decode_json) for row in rows]
-        except StorageError:
-            # A row that cannot be decoded, or a driver of an application's own connection that decodes JSON itself.
-            return [decode(row, self.decode_payload) for row in rows]
+    def _all(self, name: str, decode: Callable[[list[Any], Callable[[Any], Any]], list[M]], rows: list[Any]) -> list[M]:
+        with suppress(*UNREADABLE):
+            return decode(rows, decode_json)
+        # A row that cannot be decoded, or a driver of an application's own connection that decodes JSON itself.
+        found: list[M] = []
+        for row in rows:
+            try:
+                found += decode([row], self.decode_payload)
+            except UNREADABLE as error:
+                raise unreadable(f"{name} {short_repr(row[0])}", row[0], error) from error
+        return found
 
     def encode(self, value: object) -> Any:
         """Convert one value of a query to a column value."""

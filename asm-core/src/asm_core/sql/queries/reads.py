@@ -144,8 +144,6 @@ class ReadQueries:
         where.add("s.removing_at IS NULL")
         if not query.include_deleted:
             where.add("s.deleted_at IS NULL")
-            if query.needs_activity:
-                where.add("c.deleted_at IS NULL")
         return where
 
     def _tables_of(self, query: SessionQuery) -> str:
