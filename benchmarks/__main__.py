@@ -11,6 +11,7 @@ from rich.console import Console
 
 from benchmarks import plan, report
 from benchmarks.environment import environment, sql_backends
+from benchmarks.growth import CURVES, grow
 from benchmarks.places import DATABASES, places
 from benchmarks.profiling import profiles
 from benchmarks.setting import Setting
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 console.print(table)
             return 0
         if chosen.growth:
-            return _grow(setting, chosen.growth)
+            return _grow(setting, chosen.growth, chosen.picture)
         rows = _measure(plan.chosen(chosen.workload), setting)
         versions = environment(where.values())
     console.print(report.table(rows))
@@ -47,11 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if rows and all(row.is_within for row in rows) else 1
 
 
-def _grow(setting: Setting, directory: Path) -> int:
-    from benchmarks.growth import grow  # noqa: PLC0415  needed for --growth only
-
+def _grow(setting: Setting, directory: Path, pictures: list[str] | None) -> int:
+    versions = environment(setting.places.values())
     try:
-        is_whole = grow(setting, directory, environment(setting.places.values()), PROGRESS.print)
+        is_whole = grow(setting, directory, versions, PROGRESS.print, pictures or CURVES)
     except ModuleNotFoundError as error:
         PROGRESS.print(f"{error}: pictures need matplotlib; `nox -s bench` installs it, or `pip install matplotlib`")
         return 2
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=5, help="the number of rounds of floor and backend (default: 5)")
     add("--json", type=Path, metavar="FILE", help="write the figures and the environment as JSON")
     add("--into", type=Path, metavar="PAGE", help="write the table between the markers of a page")
+    add("--picture", action="append", choices=CURVES, help="with --growth, a picture, may be repeated (default: all)")
     add("--growth", type=Path, metavar="DIRECTORY", help="draw the growth of cost and the effects of options instead")
     add("--profile", action="store_true", help="show a profile instead")
     return parser

@@ -61,13 +61,13 @@ def _round(place: Place, backend: str, sessions: int) -> tuple[float, float]:
             port.append(fact)
         alone = (time.perf_counter() - began) / ALONE
         appended = [port.facts(range(APPENDS), ids[number % sessions]) for number in range(COUNT)]
-        together = asyncio.run(_append(port.backend, appended)) / (COUNT * APPENDS)
+        together = asyncio.run(append_together(port.backend, appended)) / (COUNT * APPENDS)
         for number, session_id in enumerate(ids):
             check_log(port, COUNT // sessions * APPENDS + (number == 0) * len(facts), session_id)
     return alone, together
 
 
-async def _append(backend: asm.ports.Backend, appended: list[list[asm.Event]]) -> float:
+async def append_together(backend: asm.ports.Backend, appended: list[list[asm.Event]]) -> float:
     """Append with a task for each list; return the seconds."""
     face = aio.wrap(backend)
 

@@ -97,13 +97,19 @@ def test_growth_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(points, "BUDGET", 0.0)
     for name, few in {"EVENTS": (10, 20), "SESSIONS": (50, 100), "SIZES": (100, 1000), "BATCHES": (1, 10)}.items():
         monkeypatch.setattr(amounts, name, few)
-    for name, value in {"WRITERS": (1, 2), "APPENDS": 8, "CHECKPOINTS": (100, 200), "CHECKED": 10}.items():
+    for name, value in {
+        "WRITERS": (1, 2),
+        "TASKS": (1, 2),
+        "APPENDS": 8,
+        "CHECKPOINTS": (100, 200),
+        "CHECKED": 10,
+    }.items():
         monkeypatch.setattr(load, name, value)
     with places.places(("sqlite",)) as where:
         told: list[str] = []
         series, is_whole = growth.measured(setting.Setting(where, ("peewee",), 1), told.append)
     assert is_whole, told
-    assert {each["picture"] for each in series} == {"events", "sessions", "writers", "payload", "batch", "options"}
+    assert {each["picture"] for each in series} == set(growth.CURVES)
     assert all(len(each["x"]) == len(each["y"]) == 2 and min(each["y"]) > 0 for each in series)
 
 

@@ -1,13 +1,15 @@
-"""How many writers a store takes, and what its options change."""
+"""How many writers a store takes, threads or tasks, and what its options change."""
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.contender import SESSION
+from benchmarks.contender import SESSION, Port
 from benchmarks.growth.points import Ground, Point
+from benchmarks.tasks import append_together
 from benchmarks.workloads import seconds
 from benchmarks.writers import Job, threads
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.places import Place
 
 WRITERS: Final = (1, 2, 4, 8, 16)
+TASKS: Final = (1, 4, 16, 64, 256)
 APPENDS: Final = 800
 REPEATS: Final = 3
 POOLS: Final = (1, 2, 5, 16)
@@ -31,6 +34,14 @@ def by_writers(ground: Ground, backend: str) -> Iterator[Point]:
         for panel, sessions in (("appends a second, a session each", size), ("appends a second, to one session", 1)):
             y = appends_a_second(ground.quick, backend, size, sessions)
             yield Point("writers", panel, "threads", size, y)
+
+
+def by_tasks(ground: Ground, backend: str) -> Iterator[Point]:
+    """Append in ever more tasks of an event loop; commits wait for the disk."""
+    for size in TASKS:
+        for panel, sessions in (("appends a second, a session each", size), ("appends a second, to one session", 1)):
+            y = task_appends_a_second(ground.durable, backend, size, sessions)
+            yield Point("tasks", f"{panel}, durable", "tasks", size, y)
 
 
 def by_option(ground: Ground, backend: str) -> Iterator[Point]:
@@ -70,6 +81,19 @@ def appends_a_second(place: Place, backend: str, writers: int, sessions: int, **
             times = crew(jobs)
         whole = max(time.ended for time in times) - min(time.began for time in times)
         figures.append(writers * each / whole)
+    return statistics.median(figures)
+
+
+def task_appends_a_second(place: Place, backend: str, tasks: int, sessions: int) -> float:
+    """Return how many events the tasks of an event loop append in a second."""
+    session_ids = [f"{SESSION}_{number}" for number in range(sessions)]
+    each = max(2, APPENDS // tasks)
+    figures = []
+    for _ in range(REPEATS):
+        with closing(place.contender(backend, place.new_url(session_ids))) as port:
+            assert isinstance(port, Port)
+            appended = [port.facts(range(each), session_ids[number % sessions]) for number in range(tasks)]
+            figures.append(tasks * each / asyncio.run(append_together(port.backend, appended)))
     return statistics.median(figures)
 
 
