@@ -269,3 +269,27 @@ def test_a_report_that_holds_itself_is_refused() -> None:
     raw["again"] = raw
     with pytest.raises(ValidationError, match="nested"):
         TokenUsage.from_provider(raw)
+
+
+def test_openai_realtime_and_transcriptions_are_read_by_their_own_names() -> None:
+    # Cached tokens, and those of each medium, lie inside the input.
+    usage = {
+        "input_tokens": 120,
+        "input_token_details": {
+            "audio_tokens": 70,
+            "image_tokens": 10,
+            "text_tokens": 40,
+            "cached_tokens": 64,
+            "cached_tokens_details": {"audio_tokens": 32, "text_tokens": 32},
+        },
+        "output_tokens": 30,
+        "output_token_details": {"audio_tokens": 20, "text_tokens": 10},
+        "total_tokens": 150,
+    }
+    assert TokenUsage.from_provider(usage) == {"input_tokens": 120, "cache_read_tokens": 64, "output_tokens": 30}
+    transcription = {
+        "type": "tokens",
+        "input_tokens": 14,
+        "input_token_details": {"audio_tokens": 14, "text_tokens": 0},
+    }
+    assert TokenUsage.from_provider(transcription) == {"input_tokens": 14}

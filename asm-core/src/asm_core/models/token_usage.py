@@ -90,6 +90,7 @@ class TokenUsage(dict[str, int]):
         Anthropic Messages      beside ``input_tokens``        inside ``output_tokens``
         OpenAI Chat Completions inside ``prompt_tokens``       inside ``completion_tokens``
         OpenAI Responses        inside ``input_tokens``        inside ``output_tokens``
+        OpenAI Realtime         inside ``input_tokens``        not counted apart
         Gemini                  inside ``promptTokenCount``    beside ``candidatesTokenCount``
         Bedrock Converse        beside ``inputTokens``         inside ``outputTokens``, not counted
         OpenTelemetry GenAI     inside ``...input_tokens``     inside ``...output_tokens``

@@ -92,6 +92,20 @@ SOURCES: Final = (
         },
     ),
     Source(
+        title="OpenAI Realtime",
+        counts={
+            "input_tokens": INPUT,
+            "input_token_details.cached_tokens": READ,
+            "output_tokens": OUTPUT,
+            "total_tokens": TOTAL,
+            **_known(
+                *(f"input_token_details.{kind}_tokens" for kind in ("audio", "image", "text")),
+                *(f"input_token_details.cached_tokens_details.{kind}_tokens" for kind in ("audio", "image", "text")),
+                *(f"output_token_details.{kind}_tokens" for kind in ("audio", "image", "text")),
+            ),
+        },
+    ),
+    Source(
         title="OpenAI Chat Completions",
         counts={
             "prompt_tokens": INPUT,
