@@ -10,9 +10,14 @@ import pytest
 
 import asm_core as asm
 from asm_contract_tests.making import a_run, a_session, an_event, at, numbers
+from asm_core.memory import MemoryBackend
+from asm_core.memory.retention_store import MemoryRetentionStore
+from asm_core.ports import Maintenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from asm_core.retention import Stretch
 
 KINDS = {"s": "tool_call_started", "r": "tool_call_completed", "f": "tool_call_failed", "m": "message_sent"}
 
@@ -142,3 +147,30 @@ def test_pairs_of_a_long_log_are_matched_in_time_and_memory_that_grow_with_it(ba
         tracemalloc.stop()
     assert 0 <= pruned - (stored - stored // 10) <= 1
     assert peak < 2_000 * stored
+
+
+class CountingStore(MemoryRetentionStore):
+    """Counts the reads of the log."""
+
+    reads = 0
+
+    def next_stretch(self, session_id: str | None, after: tuple[Any, ...] | None) -> Stretch | None:
+        self.reads += 1
+        return super().next_stretch(session_id, after)
+
+
+def test_the_rest_of_a_log_is_read_once_for_all_open_calls_of_a_run(backend: asm.Backend) -> None:
+    def reads(calls: int) -> int:
+        session = backend.session_store.save_session(a_session(status="completed"))
+        run = backend.session_store.save_run(a_run(session, status="completed"))
+        starts = [
+            an_event(session, type=KINDS["s"], run_id=run.id, data={"tool_call_id": str(call)}) for call in range(calls)
+        ]
+        backend.session_store.append_events(starts)
+        assert isinstance(backend, MemoryBackend)
+        store = CountingStore(backend._state)
+        policy = asm.RetentionPolicy(max_events_per_session=1, exempt_statuses=())
+        assert Maintenance(store).prune_session_events(session.id, policy) == calls - 1
+        return store.reads
+
+    assert reads(40) == reads(4)

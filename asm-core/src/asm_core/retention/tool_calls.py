@@ -37,6 +37,7 @@ class ToolCalls:
         self._open: dict[tuple[str | None, str | int | None], deque[EventMark]] = {}
         self._seen: tuple[int, ...] | None = None
         self._is_over = False
+        self._ended: set[str] = set()
 
     def partner_of(self, mark: EventMark) -> EventMark | None:
         """Return the result of a call, or the call of a result; None if there is none so far."""
@@ -46,8 +47,14 @@ class ToolCalls:
         return self._partners.get(number)
 
     def look_again(self, mark: EventMark) -> EventMark | None:
-        """Work like `partner_of`, for events that may have been appended after it found none."""
-        self._is_over = False
+        """Work like `partner_of`, for events that may have been appended after it found none.
+
+        The run of `mark` has ended: the rest of the log is read once for all of its calls.
+        """
+        if mark.run_id not in self._ended:
+            self._is_over = False
+            if mark.run_id is not None:
+                self._ended.add(mark.run_id)
         return self.partner_of(mark)
 
     def forget(self, mark: EventMark) -> None:
