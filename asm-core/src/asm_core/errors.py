@@ -44,7 +44,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from functools import partial
@@ -424,7 +423,9 @@ class IncompatibleProviderError(PluginError):
 
 
 def _unknown(word: str, name: str, installed: list[str]) -> str:
-    close = difflib.get_close_matches(name, installed, n=1)
+    from difflib import get_close_matches  # noqa: PLC0415  only for an error
+
+    close = get_close_matches(name, installed, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"No {word} named {short_repr(name)}.{hint} Installed: {', '.join(installed) or 'none'}."
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -140,6 +139,8 @@ def _own_table(path: Path, table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parsed(path: Path, raw: bytes, *, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415  most programs have no file
+
     if len(raw) > LARGEST_FILE:
         message = f"{path} is larger than {LARGEST_FILE} bytes, the limit of a configuration file. Shorten it."
         raise ValidationError(message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import hashlib
 import re
 from base64 import b64decode, b64encode
 from enum import StrEnum
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import msgspec
 
 from asm_core.errors import NotFoundError, StorageError, short_repr
+from asm_core.values.digests import sha256
 from asm_core.values.payloads import decode_json, encode_json
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
 def reference_to(session_id: str, encoded: Encoded) -> Reference:
     """Return the reference to a value that belongs to a session: equal values have equal references."""
-    checksum = hashlib.sha256(encoded.data).hexdigest()
+    checksum = sha256(encoded.data).hexdigest()
     return Reference(
         key=f"{_ROOM}/{session_id}/{checksum}",
         content_type=encoded.content_type,
@@ -137,7 +137,7 @@ def read_value(reference: Reference, artifacts: Contents) -> Any:
         StorageError: it cannot be read, or is not what was stored.
     """
     data = artifacts.get(reference.key)
-    if hashlib.sha256(data).hexdigest() != reference.checksum_sha256:
+    if sha256(data).hexdigest() != reference.checksum_sha256:
         message = (
             f"The artifact {short_repr(reference.key)} is not what the event refers to: its SHA-256 differs. "
             "Restore it from a copy."

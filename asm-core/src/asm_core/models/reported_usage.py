@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -130,7 +129,9 @@ def _fields(value: object) -> Mapping[Any, Any] | None:
         return _fields(dump())
     if isinstance(value, msgspec.Struct):
         return msgspec.structs.asdict(value)
-    if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if hasattr(type(value), "__dataclass_fields__"):
+        from dataclasses import fields as fields_of  # noqa: PLC0415  its import takes long
+
+        return {field.name: getattr(value, field.name) for field in fields_of(cast("Any", value))}
     fields = getattr(value, "__dict__", None)
     return None if fields is None else {name: item for name, item in fields.items() if not name.startswith("_")}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, NamedTuple
 
 from asm_core.errors import ValidationError, short_repr
+from asm_core.values.digests import sha256
 from asm_core.values.ids import check_name
 from asm_core.values.times import utc_now
 
@@ -44,7 +44,7 @@ class Content:
             message = f"data must be bytes or a file that is open in binary mode, not {short_repr(data)}."
             raise ValidationError(message)
         self._data = data
-        self._hash = hashlib.sha256()
+        self._hash = sha256()
         self.byte_size = 0
 
     @property

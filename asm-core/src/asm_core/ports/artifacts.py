@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -12,6 +11,7 @@ import msgspec
 from asm_core.errors import AsmError, NotFoundError, StorageError, ValidationError, short_repr
 from asm_core.models import Artifact
 from asm_core.ports.artifact_store import ArtifactStore
+from asm_core.values.digests import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,7 +135,7 @@ class Artifacts:
         return artifact
 
     def _checked(self, artifact: Artifact) -> Iterator[bytes]:
-        found, size = hashlib.sha256(), 0
+        found, size = sha256(), 0
         for chunk in self._store.read(artifact.storage_ref):
             found.update(chunk)
             size += len(chunk)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 from datetime import datetime
 from functools import cache
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -99,6 +98,8 @@ def _checked(value: object) -> object:
 
 
 def _check_sum(body: bytes) -> bytes:
+    from hashlib import blake2b  # noqa: PLC0415  it loads OpenSSL, and most programs use no cursor
+
     return blake2b(body, digest_size=_SUM_BYTES, person=b"asm cursor").digest()
 
 

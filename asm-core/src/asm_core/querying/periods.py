@@ -11,12 +11,12 @@ import math
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 from asm_core.errors import ValidationError, short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
 
 PERIODS: Final = ("hour", "day", "month")
 EPOCH: Final = datetime(1, 1, 1, tzinfo=UTC)
@@ -34,6 +34,8 @@ def check_time_zone(value: object) -> ZoneInfo:
     Raises:
         ValidationError: it is unknown.
     """
+    from zoneinfo import ZoneInfo  # noqa: PLC0415  its import takes long, and most programs need no zone
+
     try:
         if isinstance(value, str):
             return ZoneInfo(value)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Final
 
+from asm_core.values.digests import sha256
 from asm_core.values.ids import MAX_NAME_BYTES
 
 _SPECIAL: Final = re.compile("[%:#\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -26,7 +26,7 @@ def composed_id(kind: str, *parts: str) -> str:
     encoded = text.encode()
     if len(encoded) <= MAX_NAME_BYTES:
         return text
-    return f"{kind}:#{hashlib.sha256(encoded).hexdigest()}"
+    return f"{kind}:#{sha256(encoded).hexdigest()}"
 
 
 def _quote(found: re.Match[str]) -> str:

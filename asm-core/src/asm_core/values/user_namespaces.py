@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
 from asm_core.values.composed_ids import composed_id
+from asm_core.values.digests import sha256
 from asm_core.values.ids import check_name
 
 _LONGEST: Final = 400
@@ -35,4 +35,4 @@ def user_prefix(user_id: str) -> str:
     prefix = composed_id("user", check_name("user_id", user_id), "")
     if len(prefix.encode()) <= _LONGEST and not prefix.startswith("user:#"):
         return prefix
-    return f"user:#{hashlib.sha256(user_id.encode()).hexdigest()}:"
+    return f"user:#{sha256(user_id.encode()).hexdigest()}:"
