@@ -94,6 +94,7 @@ def reader(postgresql_database: psycopg.Connection) -> Iterator[str]:
     name = sql.Identifier(role := f"asm_reader_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}")
     execute = postgresql_database.execute
     execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(name, sql.Literal(READER)))
+    execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name))  # other tests make the schema again
     execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(name))
     yield make_url(url).set(username=role, password=READER).render_as_string(hide_password=False)
     execute(sql.SQL("DROP OWNED BY {}").format(name))
