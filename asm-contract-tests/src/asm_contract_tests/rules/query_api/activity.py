@@ -185,13 +185,13 @@ class ActivityContract(Contract):
         """Look for a page that repeats a session; an order by creation does not lose one either."""
         for place in range(9):
             store.save_session(a_session(id=f"t{place}", created_at=at(place), updated_at=at(place)))
-        shown = []
+        shown: list[str] = []
         for session in all_items(query.search_sessions, order_by=order, limit=2):
+            assert session.id not in shown  # at once: such pages may have no end
             shown.append(session.id)
             for name in (session.id, "t4"):
                 later = at(100 + len(shown))
                 store.append_event(an_event(name, timestamp=later))
                 store.save_session(changed(store.get_session(name), updated_at=later))
-        assert len(shown) == len(set(shown))
         if order.startswith("created"):
             assert len(shown) == 9
