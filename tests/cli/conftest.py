@@ -11,8 +11,8 @@ import pytest
 from processes import completer, starter
 from typer.testing import CliRunner
 
+from asm_core.cli.parsing.store import Choice
 from asm_core.cli.program import app
-from asm_core.cli.store import Choice
 from asm_core.memory import MemoryBackend
 from asm_core.models import Event, Run, Session
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXPORT = """\
 import signal, sys, time
 from asm_core.cli import main
-from asm_core.cli.store import Choice
+from asm_core.cli.parsing.store import Choice
 from asm_core.memory import MemoryBackend
 from asm_core.models import Session
 

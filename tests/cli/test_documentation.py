@@ -83,10 +83,11 @@ def test_every_exit_status_is_documented() -> None:
 
 
 def test_every_column_is_documented() -> None:
-    from asm_core.cli.commands import backends, sessions, state, usage  # noqa: PLC0415
-    from asm_core.cli.output import events  # noqa: PLC0415
-    from asm_core.querying.groups import GROUPS  # noqa: PLC0415
-    from asm_core.querying.periods import PERIODS  # noqa: PLC0415
+    from asm_core.cli.commands import sessions, usage  # noqa: PLC0415
+    from asm_core.cli.commands.store import backends, state  # noqa: PLC0415
+    from asm_core.cli.output.history import events  # noqa: PLC0415
+    from asm_core.querying.accounting.groups import GROUPS  # noqa: PLC0415
+    from asm_core.querying.accounting.periods import PERIODS  # noqa: PLC0415
 
     columns = {
         "sessions": sessions.COLUMNS,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asm_core.cli.store import Choice
+from asm_core.cli.parsing.store import Choice
 from asm_core.memory import MemoryBackend
 from asm_core.models import Event
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import LIMIT
 
-from asm_core.cli.finding import find_session, short_ids
+from asm_core.cli.parsing.finding import find_session, short_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable

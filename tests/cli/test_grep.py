@@ -12,7 +12,7 @@ from terminals import Terminal
 
 import asm_core
 from asm_core.cli.output import printing
-from asm_core.cli.output.excerpts import excerpt
+from asm_core.cli.output.history.excerpts import excerpt
 from asm_core.models import Event, Session
 from asm_core.querying.text_search import MAX_WORDS, TextSearch
 

@@ -17,8 +17,8 @@ import typer
 from processes import ended
 from typer.testing import CliRunner
 
+from asm_core.cli.parsing.store import Choice
 from asm_core.cli.program import app, start
-from asm_core.cli.store import Choice
 from asm_core.memory import MemoryBackend
 from asm_core.models import Artifact, Event, Run, Session
 from asm_core.plugins.discovery import Offer

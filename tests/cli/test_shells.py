@@ -13,7 +13,7 @@ from processes import completer, starter
 from terminals import Terminal
 
 from asm_core import open_backend
-from asm_core.cli.arguments import complete_session
+from asm_core.cli.parsing.arguments import complete_session
 from asm_core.cli.program import app
 from asm_core.models import Session
 

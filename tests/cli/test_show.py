@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asm_core.cli.output.events import events_between
+from asm_core.cli.output.history.events import events_between
 from asm_core.memory.query_api import MemoryQueryAPI
 from asm_core.models import Artifact, Event, Session
-from asm_core.querying.summaries import SessionExport
+from asm_core.querying.accounting.summaries import SessionExport
 
 if TYPE_CHECKING:
     from collections.abc import Callable

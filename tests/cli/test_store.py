@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from processes import LIMIT, completer, starter
 
-from asm_core.cli.store import Choice
+from asm_core.cli.parsing.store import Choice
 from asm_core.errors import QueryError, StorageConnectionError
 from asm_core.memory import MemoryBackend
 from asm_core.memory.query_api import MemoryQueryAPI
@@ -40,8 +40,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         calls.append((*asked, migrate))
         return MemoryBackend()
 
-    monkeypatch.setattr("asm_core.cli.store.resolve_store", note)
-    monkeypatch.setattr("asm_core.cli.store.open_store", opened)
+    monkeypatch.setattr("asm_core.cli.parsing.store.resolve_store", note)
+    monkeypatch.setattr("asm_core.cli.parsing.store.open_store", opened)
     return calls
 
 

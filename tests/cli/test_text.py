@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asm_core.cli.output.text import age, dollars, json_text, summary
-from asm_core.cli.when import parse_time
+from asm_core.cli.parsing.when import parse_time
 from asm_core.escaping import visible
 
 HARMFUL = {"Cc", "Cf", "Zl", "Zp", "Cs"}

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from asm_core import Event, Run, Session, SessionExport
+    from asm_core.querying.accounting.summaries import CostTotals
     from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery, UsageQuery
-    from asm_core.querying.summaries import CostTotals
 
 changed = msgspec.structs.replace
 

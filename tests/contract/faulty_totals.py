@@ -10,15 +10,15 @@ from fault_registry import caught_by
 
 from asm_core.memory.query_api import MemoryQueryAPI
 from asm_core.models import TOKEN_COUNTS
-from asm_core.querying.periods import EPOCH
-from asm_core.querying.summaries import UsageTotals
+from asm_core.querying.accounting.periods import EPOCH
+from asm_core.querying.accounting.summaries import UsageTotals
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from asm_core import Run, Session
+    from asm_core.querying.accounting.summaries import CostTotals, RunTotals
     from asm_core.querying.queries import UsageQuery
-    from asm_core.querying.summaries import CostTotals, RunTotals
 
 changed = msgspec.structs.replace
 _WHOLES = [name in {"input_tokens", "output_tokens"} for name in TOKEN_COUNTS]

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from asm_core import DependencyNotAvailableError, TokenUsage
-from asm_core.querying.packaged_prices import PackagedPrices
+from asm_core.querying.accounting.packaged_prices import PackagedPrices
 
 
 @pytest.fixture(scope="module")

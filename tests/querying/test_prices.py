@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asm_core import TokenPrice, TokenUsage, ValidationError
-from asm_core.querying.prices import check_pricing_table, prices_of
+from asm_core.querying.accounting.prices import check_pricing_table, prices_of
 
 PRICE = TokenPrice(
     Decimal(3), Decimal(15), cache_read=Decimal("0.3"), cache_write=Decimal("3.75"), cache_write_1h=Decimal(6)

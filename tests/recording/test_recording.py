@@ -12,7 +12,7 @@ from processes import ended
 
 import asm_core as asm
 from asm_core.models import EventType
-from asm_core.recording.execution.recorder import BATCH_BYTES, BATCH_EVENTS, QUEUE_BYTES, QUEUE_EVENTS
+from asm_core.recording.execution.emission.recorder import BATCH_BYTES, BATCH_EVENTS, QUEUE_BYTES, QUEUE_EVENTS
 from asm_core.recording.manager import SessionManager
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import pytest
 
 import asm_core as asm
 from asm_core.event_log.waiting import Watcher
+from asm_core.querying.accounting.prices import check_pricing_table
 from asm_core.querying.heads import Head
-from asm_core.querying.prices import check_pricing_table
-from asm_core.recording.execution.emitter import Emitter
-from asm_core.recording.execution.recorder import Recorder
+from asm_core.recording.execution.emission.emitter import Emitter
+from asm_core.recording.execution.emission.recorder import Recorder
 from asm_core.recording.lifecycle.metering import Meter
 from asm_core.sql.urls import dialect_of
 from asm_core.values.payloads import check_payload

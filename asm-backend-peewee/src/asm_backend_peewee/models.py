@@ -11,7 +11,7 @@ from peewee import BigIntegerField, CompositeKey, ForeignKeyField, Model, TextFi
 
 from asm_backend_peewee.columns import JsonField, Reference, TagsField, UtcTimeField
 from asm_core import Artifact, Event, Run, Session
-from asm_core.sql.row_models import ARTIFACT_SHAPE, EVENT_SHAPE, RUN_SHAPE, SESSION_SHAPE, RowModel
+from asm_core.sql.rows.row_models import ARTIFACT_SHAPE, EVENT_SHAPE, RUN_SHAPE, SESSION_SHAPE, RowModel
 
 if TYPE_CHECKING:
     from asm_core.sql import Dialect

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 from asm_backend_pony.columns import plain
 from asm_core import Artifact, Event, Run, Session
 from asm_core.models.base import Model
-from asm_core.sql.row_models import ARTIFACT_SHAPE, EVENT_SHAPE, RUN_SHAPE, SESSION_SHAPE, RowModel
+from asm_core.sql.rows.row_models import ARTIFACT_SHAPE, EVENT_SHAPE, RUN_SHAPE, SESSION_SHAPE, RowModel
 
 M = TypeVar("M", bound=Model)
 

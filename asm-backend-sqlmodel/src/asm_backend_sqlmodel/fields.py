@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 
 from asm_backend_sqlmodel.columns import Json, Tags, UtcTime
 from asm_core import Artifact, Event, Run, Session
-from asm_core.sql.row_models import ARTIFACT_SHAPE, EVENT_SHAPE, RUN_SHAPE, SESSION_SHAPE, RowModel
+from asm_core.sql.rows.row_models import ARTIFACT_SHAPE, EVENT_SHAPE, RUN_SHAPE, SESSION_SHAPE, RowModel
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Mapped

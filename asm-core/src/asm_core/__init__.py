@@ -106,10 +106,10 @@ if TYPE_CHECKING:
         TextIndex,
         ToolDecision,
     )
+    from asm_core.querying.accounting.prices import TokenPrice
+    from asm_core.querying.accounting.summaries import ArtifactStats, SessionExport, SessionStats
+    from asm_core.querying.accounting.usage import CostRow, CostSummary, UsageRow, UsageSummary
     from asm_core.querying.pages import Page
-    from asm_core.querying.prices import TokenPrice
-    from asm_core.querying.summaries import ArtifactStats, SessionExport, SessionStats
-    from asm_core.querying.usage import CostRow, CostSummary, UsageRow, UsageSummary
     from asm_core.recording.abandoned import close_abandoned
     from asm_core.recording.execution.results import RunResult
     from asm_core.recording.manager import SessionManager
@@ -257,9 +257,9 @@ _NAMES: Final = {
         "QueryAPI SessionStore StateStore TextIndex ToolDecision"
     ),
     "querying.pages": "Page",
-    "querying.prices": "TokenPrice",
-    "querying.summaries": "ArtifactStats SessionExport SessionStats",
-    "querying.usage": "CostRow CostSummary UsageRow UsageSummary",
+    "querying.accounting.prices": "TokenPrice",
+    "querying.accounting.summaries": "ArtifactStats SessionExport SessionStats",
+    "querying.accounting.usage": "CostRow CostSummary UsageRow UsageSummary",
     "recording.abandoned": "close_abandoned",
     "recording.execution.results": "RunResult",
     "recording.manager": "SessionManager",

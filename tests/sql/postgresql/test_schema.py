@@ -10,7 +10,7 @@ from old_runs import BEFORE, NEW_COLUMNS, OLD_RUNS, PARTS, TOTALS, fill_runs
 from sqlalchemy import create_engine, make_url, text
 
 from asm_core.sql import LATEST_VERSION, Dialect, ddl, migrate, schema_version
-from asm_core.sql.queries.integrity import find_faults
+from asm_core.sql.queries.maintenance.integrity import find_faults
 from asm_core.sql.queries.words import words_of
 
 if TYPE_CHECKING:

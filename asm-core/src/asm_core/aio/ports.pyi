@@ -9,10 +9,10 @@ from asm_core.event_log.erasing import Erased
 from asm_core.models import Artifact, Event, EventType, Run, RunStatus, Session, SessionStatus, StoredEvent
 from asm_core.models.state_record import StateRecord
 from asm_core.ports import ExecutionResult
+from asm_core.querying.accounting.prices import Prices, PricingTable
+from asm_core.querying.accounting.summaries import ArtifactStats, SessionExport, SessionStats
+from asm_core.querying.accounting.usage import CostSummary, UsageSummary
 from asm_core.querying.pages import Page
-from asm_core.querying.prices import Prices, PricingTable
-from asm_core.querying.summaries import ArtifactStats, SessionExport, SessionStats
-from asm_core.querying.usage import CostSummary, UsageSummary
 from asm_core.recording.execution.listeners import OnEvent
 from asm_core.recording.execution.options import ContinuationChoice
 from asm_core.recording.execution.results import RunResult

@@ -9,9 +9,9 @@ import typer
 from typer.core import TyperGroup
 
 from asm_core.cli.exits import FAILED, INTERRUPTED, NOBODY_READS, STORE_UNAVAILABLE
-from asm_core.cli.options import BackendOption, ConfigOption, Given, StoreOption, UrlOption
 from asm_core.cli.output import printing
 from asm_core.cli.output.streams import be_whole
+from asm_core.cli.parsing.options import BackendOption, ConfigOption, Given, StoreOption, UrlOption
 from asm_core.errors import AsmError, StorageConnectionError, without_account
 from asm_core.escaping import visible
 

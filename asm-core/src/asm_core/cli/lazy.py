@@ -23,7 +23,7 @@ class LazyCommand(TyperCommand):
 
         Args:
             name: how it is called.
-            place: the module and the name in it, as ``"db:commands"``.
+            place: the module and the name in it, as ``"store.db:commands"``.
             line: the first sentence of its help.
             **settings: its context settings.
         """

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from asm_core.cli.store import Choice
+from asm_core.cli.parsing.store import Choice
 from asm_core.config.sections import configured_redaction
 from asm_core.errors import ValidationError
 from asm_core.redaction import Redactor

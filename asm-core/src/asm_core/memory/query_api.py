@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from asm_core.memory.artifact_registry import live_artifacts
 from asm_core.memory.reader import MemoryReader
 from asm_core.ports import QueryAPI
+from asm_core.querying.accounting.totals import total_costs, total_events, total_runs, total_usage
 from asm_core.querying.matching import usage_matches
-from asm_core.querying.totals import total_costs, total_events, total_runs, total_usage
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from asm_core.memory.state import State
     from asm_core.models import Artifact, Run, Session
+    from asm_core.querying.accounting.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
     from asm_core.querying.queries import EventQuery, SessionQuery, UsageQuery
-    from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
 
 
 class MemoryQueryAPI(QueryAPI):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from asm_core.errors import ValidationError
 from asm_core.models import Artifact
 from asm_core.models.base import check_instance
+from asm_core.querying.accounting.summaries import ArtifactStats
 from asm_core.querying.queries import check_choice
-from asm_core.querying.summaries import ArtifactStats
 from asm_core.values.ids import check_name
 
 if TYPE_CHECKING:

@@ -11,12 +11,14 @@ import msgspec
 from asm_core.errors import SessionNotFoundError
 from asm_core.models.base import MAX_INTEGER, check_natural
 from asm_core.models.statuses import check_event_type, check_run_status, check_session_status
+from asm_core.querying.accounting.groups import Grouping, check_group_by
+from asm_core.querying.accounting.periods import PERIODS, Periods, check_time_zone
+from asm_core.querying.accounting.prices import prices_of
+from asm_core.querying.accounting.summaries import SessionExport, SessionStats
+from asm_core.querying.accounting.usage import CostSummary, UsageSummary
 from asm_core.querying.cursors import decode_cursor
-from asm_core.querying.groups import Grouping, check_group_by
 from asm_core.querying.heads import GONE
 from asm_core.querying.pages import Page, cut_page
-from asm_core.querying.periods import PERIODS, Periods, check_time_zone
-from asm_core.querying.prices import prices_of
 from asm_core.querying.queries import (
     BY_ACTIVITY,
     BY_NUMBER,
@@ -34,9 +36,7 @@ from asm_core.querying.queries import (
     check_order,
     without_needless_bound,
 )
-from asm_core.querying.summaries import SessionExport, SessionStats
 from asm_core.querying.text_search import TextSearch
-from asm_core.querying.usage import CostSummary, UsageSummary
 from asm_core.values.ids import check_name
 from asm_core.values.times import check_optional_time, utc_now
 
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asm_core.models import Artifact, EventType, Run, RunStatus, Session, SessionStatus, StoredEvent
-    from asm_core.querying.prices import Prices, PricingTable
+    from asm_core.querying.accounting.prices import Prices, PricingTable
+    from asm_core.querying.accounting.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
     from asm_core.querying.reader import Reader
-    from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MOST_CANDIDATES: Final = 500

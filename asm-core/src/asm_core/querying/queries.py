@@ -170,9 +170,9 @@ class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         tags: only runs of sessions with all of these tags, without duplicates.
-        group_by: the columns of `asm_core.querying.groups.GROUPS` that form the key of a row, in order.
+        group_by: the columns of `asm_core.querying.accounting.groups.GROUPS` that form the key of a row, in order.
         bucket: None, or the seconds of the buckets of `started_at`; the number of a bucket then ends the key, counted
-            from `asm_core.querying.periods.EPOCH`.
+            from `asm_core.querying.accounting.periods.EPOCH`.
     """
 
     session_ids: tuple[str, ...] | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from asm_core.concurrency.latches import start_thread
 from asm_core.errors import ProviderError
 from asm_core.ports import AsyncEmit
-from asm_core.recording.execution.emitter import Emitter
+from asm_core.recording.execution.emission.emitter import Emitter
 from asm_core.recording.wrapping import Wrapper
 
 if TYPE_CHECKING:

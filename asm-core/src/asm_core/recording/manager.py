@@ -13,7 +13,7 @@ from asm_core.models import TERMINAL_RUN_STATUSES, Event, EventType, Run, RunSta
 from asm_core.models.base import check_instance, check_natural
 from asm_core.models.session import STAMP_KEY
 from asm_core.ports import AsyncProvider, ExecutionResult, Provider
-from asm_core.querying.prices import prices_of
+from asm_core.querying.accounting.prices import prices_of
 from asm_core.querying.queries import check_optional_limit
 from asm_core.recording.execution.execution import Execution
 from asm_core.recording.execution.offloading import OFFLOAD_OVER, Offloading
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from asm_core.models import StoredEvent
     from asm_core.ports import Artifacts, QueryAPI, SessionStore
-    from asm_core.querying.prices import Prices, PricingTable
+    from asm_core.querying.accounting.prices import Prices, PricingTable
     from asm_core.recording.execution.listeners import OnEvent
     from asm_core.recording.execution.options import ContinuationChoice
     from asm_core.recording.execution.results import RunResult

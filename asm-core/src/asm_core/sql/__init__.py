@@ -5,12 +5,12 @@ statements.
 """
 
 from asm_core.sql.backend import SQLBackend
-from asm_core.sql.codec import Codec, codec_of
 from asm_core.sql.connection import SQLConnection
 from asm_core.sql.connector import Connector
 from asm_core.sql.database import Database
 from asm_core.sql.dialects import Cursor, Dialect, Execute
 from asm_core.sql.options import PostgreSQLOptions, SQLiteOptions
+from asm_core.sql.rows.codec import Codec, codec_of
 from asm_core.sql.schema.migrator import LATEST_VERSION, check_version, ddl, migrate, schema_version
 
 __all__ = [

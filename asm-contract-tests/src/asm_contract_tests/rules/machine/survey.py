@@ -8,7 +8,7 @@ from asm_contract_tests.making import MICROSECOND
 from asm_contract_tests.rules.machine.calls import DAYS, KEYS, KINDS, RUN_IDS, SESSION_IDS, TIMES, Call
 from asm_contract_tests.rules.machine.reads import PRICES
 from asm_contract_tests.rules.machine.records import survey_of_records
-from asm_core.querying.groups import GROUPS
+from asm_core.querying.accounting.groups import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

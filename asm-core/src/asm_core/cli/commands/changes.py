@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from asm_core.cli.arguments import SessionArgument
-from asm_core.cli.confirming import YesOption, confirm, note_erasure
-from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
 from asm_core.cli.output.text import counted
-from asm_core.cli.store import with_backend
+from asm_core.cli.parsing.arguments import SessionArgument
+from asm_core.cli.parsing.confirming import YesOption, confirm, note_erasure
+from asm_core.cli.parsing.finding import find_session
+from asm_core.cli.parsing.store import with_backend
 from asm_core.escaping import short_repr, visible
 from asm_core.models import Session
 from asm_core.ports import Backend

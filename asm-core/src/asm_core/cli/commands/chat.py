@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from asm_core.cli.arguments import UserOption
 from asm_core.cli.conversing import Conversation, ending_signals, read_prompts
-from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
+from asm_core.cli.parsing.arguments import UserOption
+from asm_core.cli.parsing.finding import find_session
+from asm_core.cli.parsing.store import Choice, with_choice
 from asm_core.cli.redacting import RedactOption, chosen_redactor
-from asm_core.cli.store import Choice, with_choice
 from asm_core.config.sections import default_name
 from asm_core.errors import AsmError, StorageError
 from asm_core.plugins import open_provider

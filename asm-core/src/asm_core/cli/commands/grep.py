@@ -6,15 +6,15 @@ from typing import Annotated, Final
 
 import typer
 
-from asm_core.cli.arguments import AgentsOption, complete_session
 from asm_core.cli.exits import FAILED
-from asm_core.cli.finding import find_session
 from asm_core.cli.output import printing
 from asm_core.cli.output.documents import json_document
-from asm_core.cli.output.excerpts import Line, excerpt, without_sequences
+from asm_core.cli.output.history.excerpts import Line, excerpt, without_sequences
 from asm_core.cli.output.text import moment
-from asm_core.cli.store import with_backend
-from asm_core.cli.when import TIME_HELP, parse_time
+from asm_core.cli.parsing.arguments import AgentsOption, complete_session
+from asm_core.cli.parsing.finding import find_session
+from asm_core.cli.parsing.store import with_backend
+from asm_core.cli.parsing.when import TIME_HELP, parse_time
 from asm_core.escaping import visible
 from asm_core.models import Event
 from asm_core.ports import Backend

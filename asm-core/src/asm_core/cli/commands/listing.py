@@ -11,8 +11,8 @@ import msgspec
 from asm_core.cli.output.styles import ATTENTION
 from asm_core.cli.output.text import age, dollars, duration
 from asm_core.models import Run, RunStatus, Session
+from asm_core.querying.accounting.summaries import SessionStats
 from asm_core.querying.queries import SESSION_ORDERS, SessionQuery
-from asm_core.querying.summaries import SessionStats
 
 if TYPE_CHECKING:
     from datetime import timedelta

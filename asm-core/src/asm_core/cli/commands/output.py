@@ -10,13 +10,13 @@ from typing import Annotated, Final
 
 import typer
 
-from asm_core.cli.arguments import NewestSessionArgument
-from asm_core.cli.finding import NEWEST, find_session
-from asm_core.cli.output.events import events_between
+from asm_core.cli.output.history.events import events_between
 from asm_core.cli.output.screen import Screen
 from asm_core.cli.output.streams import raw_streams, stream_of
-from asm_core.cli.store import with_backend
-from asm_core.cli.when import TIME_HELP, parse_time
+from asm_core.cli.parsing.arguments import NewestSessionArgument
+from asm_core.cli.parsing.finding import NEWEST, find_session
+from asm_core.cli.parsing.store import with_backend
+from asm_core.cli.parsing.when import TIME_HELP, parse_time
 from asm_core.commands import joined_output
 from asm_core.models import Event, EventType
 from asm_core.ports import Backend

@@ -9,15 +9,15 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from asm_core.cli.arguments import UserOption, complete_agent
 from asm_core.cli.exits import FAILED, SIGNALLED, TIMED_OUT
-from asm_core.cli.finding import NEWEST
 from asm_core.cli.output import printing
 from asm_core.cli.output.live import LiveOutput
 from asm_core.cli.output.text import counted
+from asm_core.cli.parsing.arguments import UserOption, complete_agent
+from asm_core.cli.parsing.finding import NEWEST
+from asm_core.cli.parsing.store import Choice, with_choice
 from asm_core.cli.redacting import RedactOption, chosen_redactor
 from asm_core.cli.signals import Signals
-from asm_core.cli.store import Choice, with_choice
 from asm_core.commands import CommandProvider
 from asm_core.commands.console import Console, is_interactive
 from asm_core.commands.origin import ORIGIN_KEY, origin_of

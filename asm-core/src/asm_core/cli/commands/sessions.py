@@ -8,17 +8,17 @@ from typing import Annotated
 
 import typer
 
-from asm_core.cli.arguments import AgentsOption
 from asm_core.cli.commands.listing import Listed, status_style
-from asm_core.cli.finding import all_sessions, short_ids
 from asm_core.cli.output import printing, tables
 from asm_core.cli.output.documents import json_array
-from asm_core.cli.store import with_backend
-from asm_core.cli.when import TIME_HELP, parse_time
+from asm_core.cli.parsing.arguments import AgentsOption
+from asm_core.cli.parsing.finding import all_sessions, short_ids
+from asm_core.cli.parsing.store import with_backend
+from asm_core.cli.parsing.when import TIME_HELP, parse_time
 from asm_core.errors import SessionNotFoundError
 from asm_core.models import Session
 from asm_core.ports import Backend
-from asm_core.querying.summaries import SessionStats
+from asm_core.querying.accounting.summaries import SessionStats
 
 COLUMNS = (
     *("id", "agent", "user", "title", "command", "status", "exit"),

@@ -6,15 +6,15 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from asm_core.cli.arguments import NewestSessionArgument
 from asm_core.cli.commands.listing import Listed
-from asm_core.cli.finding import NEWEST, find_session
 from asm_core.cli.output import printing
 from asm_core.cli.output.documents import json_array
-from asm_core.cli.output.events import EventPrinter, events_between
+from asm_core.cli.output.history.events import EventPrinter, events_between
+from asm_core.cli.output.history.timeline import Timeline
 from asm_core.cli.output.text import counted, dollars, duration, json_text, moment
-from asm_core.cli.output.timeline import Timeline
-from asm_core.cli.store import with_backend
+from asm_core.cli.parsing.arguments import NewestSessionArgument
+from asm_core.cli.parsing.finding import NEWEST, find_session
+from asm_core.cli.parsing.store import with_backend
 from asm_core.commands.origin import ORIGIN_KEY
 from asm_core.models import Run, Session
 from asm_core.models.session import STAMP_KEY

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from asm_core.cli.arguments import NewestSessionArgument
-from asm_core.cli.finding import NEWEST, find_session
-from asm_core.cli.output.events import EventPrinter, events_between
-from asm_core.cli.store import with_backend
+from asm_core.cli.output.history.events import EventPrinter, events_between
+from asm_core.cli.parsing.arguments import NewestSessionArgument
+from asm_core.cli.parsing.finding import NEWEST, find_session
+from asm_core.cli.parsing.store import with_backend
 from asm_core.models import TERMINAL_SESSION_STATUSES, Event, EventType, StoredEvent
 from asm_core.models.statuses import check_event_type
 from asm_core.ports import Backend, SessionStore

@@ -6,20 +6,20 @@ from typing import Annotated, Any
 
 import typer
 
-from asm_core.cli.arguments import complete_agent, complete_session
-from asm_core.cli.finding import find_session
+from asm_core.cli.files.toml import read_toml
 from asm_core.cli.output import printing, tables
 from asm_core.cli.output.documents import json_document
 from asm_core.cli.output.text import dollars
-from asm_core.cli.store import with_backend
-from asm_core.cli.toml import read_toml
-from asm_core.cli.when import TIME_HELP, parse_time
+from asm_core.cli.parsing.arguments import complete_agent, complete_session
+from asm_core.cli.parsing.finding import find_session
+from asm_core.cli.parsing.store import with_backend
+from asm_core.cli.parsing.when import TIME_HELP, parse_time
 from asm_core.ports import Backend
-from asm_core.querying.groups import GROUPS
-from asm_core.querying.packaged_prices import PackagedPrices, has_packaged_prices
-from asm_core.querying.periods import PERIODS
-from asm_core.querying.prices import check_pricing_table
-from asm_core.querying.usage import CostRow, CostSummary, UsageRow, UsageSummary
+from asm_core.querying.accounting.groups import GROUPS
+from asm_core.querying.accounting.packaged_prices import PackagedPrices, has_packaged_prices
+from asm_core.querying.accounting.periods import PERIODS
+from asm_core.querying.accounting.prices import check_pricing_table
+from asm_core.querying.accounting.usage import CostRow, CostSummary, UsageRow, UsageSummary
 
 NUMBERS = ("runs", "input", "cached", "output", "total", "cost", "unpriced")
 BAR_WIDTH = 20

@@ -9,7 +9,7 @@ import msgspec
 
 from asm_core.errors import ValidationError, short_repr
 from asm_core.event_log.waiting import check_wait
-from asm_core.querying.prices import Prices, PricingTable
+from asm_core.querying.accounting.prices import Prices, PricingTable
 from asm_core.recording.execution.offloading import Offloading
 from asm_core.recording.policies.rules import Policies, Policy
 from asm_core.redaction.recorded import Redaction

@@ -13,14 +13,14 @@ from asm_core.conversation.folding import RETRY
 from asm_core.errors import AlreadyExistsError, AsmError, InvalidTransitionError, ProviderError, RevisionConflictError
 from asm_core.models import TERMINAL_RUN_STATUSES, EventType
 from asm_core.ports import ProviderCapability
-from asm_core.recording.execution.closing import Closing
-from asm_core.recording.execution.emitter import Emitter
+from asm_core.recording.execution.emission.closing import Closing
+from asm_core.recording.execution.emission.emitter import Emitter
+from asm_core.recording.execution.emission.recorder import Recorder
+from asm_core.recording.execution.emission.redacting import RedactingRecorder
 from asm_core.recording.execution.listeners import Listener
 from asm_core.recording.execution.observation import Observation
 from asm_core.recording.execution.opening import store_opening
 from asm_core.recording.execution.options import Continuation
-from asm_core.recording.execution.recorder import Recorder
-from asm_core.recording.execution.redacting import RedactingRecorder
 from asm_core.recording.execution.results import result_of
 from asm_core.recording.lifecycle.claims import ATTEMPTS, begun, opened
 from asm_core.recording.lifecycle.metering import METERED, Meter, priced

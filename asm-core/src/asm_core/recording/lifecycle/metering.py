@@ -15,7 +15,7 @@ from asm_core.values.payloads import Payload, check_payload
 
 if TYPE_CHECKING:
     from asm_core.ports import ProviderResult
-    from asm_core.querying.prices import Prices
+    from asm_core.querying.accounting.prices import Prices
 
 METERED: Final = frozenset({EventType.TOKEN_USAGE_UPDATED, EventType.TURN_COMPLETED})
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from asm_core.models import Run, Session
     from asm_core.ports import QueryAPI
-    from asm_core.querying.prices import Prices
+    from asm_core.querying.accounting.prices import Prices
 
 _PAGE: Final = 200
 

@@ -9,7 +9,7 @@ from asm_core.event_log.idempotency import artifact_taken
 from asm_core.ports import ArtifactRegistry
 from asm_core.sql.postgresql.append import is_collision
 from asm_core.sql.queries import ArtifactQueries
-from asm_core.sql.summing import whole_sum
+from asm_core.sql.rows.summing import whole_sum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

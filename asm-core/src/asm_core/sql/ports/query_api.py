@@ -11,14 +11,14 @@ from asm_core.ports import QueryAPI
 from asm_core.querying.queries import EventQuery, RunQuery, SessionQuery
 from asm_core.sql.ports.reader import SQLReader
 from asm_core.sql.queries import ArtifactQueries, ReadQueries, TotalQueries
-from asm_core.sql.summing import cost_totals, event_totals, exact_usage_totals, run_totals, usage_totals
+from asm_core.sql.rows.summing import cost_totals, event_totals, exact_usage_totals, run_totals, usage_totals
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from asm_core.models import Artifact
+    from asm_core.querying.accounting.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
     from asm_core.querying.queries import UsageQuery
-    from asm_core.querying.summaries import CostTotals, EventTotals, RunTotals, UsageTotals
     from asm_core.sql.database import Database
     from asm_core.sql.queries import Statement
     from asm_core.sql.replica import Replica

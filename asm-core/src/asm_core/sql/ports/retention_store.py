@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from asm_core.retention import Found, RetentionStore
 from asm_core.sql.ports.reader import SQLReader
 from asm_core.sql.queries import ArtifactQueries, RetentionQueries, StretchQueries
-from asm_core.sql.queries.erasing import overwrite_deleted
-from asm_core.sql.queries.integrity import find_faults
-from asm_core.sql.queries.removals import removing_in
-from asm_core.sql.queries.soft_deletion import soft_delete, undelete
+from asm_core.sql.queries.maintenance.erasing import overwrite_deleted
+from asm_core.sql.queries.maintenance.integrity import find_faults
+from asm_core.sql.queries.maintenance.removals import removing_in
+from asm_core.sql.queries.maintenance.soft_deletion import soft_delete, undelete
 from asm_core.sql.queries.state import StateQueries
 
 if TYPE_CHECKING:

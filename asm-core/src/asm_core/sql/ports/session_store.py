@@ -12,8 +12,8 @@ from asm_core.event_log.group_commit import GroupCommit
 from asm_core.ports import Capability, SessionStore
 from asm_core.sql.ports.reader import SQLReader
 from asm_core.sql.queries import StretchQueries
-from asm_core.sql.queries.erasing import overwrite_deleted, redact
-from asm_core.sql.queries.removals import removing_in
+from asm_core.sql.queries.maintenance.erasing import overwrite_deleted, redact
+from asm_core.sql.queries.maintenance.removals import removing_in
 from asm_core.sql.queries.saves import Saving, saving_in
 from asm_core.values.times import utc_now
 

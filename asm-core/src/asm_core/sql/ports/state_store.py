@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from asm_core.models.state_record import StateRecord
 from asm_core.ports.state_store import StateStore
-from asm_core.sql.queries.erasing import overwrite_deleted
+from asm_core.sql.queries.maintenance.erasing import overwrite_deleted
 from asm_core.sql.queries.state import StateQueries
 
 if TYPE_CHECKING:

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Final
 from asm_core.errors import SessionDeletedError, SessionNotFoundError, StorageError
 from asm_core.event_log.batches import number_all
 from asm_core.event_log.idempotency import check_restored, ensure_idempotent, ordered, split_repeats
-from asm_core.sql.codec import codec_of
-from asm_core.sql.columns import event_columns, second_of_text, split_columns
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.postgresql.append_statements import GIVEN, JSON
 from asm_core.sql.postgresql.arrays import array_literal
 from asm_core.sql.postgresql.plain_append import append_plainly
+from asm_core.sql.rows.codec import codec_of
+from asm_core.sql.rows.columns import event_columns, second_of_text, split_columns
 from asm_core.sql.schema.tables import EVENT_COLUMNS
 from asm_core.values.times import second_of, utc_now
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from asm_core.sql.codec import codec_of
 from asm_core.sql.dialects import Dialect
+from asm_core.sql.rows.codec import codec_of
 from asm_core.values.times import second_of, utc_now
 
 if TYPE_CHECKING:

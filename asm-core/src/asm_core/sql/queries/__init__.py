@@ -4,9 +4,9 @@ Tables have one-letter names in every statement: `s` sessions, `r` runs, `e` eve
 """
 
 from asm_core.sql.queries.artifacts import ArtifactQueries
+from asm_core.sql.queries.maintenance.retention import RetentionQueries
+from asm_core.sql.queries.maintenance.stretches import StretchQueries
 from asm_core.sql.queries.reads import ReadQueries
-from asm_core.sql.queries.retention import RetentionQueries
-from asm_core.sql.queries.stretches import StretchQueries
 from asm_core.sql.queries.totals import TotalQueries
 from asm_core.sql.queries.where import Statement, Where
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from asm_core.models import TOKEN_COUNTS
-from asm_core.querying.groups import GROUPS
+from asm_core.querying.accounting.groups import GROUPS
 from asm_core.sql.queries.reads import events_passing, runs_passing
 from asm_core.sql.queries.where import Statement, Where
-from asm_core.sql.summing import HALF
+from asm_core.sql.rows.summing import HALF
 
 if TYPE_CHECKING:
     from asm_core.querying.queries import EventQuery, RunQuery, UsageQuery

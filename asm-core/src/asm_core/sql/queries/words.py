@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from asm_core.querying.periods import EPOCH
-from asm_core.sql.codec import codec_of
+from asm_core.querying.accounting.periods import EPOCH
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.queries.tags import tag_clauses
+from asm_core.sql.rows.codec import codec_of
 from asm_core.sql.schema.tables import ARTIFACT_COLUMNS, EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS, STATE_COLUMNS
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 from asm_core.errors import StorageError
 from asm_core.event_log.batches import number_all
 from asm_core.event_log.idempotency import check_restored, ensure_idempotent, ordered, split_repeats
-from asm_core.sql.columns import FEW, event_columns, second_of_text, split_columns
 from asm_core.sql.dialects import Dialect
-from asm_core.sql.queries.soft_deletion import refusal
+from asm_core.sql.queries.maintenance.soft_deletion import refusal
 from asm_core.sql.queries.words import words_of
+from asm_core.sql.rows.columns import FEW, event_columns, second_of_text, split_columns
 from asm_core.sql.schema.tables import EVENT_COLUMNS
 from asm_core.sql.sqlite.append_statements import (
     BEGIN_COUNT,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from asm_core.sql.columns import FEW
 from asm_core.sql.dialects import Dialect
 from asm_core.sql.queries.words import words_of
+from asm_core.sql.rows.columns import FEW
 from asm_core.sql.schema.tables import EVENT_COLUMNS
 
 _WORDS: Final = words_of(Dialect.SQLITE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from asm_core.errors import StorageError
 from asm_core.event_log.consistency import SHOWN
 from asm_core.ports import TextIndex
-from asm_core.sql.queries.erasing import overwrite_deleted
+from asm_core.sql.queries.maintenance.erasing import overwrite_deleted
 from asm_core.sql.queries.where import Statement
 from asm_core.sql.text_search.index import MOST, Texts
 from asm_core.sql.text_search.sqlite_schema import CREATION, DROPPED, TRIGGERS

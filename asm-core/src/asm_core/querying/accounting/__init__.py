@@ -1,0 +1,1 @@
+"""Sums of tokens and money: groups, periods, prices."""

@@ -1,0 +1,1 @@
+"""Writes the events of a run: as they come, redacted, and to their end."""

@@ -1,0 +1,1 @@
+"""SQL of retention, removal and erasure, and of checks."""

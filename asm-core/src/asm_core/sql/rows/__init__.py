@@ -1,0 +1,1 @@
+"""Rows of the tables, and the values that they hold."""
