@@ -29,6 +29,7 @@ def database() -> str:
     ("options", "message"),
     [
         ({"pool_size": 0}, "pool_size must be an integer of at least 1, not 0"),
+        ({"pool_size": 10**6}, "pool_size must be an integer of at least 1, and at most 10000, not 1000000"),
         ({"pool_timeout": -1}, "pool_timeout must be a number of seconds"),
         ({"prepare_threshold": -1}, "prepare_threshold must be an integer of at least 0, not -1"),
         ({"application_name": 5}, "application_name must be a string, not 5"),

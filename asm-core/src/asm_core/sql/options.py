@@ -14,6 +14,8 @@ T = TypeVar("T", "SQLiteOptions", "PostgreSQLOptions")
 
 _SYNCHRONOUS = ("full", "normal")
 AUTO, PLAIN = "auto", "plain"
+_MOST_CONNECTIONS = 10_000
+"""More than any server has; a place for each is made when the backend is opened."""
 _LONGEST_WAIT = (1 << 31) // 1000
 """SQLite counts milliseconds in 32 bits."""
 
@@ -49,7 +51,7 @@ class SQLiteOptions:
             message = f"synchronous must be one of {', '.join(_SYNCHRONOUS)}, not {short_repr(self.synchronous)}."
             raise ValidationError(message)
         _check_integer("wal_autocheckpoint", self.wal_autocheckpoint)
-        _check_integer("readers", self.readers)
+        _check_integer("readers", self.readers, most=_MOST_CONNECTIONS)
         check_flag("private", self.private)
 
 
@@ -93,7 +95,7 @@ class PostgreSQLOptions:
         Raises:
             ValidationError: an option has an invalid value.
         """
-        _check_integer("pool_size", self.pool_size)
+        _check_integer("pool_size", self.pool_size, most=_MOST_CONNECTIONS)
         _check_integer("connect_timeout", self.connect_timeout)
         _check_integer("prepare_threshold", self.prepare_threshold, least=0)
         _check_seconds("pool_timeout", self.pool_timeout)
@@ -172,7 +174,8 @@ def _check_seconds(name: str, value: object) -> None:
         raise ValidationError(message)
 
 
-def _check_integer(name: str, value: object, *, least: int = 1) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 1 << 31:
-        message = f"{name} must be an integer of at least {least}, not {short_repr(value)}."
+def _check_integer(name: str, value: object, *, least: int = 1, most: int = (1 << 31) - 1) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        limit = f", and at most {most}" if isinstance(value, int) and value > most else ""
+        message = f"{name} must be an integer of at least {least}{limit}, not {short_repr(value)}."
         raise ValidationError(message)
