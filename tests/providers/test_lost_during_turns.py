@@ -130,9 +130,16 @@ def recovered_runs(store: asm.SessionStore, session_id: str) -> list[asm.Run]:
 def test_recovery_closes_the_run_that_was_lost(
     orm: str, vendor: Vendor, server: ModelServer, database: Doorkeeper
 ) -> None:
+    called = threading.Event()
+
     def weather(city: str) -> str:
+        assert called.wait(LIMIT)  # the call is recorded by another thread
         database.close()
         return f"clear sky in {city}"
+
+    def note(event: StoredEvent) -> None:
+        if event.type == "tool_call_started":
+            called.set()
 
     server.script.extend([vendor.call("weather", {"city": "Rome"}), vendor.text("Sunny.", end="hang")])
     with asm.open_backend(orm, url=database.url, migrate=True) as backend:
@@ -140,7 +147,7 @@ def test_recovery_closes_the_run_that_was_lost(
         provider = vendor.provider(server, tools=[weather])
         manager = asm.SessionManager(store, provider, storage_timeout=PATIENCE)
         with pytest.raises(asm.StorageConnectionError) as caught:
-            manager.run_once("Rome?")
+            manager.run_once("Rome?", on_event=note)
         database.open()
         (dead,) = recovered_runs(store, caught.value.details["session_id"])
         assert "tool_call_completed" not in types(store, dead.session_id)
