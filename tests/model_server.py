@@ -133,7 +133,14 @@ class _Handler(BaseHTTPRequestHandler):
                 data()
                 continue
             text = data if isinstance(data, str) else json.dumps(data)
-            self._chunk((f"event: {name}\n" if name else "") + f"data: {text}\n\n")
+            try:
+                self._chunk((f"event: {name}\n" if name else "") + f"data: {text}\n\n")
+            except OSError:  # the client has closed it before all events were sent
+                if answer.end != "hang":
+                    raise
+                self.close_connection = True
+                self.owner.abandoned.set()
+                return
         self.close_connection = answer.end != "end"
         if answer.end == "hang":
             self.owner.streaming.set()
